@@ -3,9 +3,9 @@
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use humanllm::api::{Interner, responses};
-use humanllm::inbox::{self, Event, Intake, Pending};
+use humanllm::inbox::{self, Event, Intake, PendingRequest};
 use humanllm::store::Store;
-use humanllm::tui::app::{App, Settings};
+use humanllm::tui::app::{App, AppSettings};
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
 use humanllm::tui::pictures::Graphics;
@@ -31,12 +31,12 @@ struct Desk {
     terminal: Terminal<TestBackend>,
     intake: Intake,
     events: UnboundedReceiver<Event>,
-    clients: Vec<Pending>,
+    clients: Vec<PendingRequest>,
 }
 
 impl Desk {
     fn new() -> Self {
-        let settings = Settings {
+        let settings = AppSettings {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
             bell: true,
@@ -46,6 +46,7 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
             unsend: std::time::Duration::ZERO,
+            export: Default::default(),
         };
         let store = Store::new(10);
         let (intake, events) = inbox::channel(1_000, store.clone());

@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use humanllm::journal::{Blob, Conversation, Draft, Journal, Options, Record, State, Turn};
+use humanllm::journal::{
+    Blob, ConversationRow, DraftRow, Journal, JournalOptions, Record, TurnRow, TurnState,
+};
 
 /// Text that compresses about as well as what agents send.
 fn words(bytes: usize, seed: usize) -> String {
@@ -54,7 +56,7 @@ impl Requests {
     /// The records of a turn with these words after what every request has.
     fn turn(&self, id: i64, conversation: i64, said: &[Blob]) -> Vec<Record> {
         let text = said.last().cloned();
-        let row = Conversation {
+        let row = ConversationRow {
             id: conversation,
             thread: Some(format!("thread {conversation}")),
             chain: None,
@@ -64,14 +66,14 @@ impl Requests {
             title: format!("Conversation {conversation}"),
             begun: 1,
             active: id,
-            state: State::Waiting,
+            state: TurnState::Waiting,
         };
-        let turn = Turn {
+        let turn = TurnRow {
             id,
             conversation,
             format: 1,
             arrived: id,
-            state: State::Waiting,
+            state: TurnState::Waiting,
             envelope: self.envelope.clone(),
             instructions: Some(self.instructions.clone()),
             tools: Some(self.tools.clone()),
@@ -91,7 +93,7 @@ fn settle(journal: &Journal, records: Vec<Record>) {
 
 fn commit(bench: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let journal = Journal::open(folder.path(), Options::default()).expect("a journal");
+    let journal = Journal::open(folder.path(), JournalOptions::default()).expect("a journal");
     let mut group = bench.benchmark_group("journal");
     let mut number = 0;
 
@@ -99,7 +101,7 @@ fn commit(bench: &mut Criterion) {
         let body = words(200, 9);
         bench.iter(|| {
             number += 1;
-            let draft = Draft {
+            let draft = DraftRow {
                 conversation: number % 10,
                 updated: number,
                 body: body.clone(),
@@ -175,7 +177,7 @@ fn commit(bench: &mut Criterion) {
 fn open(bench: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let requests = Requests::new();
-    let journal = Journal::open(folder.path(), Options::default()).expect("a journal");
+    let journal = Journal::open(folder.path(), JournalOptions::default()).expect("a journal");
     let mut bytes = 0;
     for number in 1.. {
         let said: Vec<Blob> = (0..50)
@@ -196,7 +198,8 @@ fn open(bench: &mut Criterion) {
             let mut spent = Duration::ZERO;
             for _ in 0..times {
                 let before = Instant::now();
-                let journal = Journal::open(folder.path(), Options::default()).expect("a journal");
+                let journal =
+                    Journal::open(folder.path(), JournalOptions::default()).expect("a journal");
                 let recent = journal.reader().recent(50, None).expect("readable");
                 let ids = journal.reader().next_ids().expect("readable");
                 spent += before.elapsed();

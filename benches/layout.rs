@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use humanllm::tui::text::scroll::{Source, Viewport};
+use humanllm::tui::text::scroll::{ScrollSource, Viewport};
 use humanllm::tui::text::{Text, one_line, row_count, rows, shown};
 
 const HEIGHT: u16 = 60;
@@ -11,7 +11,7 @@ const WIDTH: u16 = 200;
 
 struct One(Text);
 
-impl Source for One {
+impl ScrollSource for One {
     fn blocks(&self) -> usize {
         1
     }
@@ -87,7 +87,7 @@ fn layout(c: &mut Criterion) {
         });
         let mut middle = Viewport::default();
         middle.show(
-            humanllm::tui::text::scroll::Position::new(0, source.0.len() / 2),
+            humanllm::tui::text::scroll::RowPosition::new(0, source.0.len() / 2),
             &source,
             WIDTH,
             HEIGHT,

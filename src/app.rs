@@ -15,25 +15,28 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{self, Config, DEFAULT_LISTEN, Flags};
-use crate::control::{self, ControlSocket, Desk};
+use crate::control::{self, ControlSocket, ControlState};
 use crate::descriptors;
 use crate::environment::Environment;
+use crate::fork;
 use crate::inbox::{self, Drafting, DraftingOrder};
 use crate::journal::Journal;
 use crate::model::{Catalog, Models};
+use crate::recording;
 use crate::rules::Rules;
-use crate::server::{self, Limits, Server};
+use crate::server::{self, Server};
 use crate::setup::rule;
 use crate::state_dir::StateDir;
 use crate::store::Store;
-use crate::tui::app::{App, Level, NewRule, Settings};
+use crate::tui::app::{App, AppSettings, Level, NewRule};
+use crate::tui::export;
 use crate::tui::pictures::Graphics;
-use crate::tui::run::{Exit, Options, Reload, Reloaded};
+use crate::tui::run::{Exit, Fork, LoopOptions, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
-use crate::tui::theme::{Base, Choice, Ground};
+use crate::tui::theme::{Base, Ground, ThemeChoice};
 
 /// How long connections have to take in that their response has ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +111,7 @@ pub fn run(
             (None, Some(error.to_string()))
         }
     };
-    let desk = Desk {
+    let desk = ControlState {
         scripts: intake.scripts(),
         store: store.clone(),
         address: format!("http://{address}/v1"),
@@ -117,7 +120,7 @@ pub fn run(
     let catalog = Catalog::new(config.upstreams.clone());
     let drafts = intake.draft_events();
     let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
-    let router = server::router(intake, server_settings(&config, address, descriptors));
+    let router = server::router(intake, config.server_settings(address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let listens = socket.as_mut().and_then(ControlSocket::take_listener);
     let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
@@ -125,7 +128,8 @@ pub fn run(
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
-    let settings = settings(&config, address);
+    let settings = settings(&config, address, &environment);
+    let fork = fork(&config, address, &store);
     let options = options(&config, &environment);
     let mut ui = options.ui()?;
     let drafting = drafting(&config, &orders);
@@ -148,7 +152,7 @@ pub fn run(
             .enable_all()
             .build()?;
         let exit = keyboard.block_on(crate::tui::run::run(
-            &mut app, &mut ui, events, options, reload,
+            &mut app, &mut ui, events, options, reload, fork,
         ));
         // A search that is under way holds up nothing.
         keyboard.shutdown_background();
@@ -167,11 +171,11 @@ pub fn run(
         // Nobody takes in any more what they say.
         models.stop().await;
         // Taking longer, or having failed, changes nothing of what follows.
-        let _ = tokio::time::timeout(PATIENCE, closed).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, closed).await;
         drop(app);
-        let _ = tokio::time::timeout(PATIENCE, server).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await;
         if let Some(scripts) = scripts {
-            let _ = tokio::time::timeout(PATIENCE, scripts).await;
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, scripts).await;
         }
     });
     drop(socket);
@@ -228,34 +232,59 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
 }
 
 /// What the state goes by.
-fn settings(config: &Config, address: SocketAddr) -> Settings {
-    Settings {
+fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> AppSettings {
+    AppSettings {
         keymap: config.keys.clone(),
         zone: TimeZone::system(),
         bell: config.tui.bell,
         remind_after: config.tui.remind_after(),
         auto_advance: config.tui.auto_advance,
         base_url: format!("http://{address}/v1"),
-        setup: match address == DEFAULT_LISTEN {
-            true => "humanllm setup codex".into(),
-            false => format!("humanllm setup codex --listen {address}"),
+        setup: if address == DEFAULT_LISTEN {
+            "humanllm setup codex".into()
+        } else {
+            format!("humanllm setup codex --listen {address}")
         },
         snippets: config.snippets.clone().into_iter().collect(),
         unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
+        export: export::ExportSettings {
+            // Without one, names are of wherever the program is.
+            folder: environment.folder().map(Path::to_owned).unwrap_or_default(),
+            redaction: config.export.redaction(environment.home()),
+        },
     }
 }
 
+/// Asks a turn of the journal again, as any client would.
+fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
+    let (mut config, store) = (config.clone(), store.clone());
+    config.listen = address;
+    Arc::new(move |id, number| {
+        let reader = store.journal_reader().ok_or("nothing is kept")?;
+        let recording = recording::of_journal(&reader, id.number());
+        let recording = recording.map_err(|error| error.to_string())?;
+        let turns = recording.as_ref().map_or(&[][..], |found| &found.turns);
+        // Turns that cannot be read are none of it.
+        let at = turns.iter().position(|turn| turn.number == number);
+        let (Some(recording), Some(at)) = (&recording, at) else {
+            return Err(format!("turn {number} cannot be asked again"));
+        };
+        let answer = fork::run(recording, Some(at + 1), &config);
+        answer.map(|_| ()).map_err(|error| error.to_string())
+    })
+}
+
 /// What the loop goes by.
-fn options(config: &Config, environment: &Environment) -> Options {
+fn options(config: &Config, environment: &Environment) -> LoopOptions {
     // Whoever sets this wants no colours anywhere (<https://no-color.org>).
     let theme = match environment.get_filled("NO_COLOR") {
-        Some(_) => Choice::of(Base::None),
+        Some(_) => ThemeChoice::of(Base::None),
         None => config.theme.clone(),
     };
     let ground = environment
         .get("COLORFGBG")
         .and_then(|value| value.to_str());
-    Options {
+    LoopOptions {
         title: config.tui.title,
         mouse: config.tui.mouse,
         notifications: config.tui.notify.in_environment(environment),
@@ -306,9 +335,9 @@ fn reload(
         let read = config::load(&flags, &environment).map_err(|error| error.to_string())?;
         catalog.set(read.upstreams.clone());
         Ok(Reloaded {
-            settings: settings(&read, address),
+            settings: settings(&read, address, &environment),
             drafting: drafting(&read, &orders),
-            options: Options {
+            options: LoopOptions {
                 state_dir: started.state_dir.clone(),
                 ..options(&read, &environment)
             },
@@ -325,27 +354,5 @@ fn of_terminal(term: &str) -> String {
     match term {
         "" => "TERM is not set, so it is unknown whether this terminal can show a screen".into(),
         term => format!("this terminal (TERM={term}) cannot show a screen"),
-    }
-}
-
-/// What the server goes by.
-pub(crate) fn server_settings(
-    config: &Config,
-    address: SocketAddr,
-    descriptors: usize,
-) -> server::Settings {
-    let max_body = config.server.max_body_bytes();
-    server::Settings {
-        address,
-        api_key: config.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
-        models: config.models.clone(),
-        max_body,
-        heartbeat: config.server.heartbeat(),
-        socket_lifetime: server::SOCKET_LIFETIME,
-        allowed_hosts: config.server.allowed_hosts.clone(),
-        allowed_origins: config.server.allowed_origins.clone(),
-        answered: config.inbox.answer_housekeeping,
-        study: config.study.clone(),
-        limits: Limits::new(descriptors, max_body, config.server.max_waiting),
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod man;
 pub mod record;
 mod replay;
 pub mod scripts;
@@ -14,16 +15,16 @@ use jiff::tz::TimeZone;
 
 use self::record::{StatisticsArgs, StudyArgs};
 use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
-use crate::api::Format;
+use crate::api::{Assigned, Format};
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
-use crate::export::marks::Change;
 use crate::export::redact::Redactor;
-use crate::export::{self, Target, Which};
+use crate::export::{self, ExportTarget, Selection};
 use crate::history::rules::Trial;
-use crate::history::{Action, Form};
-use crate::setup::agents::Agent;
+use crate::history::{HistoryAction, HistoryFormat};
+use crate::setup::agents::AgentProgram;
 use crate::setup::{codex, model};
+use crate::store::marks::MarkChange;
 
 pub use replay::{ForkArgs, ReplayArgs};
 
@@ -48,6 +49,7 @@ EXAMPLES:
     humanllm rules try --days 7                Say what the rules would have done to last week's
     humanllm replay session.jsonl --once       Answer as a recorded session was answered
     humanllm completions bash > ~/.local/share/bash-completion/completions/humanllm
+    humanllm man ~/.local/share/man/man1       Write the manual pages
 
 ENVIRONMENT:
     HUMANLLM_LISTEN, HUMANLLM_CONFIG, HUMANLLM_STATE_DIR    As the flags, which beat them
@@ -130,6 +132,11 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the manual page of humanllm, or write those of all commands to a folder
+    Man {
+        /// The folder, such as ~/.local/share/man/man1
+        folder: Option<PathBuf>,
+    },
 }
 
 /// The flags of `setup`.
@@ -166,8 +173,8 @@ pub enum SetupProgram {
 #[derive(Debug)]
 pub struct AgentSetup {
     /// Which agent.
-    pub agent: &'static Agent,
-    /// How.
+    pub agent: &'static AgentProgram,
+    /// How the agent is set up.
     pub args: AgentArgs,
 }
 
@@ -182,7 +189,7 @@ pub struct AgentArgs {
 // By hand, because the names are those of the table.
 impl Subcommand for AgentSetup {
     fn augment_subcommands(command: clap::Command) -> clap::Command {
-        let agents = Agent::ALL
+        let agents = AgentProgram::ALL
             .iter()
             .filter(|agent| Self::has_subcommand(agent.name));
         command.subcommands(agents.map(|agent| {
@@ -197,7 +204,7 @@ impl Subcommand for AgentSetup {
 
     fn has_subcommand(name: &str) -> bool {
         // Codex has flags of its own.
-        name != codex::NAME && Agent::named(name).is_some()
+        name != codex::NAME && AgentProgram::named(name).is_some()
     }
 }
 
@@ -206,7 +213,7 @@ impl FromArgMatches for AgentSetup {
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
         let (name, matches) = matches.subcommand().ok_or_else(missing)?;
         Ok(Self {
-            agent: Agent::named(name).ok_or_else(missing)?,
+            agent: AgentProgram::named(name).ok_or_else(missing)?,
             args: AgentArgs::from_arg_matches(matches)?,
         })
     }
@@ -259,7 +266,7 @@ impl CodexArgs {
     }
 }
 
-impl From<CodexArgs> for codex::Options {
+impl From<CodexArgs> for codex::CodexSetupOptions {
     fn from(args: CodexArgs) -> Self {
         Self {
             codex_home: args.codex_home,
@@ -301,7 +308,7 @@ impl ModelArgs {
     }
 }
 
-impl From<ModelArgs> for model::Options {
+impl From<ModelArgs> for model::ModelSetupOptions {
     fn from(args: ModelArgs) -> Self {
         Self {
             name: args.name,
@@ -325,16 +332,17 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 pub struct SplitArgs {
     /// Which agent
     #[arg(value_parser = agent_parser())]
-    pub agent: &'static Agent,
+    pub agent: &'static AgentProgram,
     /// What else it gets on its command line; put -- before flags that humanllm has too
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<String>,
 }
 
 /// Reads the name of an agent.
-fn agent_parser() -> impl TypedValueParser<Value = &'static Agent> {
-    let names = Agent::ALL.iter().map(|agent| agent.name);
-    PossibleValuesParser::new(names).try_map(|name| Agent::named(&name).ok_or("no such agent"))
+fn agent_parser() -> impl TypedValueParser<Value = &'static AgentProgram> {
+    let names = AgentProgram::ALL.iter().map(|agent| agent.name);
+    PossibleValuesParser::new(names)
+        .try_map(|name| AgentProgram::named(&name).ok_or("no such agent"))
 }
 
 /// The flags of `history`.
@@ -353,6 +361,12 @@ enum HistoryCommand {
         /// How many
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: u32,
+        /// Only those of this participant of a study
+        #[arg(long, value_name = "NAME")]
+        participant: Option<String>,
+        /// Only those under this condition of a study
+        #[arg(long, value_name = "NAME")]
+        condition: Option<String>,
         #[command(flatten)]
         form: FormArgs,
     },
@@ -430,8 +444,12 @@ enum RulesCommand {
 
 impl RulesArgs {
     /// How to show it.
-    pub fn form(&self) -> Form {
-        if self.json { Form::Json } else { Form::Text }
+    pub fn form(&self) -> HistoryFormat {
+        if self.json {
+            HistoryFormat::Json
+        } else {
+            HistoryFormat::Text
+        }
     }
 
     /// What is tried, if anything is.
@@ -444,34 +462,53 @@ impl RulesArgs {
     }
 }
 
-impl From<HistoryArgs> for (Action, Form) {
+impl From<HistoryArgs> for (HistoryAction, HistoryFormat) {
     fn from(args: HistoryArgs) -> Self {
-        let form = |args: FormArgs| if args.json { Form::Json } else { Form::Text };
+        let form = |args: FormArgs| {
+            if args.json {
+                HistoryFormat::Json
+            } else {
+                HistoryFormat::Text
+            }
+        };
         match args.command {
-            HistoryCommand::List { limit, form: json } => (Action::List { limit }, form(json)),
+            HistoryCommand::List {
+                limit,
+                participant,
+                condition,
+                form: json,
+            } => {
+                let whose = Assigned {
+                    participant,
+                    condition,
+                };
+                (HistoryAction::List { limit, whose }, form(json))
+            }
             HistoryCommand::Show {
                 id,
                 raw,
                 form: json,
-            } => (Action::Show { id, raw }, form(json)),
+            } => (HistoryAction::Show { id, raw }, form(json)),
             HistoryCommand::Search {
                 words,
                 limit,
                 form: json,
             } => {
                 let words = words.join(" ");
-                (Action::Search { words, limit }, form(json))
+                (HistoryAction::Search { words, limit }, form(json))
             }
-            HistoryCommand::Delete { ids, yes } => (Action::Delete { ids, yes }, Form::Text),
+            HistoryCommand::Delete { ids, yes } => {
+                (HistoryAction::Delete { ids, yes }, HistoryFormat::Text)
+            }
             HistoryCommand::Label(args) => {
                 let form = if args.form.json {
-                    Form::Json
+                    HistoryFormat::Json
                 } else {
-                    Form::Text
+                    HistoryFormat::Text
                 };
                 (args.into(), form)
             }
-            HistoryCommand::Compact => (Action::Compact, Form::Text),
+            HistoryCommand::Compact => (HistoryAction::Compact, HistoryFormat::Text),
         }
     }
 }
@@ -509,17 +546,17 @@ struct LabelArgs {
     form: FormArgs,
 }
 
-impl From<LabelArgs> for Action {
+impl From<LabelArgs> for HistoryAction {
     fn from(args: LabelArgs) -> Self {
         let mut changes = Vec::new();
-        changes.extend(args.clear.then_some(Change::Clear));
-        changes.extend(args.add.into_iter().map(Change::Add));
-        changes.extend(args.remove.into_iter().map(Change::Remove));
-        let rating = |rating| Change::Rate(Some(rating).filter(|rating| *rating > 0));
+        changes.extend(args.clear.then_some(MarkChange::Clear));
+        changes.extend(args.add.into_iter().map(MarkChange::Add));
+        changes.extend(args.remove.into_iter().map(MarkChange::Remove));
+        let rating = |rating| MarkChange::Rate(Some(rating).filter(|rating| *rating > 0));
         changes.extend(args.rating.map(rating));
-        changes.extend(args.note.map(Change::Note));
-        changes.extend(args.exclude.then_some(Change::Exclude(true)));
-        changes.extend(args.include.then_some(Change::Exclude(false)));
+        changes.extend(args.note.map(MarkChange::Note));
+        changes.extend(args.exclude.then_some(MarkChange::Exclude(true)));
+        changes.extend(args.include.then_some(MarkChange::Exclude(false)));
         Self::Label {
             id: args.id,
             turn: args.turn,
@@ -624,33 +661,31 @@ fn moment(text: &str) -> Result<i64, String> {
 impl ExportArgs {
     /// What takes out what must not leave.
     pub fn redactor(&self, config: &Config, environment: &Environment) -> Redactor {
-        match self.no_redact {
-            true => Redactor::none(),
-            false => {
-                let home = environment.home().and_then(|home| home.to_str());
-                Redactor::new(home, &config.export.redact)
-            }
+        if self.no_redact {
+            Redactor::none()
+        } else {
+            config.export.redaction(environment.home()).redactor()
         }
     }
 
     /// Where it goes.
-    pub fn target(&self) -> Target {
-        Target::of(&self.output)
+    pub fn target(&self) -> ExportTarget {
+        ExportTarget::of(&self.output)
     }
 }
 
-impl From<ExportArgs> for export::Options {
+impl From<ExportArgs> for export::ExportOptions {
     fn from(args: ExportArgs) -> Self {
         Self {
             format: match args.format {
-                ExportFormat::Atif => export::Format::Atif,
-                ExportFormat::Messages => export::Format::Messages,
-                ExportFormat::Preferences => export::Format::Preferences,
-                ExportFormat::Markdown => export::Format::Markdown,
-                ExportFormat::Html => export::Format::Html,
-                ExportFormat::Raw => export::Format::Raw,
+                ExportFormat::Atif => export::ExportFormat::Atif,
+                ExportFormat::Messages => export::ExportFormat::Messages,
+                ExportFormat::Preferences => export::ExportFormat::Preferences,
+                ExportFormat::Markdown => export::ExportFormat::Markdown,
+                ExportFormat::Html => export::ExportFormat::Html,
+                ExportFormat::Raw => export::ExportFormat::Raw,
             },
-            which: Which {
+            which: Selection {
                 ids: args.ids,
                 since: args.since,
                 until: args.until,

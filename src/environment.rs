@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Environment variables and the home folder, as they were when the program started.
+/// Environment variables, the home folder and the current one, as they were when the program started.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: HashMap<String, OsString>,
     home: Option<PathBuf>,
+    folder: Option<PathBuf>,
 }
 
 impl Environment {
@@ -20,6 +21,7 @@ impl Environment {
         Self {
             variables,
             home: std::env::home_dir().filter(|home| home.is_absolute()),
+            folder: std::env::current_dir().ok(),
         }
     }
 
@@ -28,10 +30,11 @@ impl Environment {
         Self {
             variables: HashMap::new(),
             home: Some(home.into()),
+            folder: None,
         }
     }
 
-    /// The same with one more variable.
+    /// The environment with one more variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
@@ -64,9 +67,14 @@ impl Environment {
         self.home.as_deref()
     }
 
+    /// The folder that the program was started in, if there still is one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// The folder that the XDG variable names, or the one below the home folder that stands in
     /// for it. As the XDG specification asks, a relative path does not count.
-    pub fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+    pub(crate) fn xdg_dir(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
         self.get(variable)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())

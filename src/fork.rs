@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{Format, Item, Request};
 use crate::config::{ApiKey, Config};
-use crate::recording::{Recording, Turn};
+use crate::recording::{RecordedTurn, Recording};
 use crate::setup::BaseUrls;
 
 /// How long the program may take to be there.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why nothing was asked, or nothing came back.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum ForkError {
     /// Nobody is there.
     #[error("nobody answers at {address}; start humanllm in another terminal")]
     Nobody {
-        /// Where.
+        /// Where the server was expected.
         address: SocketAddr,
     },
     /// The answer did not come.
@@ -55,7 +55,7 @@ pub fn run(
     recording: &Recording,
     number: Option<usize>,
     config: &Config,
-) -> Result<Answer, ForkError> {
+) -> Result<ForkResponse, ForkError> {
     let requests = recording.turns.len();
     let number = number.unwrap_or(requests);
     let turn = number.checked_sub(1).and_then(|at| recording.turns.get(at));
@@ -64,19 +64,19 @@ pub fn run(
     let host = urls.anthropic.trim_start_matches("http://");
     let address = host.parse().unwrap_or(config.listen);
     let nobody = |_| ForkError::Nobody { address };
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(nobody)?;
+    let stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(nobody)?;
     let text = ask(stream, host, config.api_key.as_ref(), turn)?;
-    Answer::of(turn.request.format, &text)
+    ForkResponse::of(turn.request.format, &text)
 }
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct ForkResponse {
     format: Format,
     document: Value,
 }
 
-impl Answer {
+impl ForkResponse {
     fn of(format: Format, text: &str) -> Result<Self, ForkError> {
         let broken = || ForkError::Refused("the answer cannot be read".into());
         let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
@@ -144,7 +144,7 @@ fn ask(
     mut stream: TcpStream,
     host: &str,
     key: Option<&ApiKey>,
-    turn: &Turn,
+    turn: &RecordedTurn,
 ) -> Result<String, ForkError> {
     let path = match turn.request.format {
         Format::Responses => "responses",
@@ -236,7 +236,7 @@ mod tests {
     fn an_answer_is_told_in_words_whatever_the_format() {
         let answer = |format, document: Value| {
             let text = format!("HTTP/1.1 200 OK\r\na: b\r\n\r\n{document}");
-            Answer::of(format, &text).map(|answer| answer.words())
+            ForkResponse::of(format, &text).map(|answer| answer.words())
         };
         let responses = json!({"error": null, "output": [
             {"type": "message", "role": "assistant",
@@ -250,7 +250,7 @@ mod tests {
             {"type": "tool_use", "name": "f", "input": {}}]});
         assert_eq!(answer(Format::Messages, messages).unwrap(), "Hello\nf{}");
         let text = "HTTP/1.1 400 Bad Request\r\n\r\n{\"error\":{\"message\":\"No\"}}";
-        let refused = Answer::of(Format::Chat, text).unwrap_err();
+        let refused = ForkResponse::of(Format::Chat, text).unwrap_err();
         assert_eq!(refused.to_string(), "No");
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 
 use self::file::LogFile;
-use self::queue::Queue;
+use self::queue::LogQueue;
 use crate::state_dir::StateDir;
 
 /// Name of the log in the state folder.
@@ -44,7 +44,7 @@ pub enum LogError {
 #[derive(Debug)]
 #[must_use]
 pub struct Log {
-    _queue: Queue,
+    _queue: LogQueue,
 }
 
 /// Sends everything that is logged to `humanllm.log` in the state folder.
@@ -63,7 +63,7 @@ pub fn init(folder: &StateDir, filter: Option<&OsStr>) -> Result<Log, LogError> 
             EnvFilter::try_new(filter).map_err(|error| LogError::Filter(error.to_string()))?
         }
     };
-    let queue = LogFile::open(folder, MAX_BYTES).and_then(Queue::start);
+    let queue = LogFile::open(folder, MAX_BYTES).and_then(LogQueue::start);
     let queue = queue.map_err(|error| LogError::File {
         file: folder.path().join(LOG_FILE),
         error,

@@ -8,21 +8,20 @@ use humanllm::cli::record::{StudyArgs, StudyCommand};
 use humanllm::cli::scripts::JsonArgs;
 use humanllm::cli::{
     AgentSetup, Cli, Command, ExportArgs, ForkArgs, GlobalFlags, ModelArgs, PrintForm, ReplayArgs,
-    RulesArgs, SetupArgs, SetupProgram, ShowArgs, scripts,
+    RulesArgs, SetupArgs, SetupProgram, ShowArgs, man, scripts,
 };
 use humanllm::config::Config;
 use humanllm::control::{StudyAction, command};
 use humanllm::environment::Environment;
-use humanllm::export::{ExportError, Target};
+use humanllm::export::{ExportError, ExportTarget};
 use humanllm::history::rules::TrialError;
-use humanllm::history::statistics;
 use humanllm::history::study::{self, StudyError};
-use humanllm::journal::Reader;
+use humanllm::journal::JournalReader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, export, fork, history, logging, plain, replay, setup};
+use humanllm::{app, config, export, fork, history, logging, plain, replay, setup, statistics};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -82,18 +81,22 @@ fn run(cli: Cli) -> Result<ExitCode> {
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
         Some(Command::Export(args)) => export(args, &cli.global.into(), &environment),
-        Some(Command::Status(args)) => ask(args.with(command::Action::Status), cli.global),
-        Some(Command::List(args)) => ask(args.with(command::Action::List), cli.global),
+        Some(Command::Status(args)) => ask(args.with(command::ControlCommand::Status), cli.global),
+        Some(Command::List(args)) => ask(args.with(command::ControlCommand::List), cli.global),
         Some(Command::Show(args)) => ask(args.into(), cli.global),
         Some(Command::Wait(args)) => ask(args.into(), cli.global),
         Some(Command::Reply(args)) => ask(args.into(), cli.global),
         Some(Command::Reject(args)) => ask(args.into(), cli.global),
         Some(Command::Study(StudyArgs { command })) => {
-            let study = |args: JsonArgs, action| args.with(command::Action::Study(action));
+            let study = |args: JsonArgs, action| args.with(command::ControlCommand::Study(action));
             let since = match command {
                 StudyCommand::Csv(since) => since,
                 StudyCommand::Start(args) => {
                     return ask(study(args, StudyAction::Start), cli.global);
+                }
+                StudyCommand::Phase(args) => {
+                    let action = StudyAction::Phase(args.name);
+                    return ask(study(args.form, action), cli.global);
                 }
                 StudyCommand::Pause(args) => {
                     return ask(study(args, StudyAction::Pause), cli.global);
@@ -103,7 +106,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 }
             };
             let config = config::load(&cli.global.into(), &environment)?;
-            let reader = Reader::open(&config.state_dir)?;
+            let reader = JournalReader::open(&config.state_dir)?;
             let mut stdout = io::BufWriter::new(io::stdout().lock());
             match study::write(&reader, since.since(Timestamp::now()), &mut stdout) {
                 // A reader that has seen enough is no error.
@@ -114,12 +117,13 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Some(Command::Statistics(args)) => {
             let config = config::load(&cli.global.into(), &environment)?;
-            let reader = Reader::open(&config.state_dir)?;
+            let reader = JournalReader::open(&config.state_dir)?;
             let since = args.since.since(Timestamp::now());
             let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
-            let text = match args.json {
-                true => format!("{}\n", serde_json::to_string_pretty(&gathered)?),
-                false => statistics::text(&gathered),
+            let text = if args.json {
+                format!("{}\n", serde_json::to_string_pretty(&gathered)?)
+            } else {
+                statistics::text(&gathered)
             };
             print(text.as_bytes())
         }
@@ -138,6 +142,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "humanllm", &mut script);
             print(&script)
         }
+        Some(Command::Man { folder }) => match folder {
+            None => print(&man::page()),
+            Some(folder) => print(man::write_to(&folder)?.as_bytes()),
+        },
     }
 }
 
@@ -158,7 +166,7 @@ fn serve(
 }
 
 /// Asks a humanllm that runs; the exit code says what was in the way.
-fn ask((action, is_json): scripts::Asked, global: GlobalFlags) -> Result<ExitCode> {
+fn ask((action, is_json): scripts::ScriptArguments, global: GlobalFlags) -> Result<ExitCode> {
     let config = config::load(&global.into(), &Environment::of_process())?;
     match command::run(action, is_json, &config.state_dir) {
         Ok(answer) => print(answer.as_bytes()),
@@ -186,9 +194,10 @@ fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) ->
 fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
     let recording = replay::load(&[args.source], &config.state_dir)?;
     let answer = fork::run(&recording, args.turn, config)?;
-    let text = match args.json {
-        true => answer.document().to_string(),
-        false => plain::lines(&answer.words()),
+    let text = if args.json {
+        answer.document().to_string()
+    } else {
+        plain::lines(&answer.words())
     };
     print(format!("{text}\n").as_bytes())
 }
@@ -198,14 +207,14 @@ fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) ->
     let config = config::load(flags, environment)?;
     let mut redactor = args.redactor(&config, environment);
     let target = args.target();
-    let options: export::Options = args.into();
+    let options: export::ExportOptions = args.into();
     let report = match export::run(&options, &mut redactor, &target, &config.state_dir) {
         Err(ExportError::Closed) => return Ok(ExitCode::SUCCESS),
         report => report?,
     };
     // A path, or what was found, may be anything.
     let report = plain::lines(&report.to_string());
-    if target == Target::Stdout && !options.dry_run {
+    if target == ExportTarget::Stdout && !options.dry_run {
         let _ = io::stderr().write_all(report.as_bytes());
         return Ok(ExitCode::SUCCESS);
     }
@@ -273,7 +282,7 @@ fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
     }
     let (agent, launch) = match args.program {
         Some(SetupProgram::Codex(args)) => {
-            let options = codex::Options::from(args);
+            let options = codex::CodexSetupOptions::from(args);
             (&codex::AGENT, options.launch(&config, environment)?)
         }
         Some(SetupProgram::Agent(AgentSetup { agent, .. })) => {
@@ -300,7 +309,7 @@ fn model(
     let config = config::load(flags, environment)?;
     if !checks {
         let mut told = String::new();
-        let places = setup::model::PLACES;
+        let places = setup::model::USUAL_PORTS;
         let done = setup::model::run(&args.into(), places, flags, &config, environment, &mut told);
         let code = print(plain::lines(&told).as_bytes())?;
         return Ok(done.map(|()| code)?);

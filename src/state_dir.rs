@@ -90,9 +90,10 @@ impl StateDir {
             .mode(0o600)
             .custom_flags(flags.bits().cast_signed())
             .open(self.0.join(name))?;
-        match file.metadata()?.is_file() {
-            true => Ok(file),
-            false => Err(io::Error::other("it is no regular file")),
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::other("it is no regular file"))
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-pub use self::delay::{Delay, Plan, Step};
+pub use self::delay::{Delay, DelayedWords, Plan};
 use crate::api::Assigned;
 
 /// Characters of a name that are kept: a client may send anything.
@@ -34,6 +34,19 @@ pub struct Study {
     pub model_names: String,
     /// How slowly words leave, by condition.
     pub conditions: BTreeMap<String, Delay>,
+    /// What it goes through, in order. It begins with the first.
+    #[serde(rename = "phase")]
+    pub phases: Vec<StudyPhase>,
+}
+
+/// A part of a study, such as its greeting.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+pub struct StudyPhase {
+    /// What it is called in the record.
+    pub name: String,
+    /// Texts to insert into a reply while it is on, by name.
+    pub snippets: BTreeMap<String, String>,
 }
 
 impl Default for Study {
@@ -45,6 +58,7 @@ impl Default for Study {
             condition_header: "x-condition".into(),
             model_names: "human/{condition}/{participant}".into(),
             conditions: BTreeMap::new(),
+            phases: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{Body, Content, Item, ItemBody, ToolList};
+use crate::api::{Body, ContentPart, Item, ItemBody, ToolList};
 use crate::o200k;
 
 /// Tokens that stand around an item, for its role and its ends.
@@ -31,15 +31,18 @@ pub fn split(text: &str) -> Vec<&str> {
 /// serve.
 pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     let items: u64 = items.iter().map(|item| count_item(item)).sum();
-    let tools = tools.tokens().get_or_init(|| match tools.is_empty() {
-        true => 0,
-        false => count(tools.raw()),
+    let tools = tools.tokens().get_or_init(|| {
+        if tools.is_empty() {
+            0
+        } else {
+            count(tools.raw())
+        }
     });
     items + tools
 }
 
 /// How many bytes of that nobody has counted yet.
-pub fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
+pub(crate) fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
     let is_new = tools.tokens().get().is_none() && tools.is_given();
     let items = items.iter().filter(|item| item.tokens().get().is_none());
     let items: usize = items.map(|item| item.raw().len()).sum();
@@ -62,7 +65,7 @@ fn count_input(item: &Item) -> u64 {
 }
 
 /// The tokens of what an item says.
-pub fn count_body(body: &Body) -> u64 {
+pub(crate) fn count_body(body: &Body) -> u64 {
     match body {
         Body::Message { content, .. } => count_parts(content),
         Body::Reasoning { summary } => summary.iter().map(|part| count(part)).sum(),
@@ -70,12 +73,12 @@ pub fn count_body(body: &Body) -> u64 {
     }
 }
 
-fn count_parts(content: &[Content]) -> u64 {
+fn count_parts(content: &[ContentPart]) -> u64 {
     let parts = content.iter().map(|part| match part {
-        Content::Text(text) | Content::Refusal(text) => count(text),
-        Content::Image(_) => PER_IMAGE,
-        Content::File { name, .. } => count(name),
-        Content::Other(json) => count(json),
+        ContentPart::Text(text) | ContentPart::Refusal(text) => count(text),
+        ContentPart::Image(_) => PER_IMAGE,
+        ContentPart::File { name, .. } => count(name),
+        ContentPart::Other(json) => count(json),
     });
     parts.sum()
 }

@@ -24,7 +24,8 @@ mod options;
 mod process;
 mod request;
 mod sheet;
-#[path = "../../tests/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the tests use the rest")]
+#[path = "../../tests/it/support/mod.rs"]
 mod support;
 mod upstream;
 mod wire;

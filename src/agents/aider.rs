@@ -1,7 +1,7 @@
 //! aider, measured with 0.86.2. Its user agent is that of litellm, it names no thread, and it puts its
 //! history together anew with every turn.
 
-use super::{Agent, Mark};
+use super::{KnownAgent, PromptMark};
 use crate::api::Purpose;
 
 /// Ends the example turns.
@@ -18,12 +18,12 @@ const COMMIT: &str = "You are an expert software engineer that generates concise
 /// What its summaries are asked for with.
 const SUMMARY: &str = "*Briefly* summarize this partial conversation about programming.";
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "aider",
     openings: &[EXAMPLES_END, FILES, NO_FILES, MAP, COMMIT, SUMMARY],
     errands: &[
-        (Purpose::CommitMessage, Mark::Instructions(COMMIT)),
-        (Purpose::Summary, Mark::Instructions(SUMMARY)),
+        (Purpose::CommitMessage, PromptMark::Instructions(COMMIT)),
+        (Purpose::Summary, PromptMark::Instructions(SUMMARY)),
     ],
     confirmed: &[
         EXAMPLES_END,
@@ -33,5 +33,5 @@ pub(super) static AGENT: Agent = Agent {
         "Here are some READ ONLY files, provided for your reference.",
     ],
     examples_end: Some(EXAMPLES_END),
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };

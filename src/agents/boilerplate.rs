@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{ALL, Agent, drafts, title};
-use crate::api::{Content, Format, Item, Purpose, Request, is_block};
+use super::{ALL, KnownAgent, drafts, title};
+use crate::api::{ContentPart, Format, Item, Purpose, Request, is_block};
 
 /// How many items at the beginning may be example turns.
 const EXAMPLES: usize = 24;
@@ -12,14 +12,14 @@ impl Item {
     /// Whether an agent put this into the conversation by itself: instructions of the system or
     /// the developer, and user messages that are nothing but one XML-like block, such as Codex's
     /// `<environment_context>`, or that begin as those of its agent do.
-    pub fn is_boilerplate(&self) -> bool {
+    pub(crate) fn is_boilerplate(&self) -> bool {
         let content = self.content();
         match self.role() {
             Some("system" | "developer") => true,
             Some("user") => {
                 !content.is_empty()
                     && content.iter().all(|part| match part {
-                        Content::Text(text) => is_block(text) || is_context(text),
+                        ContentPart::Text(text) => is_block(text) || is_context(text),
                         _ => false,
                     })
             }
@@ -29,18 +29,18 @@ impl Item {
 
     /// Whether it is nothing but blocks in tags.
     pub(crate) fn is_tagged(&self) -> bool {
-        let mut texts = self.content().iter().map(Content::words);
+        let mut texts = self.content().iter().map(ContentPart::words);
         texts.all(|text| text.is_some_and(is_block))
     }
 
     /// Whether a person asked this: a user message that is not boilerplate.
-    pub fn is_prompt(&self) -> bool {
+    pub(crate) fn is_prompt(&self) -> bool {
         self.role() == Some("user") && !self.is_boilerplate()
     }
 
     /// Whether its agent hands something over in it that it then has the model confirm.
     fn is_handed_over(&self) -> bool {
-        let first = self.content().first().and_then(Content::words);
+        let first = self.content().first().and_then(ContentPart::words);
         self.role() == Some("user") && first.is_some_and(is_confirmed)
     }
 }
@@ -55,7 +55,7 @@ fn is_confirmed(text: &str) -> bool {
     is_begun_by(text, |agent| agent.confirmed)
 }
 
-fn is_begun_by(text: &str, beginnings: fn(&Agent) -> &'static [&'static str]) -> bool {
+fn is_begun_by(text: &str, beginnings: fn(&KnownAgent) -> &'static [&'static str]) -> bool {
     let text = text.trim_start();
     let begins = |own: &&str| text.starts_with(own);
     ALL.iter().any(|agent| beginnings(agent).iter().any(begins))
@@ -77,7 +77,7 @@ impl Opening {
         }
         let begin = request.items.iter().take(EXAMPLES);
         let ends = |item: &&Arc<Item>| {
-            let first = item.content().first().and_then(Content::words);
+            let first = item.content().first().and_then(ContentPart::words);
             let begins = |end: &str| first.is_some_and(|text| text.starts_with(end));
             let mut ends = ALL.iter().filter_map(|agent| agent.examples_end);
             item.role() == Some("user") && ends.any(begins)

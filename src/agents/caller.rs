@@ -1,7 +1,7 @@
 //! Who asks, and which thread it is.
 
 use super::purpose::purpose_of;
-use super::{ALL, Agent};
+use super::{ALL, KnownAgent};
 use crate::api::{Fields, Format, Purpose, Request};
 
 /// The headers in which any agent may name a thread.
@@ -13,9 +13,9 @@ const THREAD_HEADERS: &[&str] = &[
     "x-session-id",
     "x-session-affinity",
 ];
-/// Those in which it names the thread on whose behalf this one was begun.
+/// Headers in which an agent names the thread on whose behalf this one was begun.
 const PARENT_HEADERS: &[&str] = &["x-parent-session-id", "parent-thread-id"];
-/// What those say of themselves who say nothing.
+/// User agents of HTTP libraries, which say nothing of the program.
 const UNKNOWN: &str = "unknown client";
 /// How many items are looked at for words that only one agent sends.
 const OPENING: usize = 24;
@@ -26,7 +26,7 @@ pub struct Caller {
     /// The first word of its user agent, or what it calls itself.
     word: String,
     /// What is known of it.
-    agent: Option<&'static Agent>,
+    agent: Option<&'static KnownAgent>,
     thread: Option<String>,
     /// Which part of the thread a sub-agent works on.
     part: Option<String>,
@@ -41,7 +41,7 @@ impl Caller {
             let mut given = names.iter().filter_map(|name| header(name));
             given.find(|id| !id.is_empty()).map(str::to_owned)
         };
-        let own = |names: fn(&Agent) -> &'static [&'static str]| {
+        let own = |names: fn(&KnownAgent) -> &'static [&'static str]| {
             ALL.iter().find_map(|agent| find(names(agent)))
         };
         let words = ["user-agent", "originator"];
@@ -88,7 +88,7 @@ impl Caller {
         name
     }
 
-    fn name(&self, agent: Option<&Agent>) -> String {
+    fn name(&self, agent: Option<&KnownAgent>) -> String {
         let Some(agent) = agent else {
             return self.word.clone();
         };
@@ -101,7 +101,7 @@ impl Caller {
 }
 
 /// The agent whose user agent this is.
-fn agent_called(word: &str) -> Option<&'static Agent> {
+fn agent_called(word: &str) -> Option<&'static KnownAgent> {
     let is_so = |begin: &&str| {
         let found = word.get(..begin.len());
         found.is_some_and(|found| found.eq_ignore_ascii_case(begin))
@@ -113,7 +113,7 @@ fn agent_called(word: &str) -> Option<&'static Agent> {
 
 /// The agent that a request is from by what it begins with. What is not read yet is not read for it:
 /// agents with the user agent of an SDK that use the Responses API are called by that.
-fn agent_of(request: &Request) -> Option<&'static Agent> {
+fn agent_of(request: &Request) -> Option<&'static KnownAgent> {
     if !matches!(request.format, Format::Chat | Format::Messages) {
         return None;
     }
@@ -121,7 +121,7 @@ fn agent_of(request: &Request) -> Option<&'static Agent> {
     let texts = begin.flat_map(|item| item.content());
     let texts = texts.filter_map(|part| Some(part.words()?.trim_start()));
     texts.into_iter().find_map(|text| {
-        let begins = |agent: &&&Agent| agent.openings.iter().any(|own| text.starts_with(own));
+        let begins = |agent: &&&KnownAgent| agent.openings.iter().any(|own| text.starts_with(own));
         ALL.iter().find(begins).copied()
     })
 }

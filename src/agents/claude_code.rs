@@ -1,9 +1,9 @@
 //! Claude Code, measured with 2.1.197 and 2.1.330.
 
-use super::{ALLOW, Agent, BLOCK, Mark, Verdict};
+use super::{ALLOW, BLOCK, KnownAgent, PromptMark, Verdict};
 use crate::api::{Fields, Purpose};
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "Claude Code",
     user_agents: &["claude-cli", "claude-code"],
     thread_headers: &["x-claude-code-session-id"],
@@ -12,19 +12,19 @@ pub(super) static AGENT: Agent = Agent {
     errands: &[
         (
             Purpose::Title,
-            Mark::Instructions("Generate a concise, sentence-case title"),
+            PromptMark::Instructions("Generate a concise, sentence-case title"),
         ),
         (
             Purpose::Title,
-            Mark::Instructions("You are naming a coding session"),
+            PromptMark::Instructions("You are naming a coding session"),
         ),
         (
             Purpose::PermissionCheck,
-            Mark::Instructions("You are a security monitor for autonomous AI coding agents"),
+            PromptMark::Instructions("You are a security monitor for autonomous AI coding agents"),
         ),
         (
             Purpose::Summary,
-            Mark::Prompt("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools."),
+            PromptMark::Prompt("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools."),
         ),
     ],
     // What it goes on with after a compaction: the words of who summed up.
@@ -40,7 +40,7 @@ pub(super) static AGENT: Agent = Agent {
             answer: "<block>yes</block>",
         },
     ],
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };
 
 /// The session, in the JSON text that stands for the user.

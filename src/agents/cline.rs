@@ -1,10 +1,10 @@
 //! Cline.
 
-use super::Agent;
+use super::KnownAgent;
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "Cline",
     user_agents: &["Cline"],
     openings: &["You are Cline"],
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };

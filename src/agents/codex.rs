@@ -1,26 +1,26 @@
 //! Codex, measured with 0.169.
 
-use super::{Agent, Mark};
+use super::{KnownAgent, PromptMark};
 use crate::api::{Fields, Purpose};
 
 /// Where it puts the JSON text that says what a request is.
 const TURN_METADATA: &str = "x-codex-turn-metadata";
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "Codex",
     user_agents: &["codex"],
     thread: Some(thread),
     says: Some(says),
     errands: &[(
         Purpose::Summary,
-        Mark::Prompt("You are performing a CONTEXT CHECKPOINT COMPACTION"),
+        PromptMark::Prompt("You are performing a CONTEXT CHECKPOINT COMPACTION"),
     )],
     title_of: Some("User prompt:"),
     // The instructions of a repository.
     context: &["# AGENTS.md instructions"],
     // Of its editor extension.
     words_begin: Some("## My request for Codex:"),
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };
 
 /// It sends its thread id in several places, the first of which is the most particular.

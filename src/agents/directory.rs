@@ -12,7 +12,7 @@ const WORDS: [&str; 2] = ["working directory", "working in the directory"];
 /// How Codex says it, in its environment context.
 const TAGS: (&str, &str) = ("<cwd>", "</cwd>");
 /// Bytes of a path.
-const LONGEST: usize = 1_024;
+const MAX_LENGTH: usize = 1_024;
 
 impl Request {
     /// The folder that the agent works in, as it is written in the newest message that tells it.
@@ -48,7 +48,7 @@ fn named_in(text: &str) -> Option<String> {
     let written = || text.lines().rev().find_map(named_in_line);
     tagged
         .or_else(written)
-        .filter(|path| !path.is_empty() && path.len() <= LONGEST)
+        .filter(|path| !path.is_empty() && path.len() <= MAX_LENGTH)
 }
 
 fn named_in_line(line: &str) -> Option<String> {

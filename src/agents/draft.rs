@@ -2,8 +2,8 @@
 
 use super::housekeeping::quoted;
 use super::purpose::{errand, last_prompts};
-use super::{ALL, Mark, Verdict};
-use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, commands_of};
+use super::{ALL, PromptMark, Verdict};
+use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, commands_of};
 
 /// Bytes of the first line of a commit.
 const COMMIT: usize = 72;
@@ -40,7 +40,9 @@ fn tagged(summary: String, request: &Request) -> String {
         .first()
         .into_iter()
         .flat_map(|item| item.content());
-    let asked = told.chain(last_prompts(request)).filter_map(Content::words);
+    let asked = told
+        .chain(last_prompts(request))
+        .filter_map(ContentPart::words);
     let asked: Vec<&str> = asked.collect();
     let mut wanted = TAGS.into_iter().filter(|name| {
         let tag = format!("<{name}>");
@@ -54,7 +56,7 @@ fn tagged(summary: String, request: &Request) -> String {
 
 /// What a diff does, by the names of its files.
 fn commit_message(request: &Request) -> String {
-    let texts = last_prompts(request).filter_map(Content::words);
+    let texts = last_prompts(request).filter_map(ContentPart::words);
     let lines = texts.flat_map(str::lines);
     let (mut files, mut added, mut removed) = (Vec::new(), 0, 0);
     for line in lines {
@@ -93,16 +95,16 @@ fn commit_message(request: &Request) -> String {
 /// A first version of the summary that a request asks for, made of what it holds: what the user
 /// wanted, what was called, and what was said last.
 fn summary(request: &Request) -> String {
-    const MOST: usize = 400;
+    const MAX: usize = 400;
     let cut = |text: &str| {
         let text = text.trim();
-        match text.char_indices().nth(MOST) {
+        match text.char_indices().nth(MAX) {
             Some((end, _)) => format!("{}…", text[..end].trim_end()),
             None => text.to_owned(),
         }
     };
     let mut lines = Vec::new();
-    let mut prompts: Vec<&[Content]> = request.prompts().map(|item| item.content()).collect();
+    let mut prompts: Vec<&[ContentPart]> = request.prompts().map(|item| item.content()).collect();
     // The last part of them may be the wish for the summary, with all that it is about.
     let wish = prompts.last().and_then(|last| last.split_last());
     let wish = wish.and_then(|(wish, rest)| Some((wish.words()?, rest)));
@@ -145,15 +147,15 @@ fn summary(request: &Request) -> String {
 fn is_wish(text: &str) -> bool {
     let marks = ALL.iter().flat_map(|agent| agent.errands);
     let mut words = marks.filter_map(|(purpose, mark)| match mark {
-        Mark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
+        PromptMark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
         _ => None,
     });
     let is_tagged = || TAGS.iter().any(|name| text.contains(&format!("<{name}>")));
     words.any(|words| text.contains(words)) || is_tagged() || text.to_lowercase().contains("summar")
 }
 
-fn text(content: &[Content]) -> String {
-    let words: Vec<&str> = content.iter().filter_map(Content::words).collect();
+fn text(content: &[ContentPart]) -> String {
+    let words: Vec<&str> = content.iter().filter_map(ContentPart::words).collect();
     words.join("\n")
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::purpose::{asks_for_title, is_said, last_prompts};
 use super::{ALL, drafts};
-use crate::api::{Content, OutputFormat, Purpose, Request, Schema, Validator};
+use crate::api::{ContentPart, OutputFormat, Purpose, Request, Schema, Validator};
 
 /// A request that the program answers in the person's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Housekeeping {
 /// Which errands the program runs by itself. Never among them are summaries, on which all that comes
 /// after depends, and permission checks, which decide about safety.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered {
+pub struct AutoAnswered {
     /// Titles of conversations, made of the first prompt.
     pub titles: bool,
     /// Questions of nobody who only wants to know whether anybody answers.
@@ -31,7 +31,7 @@ pub struct Answered {
     pub commit_messages: bool,
 }
 
-impl Answered {
+impl AutoAnswered {
     /// None of them.
     pub const NONE: Self = Self {
         titles: false,
@@ -40,7 +40,7 @@ impl Answered {
     };
 }
 
-impl Default for Answered {
+impl Default for AutoAnswered {
     fn default() -> Self {
         Self {
             titles: true,
@@ -51,25 +51,26 @@ impl Default for Answered {
 }
 
 /// `true` is the default, `false` is none; else a list of their names.
-impl<'de> Deserialize<'de> for Answered {
+impl<'de> Deserialize<'de> for AutoAnswered {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Switches;
         impl<'de> Visitor<'de> for Switches {
-            type Value = Answered;
+            type Value = AutoAnswered;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("true, false, or a list such as [\"titles\", \"probes\"]")
             }
 
-            fn visit_bool<E: Error>(self, all: bool) -> Result<Answered, E> {
-                Ok(match all {
-                    true => Answered::default(),
-                    false => Answered::NONE,
+            fn visit_bool<E: Error>(self, all: bool) -> Result<AutoAnswered, E> {
+                Ok(if all {
+                    AutoAnswered::default()
+                } else {
+                    AutoAnswered::NONE
                 })
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Answered, A::Error> {
-                let mut answered = Answered::NONE;
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<AutoAnswered, A::Error> {
+                let mut answered = AutoAnswered::NONE;
                 while let Some(name) = names.next_element::<String>()? {
                     match name.as_str() {
                         "titles" => answered.titles = true,
@@ -93,7 +94,7 @@ impl<'de> Deserialize<'de> for Answered {
 impl Housekeeping {
     /// Answers a request that is an errand of these; `None` for one that a person must see, which is
     /// every request whose answer cannot be made with certainty.
-    pub fn of(request: &Request, answered: &Answered) -> Option<Self> {
+    pub fn of(request: &Request, answered: &AutoAnswered) -> Option<Self> {
         let answer = match request.purpose {
             Purpose::Title if answered.titles && is_certain(request) => {
                 title_answer(&named_after(request)?, &request.output_format)
@@ -127,7 +128,9 @@ fn is_certain(request: &Request) -> bool {
 
 /// What a title is to be made of: the prompt, without the words that ask for the title.
 fn named_after(request: &Request) -> Option<String> {
-    let asked: Vec<&str> = last_prompts(request).filter_map(Content::words).collect();
+    let asked: Vec<&str> = last_prompts(request)
+        .filter_map(ContentPart::words)
+        .collect();
     if asked.is_empty() {
         return None;
     }
@@ -209,7 +212,7 @@ mod tests {
     use crate::api::{Format, Interner};
 
     fn answered(request: &Request) -> Option<Housekeeping> {
-        Housekeeping::of(request, &Answered::default())
+        Housekeeping::of(request, &AutoAnswered::default())
     }
 
     fn parsed(format: Format, body: &Value) -> Request {
@@ -357,9 +360,9 @@ mod tests {
             "messages": [{"role": "user", "content": "quota"}]});
         let probe = parsed(Format::Messages, &probe);
         assert_eq!(answered(&probe).unwrap().answer, "OK");
-        assert_eq!(Housekeeping::of(&probe, &Answered::NONE), None);
+        assert_eq!(Housekeeping::of(&probe, &AutoAnswered::NONE), None);
         let title = request("thread_title", "Fix it", schema(36));
-        assert_eq!(Housekeeping::of(&title, &Answered::NONE), None);
+        assert_eq!(Housekeeping::of(&title, &AutoAnswered::NONE), None);
 
         let commit = json!({"model": "m", "messages": [
             {"role": "system", "content": "You are an expert software engineer that generates \
@@ -367,9 +370,9 @@ mod tests {
             {"role": "user", "content": "# Diffs:\ndiff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n"}]});
         let commit = parsed(Format::Chat, &commit);
         assert_eq!(answered(&commit), None);
-        let all = Answered {
+        let all = AutoAnswered {
             commit_messages: true,
-            ..Answered::default()
+            ..AutoAnswered::default()
         };
         assert_eq!(
             Housekeeping::of(&commit, &all).unwrap().answer,

@@ -1,11 +1,11 @@
 //! mini-swe-agent, measured with 2.4.6. Its user agent is that of litellm.
 
-use super::Agent;
+use super::KnownAgent;
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "mini-swe-agent",
     user_agents: &["mini-swe-agent"],
     openings: &["You are a helpful assistant that can interact with a computer."],
     words_begin: Some("Please solve this issue:"),
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };

@@ -25,14 +25,14 @@ pub(crate) use boilerplate::{Opening, prompt_title};
 pub use caller::Caller;
 pub(crate) use directory::directory_in;
 pub use draft::{drafts, verdicts};
-pub use housekeeping::{Answered, Housekeeping};
+pub use housekeeping::{AutoAnswered, Housekeeping};
 pub use purpose::purpose;
 
 use crate::api::{Fields, Purpose};
 
 /// An agent: everything that is left out is told by shape.
 #[derive(Debug)]
-pub struct Agent {
+pub struct KnownAgent {
     /// What the person calls it.
     name: &'static str,
     /// What its user agent begins with.
@@ -48,12 +48,12 @@ pub struct Agent {
     /// What the body of a request says it is for, besides its items.
     says: Option<fn(&Fields<'_>) -> Option<Purpose>>,
     /// By which words its errands are known.
-    errands: &'static [(Purpose, Mark)],
+    errands: &'static [(Purpose, PromptMark)],
     /// What stands right before the prompt in a request for a title.
     title_of: Option<&'static str>,
     /// What a message in the user's name begins with that it puts in by itself, besides blocks in tags.
     context: &'static [&'static str],
-    /// The same, where it then has the model confirm it in words that it makes up.
+    /// What it hands over files with, where it then has the model confirm it in words that it makes up.
     confirmed: &'static [&'static str],
     /// What the message begins with that ends the example turns at the beginning.
     examples_end: Option<&'static str>,
@@ -65,7 +65,7 @@ pub struct Agent {
 
 /// Words by which an errand is known.
 #[derive(Debug, Clone, Copy)]
-enum Mark {
+enum PromptMark {
     /// A part of the instructions begins with them.
     Instructions(&'static str),
     /// They stand in the last prompt.
@@ -82,11 +82,11 @@ pub struct Verdict {
 }
 
 /// The verdict that lets an agent do it.
-pub const ALLOW: &str = "allow";
+pub(crate) const ALLOW: &str = "allow";
 /// The verdict that does not.
-pub const BLOCK: &str = "block";
+pub(crate) const BLOCK: &str = "block";
 
-impl Agent {
+impl KnownAgent {
     /// One of which nothing is known.
     const OTHER: Self = Self {
         name: "",
@@ -111,7 +111,7 @@ macro_rules! agents {
         $(mod $name;)+
 
         /// All that there is a file for.
-        static ALL: &[&Agent] = &[$(&$name::AGENT,)+];
+        static ALL: &[&KnownAgent] = &[$(&$name::AGENT,)+];
     };
 }
 

@@ -1,21 +1,21 @@
 //! opencode, measured with 1.18.33.
 
-use super::{Agent, Mark};
+use super::{KnownAgent, PromptMark};
 use crate::api::Purpose;
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "opencode",
     user_agents: &["opencode/"],
     errands: &[
         (
             Purpose::Title,
-            Mark::Instructions("You are a title generator."),
+            PromptMark::Instructions("You are a title generator."),
         ),
         (
             Purpose::Summary,
-            Mark::Prompt("Here is the conversation so far:"),
+            PromptMark::Prompt("Here is the conversation so far:"),
         ),
     ],
     title_of: Some("Generate a title for this conversation:"),
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };

@@ -1,10 +1,10 @@
 //! pi, measured with 0.74.2. Its user agent is that of an SDK.
 
-use super::Agent;
+use super::KnownAgent;
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "pi",
     user_agents: &["pi/"],
     openings: &["You are an expert coding assistant operating inside pi"],
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };

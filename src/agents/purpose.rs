@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 
-use super::{ALL, Agent, Mark};
-use crate::api::{Content, Fields, Format, Item, Purpose, Request};
+use super::{ALL, KnownAgent, PromptMark};
+use crate::api::{ContentPart, Fields, Format, Item, Purpose, Request};
 
 /// How many items at the beginning may be instructions, and at the end a prompt.
 const NEAR: usize = 3;
@@ -17,7 +17,7 @@ pub fn purpose(request: &Request) -> Purpose {
     purpose_of(request, &Fields::of_text(request.envelope.text()))
 }
 
-/// The same, with the fields of the request besides items and tools.
+/// The purpose of a request whose fields besides items and tools have been read.
 pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     if request.format == Format::Compaction {
         return Purpose::Summary;
@@ -40,14 +40,14 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
 }
 
 /// The errand that an agent is known for, and the agent.
-pub(super) fn errand(request: &Request) -> Option<(&'static Agent, Purpose)> {
-    let is_so = |mark: &Mark| match mark {
-        Mark::Instructions(words) => {
-            let mut texts = instructions(request).filter_map(Content::words);
+pub(super) fn errand(request: &Request) -> Option<(&'static KnownAgent, Purpose)> {
+    let is_so = |mark: &PromptMark| match mark {
+        PromptMark::Instructions(words) => {
+            let mut texts = instructions(request).filter_map(ContentPart::words);
             texts.any(|text| text.trim_start().starts_with(words))
         }
-        Mark::Prompt(words) => {
-            let mut texts = last_prompts(request).filter_map(Content::words);
+        PromptMark::Prompt(words) => {
+            let mut texts = last_prompts(request).filter_map(ContentPart::words);
             texts.any(|text| memmem::find(text.as_bytes(), words.as_bytes()).is_some())
         }
     };
@@ -61,7 +61,7 @@ pub(super) fn errand(request: &Request) -> Option<(&'static Agent, Purpose)> {
 
 /// What a request is for that nobody has described.
 fn by_shape(request: &Request) -> Option<Purpose> {
-    let mut asked = last_prompts(request).filter_map(Content::words);
+    let mut asked = last_prompts(request).filter_map(ContentPart::words);
     let prompt = head(asked.next_back()?);
     // The words may mean something else, so that this is for what the person is offered and for nothing
     // else.
@@ -76,9 +76,13 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     if is_alone && PROBES.contains(&prompt.trim_end()) {
         return Some(Purpose::Probe);
     }
-    let told = head(instructions(request).filter_map(Content::words).last()?);
+    let told = head(
+        instructions(request)
+            .filter_map(ContentPart::words)
+            .last()?,
+    );
     let has_diff = || {
-        let mut texts = last_prompts(request).filter_map(Content::words);
+        let mut texts = last_prompts(request).filter_map(ContentPart::words);
         texts.any(|text| text.contains("diff --git ") || text.contains("\n+++ "))
     };
     if asks_for_title(&told) {
@@ -130,14 +134,14 @@ pub(super) fn is_said(request: &Request, purpose: Purpose) -> bool {
 }
 
 /// The parts of what stands at the beginning in nobody's name.
-fn instructions(request: &Request) -> impl Iterator<Item = &Content> {
+fn instructions(request: &Request) -> impl Iterator<Item = &ContentPart> {
     let begin = request.items.iter().take(NEAR);
     let told = begin.filter(|item| matches!(item.role(), Some("system" | "developer")));
     told.flat_map(|item| item.content())
 }
 
 /// The parts of the user's messages at the end.
-pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &Content> {
+pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &ContentPart> {
     let is_user = |item: &Item| item.role() == Some("user");
     let end = request.items.iter().rev().take(NEAR);
     let count = end.take_while(|item| is_user(item)).count();
@@ -148,11 +152,7 @@ pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item =
 /// The beginning of a text in small letters.
 fn head(text: &str) -> String {
     let text = text.trim_start();
-    let mut end = text.len().min(HEAD);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_lowercase()
+    text[..text.floor_char_boundary(HEAD)].to_lowercase()
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! qwen-code, measured with 0.15.10.
 
-use super::{Agent, Mark};
+use super::{KnownAgent, PromptMark};
 use crate::api::Purpose;
 
-pub(super) static AGENT: Agent = Agent {
+pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "qwen-code",
     user_agents: &["QwenCode"],
     errands: &[(
         Purpose::Summary,
-        Mark::Instructions("You are the component that summarizes internal chat history"),
+        PromptMark::Instructions("You are the component that summarizes internal chat history"),
     )],
     confirmed: &["This is the Qwen Code. We are setting up the context for our chat."],
-    ..Agent::OTHER
+    ..KnownAgent::OTHER
 };

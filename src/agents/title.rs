@@ -5,7 +5,7 @@ use pulldown_cmark::{Event, Parser};
 use crate::api::first_block;
 
 /// Characters of a title.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 /// Characters of a line that are looked at.
 const LOOKED_AT: usize = 2_000;
 /// The first line of a prompt with words in it, without its Markdown and without what agents put
@@ -19,7 +19,7 @@ pub(super) fn title(prompt: &str) -> String {
     words.or_else(|| first_words(prompt)).unwrap_or_default()
 }
 
-/// The same of the last line with words in it.
+/// The title that the last line with words in it makes.
 pub(super) fn last(text: &str) -> String {
     words_of(text.lines().rev()).unwrap_or_default()
 }
@@ -32,7 +32,7 @@ fn words_of<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
     let lines = lines.map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !is_tag(line));
     let words = lines.map(plain).find(|words| !words.is_empty());
-    words.map(|words| words.chars().take(LONGEST).collect())
+    words.map(|words| words.chars().take(MAX_LENGTH).collect())
 }
 
 /// The text behind the blocks at its beginning that an agent put there, such as Claude Code's
@@ -133,6 +133,6 @@ mod tests {
         for (prompt, expected) in cases {
             assert_eq!(title(prompt), expected, "{prompt:?}");
         }
-        assert_eq!(title(&"x".repeat(1 << 20)).len(), LONGEST);
+        assert_eq!(title(&"x".repeat(1 << 20)).len(), MAX_LENGTH);
     }
 }

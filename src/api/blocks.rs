@@ -1,6 +1,6 @@
 //! Blocks in tags that agents put around what they add to the words of a person.
 
-use super::Content;
+use super::ContentPart;
 
 /// Whether a text is `<tag …> … </tag>` and nothing around it.
 pub(crate) fn is_block(text: &str) -> bool {
@@ -54,7 +54,7 @@ fn is_agents_own(name: &str) -> bool {
 
 /// The parts of a message, each group of which stands for itself: blocks in what comes in the user's
 /// name are no part of what the user wrote.
-pub(super) fn of_role(role: &str, content: Vec<Content>) -> Vec<Vec<Content>> {
+pub(super) fn of_role(role: &str, content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     match role {
         "user" => apart(content),
         _ => vec![content],
@@ -63,8 +63,8 @@ pub(super) fn of_role(role: &str, content: Vec<Content>) -> Vec<Vec<Content>> {
 
 /// Whether a part of instructions is a line in the form of an HTTP header, such as the
 /// `x-anthropic-billing-header` of Claude Code, which says nothing of what is to be done.
-pub(super) fn is_header(part: &Content) -> bool {
-    let Content::Text(text) = part else {
+pub(super) fn is_header(part: &ContentPart) -> bool {
+    let ContentPart::Text(text) = part else {
         return false;
     };
     let name = text.split_once(':').map_or("", |(name, _)| name);
@@ -73,7 +73,7 @@ pub(super) fn is_header(part: &Content) -> bool {
 }
 
 /// The parts of instructions, and for itself each that is a header.
-pub(super) fn without_headers(content: Vec<Content>) -> Vec<Vec<Content>> {
+pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let mut groups = Vec::new();
     let mut words = Vec::new();
     for part in content {
@@ -92,19 +92,21 @@ pub(super) fn without_headers(content: Vec<Content>) -> Vec<Vec<Content>> {
 
 /// The parts of a message of the user, taken apart into what agents added, each block for itself,
 /// and what stands between that.
-fn apart(content: Vec<Content>) -> Vec<Vec<Content>> {
-    let has_block = |part: &Content| match part {
-        Content::Text(text) => text.trim_start().starts_with('<') || text.trim_end().ends_with('>'),
+fn apart(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+    let has_block = |part: &ContentPart| match part {
+        ContentPart::Text(text) => {
+            text.trim_start().starts_with('<') || text.trim_end().ends_with('>')
+        }
         _ => false,
     };
     if !content.iter().any(has_block) {
         return vec![content];
     }
     let mut groups = Vec::new();
-    let mut words: Vec<Content> = Vec::new();
-    let single = |text: &str| vec![Content::Text(text.to_owned())];
+    let mut words: Vec<ContentPart> = Vec::new();
+    let single = |text: &str| vec![ContentPart::Text(text.to_owned())];
     for part in content {
-        let Content::Text(text) = part else {
+        let ContentPart::Text(text) = part else {
             words.push(part);
             continue;
         };
@@ -120,12 +122,13 @@ fn apart(content: Vec<Content>) -> Vec<Vec<Content>> {
             rest = before;
         }
         if leading.is_empty() && trailing.is_empty() {
-            match is_block(rest) {
-                true => leading.push(single(rest)),
-                false => words.push(Content::Text(text)),
+            if is_block(rest) {
+                leading.push(single(rest))
+            } else {
+                words.push(ContentPart::Text(text))
             }
         } else if !rest.trim().is_empty() {
-            let rest = Content::Text(rest.trim_matches('\n').to_owned());
+            let rest = ContentPart::Text(rest.trim_matches('\n').to_owned());
             if !leading.is_empty() {
                 groups.extend(taken(&mut words));
                 groups.append(&mut leading);
@@ -142,7 +145,7 @@ fn apart(content: Vec<Content>) -> Vec<Vec<Content>> {
     groups
 }
 
-fn taken(words: &mut Vec<Content>) -> Option<Vec<Content>> {
+fn taken(words: &mut Vec<ContentPart>) -> Option<Vec<ContentPart>> {
     (!words.is_empty()).then(|| std::mem::take(words))
 }
 
@@ -151,7 +154,9 @@ mod tests {
     use super::*;
 
     fn texts(parts: &[&str]) -> Vec<String> {
-        let parts = parts.iter().map(|text| Content::Text((*text).to_owned()));
+        let parts = parts
+            .iter()
+            .map(|text| ContentPart::Text((*text).to_owned()));
         let groups = apart(parts.collect()).into_iter();
         let joined = groups.map(|group| super::super::body::text_of(&group).into_owned());
         joined.collect()

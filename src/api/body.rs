@@ -17,7 +17,7 @@ pub enum Body {
     Message {
         /// The parts. What a person says is one text.
         #[serde(rename = "text", with = "parts")]
-        content: Vec<Content>,
+        content: Vec<ContentPart>,
         /// Whether they are a note or the answer, where that is told.
         phase: Option<Phase>,
     },
@@ -78,7 +78,7 @@ pub enum ItemBody {
         /// The call that it answers.
         call_id: String,
         /// The parts.
-        content: Vec<Content>,
+        content: Vec<ContentPart>,
     },
     /// What stands for an earlier part of the conversation.
     Compaction {
@@ -98,7 +98,7 @@ pub enum ItemBody {
 
 /// One part of a message or of an output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Content {
+pub enum ContentPart {
     /// Text.
     Text(String),
     /// A picture: a `data:` URL, a link, or a file id.
@@ -120,7 +120,7 @@ impl Body {
     /// Words of a person in the place of the model.
     pub fn message(text: impl Into<String>, phase: Phase) -> Self {
         Self::Message {
-            content: vec![Content::Text(text.into())],
+            content: vec![ContentPart::Text(text.into())],
             phase: Some(phase),
         }
     }
@@ -138,7 +138,7 @@ impl Body {
     }
 
     /// The name of the tool that it calls.
-    pub fn tool_name(&self) -> Option<&str> {
+    pub(crate) fn tool_name(&self) -> Option<&str> {
         match self {
             Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
             Self::LocalShellCall { .. } => Some("local_shell"),
@@ -147,8 +147,8 @@ impl Body {
         }
     }
 
-    /// The same, with its namespace in front where it has one.
-    pub fn full_tool_name(&self) -> Option<Cow<'_, str>> {
+    /// The name of the tool, with its namespace in front where it has one.
+    pub(crate) fn full_tool_name(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::FunctionCall {
                 namespace: Some(namespace),
@@ -192,7 +192,7 @@ impl Body {
 
     /// Whether a client that sends the other has got this one. Names, phases and parts are not
     /// looked at: some formats have no place for them.
-    pub fn comes_back_as(&self, other: &Self) -> bool {
+    pub(crate) fn comes_back_as(&self, other: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
         is_same_kind && self.words() == other.words()
     }
@@ -200,7 +200,7 @@ impl Body {
 
 impl ItemBody {
     /// A message of one side.
-    pub(super) fn message(role: impl Into<String>, content: Vec<Content>) -> Self {
+    pub(super) fn message(role: impl Into<String>, content: Vec<ContentPart>) -> Self {
         let phase = None;
         Self::Said {
             role: role.into(),
@@ -228,13 +228,13 @@ impl ItemBody {
     }
 }
 
-impl Content {
+impl ContentPart {
     /// The parts of a content: a text, or a list of texts and of what `read` makes parts of.
     pub(super) fn all_of<P: IntoIterator<Item = Self>>(
         content: &RawValue,
         read: impl Fn(&RawValue) -> P,
     ) -> Vec<Self> {
-        if fields::kind(content) != fields::Kind::Array {
+        if fields::kind(content) != fields::JsonKind::Array {
             return Self::member(content, |other| [Self::Other(other.get().to_owned())]);
         }
         let members = fields::list(content).into_iter();
@@ -269,8 +269,8 @@ impl Content {
 }
 
 /// The text parts, one after the other on lines of their own.
-pub(crate) fn text_of(content: &[Content]) -> Cow<'_, str> {
-    lines(content.iter().filter_map(Content::words))
+pub(crate) fn text_of(content: &[ContentPart]) -> Cow<'_, str> {
+    lines(content.iter().filter_map(ContentPart::words))
 }
 
 /// Texts on lines of their own; one is not copied.
@@ -288,20 +288,20 @@ fn lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
 mod parts {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::Content;
+    use super::ContentPart;
 
     /// What may be a text.
-    pub(super) trait Part: From<String> {
+    pub(super) trait PartText: From<String> {
         fn as_text(&self) -> Option<&str>;
     }
 
-    impl Part for String {
+    impl PartText for String {
         fn as_text(&self) -> Option<&str> {
             Some(self)
         }
     }
 
-    impl Part for Content {
+    impl PartText for ContentPart {
         fn as_text(&self) -> Option<&str> {
             match self {
                 Self::Text(text) => Some(text),
@@ -310,7 +310,7 @@ mod parts {
         }
     }
 
-    impl From<String> for Content {
+    impl From<String> for ContentPart {
         fn from(text: String) -> Self {
             Self::Text(text)
         }
@@ -318,29 +318,33 @@ mod parts {
 
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]
-    enum Stored<T, P> {
+    enum SavedBody<T, P> {
         Text(T),
         Parts(P),
     }
 
-    pub(super) fn serialize<P: Part + Serialize, S: Serializer>(
+    pub(super) fn serialize<P: PartText + Serialize, S: Serializer>(
         parts: &[P],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         let stored = match parts {
-            [part] => part.as_text().map(Stored::Text),
+            [part] => part.as_text().map(SavedBody::Text),
             _ => None,
         };
-        stored.unwrap_or(Stored::Parts(parts)).serialize(serializer)
+        stored
+            .unwrap_or(SavedBody::Parts(parts))
+            .serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, P: Part + Deserialize<'de>, D: Deserializer<'de>>(
+    pub(super) fn deserialize<'de, P: PartText + Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<P>, D::Error> {
-        Ok(match Stored::<String, Vec<P>>::deserialize(deserializer)? {
-            Stored::Text(text) => vec![text.into()],
-            Stored::Parts(parts) => parts,
-        })
+        Ok(
+            match SavedBody::<String, Vec<P>>::deserialize(deserializer)? {
+                SavedBody::Text(text) => vec![text.into()],
+                SavedBody::Parts(parts) => parts,
+            },
+        )
     }
 }
 
@@ -403,7 +407,7 @@ mod tests {
 
     #[test]
     fn parts_of_any_kind_are_read_back() {
-        let picture = Content::Image("file_1".into());
+        let picture = ContentPart::Image("file_1".into());
         for content in [vec![], vec![picture.clone()], vec![picture; 2]] {
             let body = Body::Message {
                 content,
@@ -421,7 +425,7 @@ mod tests {
             content,
             phase: None,
         };
-        let text = |text: &str| Content::Text(text.into());
+        let text = |text: &str| ContentPart::Text(text.into());
         assert!(said.comes_back_as(&back(vec![text("one\ntwo")])));
         assert!(said.comes_back_as(&back(vec![text("one"), text("two")])));
         assert!(!said.comes_back_as(&back(vec![text("one")])));

@@ -5,7 +5,7 @@ use super::{Format, OutputFormat, Purpose, Request, ToolChoice};
 
 /// What a client asks of the answer besides its form and its calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct OutputLimits {
     /// How many tokens the whole response may have: what the field is called, and the number.
     output: Option<(&'static str, u64)>,
     /// How many calls there may be.
@@ -16,7 +16,7 @@ pub struct Limits {
     verbosity: Option<Box<str>>,
 }
 
-impl Limits {
+impl OutputLimits {
     /// Reads the limits of a request, by the names of all formats. What is of the wrong type is no
     /// limit.
     pub(super) fn read(fields: &Fields<'_>) -> Self {
@@ -95,7 +95,7 @@ impl Request {
     }
 
     /// How many tokens the whole response may have, where the client says so.
-    pub fn output_limit(&self) -> Option<u64> {
+    pub(crate) fn output_limit(&self) -> Option<u64> {
         self.limits.output.map(|(_, most)| most)
     }
 }

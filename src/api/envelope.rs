@@ -19,11 +19,11 @@ struct Cut {
     at: usize,
     /// How many bytes stand there instead.
     stand_in: usize,
-    parts: Parts,
+    parts: CutParts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Parts {
+enum CutParts {
     /// The list of tools, as a whole.
     Tools,
     /// What stands beside the items and comes before them: instructions, a system prompt.
@@ -41,7 +41,7 @@ const STAND_IN: &str = "null";
 #[derive(Debug)]
 pub(super) struct Cutter<'a> {
     body: &'a str,
-    cuts: Vec<(&'a str, Parts)>,
+    cuts: Vec<(&'a str, CutParts)>,
 }
 
 impl<'a> Cutter<'a> {
@@ -56,17 +56,17 @@ impl<'a> Cutter<'a> {
 
     /// Takes the list of tools out.
     pub fn tools(&mut self, raw: &'a RawValue) {
-        self.cuts.push((raw.get(), Parts::Tools));
+        self.cuts.push((raw.get(), CutParts::Tools));
     }
 
     /// Takes out what stands beside the items.
     pub fn preamble(&mut self, raw: &'a RawValue) {
-        self.cuts.push((raw.get(), Parts::Preamble));
+        self.cuts.push((raw.get(), CutParts::Preamble));
     }
 
     /// Takes out what stands for the only item.
     pub fn prompt(&mut self, raw: &'a RawValue) {
-        self.cuts.push((raw.get(), Parts::Prompt));
+        self.cuts.push((raw.get(), CutParts::Prompt));
     }
 
     /// Takes all members of a list out.
@@ -87,7 +87,7 @@ impl<'a> Cutter<'a> {
         let Some(all) = self.body.get(all) else {
             return;
         };
-        self.cuts.push((all, Parts::Items(between)));
+        self.cuts.push((all, CutParts::Items(between)));
     }
 
     /// What is left.
@@ -101,8 +101,8 @@ impl<'a> Cutter<'a> {
             text.push_str(self.body.get(from..at).unwrap_or_default());
             from = at + part.len();
             let stand_in = match parts {
-                Parts::Items(_) => "",
-                Parts::Tools | Parts::Preamble | Parts::Prompt => STAND_IN,
+                CutParts::Items(_) => "",
+                CutParts::Tools | CutParts::Preamble | CutParts::Prompt => STAND_IN,
             };
             cuts.push(Cut {
                 at: text.len(),
@@ -134,20 +134,6 @@ impl Envelope {
         &self.text
     }
 
-    /// How many bytes it takes.
-    pub fn bytes(&self) -> usize {
-        let between = |cut: &Cut| match &cut.parts {
-            Parts::Items(between) => between.len() * size_of::<(usize, Box<str>)>(),
-            Parts::Tools | Parts::Preamble | Parts::Prompt => 0,
-        };
-        self.text.len()
-            + self
-                .cuts
-                .iter()
-                .map(|cut| size_of::<Cut>() + between(cut))
-                .sum::<usize>()
-    }
-
     /// The request as it came, from its parts.
     pub fn whole<'a>(
         &self,
@@ -161,10 +147,10 @@ impl Envelope {
             whole.push_str(self.text.get(from..cut.at).unwrap_or_default());
             from = cut.at + cut.stand_in;
             match &cut.parts {
-                Parts::Tools => whole.push_str(tools),
-                Parts::Preamble => whole.extend(preamble),
-                Parts::Prompt => whole.extend(items.next()),
-                Parts::Items(between) => {
+                CutParts::Tools => whole.push_str(tools),
+                CutParts::Preamble => whole.extend(preamble),
+                CutParts::Prompt => whole.extend(items.next()),
+                CutParts::Items(between) => {
                     whole.extend(items.next());
                     for (count, gap) in between {
                         for item in items.by_ref().take(*count) {
@@ -211,6 +197,12 @@ mod tests {
         let fields = Fields::of_body(body.as_bytes()).unwrap();
         let mut cutter = Cutter::new(body.as_bytes());
         cutter.items(&fields.members("input").unwrap().unwrap());
-        assert!(cutter.finish().bytes() < 200);
+        let Envelope { text, cuts } = cutter.finish();
+        let between = cuts.iter().map(|cut| match &cut.parts {
+            CutParts::Items(between) => between.len(),
+            CutParts::Tools | CutParts::Preamble | CutParts::Prompt => 0,
+        });
+        assert!(between.sum::<usize>() + cuts.len() <= 4);
+        assert!(text.len() < 50);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::fields::{Kind, kind};
+use super::fields::{JsonKind, kind};
 
 /// Why a request was refused, with all that the caller needs to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ impl ApiError {
     }
 
     /// The same where a value of this kind came.
-    pub(crate) fn wrong_kind(param: impl Into<String>, expected: &str, got: Kind) -> Self {
+    pub(crate) fn wrong_kind(param: impl Into<String>, expected: &str, got: JsonKind) -> Self {
         let param = param.into();
         let got = got.words();
         Self::invalid(format!(

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::ApiError;
@@ -15,7 +16,7 @@ pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
     /// Reads the body of a request. All of it is JSON then, as far as [`check`] looks into it.
-    pub fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
+    pub(crate) fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice::<Self>(body) {
             Ok(fields) => Ok(fields),
             Err(error) if error.is_data() => match serde_json::from_slice::<&RawValue>(body) {
@@ -38,7 +39,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields in a text that was read before; none if it is not an object.
-    pub fn of_text(text: &'a str) -> Self {
+    pub(crate) fn of_text(text: &'a str) -> Self {
         serde_json::from_str(text).unwrap_or_else(|_| Self(Vec::new()))
     }
 
@@ -54,7 +55,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A field that is a string, or an empty one.
-    pub fn text_or_empty(&self, name: &str) -> String {
+    pub(crate) fn text_or_empty(&self, name: &str) -> String {
         self.text(name).unwrap_or_default()
     }
 
@@ -92,13 +93,13 @@ impl<'a> Fields<'a> {
     pub fn members(&self, key: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
         match self.get(key) {
             None => Ok(None),
-            Some(raw) if kind(raw) == Kind::Array => Ok(Some(members(raw))),
+            Some(raw) if kind(raw) == JsonKind::Array => Ok(Some(members(raw))),
             Some(other) => Err(ApiError::wrong_type(key, "an array", other)),
         }
     }
 
     /// That a field is of one of these kinds, where it is given.
-    pub fn expect(&self, key: &str, expected: &str, kinds: &[Kind]) -> Result<(), ApiError> {
+    pub fn expect(&self, key: &str, expected: &str, kinds: &[JsonKind]) -> Result<(), ApiError> {
         match self.get(key) {
             Some(raw) if !kinds.contains(&kind(raw)) => {
                 Err(ApiError::wrong_type(key, expected, raw))
@@ -144,8 +145,8 @@ struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
+        struct JsonText;
+        impl<'de> Visitor<'de> for JsonText {
             type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,13 +161,13 @@ impl<'de> Deserialize<'de> for Name<'de> {
                 Ok(Name(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(JsonText)
     }
 }
 
 /// What kind of value a text of JSON is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum JsonKind {
     Null,
     Bool,
     Number,
@@ -175,7 +176,7 @@ pub(crate) enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonKind {
     /// The kind in words.
     pub fn words(self) -> &'static str {
         match self {
@@ -190,19 +191,19 @@ impl Kind {
 }
 
 /// What kind of value this is, which its first character tells.
-pub(crate) fn kind(raw: &RawValue) -> Kind {
+pub(crate) fn kind(raw: &RawValue) -> JsonKind {
     kind_of_text(raw.get())
 }
 
 /// The same of a text that was read before.
-pub(crate) fn kind_of_text(text: &str) -> Kind {
+pub(crate) fn kind_of_text(text: &str) -> JsonKind {
     match text.as_bytes().first() {
-        Some(b'{') => Kind::Object,
-        Some(b'[') => Kind::Array,
-        Some(b'"') => Kind::String,
-        Some(b't' | b'f') => Kind::Bool,
-        Some(b'n') => Kind::Null,
-        _ => Kind::Number,
+        Some(b'{') => JsonKind::Object,
+        Some(b'[') => JsonKind::Array,
+        Some(b'"') => JsonKind::String,
+        Some(b't' | b'f') => JsonKind::Bool,
+        Some(b'n') => JsonKind::Null,
+        _ => JsonKind::Number,
     }
 }
 
@@ -262,15 +263,25 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
+/// A value as a tree, unless that would take all memory.
+pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
+    let text = raw?.get();
+    if is_bushy(text) {
+        None
+    } else {
+        serde_json::from_str(text).ok()
+    }
+}
+
 /// Whether a value is more than a tree of it could take: a few megabytes of brackets are gigabytes
 /// as a tree. Characters in strings count too, so that this is quick and errs on the safe side.
 pub(crate) fn is_bushy(json: &str) -> bool {
     /// More values than any schema has that a person could fill in.
-    const MOST: usize = 200_000;
+    const MAX: usize = 200_000;
     let marks = json
         .bytes()
         .filter(|byte| matches!(byte, b',' | b'[' | b'{'));
-    json.len() > MOST && marks.take(MOST + 1).count() > MOST
+    json.len() > MAX && marks.take(MAX + 1).count() > MAX
 }
 
 /// That a value is JSON all the way down: its strings are Unicode, its numbers numbers, and it is not
@@ -279,7 +290,7 @@ pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Checked>(json).map(|Checked| ())
 }
 
-/// The same of a whole body, with the error for its client.
+/// Checks the JSON of a whole body, with the error for its client.
 pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
     serde_json::from_slice::<Checked>(body)
         .map(|Checked| ())
@@ -298,8 +309,8 @@ struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Look;
-        impl<'de> Visitor<'de> for Look {
+        struct FirstField;
+        impl<'de> Visitor<'de> for FirstField {
             type Value = Checked;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -342,7 +353,7 @@ impl<'de> Deserialize<'de> for Checked {
                 Ok(Checked)
             }
         }
-        deserializer.deserialize_any(Look)
+        deserializer.deserialize_any(FirstField)
     }
 }
 
@@ -366,7 +377,7 @@ pub(super) fn check_objects(list: &[&str], key: &str) -> Result<(), ApiError> {
 /// That a member of the list `key` is an object.
 pub(super) fn check_object(member: &str, key: &str, index: usize) -> Result<(), ApiError> {
     match kind_of_text(member) {
-        Kind::Object => Ok(()),
+        JsonKind::Object => Ok(()),
         other => {
             let param = format!("{key}[{index}]");
             Err(ApiError::wrong_kind(param, "an object", other))

@@ -15,21 +15,21 @@ use crate::hash::Hash;
 #[derive(Debug, Default)]
 pub struct Interner {
     hasher: DefaultHashBuilder,
-    items: Mutex<Table<Box<[Weak<Item>]>>>,
-    tools: Mutex<Table<Weak<ToolList>>>,
+    items: Mutex<InternTable<Box<[Weak<Item>]>>>,
+    tools: Mutex<InternTable<Weak<ToolList>>>,
 }
 
 /// What a text stands for, and its hash in this run of the program.
 type Key = (Shape, u64);
 
 #[derive(Debug)]
-struct Table<T> {
+struct InternTable<T> {
     known: HashMap<Key, T>,
     /// How many there may be before those that nobody holds are looked for.
     limit: usize,
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for InternTable<T> {
     fn default() -> Self {
         Self {
             known: HashMap::new(),
@@ -38,7 +38,7 @@ impl<T> Default for Table<T> {
     }
 }
 
-impl<T> Table<T> {
+impl<T> InternTable<T> {
     fn insert(&mut self, key: Key, value: T, is_held: impl Fn(&T) -> bool) {
         if self.known.len() >= self.limit {
             self.known.retain(|_, value| is_held(value));
@@ -60,7 +60,7 @@ impl Interner {
     ///
     /// # Errors
     ///
-    /// Those of `read`.
+    /// The items of a request: known ones are shared, and `read` makes the others.
     pub(super) fn items(
         &self,
         shape: Shape,
@@ -92,7 +92,7 @@ impl Interner {
     ///
     /// # Errors
     ///
-    /// Those of `read`.
+    /// The tools of a request: a known list is shared, and `read` makes another.
     pub(super) fn tools(
         &self,
         shape: Shape,

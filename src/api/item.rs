@@ -8,7 +8,7 @@ use super::body::text_of;
 use super::fields::Fields;
 use super::likeness::Likeness;
 use super::responses::read_item;
-use super::{Body, Content, ItemBody};
+use super::{Body, ContentPart, ItemBody};
 use crate::hash::Hash;
 
 /// An item of the input: a message, a call, the output of a call, or something unknown, which is
@@ -99,11 +99,13 @@ impl Item {
     }
 
     /// A user message made from plain text, as `input: "text"` means it.
-    pub fn user_message(text: &str) -> Self {
+    #[cfg(test)]
+    pub(crate) fn user_message(text: &str) -> Self {
         Self::message("user", text)
     }
 
     /// A message made from plain text.
+    #[cfg(test)]
     pub fn message(role: &str, text: &str) -> Self {
         Self::from_responses(&serde_json::json!({
             "type": "message", "role": role,
@@ -111,7 +113,7 @@ impl Item {
         }))
     }
 
-    /// What it means.
+    /// What the item says, read from its JSON when it is asked for first.
     pub fn body(&self) -> &ItemBody {
         self.body.get_or_init(|| match self.shape {
             Shape::Prompt => plain_message("user", &self.raw),
@@ -126,7 +128,7 @@ impl Item {
         &self.raw
     }
 
-    /// The same, to be shared.
+    /// The JSON of the item, shared instead of copied.
     pub(crate) fn shared_raw(&self) -> &Arc<str> {
         &self.raw
     }
@@ -144,7 +146,7 @@ impl Item {
     /// The same for two items that say the same, whatever their `id` and `status`, also in other
     /// versions of the program. What agrees in it says the same, which [`Item::says_the_same`]
     /// confirms.
-    pub fn likeness(&self) -> Hash {
+    pub(crate) fn likeness(&self) -> Hash {
         *self
             .likeness
             .get_or_init(|| Likeness::of(self.body()).hash())
@@ -170,8 +172,8 @@ impl Item {
     /// there is nothing but the id.
     pub(crate) fn reference(&self) -> Option<String> {
         // What refers is short.
-        const LONGEST: usize = 1024;
-        if self.shape != Shape::Item || self.raw.len() > LONGEST || !self.may_refer() {
+        const MAX_LENGTH: usize = 1024;
+        if self.shape != Shape::Item || self.raw.len() > MAX_LENGTH || !self.may_refer() {
             return None;
         }
         let fields = Fields::of_text(&self.raw);
@@ -231,7 +233,7 @@ impl Item {
     }
 
     /// The parts of a message or an output.
-    pub fn content(&self) -> &[Content] {
+    pub fn content(&self) -> &[ContentPart] {
         match self.body() {
             ItemBody::Said {
                 body: Body::Message { content, .. },
@@ -257,7 +259,7 @@ impl Item {
     }
 
     /// The call that an output answers.
-    pub fn output_of(&self) -> Option<&str> {
+    pub(crate) fn output_of(&self) -> Option<&str> {
         match self.body() {
             ItemBody::ToolOutput { call_id, .. } => Some(call_id),
             _ => None,
@@ -265,7 +267,7 @@ impl Item {
     }
 
     /// Whether the model said this: an assistant message, a call, or reasoning.
-    pub fn is_from_model(&self) -> bool {
+    pub(crate) fn is_from_model(&self) -> bool {
         match self.body() {
             ItemBody::Said { role, .. } => role == "assistant",
             ItemBody::Compaction { .. } => true,
@@ -277,7 +279,7 @@ impl Item {
 
 fn plain_message(role: &str, raw: &str) -> ItemBody {
     let text = serde_json::from_str(raw).unwrap_or_default();
-    ItemBody::message(role, vec![Content::Text(text)])
+    ItemBody::message(role, vec![ContentPart::Text(text)])
 }
 
 #[cfg(test)]
@@ -291,7 +293,7 @@ mod tests {
         let read = |raw: Value| Item::from_responses(&raw).body().clone();
         assert_eq!(
             read(json!({"role": "user", "content": "hi"})),
-            ItemBody::message("user", vec![Content::Text("hi".into())])
+            ItemBody::message("user", vec![ContentPart::Text("hi".into())])
         );
         assert_eq!(
             read(
@@ -317,9 +319,9 @@ mod tests {
             ItemBody::ToolOutput {
                 call_id: "c".into(),
                 content: vec![
-                    Content::Text("t".into()),
-                    Content::Image("data:image/png;base64,AA==".into()),
-                    Content::Other(r#"{"type":"hologram","x":1}"#.into()),
+                    ContentPart::Text("t".into()),
+                    ContentPart::Image("data:image/png;base64,AA==".into()),
+                    ContentPart::Other(r#"{"type":"hologram","x":1}"#.into()),
                 ]
             }
         );

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Body, Content, ItemBody, Phase};
+use super::{Body, ContentPart, ItemBody, Phase};
 use crate::hash::Hash;
 
 /// An item without what may differ from one time to the next that a client sends it.
@@ -16,7 +16,7 @@ pub(super) enum Likeness<'a> {
     Message {
         role: &'a str,
         phase: Option<&'static str>,
-        content: &'a [Content],
+        content: &'a [ContentPart],
     },
     Reasoning {
         summary: &'a [String],
@@ -41,7 +41,7 @@ pub(super) enum Likeness<'a> {
     },
     ToolOutput {
         call_id: &'a str,
-        content: &'a [Content],
+        content: &'a [ContentPart],
     },
     Compaction {
         summary: Option<&'a str>,

@@ -18,7 +18,6 @@ mod item;
 mod likeness;
 pub mod messages;
 pub mod patch;
-mod patch_reader;
 mod piece;
 mod purpose;
 pub mod responses;
@@ -32,8 +31,8 @@ mod writer;
 
 pub(crate) use blocks::{first_block, is_block};
 pub(crate) use body::text_of;
-pub use body::{Body, Content, ItemBody};
-pub use constraints::Limits;
+pub use body::{Body, ContentPart, ItemBody};
+pub use constraints::OutputLimits;
 pub use envelope::Envelope;
 pub use error::ApiError;
 pub(crate) use fields::{Fields, is_bushy};
@@ -42,7 +41,7 @@ pub use item::Item;
 pub(crate) use item::Shape;
 pub use piece::Piece;
 pub use purpose::Purpose;
-pub(crate) use schema::{Alternative, Kind, Property, Reading, Schema};
+pub(crate) use schema::{Alternative, Property, Schema, SchemaReading, SchemaType};
 pub use shell::{NoShellTool, ShellTool};
 pub(crate) use shell::{Use, command_in, command_line, commands_of, is_shell};
 pub use skeleton::{check_answer, skeleton};
@@ -98,7 +97,7 @@ pub struct Request {
     /// Whether one response may hold several calls.
     pub parallel_tool_calls: bool,
     /// What else the client asks of the answer.
-    pub limits: Limits,
+    pub limits: OutputLimits,
     /// The thread on whose behalf this one was begun, as a sub-agent's is.
     pub parent: Option<String>,
     /// Why the client asks.
@@ -106,7 +105,7 @@ pub struct Request {
     /// How long the client waits for the next byte before it gives up, where it says so.
     pub patience: Option<Duration>,
     /// Whose request it is in a study, where there is one.
-    pub assigned: Option<Arc<Assigned>>,
+    pub(crate) assigned: Option<Arc<Assigned>>,
 }
 
 /// Whose request it is in a study, and under which condition they take part.
@@ -150,7 +149,7 @@ impl Request {
             output_format: OutputFormat::Text,
             tool_choice: ToolChoice::Auto,
             parallel_tool_calls: true,
-            limits: Limits::default(),
+            limits: OutputLimits::default(),
             parent: None,
             purpose: Purpose::Turn,
             patience: None,
@@ -250,18 +249,18 @@ impl Format {
     }
 
     /// Whether the format has a place for reasoning, or clients know one.
-    pub fn carries_reasoning(self) -> bool {
+    pub(crate) fn carries_reasoning(self) -> bool {
         self != Self::Compaction
     }
 
     /// Whether the format has a place for words on the way to the answer.
-    pub fn carries_progress(self) -> bool {
+    pub(crate) fn carries_progress(self) -> bool {
         self != Self::Compaction
     }
 
     /// Whether notes are told from the answer. Elsewhere they are text like the answer, and the
     /// SDKs of OpenAI and Anthropic refuse all of it if a part is not the JSON that was asked for.
-    pub fn tells_notes(self) -> bool {
+    pub(crate) fn tells_notes(self) -> bool {
         self == Self::Responses
     }
 }
@@ -313,7 +312,7 @@ impl ToolChoice {
     }
 
     /// Whether a response without a call breaks it.
-    pub fn requires_call(&self) -> bool {
+    pub(crate) fn requires_call(&self) -> bool {
         matches!(self, Self::Required | Self::Only { required: true, .. })
     }
 }

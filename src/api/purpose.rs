@@ -19,7 +19,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// What it is for, in words for the person.
+    /// The purpose in words for the person.
     pub fn words(self) -> &'static str {
         match self {
             Self::Turn => "turn",
@@ -32,7 +32,7 @@ impl Purpose {
     }
 
     /// Whether such a request stands beside the conversation that it is about, and not in it.
-    pub fn stands_apart(self) -> bool {
+    pub(crate) fn stands_apart(self) -> bool {
         !matches!(self, Self::Turn | Self::Summary)
     }
 }

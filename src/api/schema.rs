@@ -18,12 +18,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 pub(crate) use self::alternatives::Alternative;
-use self::parts::{Group, Parts, names};
+use self::parts::{Alternatives, SchemaParts, names};
 use self::reference::child;
 pub(crate) use self::reference::referred;
 
 /// Levels of nesting that anybody looks into.
-const DEEPEST: u8 = 12;
+const MAX_DEPTH: u8 = 12;
 /// A place in a schema. `R` is how the document is held: shared, or borrowed for a short time.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema<R = Arc<Value>> {
@@ -38,18 +38,18 @@ pub(crate) struct Schema<R = Arc<Value>> {
 
 /// What is asked for at one place.
 #[derive(Debug, Clone)]
-pub(crate) struct Reading<R = Arc<Value>> {
-    pub kind: Kind,
+pub(crate) struct SchemaReading<R = Arc<Value>> {
+    pub kind: SchemaType,
     /// Whether `null` is allowed besides what the kind allows.
-    pub nullable: bool,
+    pub(crate) nullable: bool,
     /// All that holds here, references followed; what is nearest to the use comes last.
     schema: Schema<R>,
-    group: Option<Group>,
+    group: Option<Alternatives>,
 }
 
 /// A kind of value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum SchemaType {
     Text,
     Number {
         whole: bool,
@@ -103,7 +103,7 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
 
     /// Whether it is nested deeper than anybody looks.
     pub(crate) fn is_deep(&self) -> bool {
-        self.depth > DEEPEST
+        self.depth > MAX_DEPTH
     }
 
     fn below(&self, at: Vec<String>) -> Self {
@@ -116,12 +116,12 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
     }
 
     /// Reads this level.
-    pub(crate) fn read(&self) -> Reading<R> {
-        let mut parts = Parts::new(&self.root, self.decided.as_deref());
+    pub(crate) fn read(&self) -> SchemaReading<R> {
+        let mut parts = SchemaParts::new(&self.root, self.decided.as_deref());
         parts.extend(&self.at);
         let (kind, group) = parts.kind(self.depth);
-        let by_type = !matches!(kind, Kind::Choice(_)) && parts.has_null_type;
-        Reading {
+        let by_type = !matches!(kind, SchemaType::Choice(_)) && parts.has_null_type;
+        SchemaReading {
             nullable: parts.has_null || by_type,
             kind,
             schema: Self {
@@ -133,7 +133,7 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
     }
 }
 
-impl<R: Deref<Target = Value> + Clone> Reading<R> {
+impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     /// What a keyword says, nearest to the use.
     pub(crate) fn keyword(&self, name: &str) -> Option<&Value> {
         let found = |at: &String| self.schema.root.pointer(at)?.get(name);
@@ -245,12 +245,12 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
     /// What to give, in a few words.
     pub(crate) fn words(&self) -> String {
         let mut words = match &self.kind {
-            Kind::Choice(options) if options.len() == 1 => "always the same".to_owned(),
-            Kind::Choice(options) => format!("one of {}", options.len()),
-            Kind::Boolean => "true or false".to_owned(),
-            Kind::List => format!("list of {}", self.items().read().short()),
-            Kind::Map => format!("object of {}", self.values().read().short()),
-            Kind::Union => {
+            SchemaType::Choice(options) if options.len() == 1 => "always the same".to_owned(),
+            SchemaType::Choice(options) => format!("one of {}", options.len()),
+            SchemaType::Boolean => "true or false".to_owned(),
+            SchemaType::List => format!("list of {}", self.items().read().short()),
+            SchemaType::Map => format!("object of {}", self.values().read().short()),
+            SchemaType::Union => {
                 let all = self.alternatives();
                 let mut kinds: Vec<_> = all.iter().map(|one| one.schema.read().short()).collect();
                 kinds.dedup();
@@ -259,7 +259,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
                     all => all.join(" or "),
                 }
             }
-            Kind::Anything => match self.types() {
+            SchemaType::Anything => match self.types() {
                 types if types.is_empty() => "JSON".to_owned(),
                 types => types.join(" or "),
             },
@@ -272,7 +272,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
             (None, Some(most)) => words.push_str(&format!(" up to {most}")),
             (None, None) => {}
         }
-        let says_null = matches!(&self.kind, Kind::Choice(all) if all.contains(&Value::Null));
+        let says_null = matches!(&self.kind, SchemaType::Choice(all) if all.contains(&Value::Null));
         if self.nullable && !says_null {
             words.push_str(" or null");
         }
@@ -282,13 +282,13 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
     /// What to give, in a word.
     pub(crate) fn short(&self) -> &'static str {
         match &self.kind {
-            Kind::Text => "text",
-            Kind::Number { whole: true } => "whole number",
-            Kind::Number { whole: false } => "number",
-            Kind::Boolean | Kind::Choice(_) => "choice",
-            Kind::Object | Kind::Map | Kind::Union => "object",
-            Kind::List | Kind::Tuple => "list",
-            Kind::Anything => "JSON",
+            SchemaType::Text => "text",
+            SchemaType::Number { whole: true } => "whole number",
+            SchemaType::Number { whole: false } => "number",
+            SchemaType::Boolean | SchemaType::Choice(_) => "choice",
+            SchemaType::Object | SchemaType::Map | SchemaType::Union => "object",
+            SchemaType::List | SchemaType::Tuple => "list",
+            SchemaType::Anything => "JSON",
         }
     }
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kind, OutputFormat, Reading, Schema, Validator};
+use super::{OutputFormat, Schema, SchemaReading, SchemaType, Validator};
 
 /// How many values a skeleton has: a small schema may ask for thousands by referring to itself twice.
-const MOST: usize = 500;
+const MAX: usize = 500;
 
 /// Characters of an error that are shown: one may quote a whole answer.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// A value in the form that a JSON Schema describes, to be filled in: all properties, required or
 /// not, with their `const`, `default` or first `enum` value, or else an empty value of their type.
@@ -17,7 +17,7 @@ const LONGEST: usize = 200;
 /// lengths, ranges and patterns is left for the person and [`check_answer`]. References within the schema are
 /// followed; an object that goes on forever is cut off with `{}`, or left out where that is allowed.
 pub fn skeleton(schema: &Value) -> Value {
-    Skeleton { left: MOST }.value(&Schema::new(schema))
+    Skeleton { left: MAX }.value(&Schema::new(schema))
 }
 
 struct Skeleton {
@@ -32,7 +32,7 @@ impl Skeleton {
         let given = |key| reading.keyword(key).cloned();
         let example = || reading.keyword("examples")?.get(0).cloned();
         let only = || match &reading.kind {
-            Kind::Choice(options) => options.first().cloned(),
+            SchemaType::Choice(options) => options.first().cloned(),
             _ => None,
         };
         if let Some(value) = given("const")
@@ -43,17 +43,17 @@ impl Skeleton {
             return value;
         }
         match &reading.kind {
-            Kind::Object | Kind::Map => self.object(&reading),
-            Kind::List | Kind::Tuple => self.array(&reading),
-            Kind::Union => match reading.alternatives().first() {
+            SchemaType::Object | SchemaType::Map => self.object(&reading),
+            SchemaType::List | SchemaType::Tuple => self.array(&reading),
+            SchemaType::Union => match reading.alternatives().first() {
                 Some(first) => self.value(&first.schema),
                 None => Value::Null,
             },
-            Kind::Number { .. } => number(&reading),
-            Kind::Boolean => false.into(),
-            Kind::Text | Kind::Choice(_) => "".into(),
+            SchemaType::Number { .. } => number(&reading),
+            SchemaType::Boolean => false.into(),
+            SchemaType::Text | SchemaType::Choice(_) => "".into(),
             // Of several types the first will do.
-            Kind::Anything => match reading.first_type() {
+            SchemaType::Anything => match reading.first_type() {
                 Some("object") => self.object(&reading),
                 Some("array") => self.array(&reading),
                 Some("integer" | "number") => number(&reading),
@@ -69,13 +69,13 @@ impl Skeleton {
             return self.value(schema);
         }
         match schema.read().kind {
-            Kind::Object | Kind::Map => Value::Object(Map::new()),
-            Kind::List | Kind::Tuple => Value::Array(Vec::new()),
+            SchemaType::Object | SchemaType::Map => Value::Object(Map::new()),
+            SchemaType::List | SchemaType::Tuple => Value::Array(Vec::new()),
             _ => Value::Null,
         }
     }
 
-    fn object(&mut self, reading: &Reading<&Value>) -> Value {
+    fn object(&mut self, reading: &SchemaReading<&Value>) -> Value {
         let mut object = Map::new();
         for property in reading.properties() {
             let too_much = property.schema.is_deep() || self.left == 0;
@@ -86,7 +86,7 @@ impl Skeleton {
         Value::Object(object)
     }
 
-    fn array(&mut self, reading: &Reading<&Value>) -> Value {
+    fn array(&mut self, reading: &SchemaReading<&Value>) -> Value {
         let firsts = reading.first_items();
         let mut items: Vec<Value> = firsts.iter().map(|schema| self.inner(schema)).collect();
         let least = reading.keyword("minItems").and_then(Value::as_u64);
@@ -99,7 +99,7 @@ impl Skeleton {
 }
 
 /// 0, or the least number that is allowed if that is more.
-fn number(reading: &Reading<&Value>) -> Value {
+fn number(reading: &SchemaReading<&Value>) -> Value {
     match reading.keyword("minimum") {
         Some(least) if least.as_f64().is_some_and(|least| least > 0.0) => least.clone(),
         _ => 0.into(),
@@ -163,7 +163,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

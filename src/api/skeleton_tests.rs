@@ -89,7 +89,7 @@ fn answers_are_checked_against_what_is_asked_for() {
     let more = answer(schema, r#"{"items": [], "x": 1}"#).unwrap_err();
     assert!(more.contains("'x' was unexpected"), "{more}");
     let schema = json!({"enum": ["x".repeat(1000)]});
-    assert!(answer(schema, "1").unwrap_err().chars().count() <= LONGEST + 1);
+    assert!(answer(schema, "1").unwrap_err().chars().count() <= MAX_LENGTH + 1);
     let bad = answer(json!({"type": "nonesuch"}), "1").unwrap_err();
     assert!(bad.contains("cannot be checked"), "{bad}");
     let far = answer(json!({"$ref": "https://example.com/schema"}), "1").unwrap_err();

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::{NoShellTool, Reading, Schema, Shape, ShellTool};
+use super::{NoShellTool, Schema, SchemaReading, Shape, ShellTool};
 use crate::hash::Hash;
 
 /// A tool that a request offers.
@@ -29,7 +29,7 @@ impl Tool {
     }
 
     /// What the schema of the arguments asks for, where there is one.
-    pub(crate) fn reading(&self) -> Option<Reading<&Value>> {
+    pub(crate) fn reading(&self) -> Option<SchemaReading<&Value>> {
         Some(Schema::new(self.parameters()?).read())
     }
 
@@ -118,7 +118,7 @@ impl ToolList {
         &self.raw
     }
 
-    /// The same, to be shared.
+    /// The JSON of the tools, shared instead of copied.
     pub(crate) fn shared_raw(&self) -> &Arc<str> {
         &self.raw
     }

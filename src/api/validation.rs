@@ -14,25 +14,25 @@ use serde_json::Value;
 use super::schema::referred;
 
 /// Steps that a pattern may go back before it counts as not matched. Some patterns take for ever.
-const BACKTRACKS: usize = 50_000;
+const MAX_BACKTRACKS: usize = 50_000;
 /// Bytes that a pattern may take once it is compiled.
-const PATTERN_SIZE: usize = 128 * 1024;
+const MAX_PATTERN_SIZE: usize = 128 * 1024;
 /// Bytes of a pattern. What it takes to match grows with the square of it.
-const PATTERN_LENGTH: usize = 500;
+const MAX_PATTERN_LENGTH: usize = 500;
 /// Levels of a schema, references followed: each takes stack.
-const HIGHEST: usize = 160;
+const MAX_SCHEMA_DEPTH: usize = 160;
 /// Levels of schema and value together.
-const DEEPEST: usize = 1_000;
+const MAX_DEPTH: usize = 1_000;
 /// Parts of a schema, references followed.
-const HEAVIEST: u64 = 200_000;
+const MAX_SCHEMA_PARTS: u64 = 200_000;
 /// Steps of one validation.
-const MOST_WORK: u64 = 20_000_000;
+const MAX_WORK: u64 = 20_000_000;
 
 /// A schema that is ready to validate.
 #[derive(Debug)]
 pub(crate) struct Validator {
     validator: jsonschema::Validator,
-    burden: Burden,
+    burden: Cost,
 }
 
 impl Validator {
@@ -48,12 +48,12 @@ impl Validator {
             open: Vec::new(),
         };
         let burden = scale.weigh(schema)?;
-        if burden.weight > HEAVIEST {
+        if burden.weight > MAX_SCHEMA_PARTS {
             return Err(TOO_LARGE.into());
         }
         let patterns = PatternOptions::fancy_regex()
-            .backtrack_limit(BACKTRACKS)
-            .size_limit(PATTERN_SIZE);
+            .backtrack_limit(MAX_BACKTRACKS)
+            .size_limit(MAX_PATTERN_SIZE);
         let built = jsonschema::options()
             .with_pattern_options(patterns)
             .build(schema);
@@ -79,7 +79,7 @@ impl Validator {
             let depth = u32::try_from(depth).unwrap_or(u32::MAX);
             work = work.saturating_mul(burden.returns.saturating_pow(depth));
         }
-        if levels > DEEPEST || work > MOST_WORK {
+        if levels > MAX_DEPTH || work > MAX_WORK {
             return Err(TOO_LARGE.into());
         }
         Ok(self.validator.iter_errors(value))
@@ -104,7 +104,7 @@ fn extent(value: &Value) -> (usize, u64) {
 
 /// What a schema asks of who validates with it, its references followed.
 #[derive(Debug, Clone, Copy, Default)]
-struct Burden {
+struct Cost {
     /// The values in it.
     weight: u64,
     /// How often it comes back to where it was.
@@ -113,7 +113,7 @@ struct Burden {
     height: usize,
 }
 
-impl Burden {
+impl Cost {
     fn add(&mut self, part: Self) {
         self.weight = self.weight.saturating_add(part.weight);
         self.returns = self.returns.saturating_add(part.returns);
@@ -124,18 +124,18 @@ impl Burden {
 struct Scale<'a> {
     root: &'a Value,
     /// By where they are in memory: comparing schemas would take as long as weighing them.
-    known: HashMap<*const Value, Burden>,
+    known: HashMap<*const Value, Cost>,
     /// What is being weighed.
     open: Vec<*const Value>,
 }
 
 impl<'a> Scale<'a> {
-    fn weigh(&mut self, schema: &'a Value) -> Result<Burden, String> {
+    fn weigh(&mut self, schema: &'a Value) -> Result<Cost, String> {
         let place = std::ptr::from_ref(schema);
         if let Some(known) = self.known.get(&place) {
             return Ok(*known);
         }
-        let mut burden = Burden {
+        let mut burden = Cost {
             weight: 1,
             returns: 0,
             height: 1,
@@ -144,7 +144,7 @@ impl<'a> Scale<'a> {
             burden.returns = 1;
             return Ok(burden);
         }
-        if self.open.len() >= HIGHEST {
+        if self.open.len() >= MAX_SCHEMA_DEPTH {
             return Err(TOO_LARGE.into());
         }
         self.open.push(place);
@@ -166,11 +166,11 @@ impl<'a> Scale<'a> {
         Ok(burden)
     }
 
-    fn weigh_field(&mut self, key: &str, value: &'a Value) -> Result<Burden, String> {
+    fn weigh_field(&mut self, key: &str, value: &'a Value) -> Result<Cost, String> {
         match (key, value) {
             // Values, and what counts only where it is referred to.
             ("const" | "enum" | "default" | "examples" | "$defs" | "definitions", _) => {
-                Ok(Burden::default())
+                Ok(Cost::default())
             }
             ("$ref", Value::String(reference)) => match referred(self.root, reference) {
                 Some(target) => self.weigh(target),
@@ -185,7 +185,7 @@ impl<'a> Scale<'a> {
                 Err(format!("{key} is not supported within it"))
             }
             ("properties" | "patternProperties" | "dependentSchemas", Value::Object(named)) => {
-                let mut burden = Burden::default();
+                let mut burden = Cost::default();
                 for (name, schema) in named {
                     if key == "patternProperties" {
                         fits(name)?;
@@ -199,10 +199,11 @@ impl<'a> Scale<'a> {
     }
 }
 
-fn fits(pattern: &str) -> Result<Burden, String> {
-    match pattern.len() <= PATTERN_LENGTH {
-        true => Ok(Burden::default()),
-        false => Err("a pattern in it is too long".into()),
+fn fits(pattern: &str) -> Result<Cost, String> {
+    if pattern.len() <= MAX_PATTERN_LENGTH {
+        Ok(Cost::default())
+    } else {
+        Err("a pattern in it is too long".into())
     }
 }
 

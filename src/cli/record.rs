@@ -22,8 +22,20 @@ pub enum StudyCommand {
     Start(JsonArgs),
     /// Have it stand still: requests wait, and nothing is sent to them
     Pause(JsonArgs),
-    /// Tell which of the two it does
+    /// Go to another of its phases, whose snippets are at hand from then on
+    Phase(PhaseArgs),
+    /// Tell whether it stands still, and which phase is on
     Status(JsonArgs),
+}
+
+/// The flags of `study phase`.
+#[derive(Debug, Args)]
+pub struct PhaseArgs {
+    /// Its name, as [[study.phase]] in the configuration has it
+    pub name: String,
+    /// How it is told.
+    #[command(flatten)]
+    pub form: JsonArgs,
 }
 
 /// Which turns.

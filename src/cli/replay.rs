@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::recording::{MatchMode, Tolerance};
-use crate::replay::{Form, Options};
+use crate::replay::{FileFormat, ReplayOptions};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
@@ -85,7 +85,7 @@ enum MatchBy {
     Shape,
 }
 
-impl From<SaveForm> for Form {
+impl From<SaveForm> for FileFormat {
     fn from(form: SaveForm) -> Self {
         match form {
             SaveForm::Recording => Self::Recording,
@@ -94,7 +94,7 @@ impl From<SaveForm> for Form {
     }
 }
 
-impl From<ReplayArgs> for Options {
+impl From<ReplayArgs> for ReplayOptions {
     fn from(args: ReplayArgs) -> Self {
         Self {
             speed: if args.instant { 0.0 } else { args.speed },
@@ -129,16 +129,18 @@ pub struct ForkArgs {
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed = text.parse::<f64>().map_err(|error| error.to_string())?;
-    match speed.is_finite() && speed >= 0.0 {
-        true => Ok(speed),
-        false => Err("it must be 0 or more".into()),
+    if speed.is_finite() && speed >= 0.0 {
+        Ok(speed)
+    } else {
+        Err("it must be 0 or more".into())
     }
 }
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().map_err(|error| error.to_string())?;
-    match (0.0..=1.0).contains(&share) {
-        true => Ok(share),
-        false => Err("it must be from 0 to 1".into()),
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("it must be from 0 to 1".into())
     }
 }

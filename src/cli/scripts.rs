@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 
-use crate::control::command::{Action, Kind, Says};
+use crate::control::command::{ControlCommand, Says, TextKind};
 
 /// The flags of all of them.
 #[derive(Debug, Args)]
@@ -107,27 +107,27 @@ fn seconds(value: &str) -> Result<Duration, String> {
 }
 
 /// What to ask, and whether the answer is for a program.
-pub type Asked = (Action, bool);
+pub type ScriptArguments = (ControlCommand, bool);
 
 impl JsonArgs {
     /// What is asked with these flags.
-    pub fn with(self, action: Action) -> Asked {
+    pub fn with(self, action: ControlCommand) -> ScriptArguments {
         (action, self.json)
     }
 }
 
-impl From<ShowConversationArgs> for Asked {
+impl From<ShowConversationArgs> for ScriptArguments {
     fn from(args: ShowConversationArgs) -> Self {
         let ShowConversationArgs {
             conversation,
             all,
             form,
         } = args;
-        form.with(Action::Show { conversation, all })
+        form.with(ControlCommand::Show { conversation, all })
     }
 }
 
-impl From<WaitArgs> for Asked {
+impl From<WaitArgs> for ScriptArguments {
     fn from(args: WaitArgs) -> Self {
         let WaitArgs {
             agent,
@@ -137,7 +137,7 @@ impl From<WaitArgs> for Asked {
             all,
             form,
         } = args;
-        form.with(Action::Wait {
+        form.with(ControlCommand::Wait {
             conversation,
             agent,
             after,
@@ -147,14 +147,14 @@ impl From<WaitArgs> for Asked {
     }
 }
 
-impl From<ReplyArgs> for Asked {
+impl From<ReplyArgs> for ScriptArguments {
     fn from(args: ReplyArgs) -> Self {
         let kind = match (args.progress, args.think) {
-            (true, _) => Kind::Progress,
-            (_, true) => Kind::Think,
-            _ => Kind::Send,
+            (true, _) => TextKind::Progress,
+            (_, true) => TextKind::Think,
+            _ => TextKind::Send,
         };
-        args.form.with(Action::Reply {
+        args.form.with(ControlCommand::Reply {
             conversation: args.conversation,
             request: args.request,
             says: Says {
@@ -169,7 +169,7 @@ impl From<ReplyArgs> for Asked {
     }
 }
 
-impl From<RejectArgs> for Asked {
+impl From<RejectArgs> for ScriptArguments {
     fn from(args: RejectArgs) -> Self {
         let RejectArgs {
             conversation,
@@ -178,7 +178,7 @@ impl From<RejectArgs> for Asked {
             form,
         } = args;
         let words = (!words.is_empty()).then(|| words.join(" "));
-        form.with(Action::Reject {
+        form.with(ControlCommand::Reject {
             conversation,
             request,
             words,

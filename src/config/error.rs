@@ -38,7 +38,7 @@ pub enum ConfigError {
         /// The key with its table, such as `server.max_waiting`; empty if the TOML is broken.
         key: String,
         /// What is wrong.
-        problem: Problem,
+        problem: ValueProblem,
     },
     /// The value of a flag or of an environment variable is wrong.
     #[error("{name}: {problem}")]
@@ -46,7 +46,7 @@ pub enum ConfigError {
         /// The flag or the variable.
         name: &'static str,
         /// What is wrong.
-        problem: Problem,
+        problem: ValueProblem,
     },
     /// Anybody on the network could reach the person.
     #[error(
@@ -69,7 +69,7 @@ fn prefix(key: &str) -> String {
 
 /// What is wrong with one value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum ValueProblem {
     /// The file is not valid TOML.
     #[error("{0}")]
     Syntax(String),
@@ -127,6 +127,12 @@ pub enum Problem {
     /// A model on another server without a name.
     #[error("this model needs a `name`, such as \"qwen\"")]
     NoUpstreamName,
+    /// A phase of a study without a name.
+    #[error("this phase needs a `name`, such as \"greeting\"")]
+    NoPhaseName,
+    /// Two phases of a study with one name.
+    #[error("there is a phase of the name `{0}` already; choose another")]
+    PhaseTwice(String),
     /// Two models on other servers with one name.
     #[error("there is a model of the name `{0}` already; choose another")]
     UpstreamTwice(String),

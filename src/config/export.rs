@@ -1,7 +1,10 @@
 //! The `[export]` table.
 
+use std::path::Path;
+
 use serde::Deserialize;
 
+use crate::export::redact::Redaction;
 use crate::rules::{Case, Pattern};
 
 /// The table as it is written.
@@ -16,6 +19,16 @@ pub(super) struct ExportTable {
 pub struct ExportConfig {
     /// What is replaced in exports besides what the program knows by its shape.
     pub redact: Vec<Pattern>,
+}
+
+impl ExportConfig {
+    /// What is taken out of exports of somebody with this home folder.
+    pub(crate) fn redaction(&self, home: Option<&Path>) -> Redaction {
+        Redaction {
+            home: home.and_then(Path::to_str).map(str::to_owned),
+            own: self.redact.clone(),
+        }
+    }
 }
 
 /// Checks the table. The error comes with the place of the expression.

@@ -6,13 +6,13 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
-use super::error::Problem;
+use super::error::ValueProblem;
 use super::export::ExportTable;
 use super::model::{DraftingConfig, ModelTable};
 use super::{InboxConfig, JournalConfig, ServerConfig, TuiConfig};
-use crate::nearest::nearest;
-use crate::rules::Written;
+use crate::rules::RuleTable;
 use crate::study::Study;
+use crate::suggestion::suggest;
 use crate::tui::keys::keymap::OneOrMany;
 use crate::tui::theme::Paint;
 
@@ -33,7 +33,7 @@ pub(super) struct FileConfig {
     pub theme: BTreeMap<String, BTreeMap<String, Paint>>,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
-    pub rule: Vec<Written>,
+    pub rule: Vec<RuleTable>,
     pub export: ExportTable,
     pub study: Study,
 }
@@ -45,7 +45,7 @@ pub(super) struct Mistake {
     pub line: usize,
     /// Such as `server.max_waiting`; empty if the text is not valid TOML.
     pub key: String,
-    pub problem: Problem,
+    pub problem: ValueProblem,
 }
 
 /// The text of the file with its values.
@@ -66,7 +66,7 @@ impl<'t> Parsed<'t> {
 
     /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`, or
     /// `["model", "[0]", "name"]` in the first of several tables).
-    pub fn mistake(&self, key: &[&str], problem: Problem) -> Mistake {
+    pub(crate) fn mistake(&self, key: &[&str], problem: ValueProblem) -> Mistake {
         let offset = DeTable::parse(self.text)
             .ok()
             .and_then(|table| offset_of(table.get_ref(), key));
@@ -93,19 +93,19 @@ fn explain(text: &str, error: &toml::de::Error) -> Mistake {
         .unwrap_or_default();
     let message = error.message().replace('\n', "; ");
     let problem = if key.is_empty() {
-        Problem::Syntax(format!("this is not valid TOML: {message}"))
+        ValueProblem::Syntax(format!("this is not valid TOML: {message}"))
     } else if let Some(problem) = unknown_key(&message) {
         problem
     } else if is_secret(&key) {
         // The parser would quote it.
-        Problem::Type("expected text in quotes".to_owned())
+        ValueProblem::Type("expected text in quotes".to_owned())
     } else if message.starts_with("invalid type: map, expected a sequence") {
         let name = key.join(".");
-        Problem::Type(format!(
+        ValueProblem::Type(format!(
             "write [[{name}]], with two brackets: there may be several"
         ))
     } else {
-        Problem::Type(wrong_type(&message))
+        ValueProblem::Type(wrong_type(&message))
     };
     Mistake {
         line: line_at(text, offset),
@@ -124,16 +124,16 @@ fn is_secret(key: &[String]) -> bool {
 }
 
 /// Reads serde's "unknown field `a`, expected one of `b`, `c`".
-fn unknown_key(message: &str) -> Option<Problem> {
+fn unknown_key(message: &str) -> Option<ValueProblem> {
     message.strip_prefix("unknown field ")?;
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
     let known: Vec<String> = names.map(str::to_owned).collect();
     let names = || known.iter().map(String::as_str);
     let begins = || names().find(|name| name.starts_with(unknown));
-    let suggestion = nearest(unknown, names()).or_else(begins);
+    let suggestion = suggest(unknown, names()).or_else(begins);
     let suggestion = suggestion.map(str::to_owned);
-    Some(Problem::UnknownKey { suggestion, known })
+    Some(ValueProblem::UnknownKey { suggestion, known })
 }
 
 /// Rewrites serde's "invalid type: string "x", expected u32" in everyday words.

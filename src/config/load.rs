@@ -6,15 +6,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::error::{ConfigError, Problem};
+use super::error::{ConfigError, ValueProblem};
 use super::file::{Mistake, Parsed};
 use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
-use crate::nearest::nearest;
 use crate::rules::Rules;
+use crate::study::StudyPhase;
+use crate::suggestion::suggest;
 use crate::tui::keys::keymap::Keymap;
-use crate::tui::theme::{Base, Choice, Paint};
+use crate::tui::theme::{Base, Paint, ThemeChoice};
 
 /// What the command line says, as written there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub fn rules_in(path: &Path) -> Result<Rules, ConfigError> {
     })
 }
 
-/// The same as [`load`] with this text in place of that of the file.
+/// Does what [`load`] does, with this text in place of that of the file.
 ///
 /// # Errors
 /// As [`load`].
@@ -91,7 +92,7 @@ pub fn read(
     let api_key = api_key.map_err(|problem| at(&["api_key"], problem))?;
     let models = values.models.unwrap_or_else(|| vec!["human".to_owned()]);
     check_models(&models).map_err(|problem| at(&["models"], problem))?;
-    let in_path = |(path, problem): (Vec<String>, Problem)| {
+    let in_path = |(path, problem): (Vec<String>, ValueProblem)| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         at(&path, problem)
     };
@@ -99,9 +100,13 @@ pub fn read(
     check_drafting(&values.drafting, &upstreams)
         .map_err(|problem| at(&["drafting", "model"], problem))?;
     check_server(&values.server).map_err(|(key, problem)| at(&["server", key], problem))?;
+    check_phases(&values.study.phases).map_err(|(place, problem)| {
+        let place = format!("[{place}]");
+        at(&["study", "phase", &place, "name"], problem)
+    })?;
     let mut themes = own_themes(&values.theme).map_err(in_path)?;
     let theme = match Base::from_name(&values.tui.theme) {
-        Some(base) => Choice::of(base),
+        Some(base) => ThemeChoice::of(base),
         None => themes
             .remove(values.tui.theme.as_str())
             .ok_or_else(|| at(&["tui", "theme"], unknown_theme(&values.tui.theme, &themes)))?,
@@ -122,7 +127,7 @@ pub fn read(
 
     let export = export::check(&values.export).map_err(|(place, why)| {
         let place = format!("[{place}]");
-        at(&["export", "redact", &place], Problem::Expression(why))
+        at(&["export", "redact", &place], ValueProblem::Expression(why))
     })?;
 
     let config = Config {
@@ -225,7 +230,7 @@ fn state_dir_override(
     match &flags.state_dir {
         Some(flag) if flag.as_os_str().is_empty() => Err(ConfigError::Value {
             name: "--state-dir",
-            problem: Problem::EmptyPath,
+            problem: ValueProblem::EmptyPath,
         }),
         Some(flag) => Ok(Some(flag.clone())),
         None => Ok(variable().map(PathBuf::from)),
@@ -246,13 +251,13 @@ fn api_key_override(environment: &Environment) -> Result<Option<ApiKey>, ConfigE
     key.transpose()
 }
 
-fn utf8(value: &OsStr) -> Result<&str, Problem> {
-    value.to_str().ok_or(Problem::NotUtf8)
+fn utf8(value: &OsStr) -> Result<&str, ValueProblem> {
+    value.to_str().ok_or(ValueProblem::NotUtf8)
 }
 
 /// Reads `ADDR:PORT` or `localhost:PORT`.
-fn parse_listen(text: &str) -> Result<SocketAddr, Problem> {
-    let wrong = || Problem::Address(text.to_owned());
+fn parse_listen(text: &str) -> Result<SocketAddr, ValueProblem> {
+    let wrong = || ValueProblem::Address(text.to_owned());
     if let Some((host, port)) = text.rsplit_once(':')
         && host.eq_ignore_ascii_case("localhost")
     {
@@ -263,26 +268,26 @@ fn parse_listen(text: &str) -> Result<SocketAddr, Problem> {
 }
 
 /// A path in the file: `~/` is the home folder, and a relative path starts at the file's folder.
-fn file_path(path: &str, file: &Path, environment: &Environment) -> Result<PathBuf, Problem> {
+fn file_path(path: &str, file: &Path, environment: &Environment) -> Result<PathBuf, ValueProblem> {
     let below_home = path.strip_prefix("~/").or((path == "~").then_some(""));
     if path.is_empty() {
-        Err(Problem::EmptyPath)
+        Err(ValueProblem::EmptyPath)
     } else if let Some(below_home) = below_home {
-        let home = environment.home().ok_or(Problem::NoHome)?;
+        let home = environment.home().ok_or(ValueProblem::NoHome)?;
         Ok(home.join(below_home))
     } else {
         Ok(file.parent().unwrap_or(Path::new("")).join(path))
     }
 }
 
-fn check_models(models: &[String]) -> Result<(), Problem> {
+fn check_models(models: &[String]) -> Result<(), ValueProblem> {
     if models.is_empty() {
-        return Err(Problem::NoModels);
+        return Err(ValueProblem::NoModels);
     }
     for (index, model) in models.iter().enumerate() {
         check_name(model)?;
         if models[..index].contains(model) {
-            return Err(Problem::ModelTwice(model.clone()));
+            return Err(ValueProblem::ModelTwice(model.clone()));
         }
     }
     Ok(())
@@ -291,7 +296,7 @@ fn check_models(models: &[String]) -> Result<(), Problem> {
 /// The person's own themes. The error comes with the path of the key.
 fn own_themes(
     tables: &BTreeMap<String, BTreeMap<String, Paint>>,
-) -> Result<BTreeMap<&str, Choice>, (Vec<String>, Problem)> {
+) -> Result<BTreeMap<&str, ThemeChoice>, (Vec<String>, ValueProblem)> {
     let theme = |(name, table): (&'_ String, _)| {
         let path = |key: &str| {
             let path = ["theme", name, key].into_iter();
@@ -300,9 +305,9 @@ fn own_themes(
                 .collect()
         };
         if Base::from_name(name).is_some() {
-            return Err((path(""), Problem::ThemeTaken));
+            return Err((path(""), ValueProblem::ThemeTaken));
         }
-        let theme = Choice::from_config(table);
+        let theme = ThemeChoice::from_config(table);
         theme.map_err(|error| (path(error.key()), error.into()))
     };
     tables
@@ -311,36 +316,50 @@ fn own_themes(
         .collect()
 }
 
-fn unknown_theme(name: &str, own: &BTreeMap<&str, Choice>) -> Problem {
+fn unknown_theme(name: &str, own: &BTreeMap<&str, ThemeChoice>) -> ValueProblem {
     let known = Base::NAMES.into_iter().map(|(name, _)| name);
     let known: Vec<&str> = known.chain(own.keys().copied()).collect();
-    Problem::UnknownTheme {
-        suggestion: nearest(name, known.iter().copied()).map(str::to_owned),
+    ValueProblem::UnknownTheme {
+        suggestion: suggest(name, known.iter().copied()).map(str::to_owned),
         known: known.into_iter().map(str::to_owned).collect(),
     }
 }
 
+/// The error comes with the place of the phase.
+fn check_phases(phases: &[StudyPhase]) -> Result<(), (usize, ValueProblem)> {
+    for (place, phase) in phases.iter().enumerate() {
+        let is_same = |other: &StudyPhase| other.name == phase.name;
+        if phase.name.trim().is_empty() || phase.name.contains(char::is_control) {
+            return Err((place, ValueProblem::NoPhaseName));
+        }
+        if phases[..place].iter().any(is_same) {
+            return Err((place, ValueProblem::PhaseTwice(phase.name.clone())));
+        }
+    }
+    Ok(())
+}
+
 /// The error names the key within the `[server]` table.
-fn check_server(server: &ServerConfig) -> Result<(), (&'static str, Problem)> {
+fn check_server(server: &ServerConfig) -> Result<(), (&'static str, ValueProblem)> {
     for (key, zero) in [
         ("max_body_mib", server.max_body_mib == 0),
         ("max_waiting", server.max_waiting == 0),
         ("heartbeat_seconds", server.heartbeat_seconds == 0),
     ] {
         if zero {
-            return Err((key, Problem::Zero));
+            return Err((key, ValueProblem::Zero));
         }
     }
     for host in &server.allowed_hosts {
         let has_port = !host.starts_with('[') && host.contains(':');
         if host.is_empty() || has_port || host.contains(|c: char| c == '/' || c.is_whitespace()) {
-            return Err(("allowed_hosts", Problem::Host(host.clone())));
+            return Err(("allowed_hosts", ValueProblem::Host(host.clone())));
         }
     }
     for origin in &server.allowed_origins {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
         if host.is_empty() || host.contains(|c: char| c == '/' || c.is_whitespace()) {
-            return Err(("allowed_origins", Problem::Origin(origin.clone())));
+            return Err(("allowed_origins", ValueProblem::Origin(origin.clone())));
         }
     }
     Ok(())

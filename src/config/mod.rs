@@ -17,23 +17,24 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, ValueProblem};
 pub use export::ExportConfig;
 pub use load::{Flags, file, load, read, rules_in};
 pub use model::DraftingConfig;
 pub(crate) use model::{check_name, format_name, format_named, key_of};
 
-use crate::agents::Answered;
-use crate::journal::{Durability, Options, Retention};
+use crate::agents::AutoAnswered;
+use crate::journal::{Durability, JournalOptions, Retention};
 use crate::model::Upstream;
 use crate::rules::Rules;
+use crate::server::{self, Limits};
 use crate::study::Study;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
-use crate::tui::theme::Choice;
+use crate::tui::theme::ThemeChoice;
 
 /// Where the server listens when nothing else is said.
-pub const DEFAULT_LISTEN: SocketAddr =
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
 
 /// Everything that can be configured, checked.
@@ -61,7 +62,7 @@ pub struct Config {
     /// How the terminal behaves.
     pub tui: TuiConfig,
     /// The colours that `tui.theme` names.
-    pub theme: Choice,
+    pub theme: ThemeChoice,
     /// Which key does what.
     pub keys: Keymap,
     /// What a study goes by.
@@ -77,7 +78,7 @@ pub struct Config {
 impl Config {
     /// The keys and tables in which another configuration differs, as far as the program goes by
     /// them from its start to its end.
-    pub fn restarts_for(&self, other: &Self) -> Vec<&'static str> {
+    pub(crate) fn restarts_for(&self, other: &Self) -> Vec<&'static str> {
         let differences = [
             ("listen", self.listen != other.listen),
             ("state_dir", self.state_dir != other.state_dir),
@@ -91,6 +92,28 @@ impl Config {
         let differences = differences.into_iter().filter(|(_, differs)| *differs);
         differences.map(|(key, _)| key).collect()
     }
+
+    /// What a server that listens at `address` goes by, where so many descriptors may be open.
+    pub(crate) fn server_settings(
+        &self,
+        address: SocketAddr,
+        descriptors: usize,
+    ) -> server::ServerSettings {
+        let max_body = self.server.max_body_bytes();
+        server::ServerSettings {
+            address,
+            api_key: self.api_key.as_ref().map(|key| key.as_bytes().to_vec()),
+            models: self.models.clone(),
+            max_body,
+            heartbeat: self.server.heartbeat(),
+            socket_lifetime: server::SOCKET_LIFETIME,
+            allowed_hosts: self.server.allowed_hosts.clone(),
+            allowed_origins: self.server.allowed_origins.clone(),
+            answered: self.inbox.answer_housekeeping,
+            study: self.study.clone(),
+            limits: Limits::new(descriptors, max_body, self.server.max_waiting),
+        }
+    }
 }
 
 /// The `[server]` table.
@@ -98,13 +121,13 @@ impl Config {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct ServerConfig {
     /// The largest request body, in MiB; at least 1.
-    pub max_body_mib: u32,
+    pub(crate) max_body_mib: u32,
     /// How many requests may wait for the person at once; at least 1.
     pub max_waiting: usize,
     /// How many responses and conversations of the Responses API are kept for later requests.
-    pub max_stored: usize,
+    pub(crate) max_stored: usize,
     /// Pause between two signs of life on a response that waits, in seconds; at least 1.
-    pub heartbeat_seconds: u32,
+    pub(crate) heartbeat_seconds: u32,
     /// Names accepted in the `Host` header besides the loopback ones, without port.
     pub allowed_hosts: Vec<String>,
     /// Values accepted in the `Origin` header, such as `https://example.org`.
@@ -113,7 +136,7 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     /// The largest request body in bytes.
-    pub fn max_body_bytes(&self) -> usize {
+    pub(crate) fn max_body_bytes(&self) -> usize {
         usize::try_from(u64::from(self.max_body_mib) << 20).unwrap_or(usize::MAX)
     }
 
@@ -141,7 +164,7 @@ impl Default for ServerConfig {
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct InboxConfig {
     /// What the program itself answers of what agents ask for their own sake, such as a title.
-    pub answer_housekeeping: Answered,
+    pub(crate) answer_housekeeping: AutoAnswered,
 }
 
 /// The `[journal]` table.
@@ -153,16 +176,16 @@ pub struct JournalConfig {
     /// After how many days without anything new a conversation goes; 0 for never.
     pub days: u32,
     /// How large the journal may become, in MiB; 0 for as large as it gets.
-    pub max_mib: u64,
+    pub(crate) max_mib: u64,
     /// What it outlives: the end of the program, or a power failure too.
-    pub durability: Durability,
+    pub(crate) durability: Durability,
 }
 
 impl JournalConfig {
-    /// The same for the journal.
-    pub fn options(&self) -> Options {
+    /// The options of the journal.
+    pub fn options(&self) -> JournalOptions {
         let limit = |value: u64| (value > 0).then_some(value);
-        Options {
+        JournalOptions {
             durability: self.durability,
             retention: Retention {
                 days: (self.days > 0).then_some(self.days),
@@ -190,9 +213,9 @@ pub struct TuiConfig {
     /// Whether a request that waits rings the terminal bell.
     pub bell: bool,
     /// How the terminal shows a notification of a request while it has not got the focus.
-    pub notify: Notifications,
+    pub(crate) notify: Notifications,
     /// After how many minutes of waiting the person is called again; 0 for never.
-    pub remind_minutes: u32,
+    pub(crate) remind_minutes: u32,
     /// Whether the next conversation that waits opens when one is answered.
     pub auto_advance: bool,
     /// Whether the terminal title tells how many wait.
@@ -202,7 +225,7 @@ pub struct TuiConfig {
     /// The name of the colours.
     pub theme: String,
     /// Seconds in which an answer or a rejection can be taken back; 0 if it leaves at once.
-    pub unsend_seconds: u32,
+    pub(crate) unsend_seconds: u32,
 }
 
 impl TuiConfig {
@@ -235,14 +258,14 @@ pub struct ApiKey(String);
 impl ApiKey {
     /// # Errors
     /// The key is empty, or cannot be sent in an HTTP header: only visible ASCII can.
-    pub fn new(key: impl Into<String>) -> Result<Self, Problem> {
+    pub fn new(key: impl Into<String>) -> Result<Self, ValueProblem> {
         let key = key.into();
         if key.trim().is_empty() {
-            Err(Problem::EmptyApiKey)
+            Err(ValueProblem::EmptyApiKey)
         } else if key.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(key))
         } else {
-            Err(Problem::ApiKeyCharacters)
+            Err(ValueProblem::ApiKeyCharacters)
         }
     }
 
@@ -251,7 +274,7 @@ impl ApiKey {
         self.0.as_bytes()
     }
 
-    /// The same as text, for a client that this program starts.
+    /// The key as text, for a client that this program starts.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

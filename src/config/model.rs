@@ -11,13 +11,13 @@ use hyper::header::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::error::Problem;
+use super::error::ValueProblem;
 use super::{ApiKey, Config};
 use crate::api::Format;
 use crate::environment::Environment;
 use crate::inbox::Mode;
-use crate::model::{BaseUrl, KeyVariable, Patience, Upstream};
-use crate::nearest::nearest;
+use crate::model::{BaseUrl, KeyVariable, Timeouts, Upstream};
+use crate::suggestion::suggest;
 
 /// What the formats are called.
 const FORMATS: [(&str, Format); 3] = [
@@ -68,7 +68,7 @@ pub(super) struct ModelTable {
 }
 
 /// What is wrong, and the path of its key from the top of the file on.
-type Wrong = (Vec<String>, Problem);
+type Wrong = (Vec<String>, ValueProblem);
 
 /// The name of a format in the configuration.
 pub(crate) fn format_name(format: Format) -> &'static str {
@@ -90,14 +90,14 @@ pub(super) fn upstreams(
 ) -> Result<Vec<Upstream>, Wrong> {
     let mut upstreams: Vec<Upstream> = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
-        let at = |(key, problem): (Vec<&str>, Problem)| {
+        let at = |(key, problem): (Vec<&str>, ValueProblem)| {
             let place = ["model".to_owned(), format!("[{index}]")];
             let key = key.into_iter().map(str::to_owned);
             (place.into_iter().chain(key).collect(), problem)
         };
         let upstream = table.checked(environment).map_err(at)?;
         if upstreams.iter().any(|known| known.name == upstream.name) {
-            let problem = Problem::UpstreamTwice(upstream.name);
+            let problem = ValueProblem::UpstreamTwice(upstream.name);
             return Err(at((vec!["name"], problem)));
         }
         upstreams.push(upstream);
@@ -122,7 +122,7 @@ pub(super) fn check_own_address(config: &Config) -> Result<(), Wrong> {
             format!("[{index}]"),
             "base_url".to_owned(),
         ];
-        Err((path.into(), Problem::OwnAddress))
+        Err((path.into(), ValueProblem::OwnAddress))
     })
 }
 
@@ -130,7 +130,7 @@ pub(super) fn check_own_address(config: &Config) -> Result<(), Wrong> {
 pub(super) fn check_drafting(
     drafting: &DraftingConfig,
     upstreams: &[Upstream],
-) -> Result<(), Problem> {
+) -> Result<(), ValueProblem> {
     let Some(model) = &drafting.model else {
         return Ok(());
     };
@@ -138,27 +138,31 @@ pub(super) fn check_drafting(
 }
 
 /// Checks that there is a model of a name.
-pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), Problem> {
+pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), ValueProblem> {
     let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
-    match names().any(|name| name == model) {
-        true => Ok(()),
-        false => Err(Problem::UnknownUpstream {
-            suggestion: nearest(model, names()).map(str::to_owned),
+    if names().any(|name| name == model) {
+        Ok(())
+    } else {
+        Err(ValueProblem::UnknownUpstream {
+            suggestion: suggest(model, names()).map(str::to_owned),
             known: names().map(str::to_owned).collect(),
-        }),
+        })
     }
 }
 
 impl ModelTable {
-    fn checked(self, environment: &Environment) -> Result<Upstream, (Vec<&'static str>, Problem)> {
-        let name = self.name.ok_or((vec![], Problem::NoUpstreamName))?;
+    fn checked(
+        self,
+        environment: &Environment,
+    ) -> Result<Upstream, (Vec<&'static str>, ValueProblem)> {
+        let name = self.name.ok_or((vec![], ValueProblem::NoUpstreamName))?;
         check_name(&name).map_err(|problem| (vec!["name"], problem))?;
-        let url = self.base_url.ok_or((vec![], Problem::NoBaseUrl))?;
+        let url = self.base_url.ok_or((vec![], ValueProblem::NoBaseUrl))?;
         let url = BaseUrl::new(&url).map_err(|error| (vec!["base_url"], error.into()))?;
         let format = match &self.format {
             None => Format::Chat,
             Some(format) => format_named(format)
-                .ok_or_else(|| (vec!["format"], Problem::Format(format.clone())))?,
+                .ok_or_else(|| (vec!["format"], ValueProblem::Format(format.clone())))?,
         };
         let mut headers = headers(&self.headers)?;
         let mut key = None;
@@ -176,20 +180,23 @@ impl ModelTable {
         }
         let has_secret = key.is_some() || headers.keys().any(is_secret);
         if has_secret && !url.is_secure() && !url.is_private() {
-            return Err((vec!["base_url"], Problem::OpenKey(url.host().to_owned())));
+            return Err((
+                vec!["base_url"],
+                ValueProblem::OpenKey(url.host().to_owned()),
+            ));
         }
         let own = |name: &&String| OWN_PARAMETERS.contains(&name.as_str());
         if let Some(name) = self.parameters.keys().find(own) {
-            return Err((vec!["parameters"], Problem::OwnParameter(name.clone())));
+            return Err((vec!["parameters"], ValueProblem::OwnParameter(name.clone())));
         }
         let counts = [
             ("max_tokens", self.max_tokens == Some(0)),
             ("connect_seconds", self.connect_seconds == Some(0)),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, is_zero)| *is_zero) {
-            return Err((vec![key], Problem::Zero));
+            return Err((vec![key], ValueProblem::Zero));
         }
-        let usual = Patience::default();
+        let usual = Timeouts::default();
         Ok(Upstream {
             model: self.model.unwrap_or_else(|| name.clone()),
             headers,
@@ -199,7 +206,7 @@ impl ModelTable {
             thoughts: self.thoughts,
             prefill: self.prefill.unwrap_or(true),
             parameters: self.parameters,
-            patience: Patience {
+            patience: Timeouts {
                 connect: self
                     .connect_seconds
                     .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),
@@ -212,42 +219,49 @@ impl ModelTable {
 }
 
 /// Whether a model here may be called so.
-pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
+pub(crate) fn check_name(name: &str) -> Result<(), ValueProblem> {
     let is_wrong = |c: char| c.is_whitespace() || c.is_control();
-    match name.is_empty() || name.contains(is_wrong) {
-        true => Err(Problem::ModelName(name.to_owned())),
-        false => Ok(()),
+    if name.is_empty() || name.contains(is_wrong) {
+        Err(ValueProblem::ModelName(name.to_owned()))
+    } else {
+        Ok(())
     }
 }
 
 /// The key in a variable, if that is set; it is never part of what is wrong with it.
-pub(crate) fn key_of(variable: &str, environment: &Environment) -> Result<Option<ApiKey>, Problem> {
+pub(crate) fn key_of(
+    variable: &str,
+    environment: &Environment,
+) -> Result<Option<ApiKey>, ValueProblem> {
     // In capitals, so that nobody takes it for the place of the key: some keys are mere letters.
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if variable.is_empty()
         || !variable.chars().all(is_name)
         || variable.starts_with(|c: char| c.is_ascii_digit())
     {
-        return Err(Problem::KeyVariable);
+        return Err(ValueProblem::KeyVariable);
     }
     let Some(value) = environment.get_filled(variable) else {
         return Ok(None);
     };
-    let value = value.to_str().ok_or(Problem::NotUtf8)?;
+    let value = value.to_str().ok_or(ValueProblem::NotUtf8)?;
     // A line break at its end comes from a file.
     ApiKey::new(value.trim()).map(Some)
 }
 
-fn headers(written: &BTreeMap<String, String>) -> Result<HeaderMap, (Vec<&'static str>, Problem)> {
+fn headers(
+    written: &BTreeMap<String, String>,
+) -> Result<HeaderMap, (Vec<&'static str>, ValueProblem)> {
     let mut headers = HeaderMap::new();
     for (name, value) in written {
-        let wrong = || (vec!["headers"], Problem::HeaderName(name.clone()));
+        let wrong = || (vec!["headers"], ValueProblem::HeaderName(name.clone()));
         let known = HeaderName::try_from(name).map_err(|_| wrong())?;
         if OWN_HEADERS.contains(&known) {
             return Err(wrong());
         }
         let value = HeaderValue::from_str(value);
-        let mut value = value.map_err(|_| (vec!["headers"], Problem::HeaderValue(name.clone())))?;
+        let mut value =
+            value.map_err(|_| (vec!["headers"], ValueProblem::HeaderValue(name.clone())))?;
         value.set_sensitive(true);
         headers.insert(known, value);
     }

@@ -1,22 +1,22 @@
 //! The `[[rule]]` tables.
 
-use super::error::Problem;
+use super::error::ValueProblem;
 use super::model::check_upstream;
 use crate::model::Upstream;
-use crate::rules::{Rules, Written};
+use crate::rules::{RuleTable, Rules};
 
 /// Checks that the models that rules name are there. The error comes with the path of the key.
 pub(super) fn check_models(
     rules: &Rules,
     upstreams: &[Upstream],
-) -> Result<(), (Vec<String>, Problem)> {
+) -> Result<(), (Vec<String>, ValueProblem)> {
     rules.models().try_for_each(|(place, key, model)| {
         check_upstream(model, upstreams).map_err(|problem| (key_path(place, key), problem))
     })
 }
 
 /// Checks the rules of a file. The error comes with the path of the key.
-pub(super) fn check(rules: &[Written]) -> Result<Rules, (Vec<String>, Problem)> {
+pub(super) fn check(rules: &[RuleTable]) -> Result<Rules, (Vec<String>, ValueProblem)> {
     Rules::new(rules).map_err(|(place, key, error)| (key_path(place, key), error.into()))
 }
 

@@ -4,17 +4,17 @@ use ratatui::style::Color;
 use tempfile::TempDir;
 
 use super::*;
-use crate::agents::Answered;
+use crate::agents::AutoAnswered;
 use crate::api::Format;
 use crate::config::TuiConfig;
-use crate::model::Patience;
+use crate::model::Timeouts;
 use crate::tui::keys::action::Action;
 use crate::tui::theme::Role;
 
 /// A home folder, with a config file in the usual place if there is text for one.
-struct Home(TempDir);
+struct TestHome(TempDir);
 
-impl Home {
+impl TestHome {
     fn new(config: &str) -> Self {
         let home = Self(tempfile::tempdir().expect("a temporary folder"));
         fs::create_dir_all(home.0.path().join(".config/humanllm")).expect("a folder");
@@ -37,7 +37,7 @@ impl Home {
 
 /// What the person reads about this config file, after its name.
 fn complaint(config: &str) -> String {
-    let home = Home::new(config);
+    let home = TestHome::new(config);
     let message = home.load().expect_err(config).to_string();
     assert!(!message.contains('\n'), "one line: {message}");
     message
@@ -57,7 +57,7 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!(config.server.max_body_bytes(), 64 * 1024 * 1024);
     assert_eq!(config.server.heartbeat().as_secs(), 10);
     assert!(
-        config.inbox.answer_housekeeping == Answered::default()
+        config.inbox.answer_housekeeping == AutoAnswered::default()
             && config.tui.bell
             && config.tui.title
     );
@@ -65,8 +65,8 @@ fn without_a_file_the_defaults_hold() {
 
 #[test]
 fn the_example_documents_every_key_with_its_default() {
-    let text = include_str!("../../config.example.toml");
-    let home = Home::new(text);
+    let text = include_str!("../../docs/config.example.toml");
+    let home = TestHome::new(text);
     let example = home.load().expect("the example is valid");
     fs::remove_file(home.file()).expect("removed");
     assert_eq!(example, home.load().expect("defaults"));
@@ -81,9 +81,9 @@ fn the_example_documents_every_key_with_its_default() {
         ("drafting", "[drafting]\n"),
         ("tui", "[tui]\n"),
     ] {
-        let error = Home::new(&format!("{header}no_such_key = 1")).load();
+        let error = TestHome::new(&format!("{header}no_such_key = 1")).load();
         let Err(ConfigError::File {
-            problem: Problem::UnknownKey { known, .. },
+            problem: ValueProblem::UnknownKey { known, .. },
             ..
         }) = error
         else {
@@ -109,7 +109,8 @@ fn the_example_documents_every_key_with_its_default() {
 
 #[test]
 fn flags_beat_environment_beats_file() {
-    let home = Home::new("listen = \"127.0.0.1:1\"\nstate_dir = \"~/file\"\napi_key = \"file\"");
+    let home =
+        TestHome::new("listen = \"127.0.0.1:1\"\nstate_dir = \"~/file\"\napi_key = \"file\"");
     let config = home.load().expect("valid");
     assert_eq!(config.listen.port(), 1);
     assert_eq!(config.state_dir, home.0.path().join("file"));
@@ -137,7 +138,7 @@ fn flags_beat_environment_beats_file() {
 
 #[test]
 fn a_named_file_must_exist() {
-    let home = Home::new("");
+    let home = TestHome::new("");
     let environment = home.environment().with("HUMANLLM_CONFIG", "/no/env.toml");
     let error = load(&Flags::default(), &environment).expect_err("missing");
     assert_eq!(
@@ -157,7 +158,7 @@ fn a_named_file_must_exist() {
 
 #[test]
 fn xdg_folders_are_used() {
-    let home = Home::new("models = [\"from-xdg\"]");
+    let home = TestHome::new("models = [\"from-xdg\"]");
     let environment = Environment::with_home("/nowhere")
         .with("XDG_CONFIG_HOME", home.0.path().join(".config"))
         .with("XDG_STATE_HOME", "/xdg");
@@ -168,7 +169,7 @@ fn xdg_folders_are_used() {
 
 #[test]
 fn a_partial_table_keeps_the_other_defaults() {
-    let config = Home::new("[tui]\nbell = false").load().expect("valid");
+    let config = TestHome::new("[tui]\nbell = false").load().expect("valid");
     assert_eq!(
         config.tui,
         TuiConfig {
@@ -180,14 +181,14 @@ fn a_partial_table_keeps_the_other_defaults() {
 
 #[test]
 fn the_mouse_and_the_theme_are_chosen() {
-    let config = Home::new("[tui]\nmouse = true\ntheme = \"light\"").load();
+    let config = TestHome::new("[tui]\nmouse = true\ntheme = \"light\"").load();
     let tui = config.expect("valid").tui;
     assert!(tui.mouse && tui.theme == "light");
     for (name, base) in Base::NAMES {
-        let config = Home::new(&format!("tui.theme = \"{name}\"")).load();
+        let config = TestHome::new(&format!("tui.theme = \"{name}\"")).load();
         let config = config.expect("valid");
         assert!(!config.tui.mouse, "{name}");
-        assert_eq!(config.theme, Choice::of(base));
+        assert_eq!(config.theme, ThemeChoice::of(base));
     }
 }
 
@@ -195,7 +196,7 @@ fn the_mouse_and_the_theme_are_chosen() {
 fn a_theme_of_ones_own_changes_single_colours() {
     let config = "[tui]\ntheme = \"mine\"\n[theme.mine]\nbase = \"light\"\nprompt = \"#ff8700\"\n\
                   string = 208\ndim = \"bright-black\"";
-    let theme = Home::new(config).load().expect("valid").theme;
+    let theme = TestHome::new(config).load().expect("valid").theme;
     assert_eq!(theme.base, Base::Light);
     for (role, colour) in [
         (Role::Prompt, Some(Color::Rgb(255, 135, 0))),
@@ -207,8 +208,8 @@ fn a_theme_of_ones_own_changes_single_colours() {
     }
     let config = "[theme.mine]\nprompt = \"red\"";
     assert_eq!(
-        Home::new(config).load().expect("valid").theme,
-        Choice::default()
+        TestHome::new(config).load().expect("valid").theme,
+        ThemeChoice::default()
     );
 }
 
@@ -218,7 +219,7 @@ fn rules_keep_their_order() {
                   action = \"hold\"\ntimeout_seconds = 60\ntimeout_action = { reject = \"No.\" }\n\
                   [[rule]]\nname = \"a\"\naction = { draft = \"qwen\" }\n[tui]\nbell = false\n\
                   [[model]]\nname = \"qwen\"\nbase_url = \"http://127.0.0.1:8080\"";
-    let config = Home::new(config).load().expect("valid");
+    let config = TestHome::new(config).load().expect("valid");
     assert_eq!(config.rules.names().collect::<Vec<_>>(), ["no rm", "a"]);
     assert!(!config.tui.bell);
     let told = config.rules.told().next().expect("a rule");
@@ -226,12 +227,12 @@ fn rules_keep_their_order() {
         told.conditions,
         [("tool", "shell".into()), ("argument", r"\brm\b".into())]
     );
-    assert!(Home::new("").load().expect("valid").rules.is_empty());
+    assert!(TestHome::new("").load().expect("valid").rules.is_empty());
 }
 
 #[test]
 fn what_needs_a_restart_is_known() {
-    let load = |config: &str| Home::new(config).load().expect("valid");
+    let load = |config: &str| TestHome::new(config).load().expect("valid");
     let one = load("state_dir = \"/s\"");
     let other = load(
         "state_dir = \"/s\"\nlisten = \"127.0.0.1:4000\"\n[server]\nmax_waiting = 2\n[tui]\nbell = false",
@@ -244,18 +245,18 @@ fn what_needs_a_restart_is_known() {
 
 #[test]
 fn what_exports_replace_is_made_of_regular_expressions() {
-    let config = Home::new("[export]\nredact = [\"ACME-\\\\d+\"]").load();
+    let config = TestHome::new("[export]\nredact = [\"ACME-\\\\d+\"]").load();
     let export = config.expect("valid").export;
     assert!(export.redact[0].regex().is_match("see ACME-17"));
     assert!(
-        Home::new("")
+        TestHome::new("")
             .load()
             .expect("valid")
             .export
             .redact
             .is_empty()
     );
-    let error = Home::new("[export]\nredact = [\"a\", \"(\"]").load();
+    let error = TestHome::new("[export]\nredact = [\"a\", \"(\"]").load();
     let error = error.expect_err("no expression").to_string();
     assert!(
         error.ends_with(":2: export.redact: `(`: this is no regular expression: unclosed group"),
@@ -265,31 +266,35 @@ fn what_exports_replace_is_made_of_regular_expressions() {
 
 #[test]
 fn snippets_have_names_and_any_text() {
-    let config = Home::new("[snippets]\nbye = \"Goodbye!\"\n\"two lines\" = \"one\\ntwo\"").load();
+    let config =
+        TestHome::new("[snippets]\nbye = \"Goodbye!\"\n\"two lines\" = \"one\\ntwo\"").load();
     let snippets = config.expect("valid").snippets;
     let snippets: Vec<(&str, &str)> = snippets
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))
         .collect();
     assert_eq!(snippets, [("bye", "Goodbye!"), ("two lines", "one\ntwo")]);
-    assert!(Home::new("").load().expect("valid").snippets.is_empty());
+    assert!(TestHome::new("").load().expect("valid").snippets.is_empty());
 }
 
 #[test]
 fn each_errand_that_the_program_answers_can_be_named() {
     let answered = |value: &str| {
-        let config = Home::new(&format!("[inbox]\nanswer_housekeeping = {value}")).load();
+        let config = TestHome::new(&format!("[inbox]\nanswer_housekeeping = {value}")).load();
         config.expect("valid").inbox.answer_housekeeping
     };
-    assert_eq!(answered("true"), Answered::default());
-    assert_eq!(answered("false"), Answered::NONE);
-    assert_eq!(answered("[]"), Answered::NONE);
-    let commits = Answered {
+    assert_eq!(answered("true"), AutoAnswered::default());
+    assert_eq!(answered("false"), AutoAnswered::NONE);
+    assert_eq!(answered("[]"), AutoAnswered::NONE);
+    let commits = AutoAnswered {
         commit_messages: true,
-        ..Answered::NONE
+        ..AutoAnswered::NONE
     };
     assert_eq!(answered("[\"commit_messages\"]"), commits);
-    assert_eq!(answered("[\"titles\", \"probes\"]"), Answered::default());
+    assert_eq!(
+        answered("[\"titles\", \"probes\"]"),
+        AutoAnswered::default()
+    );
 }
 
 #[test]
@@ -525,7 +530,7 @@ fn a_mistake_in_the_file_is_named_with_line_and_key() {
 
 #[test]
 fn a_wrong_override_is_named() {
-    let home = Home::new("");
+    let home = TestHome::new("");
     for (name, value, message) in [
         (
             "HUMANLLM_LISTEN",
@@ -551,7 +556,7 @@ fn a_wrong_override_is_named() {
 
 #[test]
 fn only_loopback_needs_no_key() {
-    let home = Home::new("");
+    let home = TestHome::new("");
     for address in [
         "127.0.0.1:3000",
         "127.9.9.9:0",
@@ -575,7 +580,9 @@ fn only_loopback_needs_no_key() {
 
 #[test]
 fn the_key_is_never_shown() {
-    let config = Home::new("api_key = \"hunter2\"").load().expect("valid");
+    let config = TestHome::new("api_key = \"hunter2\"")
+        .load()
+        .expect("valid");
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
@@ -586,7 +593,7 @@ fn model(base_url: &str, lines: &str) -> String {
 
 #[test]
 fn a_model_needs_little_and_takes_much() {
-    let little = Home::new(&model("http://127.0.0.1:8080", "")).load();
+    let little = TestHome::new(&model("http://127.0.0.1:8080", "")).load();
     let little = little.expect("valid").upstreams.remove(0);
     assert_eq!(
         (little.name.as_str(), little.model.as_str()),
@@ -594,14 +601,14 @@ fn a_model_needs_little_and_takes_much() {
     );
     assert_eq!(little.url.to_string(), "http://127.0.0.1:8080/v1");
     assert_eq!(little.format, Format::Chat);
-    assert_eq!(little.patience, Patience::default());
+    assert_eq!(little.patience, Timeouts::default());
     assert!(little.prefill && !little.images && !little.thoughts);
 
     let lines = "format = \"messages\"\nmodel = \"org/q\"\nmax_tokens = 100\nimages = true\n\
                  thoughts = true\nprefill = false\nheaders = { X-Title = \"me\" }\n\
                  api_key_env = \"Q_KEY\"\nconnect_seconds = 1\nfirst_token_seconds = 0\n\
                  idle_seconds = 3\nparameters = { temperature = 0.5, stop = [\"x\"] }";
-    let home = Home::new(&model("https://example.org", lines));
+    let home = TestHome::new(&model("https://example.org", lines));
     let environment = home.environment().with("Q_KEY", "hunter2hunter2\n");
     let much = load(&Flags::default(), &environment).expect("valid");
     let much = &much.upstreams[0];
@@ -623,7 +630,7 @@ fn a_model_needs_little_and_takes_much() {
 
 #[test]
 fn a_key_that_is_not_set_keeps_nobody_from_starting() {
-    let home = Home::new(&model("https://example.org", "api_key_env = \"Q_KEY\""));
+    let home = TestHome::new(&model("https://example.org", "api_key_env = \"Q_KEY\""));
     let config = home.load().expect("valid");
     let key = config.upstreams[0].key.clone().expect("a variable");
     assert_eq!((key.name.as_str(), key.is_set), ("Q_KEY", false));
@@ -699,7 +706,9 @@ fn a_key_leaves_ones_own_network_encrypted_only() {
         ),
         ("http://a.example", "headers.X-Title = \"x\""),
     ] {
-        Home::new(&model(base_url, lines)).load().expect(base_url);
+        TestHome::new(&model(base_url, lines))
+            .load()
+            .expect(base_url);
     }
 }
 
@@ -720,32 +729,32 @@ fn humanllm_does_not_draft_for_itself() {
         "listen = \"127.0.0.1:4000\"\n{}",
         model("http://127.0.0.1:3000", "")
     );
-    Home::new(&other).load().expect("another humanllm");
+    TestHome::new(&other).load().expect("another humanllm");
 }
 
 #[test]
 fn new_models_need_no_restart() {
-    let one = Home::new("state_dir = \"/s\"").load().expect("valid");
+    let one = TestHome::new("state_dir = \"/s\"").load().expect("valid");
     let config = format!("state_dir = \"/s\"\n{}", model("http://a", ""));
-    let other = Home::new(&config).load().expect("valid");
+    let other = TestHome::new(&config).load().expect("valid");
     assert_ne!(one, other);
     assert_eq!(one.restarts_for(&other), [""; 0]);
 }
 
 #[test]
 fn the_rules_of_the_example_are_rules() {
-    let text = include_str!("../../config.example.toml");
+    let text = include_str!("../../docs/config.example.toml");
     let (_, section) = text.split_once("\n# [[rule]]\n").expect("a rule");
     let (section, _) = section.split_once("\n\n").expect("an end");
     let lines = section.lines().map(|line| line.trim_start_matches('#'));
     let rules = format!("[[rule]]\n{}", lines.collect::<Vec<_>>().join("\n"));
-    let config = Home::new(&rules).load().expect(&rules);
+    let config = TestHome::new(&rules).load().expect(&rules);
     let names: Vec<&str> = config.rules.names().collect();
     assert_eq!(names, ["no rm", "looking is free", "titles", "lunch"]);
     // And every key is explained above them.
-    let keys = Home::new("[[rule]]\nno_such_key = 1").load();
+    let keys = TestHome::new("[[rule]]\nno_such_key = 1").load();
     let Err(ConfigError::File {
-        problem: Problem::UnknownKey { known, .. },
+        problem: ValueProblem::UnknownKey { known, .. },
         ..
     }) = keys
     else {

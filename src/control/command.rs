@@ -11,18 +11,21 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Code, Fault, Line, Part, Question, StudyAction, VERSION};
+use super::protocol::{
+    CommandLine, ControlError, ErrorCode, Question, ReplyFields, StudyAction, VERSION,
+};
 use super::socket::connect;
+use crate::store::marks::MarkChange;
 
 /// How long the program has to answer what needs nobody else. An editor or a pager that is open in it
 /// holds it up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an answer.
 const LONGEST_ANSWER: u64 = 1 << 30;
 
 /// What to ask.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action {
+pub enum ControlCommand {
     /// How things stand.
     Status,
     /// The conversations.
@@ -60,6 +63,20 @@ pub enum Action {
     },
     /// Has the study go on or stand still.
     Study(StudyAction),
+    /// Changes what the person makes of a conversation or turn.
+    Label {
+        /// Which conversation.
+        conversation: i64,
+        /// Which of its turns, by its number; the conversation itself if this is absent.
+        turn: Option<u64>,
+        /// What changes.
+        changes: Vec<MarkChange>,
+    },
+    /// Deletes conversations for good, all of them or none.
+    Delete {
+        /// Which.
+        conversations: Vec<i64>,
+    },
     /// Rejects what waits.
     Reject {
         /// Where.
@@ -77,7 +94,7 @@ pub struct Says {
     /// The text; from standard input if this is absent and nothing else is said.
     pub text: Option<String>,
     /// What the text is.
-    pub kind: Kind,
+    pub kind: TextKind,
     /// Commands, in order.
     pub commands: Vec<String>,
     /// A tool to call, and its arguments.
@@ -88,7 +105,7 @@ pub struct Says {
 
 /// What a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TextKind {
     /// The answer; a note where a command or a call follows.
     Send,
     /// A note.
@@ -100,19 +117,27 @@ pub enum Kind {
 /// Why it was not done, and the exit code that says so.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
-pub struct CommandError(Fault);
+pub struct CommandError(ControlError);
 
 impl CommandError {
     /// The exit code: 2 for a mistake in what was asked, 3 where no program runs, 4 where nobody waits
     /// (any more), 5 where something is wrong with what is said, 124 where nothing came in time.
     pub fn exit_code(&self) -> u8 {
         match self.0.code {
-            Code::Malformed | Code::Version | Code::Other => 2,
-            Code::Gone | Code::Forbidden | Code::Busy => 3,
-            Code::UnknownConversation | Code::NotWaiting | Code::ClientGone | Code::Paused => 4,
-            Code::Check | Code::Impossible => 5,
-            Code::Timeout => 124,
+            ErrorCode::Malformed | ErrorCode::Version | ErrorCode::Other => 2,
+            ErrorCode::Gone | ErrorCode::Forbidden | ErrorCode::Busy => 3,
+            ErrorCode::UnknownConversation
+            | ErrorCode::NotWaiting
+            | ErrorCode::ClientGone
+            | ErrorCode::Paused => 4,
+            ErrorCode::Check | ErrorCode::Impossible => 5,
+            ErrorCode::Timeout => 124,
         }
+    }
+
+    /// Whether no program runs, or none that answers.
+    pub fn is_nobody(&self) -> bool {
+        self.0.code == ErrorCode::Gone
     }
 
     /// The same for programs.
@@ -122,8 +147,8 @@ impl CommandError {
 }
 
 impl CommandError {
-    fn new(code: Code, message: impl Into<String>) -> Self {
-        Self(Fault::new(code, message))
+    fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(ControlError::new(code, message))
     }
 }
 
@@ -132,14 +157,18 @@ impl CommandError {
 /// # Errors
 ///
 /// If none runs, it does not answer, or it refuses.
-pub fn run(action: Action, is_json: bool, state_dir: &Path) -> Result<String, CommandError> {
+pub fn run(
+    action: ControlCommand,
+    is_json: bool,
+    state_dir: &Path,
+) -> Result<String, CommandError> {
     let timeout = match &action {
-        Action::Wait { timeout, .. } => *timeout,
-        _ => Some(PATIENCE),
+        ControlCommand::Wait { timeout, .. } => *timeout,
+        _ => Some(TIMEOUT),
     };
-    let is_wait = matches!(action, Action::Wait { .. });
+    let is_wait = matches!(action, ControlCommand::Wait { .. });
     let question = action.question()?;
-    let reaching = Connection::open(state_dir)?;
+    let reaching = ControlConnection::open(state_dir)?;
     let answer = reaching.ask(question.clone(), timeout, is_wait)?;
     if is_json {
         let mut document = serde_json::to_string_pretty(&answer).unwrap_or_default();
@@ -149,12 +178,22 @@ pub fn run(action: Action, is_json: bool, state_dir: &Path) -> Result<String, Co
     Ok(text::of(&question, &answer, &TimeZone::system()))
 }
 
-impl Action {
+impl ControlCommand {
     fn question(self) -> Result<Question, CommandError> {
         Ok(match self {
             Self::Status => Question::Status {},
             Self::List => Question::List {},
             Self::Study(action) => Question::Study { action },
+            Self::Label {
+                conversation,
+                turn,
+                changes,
+            } => Question::Label {
+                conversation,
+                turn,
+                changes,
+            },
+            Self::Delete { conversations } => Question::Delete { conversations },
             Self::Show { conversation, all } => Question::Show { conversation, all },
             Self::Wait {
                 conversation,
@@ -193,11 +232,11 @@ impl Action {
 }
 
 impl Says {
-    fn parts(self) -> Result<Vec<Part>, CommandError> {
+    fn parts(self) -> Result<Vec<ReplyFields>, CommandError> {
         if self.parts {
             let input = read_input()?;
             return serde_json::from_str(&input).map_err(|error| {
-                CommandError::new(Code::Malformed, format!("no list of parts: {error}"))
+                CommandError::new(ErrorCode::Malformed, format!("no list of parts: {error}"))
             });
         }
         let runs = !self.commands.is_empty() || self.call.is_some();
@@ -207,16 +246,16 @@ impl Says {
         };
         let text = text.map(|text| match self.kind {
             // What is run comes after it.
-            Kind::Send if runs => Part::Progress { text },
-            Kind::Send => Part::Send { text },
-            Kind::Progress => Part::Progress { text },
-            Kind::Think => Part::Think { text },
+            TextKind::Send if runs => ReplyFields::Progress { text },
+            TextKind::Send => ReplyFields::Send { text },
+            TextKind::Progress => ReplyFields::Progress { text },
+            TextKind::Think => ReplyFields::Think { text },
         });
-        let commands = self.commands.into_iter().map(|text| Part::Command {
+        let commands = self.commands.into_iter().map(|text| ReplyFields::Command {
             text,
             options: serde_json::Map::new(),
         });
-        let call = self.call.map(|(tool, arguments)| Part::Call {
+        let call = self.call.map(|(tool, arguments)| ReplyFields::Call {
             tool,
             arguments: Value::String(arguments),
         });
@@ -228,17 +267,20 @@ fn read_input() -> Result<String, CommandError> {
     let mut text = String::new();
     let read = io::stdin().lock().read_to_string(&mut text);
     read.map_err(|error| {
-        CommandError::new(Code::Malformed, format!("cannot read what to say: {error}"))
+        CommandError::new(
+            ErrorCode::Malformed,
+            format!("cannot read what to say: {error}"),
+        )
     })?;
     Ok(text)
 }
 
 /// A connection to the program that runs.
-struct Connection(UnixStream);
+struct ControlConnection(UnixStream);
 
-impl Connection {
+impl ControlConnection {
     fn open(state_dir: &Path) -> Result<Self, CommandError> {
-        let gone = |why: String| CommandError::new(Code::Gone, why);
+        let gone = |why: String| CommandError::new(ErrorCode::Gone, why);
         let stream = connect(state_dir).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => gone(format!(
                 "no humanllm runs with the state folder {}; start it, or name another with \
@@ -258,25 +300,31 @@ impl Connection {
         is_wait: bool,
     ) -> Result<Value, CommandError> {
         let lost = |error: io::Error| {
-            CommandError::new(Code::Gone, format!("humanllm does not answer: {error}"))
+            CommandError::new(
+                ErrorCode::Gone,
+                format!("humanllm does not answer: {error}"),
+            )
         };
-        let line = Line {
+        let line = CommandLine {
             version: VERSION,
             question,
         };
         let mut line = serde_json::to_string(&line)
-            .map_err(|error| CommandError::new(Code::Malformed, error.to_string()))?;
+            .map_err(|error| CommandError::new(ErrorCode::Malformed, error.to_string()))?;
         line.push('\n');
         let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         self.0.write_all(line.as_bytes()).map_err(lost)?;
         let answer = match read_answer(&self.0, end) {
             Ok(answer) => answer,
             Err(error) if is_timeout(&error) && is_wait => {
-                return Err(CommandError::new(Code::Timeout, "no request came in time"));
+                return Err(CommandError::new(
+                    ErrorCode::Timeout,
+                    "no request came in time",
+                ));
             }
             Err(error) if is_timeout(&error) => {
                 let words = "humanllm does not answer: is an editor or a pager open in it?";
-                return Err(CommandError::new(Code::Timeout, words));
+                return Err(CommandError::new(ErrorCode::Timeout, words));
             }
             Err(error) => return Err(lost(error)),
         };
@@ -326,10 +374,10 @@ fn understood(answer: &[u8]) -> Result<Value, CommandError> {
         #[serde(default)]
         ok: Option<Value>,
         #[serde(default)]
-        error: Option<Fault>,
+        error: Option<ControlError>,
     }
     if answer.is_empty() {
-        return Err(CommandError::new(Code::Gone, "humanllm has ended"));
+        return Err(CommandError::new(ErrorCode::Gone, "humanllm has ended"));
     }
     match serde_json::from_slice(answer) {
         Ok(Answered {
@@ -338,7 +386,7 @@ fn understood(answer: &[u8]) -> Result<Value, CommandError> {
         Ok(Answered { ok: Some(ok), .. }) => Ok(ok),
         _ => {
             let words = "the answer is not understood: is another version of humanllm running?";
-            Err(CommandError::new(Code::Version, words))
+            Err(CommandError::new(ErrorCode::Version, words))
         }
     }
 }

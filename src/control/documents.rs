@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use crate::api::{Format, Item, ItemBody, OutputFormat, Request, Tool, ToolChoice};
 use crate::draft::{Draft, Sender};
-use crate::inbox::{Delivery, Listed, Said, Sent, Snapshot, Standing, Status, Words};
+use crate::inbox::{
+    ConversationSummary, Delivery, InboxStatus, ReplyContent, ReplyReceipt, SentReply, Snapshot,
+    Status, StudyState,
+};
 
-pub(super) fn standing(standing: &Standing, address: &str) -> Value {
+pub(super) fn standing(standing: &InboxStatus, address: &str) -> Value {
     json!({
         "program": concat!("humanllm ", env!("CARGO_PKG_VERSION")),
         "process": std::process::id(),
@@ -19,11 +22,11 @@ pub(super) fn standing(standing: &Standing, address: &str) -> Value {
     })
 }
 
-pub(super) fn list(list: &[Listed]) -> Value {
+pub(super) fn list(list: &[ConversationSummary]) -> Value {
     json!({"conversations": list.iter().map(listed).collect::<Vec<_>>()})
 }
 
-pub(super) fn sent(sent: &Sent) -> Value {
+pub(super) fn sent(sent: &ReplyReceipt) -> Value {
     json!({
         "conversation": sent.conversation.0,
         "request": sent.request.0,
@@ -31,14 +34,16 @@ pub(super) fn sent(sent: &Sent) -> Value {
     })
 }
 
-pub(super) fn study(paused: Option<Timestamp>) -> Value {
+pub(super) fn study(study: &StudyState) -> Value {
     json!({
-        "state": if paused.is_some() { "paused" } else { "running" },
-        "since": paused.map(|since| since.to_string()),
+        "state": if study.paused.is_some() { "paused" } else { "running" },
+        "since": study.paused.map(|since| since.to_string()),
+        "phase": study.phase,
+        "phases": study.phases,
     })
 }
 
-fn listed(listed: &Listed) -> Value {
+fn listed(listed: &ConversationSummary) -> Value {
     let (state, since) = match listed.status {
         Status::Waiting { since } => ("waiting", Some(since)),
         Status::Answered => ("answered", None),
@@ -161,9 +166,9 @@ fn item(place: usize, item: &Item, is_new: bool) -> Value {
     })
 }
 
-fn said(said: &Said) -> Value {
+fn said(said: &SentReply) -> Value {
     let kind = match &said.words {
-        Words::Item(body) => match body.full_tool_name() {
+        ReplyContent::Item(body) => match body.full_tool_name() {
             Some(_) => "call",
             None => match body.phase() {
                 Some(crate::api::Phase::Commentary) => "note",
@@ -171,12 +176,12 @@ fn said(said: &Said) -> Value {
                 None => "thought",
             },
         },
-        Words::Live(..) => "begun",
-        Words::Rejection(_) => "rejection",
+        ReplyContent::Live(..) => "begun",
+        ReplyContent::Rejection(_) => "rejection",
     };
     let name = match &said.words {
-        Words::Item(body) => body.full_tool_name().map(std::borrow::Cow::into_owned),
-        Words::Live(..) | Words::Rejection(_) => None,
+        ReplyContent::Item(body) => body.full_tool_name().map(std::borrow::Cow::into_owned),
+        ReplyContent::Live(..) | ReplyContent::Rejection(_) => None,
     };
     json!({
         "at": said.at.to_string(),

@@ -16,5 +16,5 @@ mod serve;
 mod socket;
 
 pub use protocol::{StudyAction, VERSION};
-pub use serve::{Desk, serve};
+pub use serve::{ControlState, serve};
 pub use socket::{ControlSocket, SocketError};

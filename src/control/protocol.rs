@@ -5,15 +5,17 @@ use serde_json::{Map, Value};
 
 use crate::draft::ReplyKind;
 use crate::inbox::{
-    ConversationId, Filter, Problem, Refused, RequestId, ScriptPart, ScriptReply, Wish,
+    ConversationId, Filter, RequestId, ScriptCommand, ScriptError, ScriptPart, ScriptReply,
+    SendProblem, StudyWish,
 };
+use crate::store::marks::{ChangeError, MarkChange};
 
 /// The version of the protocol. A field more in an answer is no new version.
 pub const VERSION: u32 = 1;
 
 /// A line of a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Line {
+pub(super) struct CommandLine {
     /// The version that the script speaks.
     pub version: u32,
     /// What it asks.
@@ -53,12 +55,22 @@ pub(super) enum Question {
         conversation: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<i64>,
-        parts: Vec<Part>,
+        parts: Vec<ReplyFields>,
         #[serde(default)]
         force: bool,
     },
-    /// Has the study go on (`start`) or stand still (`pause`), or only tells which (`status`).
+    /// Has the study go on (`start`), stand still (`pause`) or be in another phase
+    /// (`{"phase": "task"}`), or only tells how it is (`status`).
     Study { action: StudyAction },
+    /// Changes what the person makes of a conversation, or of its turn of this number.
+    Label {
+        conversation: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        turn: Option<u64>,
+        changes: Vec<MarkChange>,
+    },
+    /// Deletes conversations for good, all of them or none.
+    Delete { conversations: Vec<i64> },
     /// Rejects what waits.
     Reject {
         conversation: i64,
@@ -69,13 +81,15 @@ pub(super) enum Question {
 }
 
 /// What is done with a study.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StudyAction {
     /// It goes on.
     Start,
     /// It stands still.
     Pause,
+    /// Another phase of it is on.
+    Phase(String),
     /// Nothing.
     Status,
 }
@@ -83,7 +97,7 @@ pub enum StudyAction {
 /// A part of what a script says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Part {
+pub(super) enum ReplyFields {
     /// The answer, which ends the response.
     Send { text: String },
     /// A note.
@@ -108,14 +122,14 @@ pub(super) enum Part {
 
 /// Why a script does not get what it asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fault {
-    pub code: Code,
+pub(super) struct ControlError {
+    pub code: ErrorCode,
     /// For a person to read.
     pub message: String,
 }
 
-impl Fault {
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+impl ControlError {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -126,7 +140,7 @@ impl Fault {
 /// The kinds of faults, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Code {
+pub(super) enum ErrorCode {
     /// The line is none that is understood.
     Malformed,
     /// The version is not spoken here.
@@ -156,36 +170,69 @@ pub(super) enum Code {
     Other,
 }
 
-impl From<Refused> for Fault {
-    fn from(refused: Refused) -> Self {
+impl From<ScriptError> for ControlError {
+    fn from(refused: ScriptError) -> Self {
         let code = match &refused {
-            Refused::Unknown(_) => Code::UnknownConversation,
-            Refused::Paused => Code::Paused,
-            Refused::NoStudy => Code::Impossible,
-            Refused::NobodyWaits(_) | Refused::AnotherWaits(..) | Refused::Answered => {
-                Code::NotWaiting
+            ScriptError::Unknown(_) => ErrorCode::UnknownConversation,
+            ScriptError::Paused => ErrorCode::Paused,
+            ScriptError::NoStudy
+            | ScriptError::NoPhase { .. }
+            | ScriptError::Busy(_)
+            | ScriptError::Mark(_) => ErrorCode::Impossible,
+            ScriptError::NobodyWaits(_) | ScriptError::AnotherWaits(..) | ScriptError::Answered => {
+                ErrorCode::NotWaiting
             }
-            Refused::ClientGone => Code::ClientGone,
-            Refused::Problem(Problem { soft: true, .. }) => Code::Check,
-            Refused::Problem(_) => Code::Impossible,
+            ScriptError::ClientGone => ErrorCode::ClientGone,
+            ScriptError::Problem(SendProblem { soft: true, .. }) => ErrorCode::Check,
+            ScriptError::Problem(_) => ErrorCode::Impossible,
         };
         Self::new(code, refused.to_string())
     }
 }
 
-impl Line {
+impl From<ChangeError> for ControlError {
+    fn from(error: ChangeError) -> Self {
+        let code = match &error {
+            ChangeError::Unknown(_) => ErrorCode::UnknownConversation,
+            ChangeError::UnknownTurn(..) | ChangeError::Mark(_) | ChangeError::Read(_) => {
+                ErrorCode::Impossible
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Whom a question is for.
+#[derive(Debug)]
+pub(super) enum Asks {
+    /// The inbox.
+    Inbox {
+        /// What is asked of it.
+        wish: ScriptCommand,
+        /// Whether all items are to be shown.
+        all: bool,
+    },
+    /// The inbox, once the journal has said what there is to be changed.
+    Label {
+        conversation: i64,
+        turn: Option<u64>,
+        changes: Vec<MarkChange>,
+    },
+}
+
+impl CommandLine {
     /// Reads a line.
     ///
     /// # Errors
     ///
     /// A [`Fault`] for a version that is not spoken here, and for what is no question.
-    pub fn read(line: &[u8]) -> Result<Question, Fault> {
+    pub fn read(line: &[u8]) -> Result<Question, ControlError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: Option<u32>,
         }
         let malformed = |error: serde_json::Error| {
-            Fault::new(Code::Malformed, format!("not understood: {error}"))
+            ControlError::new(ErrorCode::Malformed, format!("not understood: {error}"))
         };
         let mut fields: Value = serde_json::from_slice(line).map_err(malformed)?;
         let Versioned { version } = Versioned::deserialize(&fields).map_err(malformed)?;
@@ -193,11 +240,11 @@ impl Line {
             Some(VERSION) => {}
             Some(other) => {
                 let words = format!("version {other} is not spoken here, only version {VERSION}");
-                return Err(Fault::new(Code::Version, words));
+                return Err(ControlError::new(ErrorCode::Version, words));
             }
             None => {
                 let words = format!("the line names no version: \"version\": {VERSION}");
-                return Err(Fault::new(Code::Version, words));
+                return Err(ControlError::new(ErrorCode::Version, words));
             }
         }
         if let Value::Object(fields) = &mut fields {
@@ -208,74 +255,88 @@ impl Line {
 }
 
 impl Question {
-    /// What it asks of the inbox, and whether all items are to be shown.
-    pub fn wish(self) -> (Wish, bool) {
+    /// What it asks, and of whom.
+    pub fn asks(self) -> Asks {
+        let all = match &self {
+            Self::Show { all, .. } | Self::Wait { all, .. } => *all,
+            _ => false,
+        };
         let wish = match self {
-            Self::Status {} => Wish::Status,
-            Self::List {} => Wish::List,
-            Self::Show { conversation, all } => {
-                return (Wish::Show(ConversationId(conversation)), all);
+            Self::Label {
+                conversation,
+                turn,
+                changes,
+            } => {
+                return Asks::Label {
+                    conversation,
+                    turn,
+                    changes,
+                };
+            }
+            Self::Status {} => ScriptCommand::Status,
+            Self::List {} => ScriptCommand::List,
+            Self::Show { conversation, .. } => ScriptCommand::Show(ConversationId(conversation)),
+            Self::Delete { conversations } => {
+                ScriptCommand::Delete(conversations.into_iter().map(ConversationId).collect())
             }
             Self::Wait {
                 conversation,
                 agent,
                 after,
-                all,
-            } => {
-                let filter = Filter {
-                    conversation: conversation.map(ConversationId),
-                    agent,
-                    after: after.map(RequestId),
-                };
-                return (Wish::Wait(filter), all);
-            }
+                ..
+            } => ScriptCommand::Wait(Filter {
+                conversation: conversation.map(ConversationId),
+                agent,
+                after: after.map(RequestId),
+            }),
             Self::Reply {
                 conversation,
                 request,
                 parts,
                 force,
-            } => Wish::Reply(Box::new(ScriptReply {
+            } => ScriptCommand::Reply(Box::new(ScriptReply {
                 conversation: ConversationId(conversation),
                 request: request.map(RequestId),
                 parts: parts.into_iter().map(ScriptPart::from).collect(),
                 force,
             })),
-            Self::Study { action } => Wish::Study(match action {
-                StudyAction::Start => Some(false),
-                StudyAction::Pause => Some(true),
+            Self::Study { action } => ScriptCommand::Study(match action {
+                StudyAction::Start => Some(StudyWish::Start),
+                StudyAction::Pause => Some(StudyWish::Pause),
+                StudyAction::Phase(name) => Some(StudyWish::Phase(name)),
                 StudyAction::Status => None,
             }),
             Self::Reject {
                 conversation,
                 request,
                 words,
-            } => Wish::Reject {
+            } => ScriptCommand::Reject {
                 conversation: ConversationId(conversation),
                 request: request.map(RequestId),
                 words,
             },
         };
-        (wish, false)
+        Asks::Inbox { wish, all }
     }
 }
 
-impl From<Part> for ScriptPart {
-    fn from(part: Part) -> Self {
+impl From<ReplyFields> for ScriptPart {
+    fn from(part: ReplyFields) -> Self {
         let text = |kind, text| Self::Text {
             kind,
             text,
             options: Map::new(),
         };
         match part {
-            Part::Send { text: words } => text(ReplyKind::Send, words),
-            Part::Progress { text: words } => text(ReplyKind::Progress, words),
-            Part::Think { text: words } => text(ReplyKind::Think, words),
-            Part::Command { text, options } => Self::Text {
+            ReplyFields::Send { text: words } => text(ReplyKind::Send, words),
+            ReplyFields::Progress { text: words } => text(ReplyKind::Progress, words),
+            ReplyFields::Think { text: words } => text(ReplyKind::Think, words),
+            ReplyFields::Command { text, options } => Self::Text {
                 kind: ReplyKind::Command,
                 text,
                 options,
             },
-            Part::Call { tool, arguments } => Self::Call {
+            ReplyFields::Call { tool, arguments } => Self::Call {
                 tool,
                 arguments: match arguments {
                     Value::String(text) => text,
@@ -293,8 +354,8 @@ mod tests {
 
     use super::*;
 
-    fn read(line: Value) -> Result<Question, Code> {
-        Line::read(line.to_string().as_bytes()).map_err(|fault| fault.code)
+    fn read(line: Value) -> Result<Question, ErrorCode> {
+        CommandLine::read(line.to_string().as_bytes()).map_err(|fault| fault.code)
     }
 
     #[test]
@@ -303,22 +364,22 @@ mod tests {
             conversation: 3,
             request: Some(7),
             parts: vec![
-                Part::Progress {
+                ReplyFields::Progress {
                     text: "a moment".into(),
                 },
-                Part::Call {
+                ReplyFields::Call {
                     tool: "read".into(),
                     arguments: json!({"path": "a"}),
                 },
             ],
             force: false,
         };
-        let line = Line {
+        let line = CommandLine {
             version: VERSION,
             question: question.clone(),
         };
         let written = serde_json::to_vec(&line).expect("written");
-        assert_eq!(Line::read(&written), Ok(question));
+        assert_eq!(CommandLine::read(&written), Ok(question));
     }
 
     #[test]
@@ -332,16 +393,16 @@ mod tests {
             read(line)
         };
         assert!(reply(json!({})).is_ok());
-        assert_eq!(reply(json!({"requst": 3})), Err(Code::Malformed));
-        assert_eq!(reply(json!({"request": "3"})), Err(Code::Malformed));
-        assert_eq!(reply(json!({"version": 2})), Err(Code::Version));
-        assert_eq!(read(json!({"do": "status"})), Err(Code::Version));
+        assert_eq!(reply(json!({"requst": 3})), Err(ErrorCode::Malformed));
+        assert_eq!(reply(json!({"request": "3"})), Err(ErrorCode::Malformed));
+        assert_eq!(reply(json!({"version": 2})), Err(ErrorCode::Version));
+        assert_eq!(read(json!({"do": "status"})), Err(ErrorCode::Version));
         assert_eq!(
             read(json!({"version": 1, "do": "dance"})),
-            Err(Code::Malformed)
+            Err(ErrorCode::Malformed)
         );
-        assert_eq!(read(json!([])), Err(Code::Malformed));
+        assert_eq!(read(json!([])), Err(ErrorCode::Malformed));
         let parts = json!({"parts": [{"kind": "send", "text": "x", "options": {}}]});
-        assert_eq!(reply(parts), Err(Code::Malformed));
+        assert_eq!(reply(parts), Err(ErrorCode::Malformed));
     }
 }

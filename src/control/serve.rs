@@ -11,19 +11,22 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::documents;
-use super::protocol::{Code, Fault, Line, Question, VERSION};
+use super::protocol::{Asks, CommandLine, ControlError, ErrorCode, Question, VERSION};
 use super::socket::own_user;
-use crate::inbox::{Answer, Conversation, ConversationId, Refused, Scripts, Wish};
-use crate::store::Store;
+use crate::inbox::{
+    Conversation, ConversationId, ScriptAnswer, ScriptCommand, ScriptError, Scripts,
+};
+use crate::store::marks::{self, Marked};
+use crate::store::{Saving, Store};
 
 /// Scripts that are served at once.
-const MOST_SCRIPTS: usize = 32;
+const MAX_SCRIPTS: usize = 32;
 /// Bytes of a line.
 const LONGEST_LINE: usize = 4 << 20;
 
 /// What scripts are served from.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct ControlState {
     /// Where they ask.
     pub scripts: Scripts,
     /// What is not in memory any more.
@@ -39,7 +42,7 @@ pub struct Desk {
 /// If the socket cannot be used.
 pub async fn serve(
     listener: StdListener,
-    desk: Desk,
+    desk: ControlState,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     serve_for(own_user(), listener, desk, stopped).await
@@ -48,12 +51,12 @@ pub async fn serve(
 async fn serve_for(
     owner: u32,
     listener: StdListener,
-    desk: Desk,
+    desk: ControlState,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(MOST_SCRIPTS));
+    let places = Arc::new(Semaphore::new(MAX_SCRIPTS));
     let mut served = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -78,11 +81,11 @@ async fn serve_for(
                 (false, _) => {
                     tracing::warn!("another user's script was turned away");
                     let words = "this humanllm belongs to another user";
-                    refuse(stream, Fault::new(Code::Forbidden, words)).await
+                    refuse(stream, ControlError::new(ErrorCode::Forbidden, words)).await
                 }
                 (true, Err(_)) => {
-                    let words = format!("{MOST_SCRIPTS} scripts are connected already");
-                    refuse(stream, Fault::new(Code::Busy, words)).await
+                    let words = format!("{MAX_SCRIPTS} scripts are connected already");
+                    refuse(stream, ControlError::new(ErrorCode::Busy, words)).await
                 }
                 (true, Ok(_place)) => converse(stream, &desk, stopped).await,
             };
@@ -93,14 +96,14 @@ async fn serve_for(
     Ok(())
 }
 
-async fn refuse(mut stream: UnixStream, fault: Fault) -> io::Result<()> {
+async fn refuse(mut stream: UnixStream, fault: ControlError) -> io::Result<()> {
     stream.write_all(written(Err(fault)).as_bytes()).await
 }
 
 /// Answers one script, line by line.
 async fn converse(
     stream: UnixStream,
-    desk: &Desk,
+    desk: &ControlState,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
@@ -112,14 +115,14 @@ async fn converse(
             () = ended(&mut stopped) => return Ok(()),
         };
         let answer = match read {
-            Read::End => return Ok(()),
-            Read::TooLong => {
+            RequestLine::End => return Ok(()),
+            RequestLine::TooLong => {
                 let words = format!("a line has more than {LONGEST_LINE} bytes");
-                let fault = written(Err(Fault::new(Code::Malformed, words)));
+                let fault = written(Err(ControlError::new(ErrorCode::Malformed, words)));
                 return writing.write_all(fault.as_bytes()).await;
             }
-            Read::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
-            Read::Line => match Line::read(&line) {
+            RequestLine::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
+            RequestLine::Line => match CommandLine::read(&line) {
                 Err(fault) => Err(fault),
                 Ok(question) => tokio::select! {
                     answer = desk.answer(question) => answer,
@@ -132,7 +135,7 @@ async fn converse(
     }
 }
 
-enum Read {
+enum RequestLine {
     Line,
     End,
     TooLong,
@@ -141,26 +144,26 @@ enum Read {
 async fn read_line(
     reading: &mut (impl AsyncBufRead + Unpin),
     line: &mut Vec<u8>,
-) -> io::Result<Read> {
+) -> io::Result<RequestLine> {
     loop {
         let more = reading.fill_buf().await?;
         if more.is_empty() {
             // A last line needs no end.
             return Ok(if line.is_empty() {
-                Read::End
+                RequestLine::End
             } else {
-                Read::Line
+                RequestLine::Line
             });
         }
         let end = more.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(more.len(), |end| end + 1);
         if line.len() + taken > LONGEST_LINE {
-            return Ok(Read::TooLong);
+            return Ok(RequestLine::TooLong);
         }
         line.extend_from_slice(&more[..taken]);
         reading.consume(taken);
         if end.is_some() {
-            return Ok(Read::Line);
+            return Ok(RequestLine::Line);
         }
     }
 }
@@ -178,7 +181,7 @@ async fn hung_up(reading: &mut (impl AsyncBufRead + Unpin)) {
     }
 }
 
-fn written(answer: Result<Value, Fault>) -> String {
+fn written(answer: Result<Value, ControlError>) -> String {
     let mut line = match answer {
         Ok(answer) => json!({"version": VERSION, "ok": answer}),
         Err(fault) => json!({"version": VERSION, "error": fault}),
@@ -188,25 +191,37 @@ fn written(answer: Result<Value, Fault>) -> String {
     line
 }
 
-impl Desk {
-    async fn answer(&self, question: Question) -> Result<Value, Fault> {
-        let (wish, all) = question.wish();
+impl ControlState {
+    async fn answer(&self, question: Question) -> Result<Value, ControlError> {
+        let (wish, all) = match question.asks() {
+            Asks::Inbox { wish, all } => (wish, all),
+            Asks::Label {
+                conversation,
+                turn,
+                changes,
+            } => (
+                ScriptCommand::Mark(self.found(conversation, turn).await?, changes),
+                false,
+            ),
+        };
         let shown = match &wish {
-            Wish::Show(id) => Some(*id),
+            ScriptCommand::Show(id) => Some(*id),
             _ => None,
         };
         let answer = self.scripts.ask(wish).await;
-        let answer = answer.ok_or_else(|| Fault::new(Code::Gone, "humanllm is ending"))??;
+        let answer =
+            answer.ok_or_else(|| ControlError::new(ErrorCode::Gone, "humanllm is ending"))??;
         Ok(match answer {
-            Answer::Status(standing) => documents::standing(&standing, &self.address),
-            Answer::List(list) => documents::list(&list),
-            Answer::Shown(snapshot) => documents::shown(&snapshot, all),
-            Answer::Unloaded => match shown {
+            ScriptAnswer::Status(standing) => documents::standing(&standing, &self.address),
+            ScriptAnswer::List(list) => documents::list(&list),
+            ScriptAnswer::Shown(snapshot) => documents::shown(&snapshot, all),
+            ScriptAnswer::Unloaded => match shown {
                 Some(id) => self.read(id, all).await?,
                 None => Value::Null,
             },
-            Answer::Study(paused) => documents::study(paused),
-            Answer::Sent(sent) => {
+            ScriptAnswer::Done(saving) => self.done(saving).await?,
+            ScriptAnswer::Study(study) => documents::study(&study),
+            ScriptAnswer::Sent(sent) => {
                 // It is no answer before it cannot be lost any more.
                 self.store.settled(sent.saving).await;
                 documents::sent(&sent)
@@ -214,15 +229,38 @@ impl Desk {
         })
     }
 
+    /// What the journal has of something that is to be marked.
+    async fn found(&self, conversation: i64, turn: Option<u64>) -> Result<Marked, ControlError> {
+        let store = self.store.clone();
+        let find = move || {
+            let reader = store.journal_reader();
+            let reader = reader.ok_or(ScriptError::Unknown(ConversationId(conversation)))?;
+            Ok::<Marked, ControlError>(marks::found(&reader, conversation, turn)?)
+        };
+        let gone = |_| ControlError::new(ErrorCode::Gone, "humanllm is ending");
+        spawn_blocking(find).await.map_err(gone)?
+    }
+
+    /// That something is so, once it cannot be lost any more.
+    async fn done(&self, saving: Saving) -> Result<Value, ControlError> {
+        match self.store.settled(saving).await {
+            true => Ok(json!({"done": true})),
+            false => {
+                let words = "this is not saved yet; the screen of humanllm says why";
+                Err(ControlError::new(ErrorCode::Impossible, words))
+            }
+        }
+    }
+
     /// What the journal has of a conversation.
-    async fn read(&self, id: ConversationId, all: bool) -> Result<Value, Fault> {
+    async fn read(&self, id: ConversationId, all: bool) -> Result<Value, ControlError> {
         let store = self.store.clone();
         let read = move || {
             let conversation = Conversation::of_loaded(store.load(id)?);
             Some(documents::shown(&conversation.snapshot(), all))
         };
         let read = spawn_blocking(read).await.ok().flatten();
-        read.ok_or_else(|| Refused::Unknown(id).into())
+        read.ok_or_else(|| ScriptError::Unknown(id).into())
     }
 }
 

@@ -17,7 +17,7 @@ const SOCKET: &str = "control.sock";
 /// The file that is locked by who has it.
 const LOCK: &str = "control.lock";
 /// How long a path to a socket may be on every system, the last zero included.
-const LONGEST: usize = 104;
+const MAX_LENGTH: usize = 104;
 /// Scripts that may stand before the door.
 const BACKLOG: i32 = 32;
 
@@ -140,7 +140,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let path = folder.join(SOCKET);
     let length = path.as_os_str().len() + 1;
-    if length <= LONGEST {
+    if length <= MAX_LENGTH {
         return with(&path);
     }
     let opened = File::open(folder)?;
@@ -149,7 +149,7 @@ fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result
         true => with(&short.join(SOCKET)),
         false => Err(io::Error::other(format!(
             "its path is {} bytes too long for a socket; choose a shorter folder with --state-dir",
-            length - LONGEST
+            length - MAX_LENGTH
         ))),
     }
 }

@@ -20,7 +20,7 @@ pub struct Hand {
 impl Hand {
     /// That of a reply; `None` if the person wrote and sent it alone.
     pub fn of(draft: &Draft) -> Option<Self> {
-        let mut found = Found::default();
+        let mut found = Contributors::default();
         found.text(&draft.text, &draft.origin, draft.cut);
         found.call(draft.call.as_ref());
         for part in &draft.parts {
@@ -67,14 +67,14 @@ impl fmt::Display for Hand {
 }
 
 #[derive(Default)]
-struct Found {
+struct Contributors {
     model: Option<String>,
     rule: Option<String>,
     has_others: bool,
     is_cut: bool,
 }
 
-impl Found {
+impl Contributors {
     fn part(&mut self, part: &Part) {
         self.text(&part.text, &part.origin, part.cut);
         self.call(part.call.as_ref());

@@ -114,17 +114,17 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// What is called.
-    pub target: Target,
+    pub target: CallTarget,
     /// Where its arguments are typed.
     pub editor: Editor,
     /// The draft that it was, where a model made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub drafted: Option<Drafted>,
+    pub drafted: Option<DraftedCall>,
 }
 
 /// A call as a model drafted it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drafted {
+pub struct DraftedCall {
     /// The draft.
     pub draft: i64,
     /// The model's name in the configuration.
@@ -139,7 +139,7 @@ pub struct Drafted {
 /// What is called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub enum CallTarget {
     /// A function, by its arguments.
     Function {
         /// The namespace that it lives in.
@@ -185,13 +185,14 @@ impl Draft {
     }
 
     /// Adds what was typed after it in the same message. What a person had a hand in is theirs.
-    pub fn add_line(&mut self, line: &Self) {
+    pub(crate) fn add_line(&mut self, line: &Self) {
         if self.origin.is_empty() && !line.origin.is_empty() {
             self.origin.push(self.text.chars().count(), Source::Typed);
         }
-        match line.origin.is_empty() && !self.origin.is_empty() {
-            true => self.origin.push(line.text.chars().count(), Source::Typed),
-            false => self.origin.extend(&line.origin),
+        if line.origin.is_empty() && !self.origin.is_empty() {
+            self.origin.push(line.text.chars().count(), Source::Typed)
+        } else {
+            self.origin.extend(&line.origin)
         }
         self.text.push_str(&line.text);
         self.cut |= line.cut;
@@ -203,12 +204,12 @@ impl Draft {
     /// The draft as it is written down.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
-        struct Written<'a> {
+        struct SavedDraft<'a> {
             draft: u32,
             #[serde(flatten)]
             content: &'a Draft,
         }
-        let written = Written {
+        let written = SavedDraft {
             draft: VERSION,
             content: self,
         };
@@ -239,11 +240,16 @@ mod nested {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use serde_json::Value;
 
-    pub fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        value: &Value,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&value.to_string())
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Value, D::Error> {
         let text = String::deserialize(deserializer)?;
         serde_json::from_str(&text).map_err(D::Error::custom)
     }

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{Call, Draft, Drafted, Editor, Origin, Part, ReplyKind, Source, Target};
+use super::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Part, ReplyKind, Source};
 use crate::api::{Body, Request};
 
 impl Draft {
     /// The items of a draft of a model, in their order: the last of them is composed, those before
     /// it are parts. Thoughts are no words of the reply. A call is text here, as the model wrote it;
     /// whoever has forms shows it in one.
-    pub fn of_items(items: &[Body], request: &Request, draft: i64, model: &str) -> Self {
+    pub(crate) fn of_items(items: &[Body], request: &Request, draft: i64, model: &str) -> Self {
         let maker = Maker {
             request,
             draft,
@@ -50,9 +50,10 @@ impl Maker<'_> {
             Body::Message { .. } => {
                 let text = item.words();
                 // A format that carries no notes takes them as messages.
-                let kind = match is_note && self.request.format.carries_progress() {
-                    true => ReplyKind::Progress,
-                    false => ReplyKind::Send,
+                let kind = if is_note && self.request.format.carries_progress() {
+                    ReplyKind::Progress
+                } else {
+                    ReplyKind::Send
                 };
                 if !text.trim().is_empty() {
                     parts.push(self.text(kind, &text, Map::new()));
@@ -102,14 +103,16 @@ impl Maker<'_> {
                 let mut tools = self.request.tools.tools().iter();
                 let tool = tools.find(|tool| tool.name == *name && tool.namespace == *namespace);
                 let schema = tool.and_then(|tool| tool.parameters());
-                let target = Target::Function {
+                let target = CallTarget::Function {
                     namespace: namespace.clone(),
                     name: name.clone(),
                     schema: schema.cloned().unwrap_or(Value::Bool(true)),
                 };
                 (target, arguments)
             }
-            Body::CustomToolCall { name, input } => (Target::Custom { name: name.clone() }, input),
+            Body::CustomToolCall { name, input } => {
+                (CallTarget::Custom { name: name.clone() }, input)
+            }
             _ => return None,
         };
         Some(Part {
@@ -120,7 +123,7 @@ impl Maker<'_> {
                     text: text.clone(),
                     cursor: None,
                 },
-                drafted: Some(Drafted {
+                drafted: Some(DraftedCall {
                     draft: self.draft,
                     model: self.model.to_owned(),
                     arguments: text.clone(),
@@ -133,8 +136,8 @@ impl Maker<'_> {
 }
 
 impl Draft {
-    /// The same, with what goes on where its text ends.
-    pub fn go_on(mut self, mut more: Self) -> Self {
+    /// The part, with what goes on where its text ends.
+    pub(crate) fn go_on(mut self, mut more: Self) -> Self {
         if more.is_empty() {
             return self;
         }

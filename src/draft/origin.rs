@@ -84,7 +84,7 @@ impl Origin {
     }
 
     /// Puts that of other characters in the place of some.
-    pub fn splice(&mut self, range: std::ops::Range<usize>, other: &Self) {
+    pub(crate) fn splice(&mut self, range: std::ops::Range<usize>, other: &Self) {
         let mut spliced = self.slice(0..range.start);
         spliced.extend(other);
         let rest = range.end..self.chars().max(range.end);
@@ -138,7 +138,7 @@ pub enum Sender {
 
 impl Sender {
     /// Whether the person sent it.
-    pub fn is_person(&self) -> bool {
+    pub(crate) fn is_person(&self) -> bool {
         *self == Self::Person
     }
 }

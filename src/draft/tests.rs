@@ -16,14 +16,15 @@ fn kind() -> impl Strategy<Value = ReplyKind> {
 
 fn call(mark: &str) -> impl Strategy<Value = Call> + use<> {
     (marked(mark), any::<bool>()).prop_map(|(text, is_form)| Call {
-        target: Target::Function {
+        target: CallTarget::Function {
             namespace: None,
             name: "f".into(),
             schema: json!({"type": "object", "properties": {"a": {"type": "string"}}}),
         },
-        editor: match is_form {
-            true => Editor::Form(json!({"root": {"line": {"text": text}}})),
-            false => Editor::Text { text, cursor: None },
+        editor: if is_form {
+            Editor::Form(json!({"root": {"line": {"text": text}}}))
+        } else {
+            Editor::Text { text, cursor: None }
         },
         drafted: None,
     })

@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::chat::Tools;
-use super::talk::{New, Part, Place, Talk, Turn, What, text_of, words_of};
-use super::{ExportError, Work};
+use super::studied::Studied;
+use super::talk::{ExportedTurn, New, PartIndex, ReplyPart, Talk, What, text_of, words_of};
+use super::{ExportError, ExportRun};
 use crate::api::{Body, Item, ItemBody, Phase, Usage};
-use crate::inbox::Words;
-use crate::journal::{Decision, DraftFate, DraftState, Mark, ModelDraft, SaidState};
+use crate::inbox::ReplyContent;
+use crate::journal::{DecisionRow, DraftFate, MarkRow, ModelDraftRow, ModelDraftState, SaidState};
 
 const VERSION: &str = "ATIF-v1.7";
 
@@ -22,8 +23,8 @@ struct Trajectory {
     schema_version: &'static str,
     session_id: String,
     trajectory_id: String,
-    agent: Agent,
-    steps: Vec<Step>,
+    agent: TrajectoryAgent,
+    steps: Vec<TrajectoryStep>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<String>,
     final_metrics: FinalMetrics,
@@ -31,7 +32,7 @@ struct Trajectory {
 }
 
 #[derive(Debug, Serialize)]
-struct Agent {
+struct TrajectoryAgent {
     name: String,
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +42,7 @@ struct Agent {
 }
 
 #[derive(Debug, Serialize)]
-struct Step {
+struct TrajectoryStep {
     step_id: usize,
     timestamp: String,
     source: &'static str,
@@ -109,8 +110,11 @@ struct FinalMetrics {
 }
 
 /// The document of a conversation; `None` if there is nothing in it.
-pub(super) fn document(mut talk: Talk, work: &mut Work<'_>) -> Result<Option<String>, ExportError> {
-    let mut builder = Builder::default();
+pub(super) fn document(
+    mut talk: Talk,
+    work: &mut ExportRun<'_>,
+) -> Result<Option<String>, ExportError> {
+    let mut builder = TrajectoryBuilder::default();
     while let Some(turn) = work.next(&mut talk)? {
         builder.turn(&turn);
     }
@@ -127,12 +131,12 @@ pub(super) fn document(mut talk: Talk, work: &mut Work<'_>) -> Result<Option<Str
 
 /// Puts a document together, turn by turn.
 #[derive(Debug, Default)]
-struct Builder {
-    steps: Vec<Step>,
+struct TrajectoryBuilder {
+    steps: Vec<TrajectoryStep>,
     /// The step with a call, by the id of the call.
     calls: HashMap<String, usize>,
     /// Where the call of a part is: which step, and which of its calls.
-    places: HashMap<Place, (usize, usize)>,
+    places: HashMap<PartIndex, (usize, usize)>,
     /// The calls of turns that are left out.
     left_out: HashSet<String>,
     skipped: HashSet<usize>,
@@ -143,8 +147,8 @@ struct Builder {
     completion_tokens: Option<u64>,
 }
 
-impl Builder {
-    fn turn(&mut self, turn: &Turn) {
+impl TrajectoryBuilder {
+    fn turn(&mut self, turn: &ExportedTurn) {
         let Some(request) = turn.request() else {
             self.unreadable += 1;
             return;
@@ -161,19 +165,24 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, turn: &Turn, source: &'static str, message: String) -> &mut Step {
+    fn push(
+        &mut self,
+        turn: &ExportedTurn,
+        source: &'static str,
+        message: String,
+    ) -> &mut TrajectoryStep {
         self.push_at(turn, source, message, turn.past.arrived)
     }
 
     fn push_at(
         &mut self,
-        turn: &Turn,
+        turn: &ExportedTurn,
         source: &'static str,
         message: String,
         at: i64,
-    ) -> &mut Step {
+    ) -> &mut TrajectoryStep {
         let step_id = self.steps.len() + 1;
-        self.steps.push(Step {
+        self.steps.push(TrajectoryStep {
             step_id,
             timestamp: time(at),
             source,
@@ -191,7 +200,7 @@ impl Builder {
         &mut self.steps[last]
     }
 
-    fn item(&mut self, turn: &Turn, new: &New, is_out: bool) {
+    fn item(&mut self, turn: &ExportedTurn, new: &New, is_out: bool) {
         match (&new.what, new.item.body()) {
             (What::Back(places), _) => self.back(&new.item, places),
             (_, ItemBody::ToolOutput { call_id, content }) => {
@@ -226,7 +235,7 @@ impl Builder {
     }
 
     /// Something that was said here has come back, and with it the id of a call.
-    fn back(&mut self, item: &Item, places: &[Place]) {
+    fn back(&mut self, item: &Item, places: &[PartIndex]) {
         let Some(id) = item.call_id() else {
             return;
         };
@@ -242,7 +251,7 @@ impl Builder {
         }
     }
 
-    fn output(&mut self, turn: &Turn, call_id: &str, content: String) {
+    fn output(&mut self, turn: &ExportedTurn, call_id: &str, content: String) {
         if self.left_out.contains(call_id) {
             return;
         }
@@ -269,7 +278,7 @@ impl Builder {
     }
 
     /// Something that a model said before, elsewhere. What stands in a row is one step.
-    fn elsewhere(&mut self, turn: &Turn, call_id: Option<&str>, body: &Body) {
+    fn elsewhere(&mut self, turn: &ExportedTurn, call_id: Option<&str>, body: &Body) {
         let goes_on = self.steps.last().is_some_and(|step| {
             step.is_copied_context == Some(true)
                 && step.observation.is_empty()
@@ -312,13 +321,13 @@ impl Builder {
     }
 
     /// What was said to a request is one step.
-    fn reply(&mut self, turn: &Turn) {
-        let answered: Vec<&Part> = turn
+    fn reply(&mut self, turn: &ExportedTurn) {
+        let answered: Vec<&ReplyPart> = turn
             .said
             .iter()
-            .filter(|part| !matches!(part.words, Words::Rejection(_)))
+            .filter(|part| !matches!(part.words, ReplyContent::Rejection(_)))
             .collect();
-        let used: HashSet<i64> = turn.said.iter().flat_map(Part::drafts).collect();
+        let used: HashSet<i64> = turn.said.iter().flat_map(ReplyPart::drafts).collect();
         let mut facts = facts_of(turn, &used);
         if let (Some(first), false) = (turn.said.first(), answered.is_empty()) {
             let at = first.at;
@@ -332,7 +341,7 @@ impl Builder {
                 let step = &mut self.steps[index];
                 match (call, &body) {
                     (Some(call), _) => {
-                        let place = Place {
+                        let place = PartIndex {
                             turn: turn.number,
                             part,
                         };
@@ -348,7 +357,8 @@ impl Builder {
                 }
             }
             let drafts = turn.drafts.iter();
-            let used: Vec<&ModelDraft> = drafts.filter(|draft| used.contains(&draft.id)).collect();
+            let used: Vec<&ModelDraftRow> =
+                drafts.filter(|draft| used.contains(&draft.id)).collect();
             let metrics = self.metrics(&used);
             let models: HashSet<&str> =
                 answered.iter().filter_map(|part| part.by.model()).collect();
@@ -378,8 +388,9 @@ impl Builder {
     }
 
     /// What the upstreams of the drafts counted.
-    fn metrics(&mut self, drafts: &[&ModelDraft]) -> Option<Metrics> {
-        let read = |draft: &&ModelDraft| serde_json::from_str::<Usage>(draft.usage.as_ref()?).ok();
+    fn metrics(&mut self, drafts: &[&ModelDraftRow]) -> Option<Metrics> {
+        let read =
+            |draft: &&ModelDraftRow| serde_json::from_str::<Usage>(draft.usage.as_ref()?).ok();
         let counted: Vec<Usage> = drafts.iter().filter_map(read).collect();
         if counted.is_empty() {
             return None;
@@ -418,13 +429,19 @@ impl Builder {
         if self.unreadable > 0 {
             facts.insert("unreadable_turns".into(), json!(self.unreadable));
         }
+        let assigned = talk.studied.assigned.clone();
+        let whole = Studied {
+            assigned,
+            phase: None,
+        };
+        facts.extend(whole.facts());
         facts.extend(mark_of(&talk.mark));
         let own_id = format!("humanllm-{}", row.id);
         Some(Trajectory {
             schema_version: VERSION,
             session_id: row.thread.clone().unwrap_or_else(|| own_id.clone()),
             trajectory_id: own_id,
-            agent: Agent {
+            agent: TrajectoryAgent {
                 name: unless_empty(name),
                 version: unless_empty(version),
                 model_name: self.model,
@@ -455,18 +472,18 @@ fn add(text: &mut String, words: &str) {
 }
 
 /// Adds something of ours to a step.
-fn note(step: &mut Step, name: &str, value: Value) {
+fn note(step: &mut TrajectoryStep, name: &str, value: Value) {
     step.extra["humanllm"][name] = value;
 }
 
-fn merge(step: &mut Step, facts: Map<String, Value>) {
+fn merge(step: &mut TrajectoryStep, facts: Map<String, Value>) {
     for (name, value) in facts {
         note(step, &name, value);
     }
 }
 
 /// What is known of the reply to a request besides its words.
-fn facts_of(turn: &Turn, used: &HashSet<i64>) -> Map<String, Value> {
+fn facts_of(turn: &ExportedTurn, used: &HashSet<i64>) -> Map<String, Value> {
     let mut facts = Map::new();
     let mut list = |name: &str, values: Vec<Value>| {
         if !values.is_empty() {
@@ -486,20 +503,21 @@ fn facts_of(turn: &Turn, used: &HashSet<i64>) -> Map<String, Value> {
         "decisions",
         turn.decisions.iter().map(decision_of).collect(),
     );
+    facts.extend(turn.studied.facts());
     facts.extend(mark_of(&turn.mark));
     facts
 }
 
 /// A part of what was said: when, by whom, and how far it got.
-fn part_of(part: &Part) -> Value {
+fn part_of(part: &ReplyPart) -> Value {
     let (kind, phase) = match &part.words {
-        Words::Item(body) => match body {
+        ReplyContent::Item(body) => match body {
             Body::Message { phase, .. } => ("message", *phase),
             Body::Reasoning { .. } => ("reasoning", None),
             _ => ("call", None),
         },
-        Words::Live(_, phase) => ("message", Some(*phase)),
-        Words::Rejection(_) => ("rejection", None),
+        ReplyContent::Live(_, phase) => ("message", Some(*phase)),
+        ReplyContent::Rejection(_) => ("rejection", None),
     };
     let mut known = json!({"kind": kind, "at": time(part.at), "delivery": delivery(part.state),
         "by": part.by.word()});
@@ -522,14 +540,14 @@ fn part_of(part: &Part) -> Value {
     known
 }
 
-fn lost_of(part: &Part) -> Value {
+fn lost_of(part: &ReplyPart) -> Value {
     let mut lost = part_of(part);
     lost["text"] = json!(part.words.text());
     lost
 }
 
 /// A draft of a model; its words only where they were not sent as they are.
-fn draft_of(draft: &ModelDraft, is_used: bool) -> Value {
+fn draft_of(draft: &ModelDraftRow, is_used: bool) -> Value {
     let mut known = json!({"id": draft.id, "model": draft.model, "begun": time(draft.begun),
         "state": draft_state(draft.state), "fate": fate(draft.fate)});
     let mut set = |name: &str, value: Option<Value>| {
@@ -552,7 +570,7 @@ fn draft_of(draft: &ModelDraft, is_used: bool) -> Value {
     known
 }
 
-fn decision_of(decision: &Decision) -> Value {
+fn decision_of(decision: &DecisionRow) -> Value {
     let action = serde_json::from_str(&decision.action);
     let action = action.unwrap_or_else(|_| json!(decision.action));
     let mut known = json!({"at": time(decision.at), "rule": decision.rule,
@@ -567,7 +585,7 @@ fn decision_of(decision: &Decision) -> Value {
 }
 
 /// What the person makes of it.
-pub(super) fn mark_of(mark: &Mark) -> Map<String, Value> {
+pub(super) fn mark_of(mark: &MarkRow) -> Map<String, Value> {
     let mut known = Map::new();
     if !mark.labels.is_empty() {
         known.insert("labels".into(), json!(mark.labels));
@@ -590,13 +608,13 @@ pub(super) fn delivery(state: SaidState) -> &'static str {
     }
 }
 
-pub(super) fn draft_state(state: DraftState) -> &'static str {
+pub(super) fn draft_state(state: ModelDraftState) -> &'static str {
     match state {
-        DraftState::Streaming => "streaming",
-        DraftState::Complete => "complete",
-        DraftState::CutOff => "cut_off",
-        DraftState::Failed => "failed",
-        DraftState::Cancelled => "cancelled",
+        ModelDraftState::Streaming => "streaming",
+        ModelDraftState::Complete => "complete",
+        ModelDraftState::CutOff => "cut_off",
+        ModelDraftState::Failed => "failed",
+        ModelDraftState::Cancelled => "cancelled",
     }
 }
 

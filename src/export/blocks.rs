@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use super::atif;
-use super::talk::{By, New, Part, Turn, What, text_of, words_of};
+use super::talk::{By, ExportedTurn, New, ReplyPart, Talk, What, text_of, words_of};
 use crate::api::{Body, ItemBody, Phase, commands_of};
 use crate::draft::{Origin, Sender};
-use crate::inbox::Words;
-use crate::journal::{Decision, DraftState, Mark, ModelDraft, SaidState};
+use crate::inbox::ReplyContent;
+use crate::journal::{DecisionRow, MarkRow, ModelDraftRow, ModelDraftState, SaidState};
 
 /// A piece of a conversation.
 #[derive(Debug)]
-pub(super) struct Block {
+pub(super) struct ExportBlock {
     /// When, in milliseconds since 1970.
     pub at: i64,
     pub who: Who,
@@ -87,14 +87,14 @@ impl Looks {
 
 /// Makes pieces of turns.
 #[derive(Debug, Default)]
-pub(super) struct Blocks {
+pub(super) struct BlockBuilder {
     /// The tool of a call, by its id.
     tools: HashMap<String, String>,
 }
 
-impl Blocks {
+impl BlockBuilder {
     /// The pieces of a turn.
-    pub fn of(&mut self, turn: &Turn) -> Vec<Block> {
+    pub fn of(&mut self, turn: &ExportedTurn) -> Vec<ExportBlock> {
         let mut blocks = Vec::new();
         if turn.mark.excluded {
             self.remember(turn);
@@ -113,7 +113,7 @@ impl Blocks {
             blocks.extend(self.item(turn, new));
         }
         blocks.extend(turn.decisions.iter().map(|row| decision(turn, row)));
-        let used: Vec<i64> = turn.said.iter().flat_map(Part::drafts).collect();
+        let used: Vec<i64> = turn.said.iter().flat_map(ReplyPart::drafts).collect();
         let unused = turn.drafts.iter().filter(|row| !used.contains(&row.id));
         blocks.extend(unused.map(|row| draft(turn, row)));
         blocks.extend(turn.lost.iter().map(|part| said(turn, part)));
@@ -124,7 +124,7 @@ impl Blocks {
         blocks
     }
 
-    fn remember(&mut self, turn: &Turn) {
+    fn remember(&mut self, turn: &ExportedTurn) {
         for new in &turn.new {
             self.remember_call(new);
         }
@@ -138,8 +138,8 @@ impl Blocks {
         }
     }
 
-    fn item(&self, turn: &Turn, new: &New) -> Option<Block> {
-        let mut block = Block {
+    fn item(&self, turn: &ExportedTurn, new: &New) -> Option<ExportBlock> {
+        let mut block = ExportBlock {
             at: turn.past.arrived,
             who: Who::Agent,
             title: String::new(),
@@ -192,8 +192,8 @@ impl Blocks {
 }
 
 /// A piece of which its title says it all, or nearly.
-fn note(turn: &Turn, who: Who, title: &str, body: String) -> Block {
-    Block {
+fn note(turn: &ExportedTurn, who: Who, title: &str, body: String) -> ExportBlock {
+    ExportBlock {
         at: turn.past.arrived,
         who,
         title: title.into(),
@@ -206,7 +206,7 @@ fn note(turn: &Turn, who: Who, title: &str, body: String) -> Block {
 }
 
 /// What is said, and what it is.
-fn show(block: &mut Block, body: &Body) {
+fn show(block: &mut ExportBlock, body: &Body) {
     block.body = body.words().into_owned();
     match body {
         Body::Message { phase, .. } => {
@@ -245,13 +245,13 @@ fn arguments_of(arguments: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn said(turn: &Turn, part: &Part) -> Block {
+fn said(turn: &ExportedTurn, part: &ReplyPart) -> ExportBlock {
     let mut block = note(turn, Who::Person, "", String::new());
     block.at = part.at;
     match &part.words {
-        Words::Item(body) => show(&mut block, body),
-        Words::Live(text, phase) => show(&mut block, &Body::message(text.clone(), *phase)),
-        Words::Rejection(words) => {
+        ReplyContent::Item(body) => show(&mut block, body),
+        ReplyContent::Live(text, phase) => show(&mut block, &Body::message(text.clone(), *phase)),
+        ReplyContent::Rejection(words) => {
             block.title = "Rejected".into();
             block.body = words.clone();
         }
@@ -286,7 +286,7 @@ fn said(turn: &Turn, part: &Part) -> Block {
     block
 }
 
-fn draft(turn: &Turn, row: &ModelDraft) -> Block {
+fn draft(turn: &ExportedTurn, row: &ModelDraftRow) -> ExportBlock {
     let mut block = note(
         turn,
         Who::Model,
@@ -297,11 +297,11 @@ fn draft(turn: &Turn, row: &ModelDraft) -> Block {
     block.is_folded = true;
     block.facts.push(
         match row.state {
-            DraftState::Streaming => "not finished",
-            DraftState::Complete => "complete",
-            DraftState::CutOff => "cut off",
-            DraftState::Failed => "failed",
-            DraftState::Cancelled => "stopped by the person",
+            ModelDraftState::Streaming => "not finished",
+            ModelDraftState::Complete => "complete",
+            ModelDraftState::CutOff => "cut off",
+            ModelDraftState::Failed => "failed",
+            ModelDraftState::Cancelled => "stopped by the person",
         }
         .into(),
     );
@@ -323,7 +323,7 @@ fn draft(turn: &Turn, row: &ModelDraft) -> Block {
     block
 }
 
-fn decision(turn: &Turn, row: &Decision) -> Block {
+fn decision(turn: &ExportedTurn, row: &DecisionRow) -> ExportBlock {
     let action = serde_json::from_str::<serde_json::Value>(&row.action);
     let action = match action {
         Ok(serde_json::Value::String(action)) => action,
@@ -350,7 +350,7 @@ fn decision(turn: &Turn, row: &Decision) -> Block {
 }
 
 /// What the person makes of it, in words.
-pub(super) fn mark_words(mark: &Mark) -> Option<String> {
+pub(super) fn mark_words(mark: &MarkRow) -> Option<String> {
     let mut words = Vec::new();
     if !mark.labels.is_empty() {
         words.push(format!("Labels: {}", mark.labels.join(", ")));
@@ -364,8 +364,17 @@ pub(super) fn mark_words(mark: &Mark) -> Option<String> {
     (!words.is_empty()).then(|| words.join("\n"))
 }
 
+/// What stands above a turn.
+pub(super) fn heading(turn: &ExportedTurn) -> String {
+    match &turn.studied.phase {
+        Some(phase) => format!("Turn {}, phase {phase}", turn.number),
+        None => format!("Turn {}", turn.number),
+    }
+}
+
 /// What is said of a conversation before it begins.
-pub(super) fn head(row: &crate::journal::Conversation, mark: &Mark) -> Vec<(&'static str, String)> {
+pub(super) fn head(talk: &Talk) -> Vec<(&'static str, String)> {
+    let row = &talk.row;
     let mut facts = vec![
         ("Conversation", row.id.to_string()),
         ("Agent", row.agent.clone()),
@@ -378,7 +387,14 @@ pub(super) fn head(row: &crate::journal::Conversation, mark: &Mark) -> Vec<(&'st
     if let Some(automatic) = &row.automatic {
         facts.push(("Automatic", automatic.clone()));
     }
-    if let Some(words) = mark_words(mark) {
+    let assigned = &talk.studied.assigned;
+    for (name, value) in [
+        ("Participant", &assigned.participant),
+        ("Condition", &assigned.condition),
+    ] {
+        facts.extend(value.clone().map(|value| (name, value)));
+    }
+    if let Some(words) = mark_words(&talk.mark) {
         facts.push(("Marked", words.replace('\n', "; ")));
     }
     facts

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::talk::{By, Part, Talk, Turn};
-use super::{ExportError, Options, Train, Work};
+use super::studied::Studied;
+use super::talk::{By, ExportedTurn, ReplyPart, Talk};
+use super::{ExportError, ExportOptions, ExportRun, Train};
 use crate::api::upstream::Functions;
 use crate::api::{Body, Request, ToolList};
-use crate::journal::{DraftState, ModelDraft};
+use crate::journal::{ModelDraftRow, ModelDraftState};
 
 /// The tools of the newest request as functions: hardly any request has others than the one before it.
 #[derive(Debug, Default)]
@@ -38,10 +39,13 @@ impl Tools {
 
 /// A conversation, or as much of it as one request had.
 #[derive(Debug, Serialize)]
-struct Conversation {
+struct ChatConversation {
     messages: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
+    /// What a study knows of the last reply.
+    #[serde(skip_serializing_if = "Studied::is_empty")]
+    metadata: Studied,
 }
 
 /// A reply, and what it was better than.
@@ -52,18 +56,23 @@ struct Preference {
     rejected: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
+    /// What a study knows of the reply.
+    #[serde(skip_serializing_if = "Studied::is_empty")]
+    metadata: Studied,
 }
 
 /// The replies to requests that go on from one another: all that the last of them has is in one line.
 #[derive(Debug, Default)]
 struct Run {
     /// What was said to the requests before the last one.
-    replies: Vec<Reply>,
-    last: Option<(Request, Reply)>,
+    replies: Vec<ChatReply>,
+    last: Option<(Request, ChatReply)>,
+    /// What a study knows of that.
+    studied: Studied,
 }
 
 #[derive(Debug)]
-struct Reply {
+struct ChatReply {
     bodies: Vec<Body>,
     is_trained: bool,
 }
@@ -72,8 +81,8 @@ struct Reply {
 /// each reply.
 pub(super) fn messages(
     talk: &mut Talk,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut tools = Tools::default();
     let mut run = Run::default();
@@ -90,7 +99,8 @@ pub(super) fn messages(
         if work.options.per_turn {
             run = Run::default();
         }
-        let reply = Reply { bodies, is_trained };
+        run.studied = turn.studied;
+        let reply = ChatReply { bodies, is_trained };
         if let Some((_, before)) = run.last.replace((request, reply)) {
             run.replies.push(before);
         }
@@ -104,9 +114,9 @@ pub(super) fn messages(
 }
 
 fn put(
-    line: Option<Conversation>,
-    work: &mut Work<'_>,
-    write: &mut impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    line: Option<ChatConversation>,
+    work: &mut ExportRun<'_>,
+    write: &mut impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(line) = line else { return Ok(()) };
     if !line.messages.iter().any(|message| message["weight"] == 1) {
@@ -118,7 +128,7 @@ fn put(
 
 impl Run {
     /// Its line; `None` if nobody said anything.
-    fn line(self, tools: &mut Tools, options: &Options) -> Option<Conversation> {
+    fn line(self, tools: &mut Tools, options: &ExportOptions) -> Option<ChatConversation> {
         let (request, reply) = self.last?;
         let functions = tools.of(&request);
         let mut messages = functions.prompt(&request, options.thoughts);
@@ -139,16 +149,17 @@ impl Run {
             return None;
         }
         messages.extend(said);
-        Some(Conversation {
+        Some(ChatConversation {
             messages,
             tools: functions.definitions(),
+            metadata: self.studied,
         })
     }
 }
 
 /// Says of the messages that an earlier reply has become, the last ones that could be it, whether they
 /// are trained on; returns where they begin.
-fn weigh(messages: &mut [Value], reply: &Reply, functions: &Functions) -> usize {
+fn weigh(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> usize {
     let said = functions.reply(&reply.bodies, 0, false);
     let mut end = messages.len();
     for said in said.iter().rev() {
@@ -187,7 +198,7 @@ fn calls_in(messages: &[Value]) -> usize {
 }
 
 /// Whether a model is to learn to reply so.
-fn is_trained(turn: &Turn, talk: &Talk, work: &Work<'_>) -> bool {
+fn is_trained(turn: &ExportedTurn, talk: &Talk, work: &ExportRun<'_>) -> bool {
     if turn.mark.excluded || !work.is_selected(talk, &turn.mark) {
         return false;
     }
@@ -203,8 +214,8 @@ fn is_trained(turn: &Turn, talk: &Talk, work: &Work<'_>) -> bool {
 /// else.
 pub(super) fn preferences(
     talk: &mut Talk,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut tools = Tools::default();
     while let Some(turn) = work.next(talk)? {
@@ -226,7 +237,12 @@ pub(super) fn preferences(
     Ok(())
 }
 
-fn pairs(turn: &Turn, request: &Request, functions: &Functions, thoughts: bool) -> Vec<Preference> {
+fn pairs(
+    turn: &ExportedTurn,
+    request: &Request,
+    functions: &Functions,
+    thoughts: bool,
+) -> Vec<Preference> {
     let bodies = turn.bodies();
     let said: Vec<_> = functions
         .reply(&bodies, 0, false)
@@ -242,7 +258,7 @@ fn pairs(turn: &Turn, request: &Request, functions: &Functions, thoughts: bool) 
     for draft in turn
         .drafts
         .iter()
-        .filter(|draft| draft.state == DraftState::Complete)
+        .filter(|draft| draft.state == ModelDraftState::Complete)
     {
         let Some(drafted) = drafted(draft, &turn.said) else {
             continue;
@@ -264,16 +280,17 @@ fn pairs(turn: &Turn, request: &Request, functions: &Functions, thoughts: bool) 
             chosen: functions.reply(&bodies, calls, thoughts),
             rejected: functions.reply(&drafted, calls, thoughts),
             tools: functions.definitions(),
+            metadata: turn.studied.clone(),
         });
     }
     pairs
 }
 
 /// What would have been said had a draft been sent: it goes on from what was said before it.
-fn drafted(draft: &ModelDraft, said: &[Part]) -> Option<Vec<Body>> {
+fn drafted(draft: &ModelDraftRow, said: &[ReplyPart]) -> Option<Vec<Body>> {
     let items: Vec<Body> = serde_json::from_str(&draft.items).ok()?;
     let before = said.iter().filter(|part| part.at < draft.begun);
-    let before = before.filter_map(Part::body);
+    let before = before.filter_map(ReplyPart::body);
     (!items.is_empty()).then(|| before.chain(items).collect())
 }
 

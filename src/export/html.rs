@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::atif::time;
-use super::blocks::{Block, Blocks, Looks, head};
+use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
 use super::redact::Redactor;
 use super::talk::Talk;
-use super::{ExportError, Work};
+use super::{ExportError, ExportRun};
 use crate::draft::{Origin, Source};
 
 const STYLE: &str = include_str!("page.css");
@@ -30,22 +30,23 @@ pub(super) const END: &str = "</body>\n</html>\n";
 /// Writes a conversation.
 pub(super) fn conversation(
     talk: &mut Talk,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let redactor = &mut *work.redactor;
     let title = escaped(&redactor.text(&talk.row.title));
     let mut out = format!("<article>\n<header>\n<h1>{title}</h1>\n<dl>\n");
-    for (name, value) in head(&talk.row, &talk.mark) {
+    for (name, value) in head(talk) {
         let value = escaped(&redactor.text(&value));
         let _ = writeln!(out, "<dt>{name}</dt><dd>{value}</dd>");
     }
     out.push_str("</dl>\n</header>\n");
     write(work, out)?;
-    let mut blocks = Blocks::default();
+    let mut blocks = BlockBuilder::default();
     while let Some(turn) = work.next(talk)? {
         let id = format!("c{}-t{}", talk.row.id, turn.number);
-        let mut out = format!("<section id=\"{id}\">\n<h2>Turn {}</h2>\n", turn.number);
+        let heading = escaped(&work.redactor.text(&heading(&turn)));
+        let mut out = format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n");
         for block in blocks.of(&turn) {
             push(&mut out, &block, work.redactor);
         }
@@ -55,7 +56,7 @@ pub(super) fn conversation(
     write(work, "</article>\n".into())
 }
 
-fn push(out: &mut String, block: &Block, redactor: &mut Redactor) {
+fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     let body = redactor.text(&block.body);
     let who = block.who.word();
     let title = escaped(&redactor.text(&block.title));
@@ -215,7 +216,7 @@ fn diff(out: &mut String, text: &str) {
 }
 
 /// A text that is no markup, and has nothing that a browser would not show.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
         match c {

@@ -6,28 +6,28 @@ use std::fmt::Write;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::atif::time;
-use super::blocks::{Block, Blocks, Looks, head};
+use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
 use super::redact::Redactor;
 use super::talk::Talk;
-use super::{ExportError, Work};
+use super::{ExportError, ExportRun};
 
 /// How often a text is looked through for what would not be words.
-const MOST_PASSES: usize = 8;
+const MAX_PASSES: usize = 8;
 
 /// Writes a conversation.
 pub(super) fn conversation(
     talk: &mut Talk,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut out = format!("# {}\n\n", line(&talk.row.title, work.redactor));
-    for (name, value) in head(&talk.row, &talk.mark) {
+    for (name, value) in head(talk) {
         let _ = writeln!(out, "- {name}: {}", line(&value, work.redactor));
     }
     write(work, out)?;
-    let mut blocks = Blocks::default();
+    let mut blocks = BlockBuilder::default();
     while let Some(turn) = work.next(talk)? {
-        let mut out = format!("\n## Turn {}\n", turn.number);
+        let mut out = format!("\n## {}\n", line(&heading(&turn), work.redactor));
         for block in blocks.of(&turn) {
             push(&mut out, &block, work.redactor);
         }
@@ -36,7 +36,7 @@ pub(super) fn conversation(
     Ok(())
 }
 
-fn push(out: &mut String, block: &Block, redactor: &mut Redactor) {
+fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     let _ = write!(out, "\n### {}\n\n", line(&block.title, redactor));
     let facts = std::iter::once(time(block.at)).chain(block.facts.iter().cloned());
     let facts: Vec<String> = facts.map(|fact| line(&fact, redactor)).collect();
@@ -84,7 +84,7 @@ fn fenced(out: &mut String, text: &str, language: &str) {
 /// A text in Markdown as a quotation; `None` if it does not come to be harmless.
 fn quoted(text: &str) -> Option<String> {
     let mut text = text.replace('\r', "");
-    for _ in 0..MOST_PASSES {
+    for _ in 0..MAX_PASSES {
         let harmful = harmful_in(&text);
         if harmful.is_empty() {
             let mut out = String::with_capacity(text.len() + text.len() / 16);

@@ -4,44 +4,50 @@
 //! - `talk` reads a conversation turn by turn: what was new in each request, and who said what to it
 //! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
 //!   `html` show to people
+//! - `charts` draws the statistics of what a page has
 //! - [`redact`] takes out what must not leave
-//! - [`marks`] is what the person makes of conversations and turns
+//! - `studied` is what a study knows of turns
 //! - `target` is where it goes, `progress` tells how far it is
 //!
 //! One conversation is in memory at a time. The journal may be written meanwhile.
 
 mod atif;
 mod blocks;
+mod charts;
 mod chat;
 mod html;
 mod markdown;
-pub mod marks;
 mod progress;
 mod raw;
 pub mod redact;
 mod report;
 mod select;
+mod studied;
 mod talk;
 mod target;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use report::Report;
-pub use select::{Which, moment};
-pub use target::Target;
+use jiff::tz::TimeZone;
 
-use self::progress::Progress;
+pub use progress::Watch;
+pub use report::{ExportReport, count};
+pub use select::{Selection, moment};
+pub use target::ExportTarget;
+
+use self::progress::ExportProgress;
 use self::redact::Redactor;
 use self::select::Selected;
-use self::talk::{Talk, Turn};
+use self::talk::{ExportedTurn, Talk};
 use self::target::Sheet;
-use crate::journal::{Mark, OpenError, ReadError, Reader};
+use crate::journal::{ConversationRow, JournalReader, MarkRow, OpenError, ReadError};
+use crate::statistics::{StatisticsBuilder, turns};
 use crate::store::{ConversationId, Store};
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportFormat {
     /// Harbor's Agent Trajectory Interchange Format.
     Atif,
     /// Lines to fine-tune a model with.
@@ -56,7 +62,46 @@ pub enum Format {
     Raw,
 }
 
-impl Format {
+impl ExportFormat {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Atif,
+        Self::Messages,
+        Self::Preferences,
+        Self::Markdown,
+        Self::Html,
+        Self::Raw,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Atif => "atif",
+            Self::Messages => "messages",
+            Self::Preferences => "preferences",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Raw => "raw",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Atif => "A trajectory for other programs (Harbor's ATIF 1.7)",
+            Self::Messages => "Lines to fine-tune a model with",
+            Self::Preferences => "What you sent, and the draft that you did not",
+            Self::Markdown => "What was asked and said, to be read",
+            Self::Html => "The same as one page to hand on",
+            Self::Raw => "Requests byte for byte, and all that was said",
+        }
+    }
+
+    /// The file of a conversation that is written alone.
+    pub fn file_name(self, id: ConversationId) -> String {
+        format!("conversation-{}.{}", id.number(), self.extension())
+    }
+
     /// What its files are called at the end.
     pub fn extension(self) -> &'static str {
         match self {
@@ -89,11 +134,11 @@ pub enum Train {
 
 /// What is to be written, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct ExportOptions {
     /// What.
-    pub format: Format,
+    pub format: ExportFormat,
     /// Of which conversations.
-    pub which: Which,
+    pub which: Selection,
     /// Whether each reply is a line of its own; only where there are lines to train with.
     pub per_turn: bool,
     /// What a model is to learn.
@@ -106,12 +151,12 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-impl Options {
+impl ExportOptions {
     /// All conversations in this format, in the usual way.
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: ExportFormat) -> Self {
         Self {
             format,
-            which: Which::default(),
+            which: Selection::default(),
             per_turn: false,
             train: Train::default(),
             thoughts: false,
@@ -133,6 +178,9 @@ pub enum ExportError {
     /// There is no such conversation.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
+    /// There is no journal to write from.
+    #[error("nothing is kept that could be written: the journal is off")]
+    Unkept,
     /// Nothing is as it was asked for.
     #[error("no conversation is as you asked; `humanllm history list` shows them all")]
     Nothing,
@@ -153,6 +201,9 @@ pub enum ExportError {
     /// Whoever read it has seen enough.
     #[error("standard output was closed")]
     Closed,
+    /// Whoever asked for it does not want it any more.
+    #[error("it was stopped")]
+    Stopped,
 }
 
 impl ExportError {
@@ -172,22 +223,29 @@ impl ExportError {
 }
 
 /// What everything that is written goes through.
-#[derive(Debug)]
-struct Work<'a> {
-    options: &'a Options,
+struct ExportRun<'a> {
+    options: &'a ExportOptions,
     redactor: &'a mut Redactor,
-    progress: Progress,
-    report: Report,
+    progress: ExportProgress<'a>,
+    report: ExportReport,
     /// Whether a document is one line, because others follow it.
     is_line: bool,
 }
 
-impl Work<'_> {
+impl ExportRun<'_> {
+    /// One turn more is done.
+    fn step(&mut self) -> Result<(), ExportError> {
+        match self.progress.step() {
+            true => Ok(()),
+            false => Err(ExportError::Stopped),
+        }
+    }
+
     /// The next turn of a conversation.
-    fn next(&mut self, talk: &mut Talk) -> Result<Option<Turn>, ExportError> {
+    fn next(&mut self, talk: &mut Talk) -> Result<Option<ExportedTurn>, ExportError> {
         let turn = talk.next()?;
         if let Some(turn) = &turn {
-            self.progress.step();
+            self.step()?;
             self.report.turns += 1;
             self.report.unreadable += u64::from(turn.request().is_none());
         }
@@ -195,7 +253,7 @@ impl Work<'_> {
     }
 
     /// Whether a turn is among those that are wanted.
-    fn is_selected(&self, talk: &Talk, mark: &Mark) -> bool {
+    fn is_selected(&self, talk: &Talk, mark: &MarkRow) -> bool {
         let which = &self.options.which;
         which.wants(&talk.mark) || which.wants(mark)
     }
@@ -208,86 +266,87 @@ impl Work<'_> {
 /// If there is no journal, nothing is as it was asked for, or it cannot be written; there is no file
 /// then that is not whole.
 pub fn run(
-    options: &Options,
+    options: &ExportOptions,
     redactor: &mut Redactor,
-    target: &Target,
+    target: &ExportTarget,
     state_dir: &Path,
-) -> Result<Report, ExportError> {
-    let reader = Reader::open(state_dir)?;
-    export(&reader, options, redactor, target, true)
+) -> Result<ExportReport, ExportError> {
+    let reader = JournalReader::open(state_dir)?;
+    export(&reader, options, redactor, target, None)
 }
 
-/// Writes one conversation of a store that may be in use.
+/// Writes one conversation of a store that may be in use. `watch` is told how many turns are done and how
+/// many there are, and says whether to go on.
 ///
 /// # Errors
 ///
-/// As [`run`]; also if nothing is kept.
+/// As [`run`]; also if nothing is kept, or `watch` has it stop: there is no file then.
 pub fn conversation(
     store: &Store,
     id: ConversationId,
-    options: &Options,
+    options: &ExportOptions,
     redactor: &mut Redactor,
-    target: &Target,
-) -> Result<Report, ExportError> {
-    let reader = store.journal_reader().ok_or(ExportError::Nothing)?;
+    target: &ExportTarget,
+    watch: Watch<'_>,
+) -> Result<ExportReport, ExportError> {
+    let reader = store.journal_reader().ok_or(ExportError::Unkept)?;
     let mut options = options.clone();
-    options.which = Which::of(vec![id.number()]);
-    export(&reader, &options, redactor, target, false)
+    options.which = Selection::of(vec![id.number()]);
+    export(&reader, &options, redactor, target, Some(watch))
 }
 
 fn export(
-    reader: &Reader,
-    options: &Options,
+    reader: &JournalReader,
+    options: &ExportOptions,
     redactor: &mut Redactor,
-    target: &Target,
-    tells: bool,
-) -> Result<Report, ExportError> {
+    target: &ExportTarget,
+    watch: Option<Watch<'_>>,
+) -> Result<ExportReport, ExportError> {
     redactor.forget();
     let (selected, left_out) = select::select(reader, &options.which)?;
     let total = selected.iter().map(|selected| selected.turns).sum();
-    let progress = match tells {
-        true => Progress::of(total, *target == Target::Stdout && !options.dry_run),
-        false => Progress::silent(),
+    let progress = match watch {
+        None => ExportProgress::of(total, *target == ExportTarget::Stdout && !options.dry_run),
+        Some(watch) => ExportProgress::told(total, watch),
     };
-    let mut work = Work {
+    let mut work = ExportRun {
         options,
         redactor,
         progress,
-        report: Report {
+        report: ExportReport {
             left_out,
             is_dry: options.dry_run,
             target: target.clone(),
-            ..Report::new(options.format)
+            ..ExportReport::new(options.format)
         },
-        is_line: selected.len() > 1 && !matches!(target, Target::Folder(_)),
+        is_line: selected.len() > 1 && !matches!(target, ExportTarget::Folder(_)),
     };
     let all: Vec<i64> = selected.iter().map(|selected| selected.id).collect();
     match target {
-        Target::Folder(folder) if options.format.is_apart() => {
+        ExportTarget::Folder(folder) if options.format.is_apart() => {
             each(reader, &selected, folder, &mut work)?;
         }
-        Target::Folder(folder) => {
+        ExportTarget::Folder(folder) => {
             if !options.dry_run {
                 target::make_folder(folder)?;
             }
             let path = folder.join(options.format.extension());
             together(reader, &all, Some(&path), &mut work)?;
         }
-        Target::File(path) => together(reader, &all, Some(path), &mut work)?,
-        Target::Stdout => together(reader, &all, None, &mut work)?,
+        ExportTarget::File(path) => together(reader, &all, Some(path), &mut work)?,
+        ExportTarget::Stdout => together(reader, &all, None, &mut work)?,
     }
     work.progress.end();
-    let mut report = work.report;
-    report.found = redactor.found();
-    Ok(report)
+    work.report.found = work.redactor.found();
+    Ok(work.report)
 }
 
 /// Writes each conversation into a file of its own.
 fn each(
-    reader: &Reader,
+    reader: &JournalReader,
     selected: &[Selected],
     folder: &Path,
-    work: &mut Work<'_>,
+    work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let path = |id: i64| {
         let extension = work.options.format.extension();
@@ -307,7 +366,7 @@ fn each(
         write_one(reader, id, &mut paper, work)?;
         // A file with nothing in it would be no document.
         if work.report.written > before {
-            paper.finish()?;
+            paper.finish(work)?;
         }
     }
     match work.report.written {
@@ -318,10 +377,10 @@ fn each(
 
 /// Writes all of them into one.
 fn together(
-    reader: &Reader,
+    reader: &JournalReader,
     ids: &[i64],
     path: Option<&Path>,
-    work: &mut Work<'_>,
+    work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let mut paper = Paper::new(path, work.options)?;
     for id in ids {
@@ -329,18 +388,18 @@ fn together(
     }
     match work.report.written {
         0 => Err(empty(work)),
-        _ => paper.finish(),
+        _ => paper.finish(work),
     }
 }
 
 /// What to say where there was nothing to write.
-fn empty(work: &Work<'_>) -> ExportError {
+fn empty(work: &ExportRun<'_>) -> ExportError {
     ExportError::Empty(match work.options.format {
-        Format::Messages if work.report.nothing_of_the_person > 0 => {
-            "nothing there was written by the person; --train approved or --train all takes more"
+        ExportFormat::Messages if work.report.nothing_of_the_person > 0 => {
+            "nothing there was written by the person; approved or all (--train) takes more"
         }
-        Format::Messages => "nothing was said there",
-        Format::Preferences => {
+        ExportFormat::Messages => "nothing was said there",
+        ExportFormat::Preferences => {
             "in none of these did a person say something else than a model had drafted"
         }
         _ => "there is no turn that can be read",
@@ -352,10 +411,12 @@ struct Paper {
     sheet: Option<Sheet>,
     is_page: bool,
     is_begun: bool,
+    /// What is counted of the conversations of a page.
+    tally: StatisticsBuilder,
 }
 
 impl Paper {
-    fn new(path: Option<&Path>, options: &Options) -> Result<Self, ExportError> {
+    fn new(path: Option<&Path>, options: &ExportOptions) -> Result<Self, ExportError> {
         let sheet = match (options.dry_run, path) {
             (true, _) => None,
             (false, Some(path)) => Some(Sheet::file(path, options.force)?),
@@ -363,8 +424,10 @@ impl Paper {
         };
         Ok(Self {
             sheet,
-            is_page: options.format == Format::Html,
+            is_page: options.format == ExportFormat::Html,
             is_begun: false,
+            // As all times of a page.
+            tally: StatisticsBuilder::new(TimeZone::UTC),
         })
     }
 
@@ -378,8 +441,23 @@ impl Paper {
         }
     }
 
-    fn finish(mut self) -> Result<(), ExportError> {
+    /// Counts the turns of a conversation, except for those that stay out.
+    fn count(&mut self, reader: &JournalReader, row: &ConversationRow) -> Result<(), ExportError> {
+        let marks = reader.marks(row.id)?.into_iter();
+        let excluded = marks.filter(|mark| mark.excluded);
+        let excluded: Vec<i64> = excluded.filter_map(|mark| mark.turn).collect();
+        for turn in turns::of_conversation(reader, row, i64::MIN)? {
+            if !excluded.contains(&turn.times.turn) {
+                self.tally.add(&turn);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, work: &mut ExportRun<'_>) -> Result<(), ExportError> {
         if self.is_page {
+            let tally = std::mem::replace(&mut self.tally, StatisticsBuilder::new(TimeZone::UTC));
+            self.put(&charts::section(&tally.finish(), work.redactor))?;
             self.put(html::END)?;
         }
         self.sheet.map_or(Ok(()), Sheet::finish)
@@ -388,27 +466,32 @@ impl Paper {
 
 /// Writes a conversation.
 fn write_one(
-    reader: &Reader,
+    reader: &JournalReader,
     id: i64,
     paper: &mut Paper,
-    work: &mut Work<'_>,
+    work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let before = work.report.written;
-    let mut line = |work: &mut Work<'_>, line: String| {
+    let mut line = |work: &mut ExportRun<'_>, line: String| {
         let line = work.redactor.json(&line);
         paper.put(&line)?;
         paper.put("\n")?;
         work.report.written += 1;
         Ok(())
     };
-    if work.options.format == Format::Raw {
+    if work.options.format == ExportFormat::Raw {
         raw::lines(reader, id, work, line)?;
     } else if let Some(mut talk) = Talk::open(reader, id)? {
         match work.options.format {
-            Format::Messages => chat::messages(&mut talk, work, line)?,
-            Format::Preferences => chat::preferences(&mut talk, work, line)?,
-            Format::Markdown | Format::Html => for_people(&mut talk, paper, work)?,
-            Format::Atif | Format::Raw => {
+            ExportFormat::Messages => chat::messages(&mut talk, work, line)?,
+            ExportFormat::Preferences => chat::preferences(&mut talk, work, line)?,
+            ExportFormat::Markdown | ExportFormat::Html => {
+                for_people(&mut talk, paper, work)?;
+                if paper.is_page && talk.row.automatic.is_none() {
+                    paper.count(reader, &talk.row)?;
+                }
+            }
+            ExportFormat::Atif | ExportFormat::Raw => {
                 if let Some(document) = atif::document(talk, work)? {
                     line(work, document)?;
                 }
@@ -419,7 +502,11 @@ fn write_one(
     Ok(())
 }
 
-fn for_people(talk: &mut Talk, paper: &mut Paper, work: &mut Work<'_>) -> Result<(), ExportError> {
+fn for_people(
+    talk: &mut Talk,
+    paper: &mut Paper,
+    work: &mut ExportRun<'_>,
+) -> Result<(), ExportError> {
     let is_page = paper.is_page;
     if !std::mem::replace(&mut paper.is_begun, true) {
         if is_page {
@@ -434,7 +521,7 @@ fn for_people(talk: &mut Talk, paper: &mut Paper, work: &mut Work<'_>) -> Result
         paper.put("\n---\n\n")?;
     }
     work.report.written += 1;
-    let write = |_: &mut Work<'_>, text: String| paper.put(&text);
+    let write = |_: &mut ExportRun<'_>, text: String| paper.put(&text);
     match is_page {
         true => html::conversation(talk, work, write),
         false => markdown::conversation(talk, work, write),

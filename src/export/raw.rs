@@ -5,30 +5,34 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::atif::{delivery, draft_state, fate, mark_of, time};
-use super::{ExportError, Work};
+use super::atif::{draft_state, fate, mark_of, time};
+use super::studied::StudiedTurns;
+use super::{ExportError, ExportRun};
 use crate::api::Format;
-use crate::journal::{Decision, Mark, ModelDraft, ReadError, Reader, Said, State};
+use crate::journal::{
+    ConversationRow, DecisionRow, JournalReader, MarkRow, ModelDraftRow, ReadError, SaidRow,
+    TurnRow,
+};
+use crate::recording::line::{
+    ConversationLine, More, RecordingLine, RequestLine, SaidLine, json_of, moment,
+};
 use crate::store;
 
 /// Writes the lines of a conversation.
 pub(super) fn lines(
-    reader: &Reader,
+    reader: &JournalReader,
     id: i64,
-    work: &mut Work<'_>,
-    mut write: impl FnMut(&mut Work<'_>, String) -> Result<(), ExportError>,
+    work: &mut ExportRun<'_>,
+    mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(row) = reader.conversation(id)? else {
         return Ok(());
     };
     let marks = reader.marks(id)?;
     let of = |turn: Option<i64>| marks.iter().find(|mark| mark.turn == turn);
-    let mut head = json!({"type": "conversation", "conversation": id, "title": row.title,
-        "agent": row.agent, "begun": time(row.begun), "active": time(row.active),
-        "state": state(row.state), "thread": row.thread, "automatic": row.automatic,
-        "version": env!("CARGO_PKG_VERSION")});
-    add_mark(&mut head, of(None));
-    write(work, head.to_string())?;
+    let mut studied = StudiedTurns::of(reader, id)?;
+    let head = conversation_of(&row, &studied, of(None));
+    write(work, written(&head))?;
     let mut said = reader.said(id)?.into_iter().peekable();
     let mut drafts = Paged::new(|after| reader.model_drafts(id, after, 64), |row| row.id);
     let mut decisions = Paged::new(|after| reader.decisions(id, after, 64), |row| row.id);
@@ -37,24 +41,20 @@ pub(super) fn lines(
     let number_of = |turn: i64| turns.partition_point(|known| *known < turn) + 1;
     let is_out = |turn: i64| of(Some(turn)).is_some_and(|mark| mark.excluded);
     for turn in turns.iter().copied() {
-        work.progress.step();
+        work.step()?;
         let row = match is_out(turn) {
             true => None,
             false => reader.turn(turn)?,
         };
         if let Some(row) = row {
             work.report.turns += 1;
-            let body = store::body_of(&row);
-            work.report.unreadable += u64::from(body.is_none());
-            let mut request = json!({"type": "request", "conversation": id,
-                "turn": number_of(turn), "at": time(row.arrived),
-                "format": format(row.format), "state": state(row.state), "body": body});
-            add_mark(&mut request, of(Some(turn)));
-            write(work, request.to_string())?;
+            let request = request_of(&row, number_of(turn), &mut studied, of(Some(turn)));
+            work.report.unreadable += u64::from(request.body.is_none());
+            write(work, written(&RecordingLine::Request(Box::new(request))))?;
         }
         while let Some(row) = said.next_if(|row| row.turn <= turn) {
             if !is_out(row.turn) {
-                write(work, said_of(&row, number_of(row.turn)).to_string())?;
+                write(work, written(&said_of(&row, number_of(row.turn))))?;
             }
         }
         while let Some(row) = drafts.next_of(|row| row.turn <= turn)? {
@@ -71,13 +71,63 @@ pub(super) fn lines(
     Ok(())
 }
 
-fn said_of(row: &Said, number: usize) -> Value {
-    json!({"type": "said", "conversation": row.conversation, "turn": number,
-        "at": time(row.at), "delivery": delivery(row.state), "ticket": row.ticket,
-        "words": json_of(&row.words), "typed": json_of(&row.typed)})
+fn conversation_of(
+    row: &ConversationRow,
+    studied: &StudiedTurns,
+    mark: Option<&MarkRow>,
+) -> RecordingLine {
+    let more = More {
+        begun: moment(row.begun),
+        active: moment(row.active),
+        state: Some(row.state.into()),
+        thread: row.thread.clone(),
+        automatic: row.automatic.clone(),
+        assigned: studied.assigned.clone(),
+        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+    };
+    ConversationLine::line(row.id, &row.title, &row.agent, Some(more))
 }
 
-fn draft_of(row: &ModelDraft, number: usize) -> Value {
+fn request_of(
+    row: &TurnRow,
+    number: usize,
+    studied: &mut StudiedTurns,
+    mark: Option<&MarkRow>,
+) -> RequestLine {
+    let (body, context) = store::asked(row).unzip();
+    let studied = studied.take(row.id);
+    RequestLine {
+        conversation: row.conversation,
+        turn: number,
+        at: moment(row.arrived),
+        format: Format::of_number(row.format).into(),
+        state: row.state.into(),
+        body,
+        context: context.unwrap_or_default(),
+        assigned: studied.assigned,
+        phase: studied.phase,
+        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+    }
+}
+
+fn said_of(row: &SaidRow, number: usize) -> RecordingLine {
+    RecordingLine::Said(SaidLine {
+        conversation: row.conversation,
+        turn: number,
+        at: moment(row.at),
+        delivery: row.state.into(),
+        ticket: row.ticket,
+        words: json_of(&row.words),
+        typed: json_of(&row.typed),
+    })
+}
+
+/// Texts, numbers and JSON that was read: nothing of it could fail.
+fn written(line: &RecordingLine) -> String {
+    serde_json::to_string(line).unwrap_or_default()
+}
+
+fn draft_of(row: &ModelDraftRow, number: usize) -> Value {
     json!({"type": "draft", "conversation": row.conversation, "turn": number, "draft": row.id,
         "model": row.model, "hint": row.hint, "begun": time(row.begun),
         "first_word": row.first.map(time), "ended": row.ended.map(time),
@@ -86,7 +136,7 @@ fn draft_of(row: &ModelDraft, number: usize) -> Value {
         "sent": row.sent, "fate": fate(row.fate)})
 }
 
-fn decision_of(row: &Decision, number: usize) -> Value {
+fn decision_of(row: &DecisionRow, number: usize) -> Value {
     json!({"type": "decision", "conversation": row.conversation, "turn": number,
         "at": time(row.at), "rule": row.rule, "matched": row.matched,
         "action": json_of(&row.action), "waited": row.waited, "draft": row.draft})
@@ -127,35 +177,5 @@ where
             true => self.page.pop_front(),
             false => None,
         })
-    }
-}
-
-/// What is JSON as such, and what is not as a text.
-fn json_of(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| json!(text))
-}
-
-fn add_mark(line: &mut Value, mark: Option<&Mark>) {
-    if let Some(mark) = mark {
-        line["mark"] = Value::Object(mark_of(mark));
-    }
-}
-
-fn state(state: State) -> &'static str {
-    match state {
-        State::Waiting => "waiting",
-        State::Answered => "answered",
-        State::Gone => "client_gone",
-    }
-}
-
-/// The path by which requests of a format come.
-fn format(number: i64) -> &'static str {
-    match Format::of_number(number) {
-        Some(Format::Responses) => "responses",
-        Some(Format::Compaction) => "responses/compact",
-        Some(Format::Chat) => "chat/completions",
-        Some(Format::Messages) => "messages",
-        None => "unknown",
     }
 }

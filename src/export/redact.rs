@@ -8,26 +8,42 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use self::rules::{Rule, Secret};
+use self::rules::{RedactionRule, Secret};
 use crate::rules::Pattern;
 
 /// How many examples of what a rule replaces are shown.
-const MOST_EXAMPLES: usize = 3;
+const MAX_EXAMPLES: usize = 3;
 /// How deep JSON in texts of JSON in texts is looked into.
-const DEEPEST: usize = 8;
+const MAX_DEPTH: usize = 8;
 
 /// Replaces what must not leave.
 #[derive(Debug)]
 pub struct Redactor {
-    rules: Vec<Rule>,
+    rules: Vec<RedactionRule>,
     /// What was replaced, by the place of the rule.
-    found: BTreeMap<usize, Found>,
+    found: BTreeMap<usize, RedactedCount>,
     depth: usize,
+}
+
+/// What a [`Redactor`] is made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redaction {
+    /// The home folder of the person.
+    pub home: Option<String>,
+    /// Expressions of the person.
+    pub own: Vec<Pattern>,
+}
+
+impl Redaction {
+    /// The redactor, which takes a moment to make.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(self.home.as_deref(), &self.own)
+    }
 }
 
 /// What a rule replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct RedactedCount {
     /// What the rule is for.
     pub name: String,
     /// How often.
@@ -61,8 +77,19 @@ impl Redactor {
         !self.rules.is_empty()
     }
 
+    /// What the rules are for, in words, each once.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for rule in &self.rules {
+            if !names.contains(&rule.name) {
+                names.push(rule.name.clone());
+            }
+        }
+        names
+    }
+
     /// What was replaced so far.
-    pub fn found(&self) -> Vec<Found> {
+    pub fn found(&self) -> Vec<RedactedCount> {
         self.found.values().cloned().collect()
     }
 
@@ -76,7 +103,7 @@ impl Redactor {
         if !self.is_on() {
             return Cow::Borrowed(text);
         }
-        if self.depth < DEEPEST && json::is_json(text) {
+        if self.depth < MAX_DEPTH && json::is_json(text) {
             self.depth += 1;
             let redacted = self.json(text);
             self.depth -= 1;
@@ -147,12 +174,12 @@ impl Redactor {
 
     fn count(&mut self, index: usize, secret: &str) {
         let rule = &self.rules[index];
-        let found = self.found.entry(index).or_insert_with(|| Found {
+        let found = self.found.entry(index).or_insert_with(|| RedactedCount {
             name: rule.name.clone(),
-            ..Found::default()
+            ..RedactedCount::default()
         });
         found.count += 1;
-        if found.examples.len() < MOST_EXAMPLES {
+        if found.examples.len() < MAX_EXAMPLES {
             let example = masked(secret);
             if !found.examples.contains(&example) {
                 found.examples.push(example);
@@ -171,7 +198,7 @@ fn masked(secret: &str) -> String {
 }
 
 /// What was replaced, for people: a line for each rule, with examples perhaps.
-pub fn listed(found: &[Found], with_examples: bool) -> String {
+pub fn listed(found: &[RedactedCount], with_examples: bool) -> String {
     let mut out = String::new();
     for found in found {
         let _ = write!(out, "{:>8}  {}", found.count, found.name);

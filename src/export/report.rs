@@ -2,16 +2,16 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::redact::{Found, listed};
-use super::{Format, Target};
+use super::redact::{RedactedCount, listed};
+use super::{ExportFormat, ExportTarget};
 
 /// What was done, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct ExportReport {
     /// In which format.
-    pub format: Format,
+    pub format: ExportFormat,
     /// Where it went.
-    pub target: Target,
+    pub target: ExportTarget,
     /// Whether nothing was written.
     pub is_dry: bool,
     /// How many conversations were written.
@@ -27,14 +27,14 @@ pub struct Report {
     /// How many turns cannot be read any more.
     pub unreadable: u64,
     /// What was replaced.
-    pub found: Vec<Found>,
+    pub found: Vec<RedactedCount>,
 }
 
-impl Report {
-    pub(super) fn new(format: Format) -> Self {
+impl ExportReport {
+    pub(super) fn new(format: ExportFormat) -> Self {
         Self {
             format,
-            target: Target::Stdout,
+            target: ExportTarget::Stdout,
             is_dry: false,
             conversations: 0,
             turns: 0,
@@ -48,21 +48,21 @@ impl Report {
 }
 
 /// A number of things.
-fn count(number: u64, one: &str) -> String {
+pub fn count(number: u64, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),
     }
 }
 
-impl Display for Report {
+impl Display for ExportReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let to = match &self.target {
-            Target::Stdout => "standard output".into(),
-            Target::File(path) | Target::Folder(path) => path.display().to_string(),
+            ExportTarget::Stdout => "standard output".into(),
+            ExportTarget::File(path) | ExportTarget::Folder(path) => path.display().to_string(),
         };
         let what = match self.format {
-            Format::Messages | Format::Preferences | Format::Raw => {
+            ExportFormat::Messages | ExportFormat::Preferences | ExportFormat::Raw => {
                 format!(", {}", count(self.written, "line"))
             }
             _ => String::new(),

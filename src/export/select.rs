@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::ExportError;
-use crate::journal::{Conversation, Mark, Reader};
+use crate::journal::{ConversationRow, JournalReader, MarkRow};
 
 /// How many conversations are looked at in one go.
 const PAGE: u32 = 500;
 
 /// Which conversations are meant; without any of this, all that the person talked in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Which {
+pub struct Selection {
     /// These alone, also such as the program answered by itself.
     pub ids: Vec<i64>,
     /// In which something happened at this moment or later, in milliseconds since 1970.
@@ -35,7 +35,7 @@ pub(super) struct Selected {
     pub turns: u64,
 }
 
-impl Which {
+impl Selection {
     /// These conversations.
     pub fn of(ids: Vec<i64>) -> Self {
         Self {
@@ -45,14 +45,14 @@ impl Which {
     }
 
     /// Whether what has this mark is wanted.
-    pub(super) fn wants(&self, mark: &Mark) -> bool {
+    pub(super) fn wants(&self, mark: &MarkRow) -> bool {
         let has_label =
             self.labels.is_empty() || self.labels.iter().any(|label| mark.labels.contains(label));
         let is_good = self.rating.is_none_or(|least| mark.rating >= Some(least));
         has_label && is_good
     }
 
-    fn wants_row(&self, row: &Conversation) -> bool {
+    fn wants_row(&self, row: &ConversationRow) -> bool {
         let is_of = |agent: &str| {
             let name = row.agent.split('/').next().unwrap_or_default();
             name.eq_ignore_ascii_case(agent) || row.agent.eq_ignore_ascii_case(agent)
@@ -94,15 +94,19 @@ pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String
 }
 
 /// Those that are meant, and how many of them are left out because the person wants it so.
-pub(super) fn select(reader: &Reader, which: &Which) -> Result<(Vec<Selected>, u64), ExportError> {
+pub(super) fn select(
+    reader: &JournalReader,
+    which: &Selection,
+) -> Result<(Vec<Selected>, u64), ExportError> {
     let (mut selected, mut left_out) = (Vec::new(), 0);
-    let mut look = |row: &Conversation| {
+    let mut look = |row: &ConversationRow| {
         if !which.wants_row(row) {
             return Ok(());
         }
         let marks = reader.marks(row.id)?;
         // What nobody marked may be wanted too.
-        let is_wanted = which.wants(&Mark::default()) || marks.iter().any(|mark| which.wants(mark));
+        let is_wanted =
+            which.wants(&MarkRow::default()) || marks.iter().any(|mark| which.wants(mark));
         if !is_wanted {
             return Ok(());
         }

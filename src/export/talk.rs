@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::studied::{Studied, StudiedTurns};
 use crate::agents::Opening;
-use crate::api::{Body, Content, Item, ItemBody, Request};
+use crate::api::{Body, ContentPart, Item, ItemBody, Request};
 use crate::draft::{self, Draft, Hand, Origin, ReplyKind, Sender, Source};
 use crate::hash::Hash;
-use crate::inbox::Words;
+use crate::inbox::ReplyContent;
 use crate::journal::{
-    Conversation, Decision, Mark, ModelDraft, ReadError, Reader, Said, SaidState,
+    ConversationRow, DecisionRow, JournalReader, MarkRow, ModelDraftRow, ReadError, SaidRow,
+    SaidState,
 };
 use crate::store::{PastTurn, PastTurns};
 
@@ -20,17 +22,18 @@ const PAGE: u32 = 64;
 /// A conversation, the turns of which are still to come.
 #[derive(Debug)]
 pub(super) struct Talk {
-    pub row: Conversation,
+    pub row: ConversationRow,
     /// What the person makes of it as a whole.
-    pub mark: Mark,
+    pub mark: MarkRow,
     turns: PastTurns,
-    number: usize,
-    said: HashMap<i64, Vec<Said>>,
-    marks: HashMap<i64, Mark>,
-    drafts: HashMap<i64, Vec<ModelDraft>>,
-    decisions: HashMap<i64, Vec<Decision>>,
+    /// What a study knows of it.
+    pub studied: StudiedTurns,
+    said: HashMap<i64, Vec<SaidRow>>,
+    marks: HashMap<i64, MarkRow>,
+    drafts: HashMap<i64, Vec<ModelDraftRow>>,
+    decisions: HashMap<i64, Vec<DecisionRow>>,
     /// What was said and has not come back yet.
-    pending: Vec<Pending>,
+    pending: Vec<UnsentReply>,
     /// What was new once, and how often, so that it is not again where an agent changes what was said
     /// before.
     known: HashMap<Hash, usize>,
@@ -38,33 +41,34 @@ pub(super) struct Talk {
 
 /// Something that was said and that the agent sends again.
 #[derive(Debug)]
-struct Pending {
-    place: Place,
+struct UnsentReply {
+    place: PartIndex,
     body: Body,
 }
 
 /// A part of what was said: which turn, and which of the parts that the client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct PartIndex {
     pub turn: usize,
     pub part: usize,
 }
 
 /// A request and what was said to it.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct ExportedTurn {
     /// Its number in the conversation, from 1.
     pub number: usize,
     pub past: PastTurn,
+    pub studied: Studied,
     /// What its request has that was not there before, in order.
     pub new: Vec<New>,
     /// What was said and not lost, in order.
-    pub said: Vec<Part>,
+    pub said: Vec<ReplyPart>,
     /// What was said and did not arrive.
-    pub lost: Vec<Part>,
-    pub drafts: Vec<ModelDraft>,
-    pub decisions: Vec<Decision>,
-    pub mark: Mark,
+    pub lost: Vec<ReplyPart>,
+    pub drafts: Vec<ModelDraftRow>,
+    pub decisions: Vec<DecisionRow>,
+    pub mark: MarkRow,
 }
 
 /// An item that was new in a request.
@@ -82,15 +86,15 @@ pub(super) enum What {
     /// The agent put it in by itself.
     Added,
     /// It is what was said here, come back.
-    Back(Vec<Place>),
+    Back(Vec<PartIndex>),
     /// A model said it that nobody here knows of.
     Elsewhere,
 }
 
 /// Something that was said to a request.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub words: Words,
+pub(super) struct ReplyPart {
+    pub words: ReplyContent,
     pub at: i64,
     pub state: SaidState,
     pub sender: Sender,
@@ -135,13 +139,13 @@ impl By {
     }
 }
 
-impl Part {
+impl ReplyPart {
     /// What was said, where it is an item.
     pub fn body(&self) -> Option<Body> {
         match &self.words {
-            Words::Item(body) => Some(body.clone()),
-            Words::Live(text, phase) => Some(Body::message(text.clone(), *phase)),
-            Words::Rejection(_) => None,
+            ReplyContent::Item(body) => Some(body.clone()),
+            ReplyContent::Live(text, phase) => Some(Body::message(text.clone(), *phase)),
+            ReplyContent::Rejection(_) => None,
         }
     }
 
@@ -165,7 +169,7 @@ impl Part {
     }
 }
 
-impl Turn {
+impl ExportedTurn {
     /// What was asked, if it can be read.
     pub fn request(&self) -> Option<&Request> {
         self.past.request.as_ref()
@@ -173,13 +177,13 @@ impl Turn {
 
     /// What was said, as items.
     pub fn bodies(&self) -> Vec<Body> {
-        self.said.iter().filter_map(Part::body).collect()
+        self.said.iter().filter_map(ReplyPart::body).collect()
     }
 
     /// The words of a rejection, if there was one.
     pub fn rejection(&self) -> Option<&str> {
         self.said.iter().find_map(|part| match &part.words {
-            Words::Rejection(words) => Some(words.as_str()),
+            ReplyContent::Rejection(words) => Some(words.as_str()),
             _ => None,
         })
     }
@@ -187,19 +191,19 @@ impl Turn {
 
 impl Talk {
     /// A conversation of the journal; `None` if there is none of this id.
-    pub fn open(reader: &Reader, id: i64) -> Result<Option<Self>, ReadError> {
+    pub fn open(reader: &JournalReader, id: i64) -> Result<Option<Self>, ReadError> {
         let Some(row) = reader.conversation(id)? else {
             return Ok(None);
         };
-        let mut said: HashMap<i64, Vec<Said>> = HashMap::new();
+        let mut said: HashMap<i64, Vec<SaidRow>> = HashMap::new();
         for row in reader.said(id)? {
             said.entry(row.turn).or_default().push(row);
         }
         let mut talk = Self {
             turns: PastTurns::of(reader, id)?,
-            mark: Mark::default(),
+            studied: StudiedTurns::of(reader, id)?,
+            mark: MarkRow::default(),
             marks: HashMap::new(),
-            number: 0,
             said,
             drafts: HashMap::new(),
             decisions: HashMap::new(),
@@ -238,11 +242,11 @@ impl Talk {
     }
 
     /// The next turn.
-    pub fn next(&mut self) -> Result<Option<Turn>, ReadError> {
+    pub fn next(&mut self) -> Result<Option<ExportedTurn>, ReadError> {
         let Some(past) = self.turns.next().transpose()? else {
             return Ok(None);
         };
-        self.number += 1;
+        let number = past.number;
         let new = self.new_in(&past);
         let rows = self.said.remove(&past.id).unwrap_or_default();
         let mut all = parts(rows);
@@ -252,19 +256,17 @@ impl Talk {
         }
         let (lost, said) = all
             .into_iter()
-            .partition::<Vec<Part>, _>(|part| part.state == SaidState::Undelivered);
+            .partition::<Vec<ReplyPart>, _>(|part| part.state == SaidState::Undelivered);
         let bodies = said.iter().enumerate();
         let pending = bodies.filter_map(|(part, said)| {
-            let place = Place {
-                turn: self.number,
-                part,
-            };
+            let place = PartIndex { turn: number, part };
             let body = said.body()?;
-            Some(Pending { place, body })
+            Some(UnsentReply { place, body })
         });
         self.pending.extend(pending);
-        Ok(Some(Turn {
-            number: self.number,
+        Ok(Some(ExportedTurn {
+            number,
+            studied: self.studied.take(past.id),
             drafts: self.drafts.remove(&past.id).unwrap_or_default(),
             decisions: self.decisions.remove(&past.id).unwrap_or_default(),
             mark: self.marks.remove(&past.id).unwrap_or_default(),
@@ -318,11 +320,11 @@ impl Talk {
 
     /// What an item of the model is of what was said here: one part, or messages that some formats
     /// make one.
-    fn came_back(&mut self, item: &Item) -> Vec<Place> {
+    fn came_back(&mut self, item: &Item) -> Vec<PartIndex> {
         let Some(sent) = item.said() else {
             return Vec::new();
         };
-        let is_it = |pending: &Pending| comes_back_as(&pending.body, sent);
+        let is_it = |pending: &UnsentReply| comes_back_as(&pending.body, sent);
         let found = self.pending.iter().position(is_it);
         let range = match found {
             Some(one) => one..one + 1,
@@ -376,7 +378,7 @@ fn comes_back_as(said: &Body, sent: &Body) -> bool {
 }
 
 /// The messages in a row that are this one together, with whatever stands between them.
-fn joined(pending: &[Pending], sent: &Body) -> Option<std::ops::Range<usize>> {
+fn joined(pending: &[UnsentReply], sent: &Body) -> Option<std::ops::Range<usize>> {
     if !matches!(sent, Body::Message { .. }) {
         return None;
     }
@@ -401,11 +403,11 @@ fn joined(pending: &[Pending], sent: &Body) -> Option<std::ops::Range<usize>> {
 }
 
 /// What was said to a request, with who wrote it. What left with one reply shares what was typed.
-fn parts(rows: Vec<Said>) -> Vec<Part> {
+fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
     let mut parts = Vec::with_capacity(rows.len());
     let mut typed: Option<(String, Draft, Places)> = None;
     for row in rows {
-        let Ok(words) = serde_json::from_str::<Words>(&row.words) else {
+        let Ok(words) = serde_json::from_str::<ReplyContent>(&row.words) else {
             tracing::warn!(said = row.id, "what was said cannot be read");
             continue;
         };
@@ -417,7 +419,7 @@ fn parts(rows: Vec<Said>) -> Vec<Part> {
             continue;
         };
         let (origin, by) = source_of(&words, draft, places);
-        parts.push(Part {
+        parts.push(ReplyPart {
             words,
             at: row.at,
             state: row.state,
@@ -437,7 +439,7 @@ struct Places {
 
 /// Where the words of something come from, as far as that is known of exactly these words, and who
 /// wrote it.
-fn source_of(words: &Words, draft: &Draft, places: &mut Places) -> (Origin, By) {
+fn source_of(words: &ReplyContent, draft: &Draft, places: &mut Places) -> (Origin, By) {
     let whole = draft::Part {
         kind: draft.kind,
         text: draft.text.clone(),
@@ -450,7 +452,7 @@ fn source_of(words: &Words, draft: &Draft, places: &mut Places) -> (Origin, By) 
     let is_call = |part: &draft::Part| part.call.is_some() || part.kind == ReplyKind::Command;
     let text = words.text();
     let own = match words {
-        Words::Item(body) if body.is_call() => {
+        ReplyContent::Item(body) if body.is_call() => {
             let mut calls = all.iter().filter(|part| is_call(part));
             let found = calls.nth(places.calls);
             places.calls += 1;
@@ -502,21 +504,21 @@ fn writer_of(part: &draft::Part, sender: &Sender) -> By {
 }
 
 /// The words of parts for people: pictures and files by what they are.
-pub(super) fn text_of(content: &[Content]) -> String {
+pub(super) fn text_of(content: &[ContentPart]) -> String {
     let texts = content.iter().map(|part| match part {
-        Content::Text(text) | Content::Refusal(text) => text.clone(),
-        Content::Image(url) => match url.split_once(";base64,") {
+        ContentPart::Text(text) | ContentPart::Refusal(text) => text.clone(),
+        ContentPart::Image(url) => match url.split_once(";base64,") {
             Some((kind, data)) => {
                 let kind = kind.strip_prefix("data:").unwrap_or(kind);
                 format!("[picture: {kind}, {} bytes]", data.len() / 4 * 3)
             }
             None => format!("[picture: {url}]"),
         },
-        Content::File { name, size } => match size {
+        ContentPart::File { name, size } => match size {
             Some(size) => format!("[file: {name}, {size} bytes]"),
             None => format!("[file: {name}]"),
         },
-        Content::Other(json) => json.clone(),
+        ContentPart::Other(json) => json.clone(),
     });
     texts.collect::<Vec<_>>().join("\n")
 }

@@ -5,16 +5,12 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
 use super::ExportError;
-
-/// How a file is called before it is whole.
-const BEGINNING: &str = ".humanllm-export-";
+use crate::private_file::{self, NewFile};
 
 /// Where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum ExportTarget {
     /// To standard output.
     Stdout,
     /// Into this file.
@@ -23,15 +19,21 @@ pub enum Target {
     Folder(PathBuf),
 }
 
-impl Target {
+impl ExportTarget {
     /// What a path on the command line means: `-` is standard output, and a folder is one that is there,
     /// or whose path ends with a slash.
     pub fn of(path: &Path) -> Self {
-        let ends_with_slash = path.to_string_lossy().ends_with('/');
         match path.to_str() {
             Some("-") => Self::Stdout,
-            _ if ends_with_slash || path.is_dir() => Self::Folder(path.to_owned()),
-            _ => Self::File(path.to_owned()),
+            _ => Self::on_disk(path),
+        }
+    }
+
+    /// The same where there is no standard output.
+    pub fn on_disk(path: &Path) -> Self {
+        match path.to_string_lossy().ends_with('/') || path.is_dir() {
+            true => Self::Folder(path.to_owned()),
+            false => Self::File(path.to_owned()),
         }
     }
 }
@@ -39,23 +41,19 @@ impl Target {
 /// Something that is being written.
 #[derive(Debug)]
 pub(super) struct Sheet {
-    to: To,
+    to: OpenTarget,
 }
 
 #[derive(Debug)]
-enum To {
+enum OpenTarget {
     Stdout(BufWriter<io::Stdout>),
-    File {
-        file: BufWriter<NamedTempFile>,
-        path: PathBuf,
-        replaces: bool,
-    },
+    File { file: NewFile, replaces: bool },
 }
 
 impl Sheet {
     pub fn stdout() -> Self {
         Self {
-            to: To::Stdout(BufWriter::new(io::stdout())),
+            to: OpenTarget::Stdout(BufWriter::new(io::stdout())),
         }
     }
 
@@ -63,46 +61,22 @@ impl Sheet {
     /// name by then.
     pub fn file(path: &Path, replaces: bool) -> Result<Self, ExportError> {
         check_free(path, replaces)?;
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let file = tempfile::Builder::new()
-            .prefix(BEGINNING)
-            .tempfile_in(folder)
-            .map_err(|error| ExportError::write(path, error))?;
+        let file = NewFile::begin(path).map_err(|error| ExportError::write(path, error))?;
         Ok(Self {
-            to: To::File {
-                file: BufWriter::new(file),
-                path: path.to_owned(),
-                replaces,
-            },
+            to: OpenTarget::File { file, replaces },
         })
     }
 
     /// It is whole.
     pub fn finish(self) -> Result<(), ExportError> {
         match self.to {
-            To::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
-            To::File {
-                file,
-                path,
-                replaces,
-            } => {
-                let file = file
-                    .into_inner()
-                    .map_err(|error| ExportError::write(&path, error.into_error()))?;
-                let persisted = match replaces {
-                    true => file.persist(&path),
-                    false => file.persist_noclobber(&path),
-                };
-                match persisted {
-                    Ok(_) => Ok(()),
-                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                        Err(ExportError::Exists(path))
-                    }
-                    Err(error) => Err(ExportError::write(&path, error.error)),
-                }
+            OpenTarget::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
+            OpenTarget::File { file, replaces } => {
+                let path = file.path().to_owned();
+                file.finish(replaces).map_err(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => ExportError::Exists(path),
+                    _ => ExportError::write(&path, error),
+                })
             }
         }
     }
@@ -110,8 +84,8 @@ impl Sheet {
     /// What is wrong with an error of writing to it.
     pub fn failed(&self, error: io::Error) -> ExportError {
         match &self.to {
-            To::Stdout(_) => ExportError::stdout(error),
-            To::File { path, .. } => ExportError::write(path, error),
+            OpenTarget::Stdout(_) => ExportError::stdout(error),
+            OpenTarget::File { file, .. } => ExportError::write(file.path(), error),
         }
     }
 }
@@ -119,21 +93,22 @@ impl Sheet {
 impl Write for Sheet {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.to {
-            To::Stdout(stdout) => stdout.write(bytes),
-            To::File { file, .. } => file.write(bytes),
+            OpenTarget::Stdout(stdout) => stdout.write(bytes),
+            OpenTarget::File { file, .. } => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.to {
-            To::Stdout(stdout) => stdout.flush(),
-            To::File { file, .. } => file.flush(),
+            OpenTarget::Stdout(stdout) => stdout.flush(),
+            OpenTarget::File { file, .. } => file.flush(),
         }
     }
 }
 
-/// Refuses what is there already.
+/// Refuses what is there already, and what is there and no file in any case.
 pub(super) fn check_free(path: &Path, replaces: bool) -> Result<(), ExportError> {
+    private_file::check(path).map_err(|error| ExportError::write(path, error))?;
     match replaces || fs::symlink_metadata(path).is_err() {
         true => Ok(()),
         false => Err(ExportError::Exists(path.to_owned())),
@@ -142,5 +117,5 @@ pub(super) fn check_free(path: &Path, replaces: bool) -> Result<(), ExportError>
 
 /// Makes a folder for its owner only, where there is none.
 pub(super) fn make_folder(folder: &Path) -> Result<(), ExportError> {
-    crate::private_file::make_folder(folder).map_err(|error| ExportError::write(folder, error))
+    private_file::make_folder(folder).map_err(|error| ExportError::write(folder, error))
 }

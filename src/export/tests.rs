@@ -10,30 +10,31 @@ use tempfile::TempDir;
 use super::*;
 use crate::api::{Body, Phase};
 use crate::draft::{Draft, Origin, Source};
-use crate::inbox::Words;
-use crate::journal::Turn as Row;
+use crate::inbox::ReplyContent;
+use crate::journal::TurnRow as Row;
 use crate::journal::{
-    Blob, Conversation, Decision, DraftFate, DraftState, Journal, ModelDraft, Options as Kept,
-    Record, Said, SaidState, State,
+    Blob, ConversationRow, DecisionRow, DraftFate, Journal, JournalOptions as Kept, ModelDraftRow,
+    ModelDraftState, Record, SaidRow, SaidState, TurnState,
 };
+use crate::store::marks::mark_of;
 
-const FORMATS: [Format; 6] = [
-    Format::Atif,
-    Format::Messages,
-    Format::Preferences,
-    Format::Markdown,
-    Format::Html,
-    Format::Raw,
+const FORMATS: [ExportFormat; 6] = [
+    ExportFormat::Atif,
+    ExportFormat::Messages,
+    ExportFormat::Preferences,
+    ExportFormat::Markdown,
+    ExportFormat::Html,
+    ExportFormat::Raw,
 ];
 
 /// A journal in a folder.
-struct Book {
+struct TestJournal {
     folder: TempDir,
     journal: Journal,
     said: i64,
 }
 
-impl Book {
+impl TestJournal {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(folder.path(), Kept::default()).unwrap();
@@ -54,7 +55,7 @@ impl Book {
     }
 
     fn conversation(&self, id: i64, title: &str) {
-        self.write(vec![Record::Conversation(Conversation {
+        self.write(vec![Record::Conversation(ConversationRow {
             id,
             thread: None,
             chain: None,
@@ -64,7 +65,7 @@ impl Book {
             title: title.into(),
             begun: 1_767_323_045_000,
             active: 1_767_323_046_000,
-            state: State::Answered,
+            state: TurnState::Answered,
         })]);
     }
 
@@ -81,7 +82,7 @@ impl Book {
             conversation,
             format: format.number(),
             arrived: 1_767_323_045_000 + id,
-            state: State::Answered,
+            state: TurnState::Answered,
             envelope: Blob::new(serde_json::to_string(&*request.envelope).unwrap()),
             instructions: None,
             tools: Some(Blob::new(request.tools.raw())),
@@ -96,20 +97,20 @@ impl Book {
 
     fn say(&mut self, turn: i64, conversation: i64, body: Body, draft: &Draft) {
         self.said += 1;
-        self.write(vec![Record::Said(Said {
+        self.write(vec![Record::Said(SaidRow {
             id: self.said,
             conversation,
             turn,
             ticket: self.said,
             at: 1_767_323_050_000 + self.said,
             state: SaidState::Delivered,
-            words: serde_json::to_string(&Words::Item(body)).unwrap(),
+            words: serde_json::to_string(&ReplyContent::Item(body)).unwrap(),
             typed: draft.to_json(),
         })]);
     }
 
     fn draft(&self, id: i64, turn: i64, conversation: i64, items: &[Body], fate: DraftFate) {
-        self.write(vec![Record::ModelDraft(Box::new(ModelDraft {
+        self.write(vec![Record::ModelDraft(Box::new(ModelDraftRow {
             id,
             conversation,
             turn,
@@ -118,7 +119,7 @@ impl Book {
             begun: 1_767_323_045_000,
             first: None,
             ended: Some(1_767_323_046_000),
-            state: DraftState::Complete,
+            state: ModelDraftState::Complete,
             failure: None,
             items: serde_json::to_string(items).unwrap(),
             partial: None,
@@ -128,14 +129,23 @@ impl Book {
         }))]);
     }
 
-    fn export(&self, options: &Options, redactor: &mut Redactor) -> Result<String, ExportError> {
+    fn export(
+        &self,
+        options: &ExportOptions,
+        redactor: &mut Redactor,
+    ) -> Result<String, ExportError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        run(options, redactor, &Target::File(path.clone()), self.path())?;
+        run(
+            options,
+            redactor,
+            &ExportTarget::File(path.clone()),
+            self.path(),
+        )?;
         Ok(fs::read_to_string(path).unwrap())
     }
 
-    fn lines(&self, options: &Options) -> Vec<Value> {
+    fn lines(&self, options: &ExportOptions) -> Vec<Value> {
         let text = self.export(options, &mut Redactor::none()).unwrap();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -174,8 +184,8 @@ fn typed(text: &str, by_model: usize) -> Draft {
 }
 
 /// Three questions with an answer each: one by the person, one of a model, one of both.
-fn three() -> Book {
-    let mut book = Book::new();
+fn three() -> TestJournal {
+    let mut book = TestJournal::new();
     book.conversation(1, "Three");
     let mut input = vec![user("one")];
     book.turn(1, 1, &input);
@@ -208,7 +218,7 @@ fn weights(line: &Value) -> Vec<(&str, i64)> {
 #[test]
 fn a_model_learns_what_was_asked_for() {
     let book = three();
-    let mut options = Options::new(Format::Messages);
+    let mut options = ExportOptions::new(ExportFormat::Messages);
     let lines = book.lines(&options);
     assert_eq!(lines.len(), 1);
     assert_eq!(
@@ -238,12 +248,12 @@ fn a_model_learns_what_was_asked_for() {
 #[test]
 fn what_was_marked_is_chosen_or_left_out() {
     let book = three();
-    let mark = |turn: Option<i64>, change: &dyn Fn(&mut Mark)| {
-        let mut mark = marks::mark_of(&[], 1, turn);
+    let mark = |turn: Option<i64>, change: &dyn Fn(&mut MarkRow)| {
+        let mut mark = mark_of(&[], 1, turn);
         change(&mut mark);
         book.write(vec![Record::Mark(mark)]);
     };
-    let mut options = Options::new(Format::Messages);
+    let mut options = ExportOptions::new(ExportFormat::Messages);
     options.which.labels = vec!["good".into()];
     assert!(matches!(
         book.export(&options, &mut Redactor::none()),
@@ -259,18 +269,22 @@ fn what_was_marked_is_chosen_or_left_out() {
     );
     options.which.rating = Some(5);
     assert!(book.export(&options, &mut Redactor::none()).is_err());
-    options.which = Which::default();
+    options.which = Selection::default();
     mark(Some(3), &|mark| mark.excluded = true);
     assert_eq!(
         weights(&book.lines(&options)[0]),
         [("first", 1), ("second", 0), ("third", 0)]
     );
-    options.format = Format::Preferences;
+    options.format = ExportFormat::Preferences;
     assert!(matches!(
         book.export(&options, &mut Redactor::none()),
         Err(ExportError::Empty(_))
     ));
-    for format in [Format::Markdown, Format::Html, Format::Atif] {
+    for format in [
+        ExportFormat::Markdown,
+        ExportFormat::Html,
+        ExportFormat::Atif,
+    ] {
         options.format = format;
         let text = book.export(&options, &mut Redactor::none()).unwrap();
         assert!(
@@ -285,7 +299,7 @@ fn what_was_marked_is_chosen_or_left_out() {
 
 #[test]
 fn a_draft_that_was_not_sent_is_a_worse_reply() {
-    let lines = three().lines(&Options::new(Format::Preferences));
+    let lines = three().lines(&ExportOptions::new(ExportFormat::Preferences));
     let said = |line: &Value, which: &str| line[which][0]["content"].as_str().unwrap().to_owned();
     let pairs: Vec<_> = lines
         .iter()
@@ -305,7 +319,7 @@ fn a_draft_that_was_not_sent_is_a_worse_reply() {
 
 #[test]
 fn what_an_agent_changes_begins_another_line_and_is_not_told_twice() {
-    let mut book = Book::new();
+    let mut book = TestJournal::new();
     book.conversation(1, "Summed up");
     let mut input = vec![user("one")];
     book.turn(1, 1, &input);
@@ -321,11 +335,14 @@ fn what_an_agent_changes_begins_another_line_and_is_not_told_twice() {
     ];
     book.turn(3, 1, &summary);
     book.say(3, 1, answer("third"), &"third".into());
-    let lines = book.lines(&Options::new(Format::Messages));
+    let lines = book.lines(&ExportOptions::new(ExportFormat::Messages));
     assert_eq!(lines.len(), 2);
     assert_eq!(weights(&lines[0]), [("first", 1), ("second", 1)]);
     assert_eq!(weights(&lines[1]), [("second", 0), ("third", 1)]);
-    let text = book.export(&Options::new(Format::Atif), &mut Redactor::none());
+    let text = book.export(
+        &ExportOptions::new(ExportFormat::Atif),
+        &mut Redactor::none(),
+    );
     let text = text.unwrap();
     assert_eq!(text.matches("\"second\"").count(), 1, "{text}");
 }
@@ -334,7 +351,7 @@ fn what_an_agent_changes_begins_another_line_and_is_not_told_twice() {
 #[test]
 fn a_journal_that_is_written_meanwhile_can_be_exported() {
     let mut book = three();
-    let options = Options::new(Format::Atif);
+    let options = ExportOptions::new(ExportFormat::Atif);
     for turn in 4..10 {
         let input: Vec<Value> = (0..turn).map(|n| user(&format!("{n}"))).collect();
         book.turn(turn, 1, &input);
@@ -356,7 +373,7 @@ proptest! {
         let letters = "abcdefghijklmnopqrstuvwx0123456789";
         let secret = format!("sk-proj-{letters}");
         let words = |what: &str| format!("{what} {before} {secret} {after}");
-        let mut book = Book::new();
+        let mut book = TestJournal::new();
         book.conversation(1, &words("title"));
         let call = json!({"type": "function_call", "call_id": "call_1", "name": "exec_command",
             "arguments": json!({"cmd": words("command")}).to_string()});
@@ -381,12 +398,12 @@ proptest! {
         book.turn(2, 1, &input);
         book.say(2, 1, answer(&words("answer")), &typed(&words("answer"), 5));
         book.write(vec![
-            Record::Mark(Mark {
+            Record::Mark(MarkRow {
                 note: words("note"),
                 labels: vec![secret.clone()],
-                ..marks::mark_of(&[], 1, Some(2))
+                ..mark_of(&[], 1, Some(2))
             }),
-            Record::Decision(Decision {
+            Record::Decision(DecisionRow {
                 id: 1,
                 conversation: 1,
                 turn: 1,
@@ -400,19 +417,19 @@ proptest! {
         ]);
         let mut redactor = Redactor::new(None, &[]);
         for format in FORMATS {
-            let options = Options { thoughts: true, ..Options::new(format) };
+            let options = ExportOptions { thoughts: true, ..ExportOptions::new(format) };
             let text = book.export(&options, &mut redactor).unwrap();
             // What Markdown escapes is the same to whoever reads it.
             prop_assert!(!text.replace('\\', "").contains(letters), "{format:?}: {text}");
             prop_assert!(redactor.found().iter().any(|found| found.count > 0), "{format:?}");
             match format {
-                Format::Atif => drop(serde_json::from_str::<Value>(&text).expect("JSON")),
-                Format::Messages | Format::Preferences | Format::Raw => {
+                ExportFormat::Atif => drop(serde_json::from_str::<Value>(&text).expect("JSON")),
+                ExportFormat::Messages | ExportFormat::Preferences | ExportFormat::Raw => {
                     for line in text.lines() {
                         serde_json::from_str::<Value>(line).expect("JSON");
                     }
                 }
-                Format::Markdown | Format::Html => {}
+                ExportFormat::Markdown | ExportFormat::Html => {}
             }
             let open = book.export(&options, &mut Redactor::none()).unwrap();
             prop_assert!(open.replace('\\', "").contains(letters), "{format:?}");

@@ -6,12 +6,13 @@ use serde_json::value::RawValue;
 
 use super::provenance;
 use super::text::state;
-use super::{Found, Marks, Whole};
+use super::{ListedConversation, SearchResult, TurnMarks, Whole};
+use crate::api::Assigned;
 use crate::draft;
-use crate::journal::{Blob, Conversation, Decision, ModelDraft, Said, SaidState, Turn};
+use crate::journal::{Blob, DecisionRow, ModelDraftRow, SaidRow, SaidState, TurnRow};
 
 #[derive(Serialize)]
-struct Header<'a> {
+struct HeaderJson<'a> {
     id: i64,
     title: &'a str,
     agent: &'a str,
@@ -22,38 +23,40 @@ struct Header<'a> {
     thread: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     automatic: Option<&'a str>,
+    #[serde(flatten)]
+    assigned: &'a Assigned,
 }
 
 #[derive(Serialize)]
 struct Match<'a> {
     #[serde(flatten)]
-    header: Header<'a>,
+    header: HeaderJson<'a>,
     excerpt: &'a str,
 }
 
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    header: Header<'a>,
+    header: HeaderJson<'a>,
     requests: usize,
-    said: Vec<Words<'a>>,
+    said: Vec<WordsJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    draft: Option<Json<'a>>,
+    draft: Option<RawOrText<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    model_drafts: Vec<Drafted<'a>>,
+    model_drafts: Vec<DraftedJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     decisions: Vec<Decided<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    newest_request: Option<Request<'a>>,
+    newest_request: Option<RequestJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Words<'a> {
+struct WordsJson<'a> {
     request: i64,
     at: Option<String>,
     state: &'static str,
     typed: &'a str,
-    words: Json<'a>,
+    words: RawOrText<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<Provenance>,
 }
@@ -66,11 +69,11 @@ struct Provenance {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parts: Vec<draft::Origin>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    calls: Vec<draft::Drafted>,
+    calls: Vec<draft::DraftedCall>,
 }
 
 #[derive(Serialize)]
-struct Drafted<'a> {
+struct DraftedJson<'a> {
     id: i64,
     request: i64,
     model: &'a str,
@@ -82,11 +85,11 @@ struct Drafted<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'a str>,
-    items: Json<'a>,
+    items: RawOrText<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    partial: Option<Json<'a>>,
+    partial: Option<RawOrText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Json<'a>>,
+    usage: Option<RawOrText<'a>>,
     fate: &'static str,
     items_sent_by_themselves: i64,
 }
@@ -99,51 +102,51 @@ struct Decided<'a> {
     at: Option<String>,
     rule: &'a str,
     matched: &'a str,
-    action: Json<'a>,
+    action: RawOrText<'a>,
     after_timeout: bool,
 }
 
 #[derive(Serialize)]
-struct Request<'a> {
+struct RequestJson<'a> {
     arrived: Option<String>,
     state: &'static str,
-    envelope: Json<'a>,
+    envelope: RawOrText<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    instructions: Option<Json<'a>>,
+    instructions: Option<RawOrText<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tools: Option<Json<'a>>,
-    items: Vec<Json<'a>>,
+    tools: Option<RawOrText<'a>>,
+    items: Vec<RawOrText<'a>>,
 }
 
 /// JSON to the digit, or text that is none.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Json<'a> {
+enum RawOrText<'a> {
     Raw(&'a RawValue),
     Text(&'a str),
 }
 
-impl<'a> From<&'a str> for Json<'a> {
+impl<'a> From<&'a str> for RawOrText<'a> {
     fn from(text: &'a str) -> Self {
         serde_json::from_str(text).map_or(Self::Text(text), Self::Raw)
     }
 }
 
-impl<'a> From<&'a Blob> for Json<'a> {
+impl<'a> From<&'a Blob> for RawOrText<'a> {
     fn from(blob: &'a Blob) -> Self {
         (&*blob.text).into()
     }
 }
 
 #[derive(Serialize)]
-struct Marked<'a> {
+struct MarkedJson<'a> {
     #[serde(flatten)]
-    header: Header<'a>,
-    marks: Vec<Mark<'a>>,
+    header: HeaderJson<'a>,
+    marks: Vec<MarkJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct Mark<'a> {
+struct MarkJson<'a> {
     turn: Option<usize>,
     labels: &'a [String],
     rating: Option<u8>,
@@ -152,14 +155,14 @@ struct Mark<'a> {
     updated: Option<String>,
 }
 
-pub(super) fn list(list: &[Conversation]) -> String {
-    let list: Vec<Header<'_>> = list.iter().map(header).collect();
+pub(super) fn list(list: &[ListedConversation]) -> String {
+    let list: Vec<HeaderJson<'_>> = list.iter().map(header).collect();
     document(&list)
 }
 
-pub(super) fn found(found: &[Found]) -> String {
+pub(super) fn found(found: &[SearchResult]) -> String {
     let found = found.iter().map(|found| Match {
-        header: header(&found.conversation),
+        header: header(&found.listed),
         excerpt: &found.hit.excerpt.text,
     });
     document(&found.collect::<Vec<_>>())
@@ -167,7 +170,7 @@ pub(super) fn found(found: &[Found]) -> String {
 
 pub(super) fn show(whole: &Whole) -> String {
     document(&Shown {
-        header: header(&whole.conversation),
+        header: header(&whole.listed),
         requests: whole.turns.len(),
         said: whole.said.iter().map(words).collect(),
         draft: whole.draft.as_ref().map(|draft| (&*draft.body).into()),
@@ -177,8 +180,8 @@ pub(super) fn show(whole: &Whole) -> String {
     })
 }
 
-pub(super) fn marks(marks: &Marks) -> String {
-    let all = marks.marks.iter().map(|(number, mark)| Mark {
+pub(super) fn marks(marks: &TurnMarks) -> String {
+    let all = marks.marks.iter().map(|(number, mark)| MarkJson {
         turn: *number,
         labels: &mark.labels,
         rating: mark.rating,
@@ -186,14 +189,14 @@ pub(super) fn marks(marks: &Marks) -> String {
         excluded: mark.excluded,
         updated: time(mark.updated),
     });
-    document(&Marked {
-        header: header(&marks.conversation),
+    document(&MarkedJson {
+        header: header(&marks.listed),
         marks: all.collect(),
     })
 }
 
-fn header(row: &Conversation) -> Header<'_> {
-    Header {
+fn header(ListedConversation { row, assigned }: &ListedConversation) -> HeaderJson<'_> {
+    HeaderJson {
         id: row.id,
         title: &row.title,
         agent: &row.agent,
@@ -202,11 +205,12 @@ fn header(row: &Conversation) -> Header<'_> {
         active: time(row.active),
         thread: row.thread.as_deref(),
         automatic: row.automatic.as_deref(),
+        assigned,
     }
 }
 
-fn words(said: &Said) -> Words<'_> {
-    Words {
+fn words(said: &SaidRow) -> WordsJson<'_> {
+    WordsJson {
         request: said.turn,
         at: time(said.at),
         state: match said.state {
@@ -236,8 +240,8 @@ fn provenance(typed: &str) -> Option<Provenance> {
     is_known.then_some(known)
 }
 
-fn drafted(draft: &ModelDraft) -> Drafted<'_> {
-    Drafted {
+fn drafted(draft: &ModelDraftRow) -> DraftedJson<'_> {
+    DraftedJson {
         id: draft.id,
         request: draft.turn,
         model: &draft.model,
@@ -248,14 +252,14 @@ fn drafted(draft: &ModelDraft) -> Drafted<'_> {
         state: provenance::state(draft.state),
         failure: draft.failure.as_deref(),
         items: (&*draft.items).into(),
-        partial: draft.partial.as_deref().map(Json::from),
-        usage: draft.usage.as_deref().map(Json::from),
+        partial: draft.partial.as_deref().map(RawOrText::from),
+        usage: draft.usage.as_deref().map(RawOrText::from),
         fate: provenance::fate(draft.fate),
         items_sent_by_themselves: draft.sent,
     }
 }
 
-fn decided(decision: &Decision) -> Decided<'_> {
+fn decided(decision: &DecisionRow) -> Decided<'_> {
     Decided {
         request: decision.turn,
         draft: decision.draft,
@@ -267,14 +271,14 @@ fn decided(decision: &Decision) -> Decided<'_> {
     }
 }
 
-fn request(turn: &Turn) -> Request<'_> {
-    Request {
+fn request(turn: &TurnRow) -> RequestJson<'_> {
+    RequestJson {
         arrived: time(turn.arrived),
         state: state(turn.state),
         envelope: (&turn.envelope).into(),
-        instructions: turn.instructions.as_ref().map(Json::from),
-        tools: turn.tools.as_ref().map(Json::from),
-        items: turn.items.iter().map(Json::from).collect(),
+        instructions: turn.instructions.as_ref().map(RawOrText::from),
+        tools: turn.tools.as_ref().map(RawOrText::from),
+        items: turn.items.iter().map(RawOrText::from).collect(),
     }
 }
 

@@ -1,33 +1,40 @@
 //! `humanllm history`: what the journal has, from the shell.
 //!
-//! Reading works while the program runs. Deleting and compacting need the journal for themselves.
+//! Reading works while the program runs. A program that runs is asked to mark and to delete; compacting
+//! needs the journal for itself.
 
 mod json;
 mod provenance;
 pub mod rules;
-pub mod statistics;
 pub mod study;
 mod text;
-pub mod turns;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::export::marks::{Change, MarkError, mark_of};
+use crate::api::Assigned;
+use crate::control::command::{self, CommandError};
 use crate::journal::{
-    self, Conversation, Decision, Draft, Health, Hit, Journal, Mark, ModelDraft, OpenError,
-    Options, ReadError, Reader, Record, Said, Turn,
+    self, ConversationRow, DecisionRow, DraftRow, Health, Journal, JournalOptions, JournalReader,
+    MarkRow, ModelDraftRow, OpenError, ReadError, Record, SaidRow, SearchHit, TurnRow,
 };
+use crate::store;
+use crate::store::marks::{self, ChangeError, MarkChange};
+
+/// How many conversations are looked at in one go.
+const PAGE: u32 = 500;
 
 /// What to do with the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub enum HistoryAction {
     /// Lists the newest conversations.
     List {
         /// How many.
         limit: u32,
+        /// Only those of this participant of a study, and under this condition, as far as they are named.
+        whose: Assigned,
     },
     /// Shows a conversation.
     Show {
@@ -57,7 +64,7 @@ pub enum Action {
         /// Which of its turns, by its number; the conversation itself if this is absent.
         turn: Option<u64>,
         /// What changes; nothing, to look at it.
-        changes: Vec<Change>,
+        changes: Vec<MarkChange>,
     },
     /// Gives back the space that nothing needs.
     Compact,
@@ -65,7 +72,7 @@ pub enum Action {
 
 /// How to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum HistoryFormat {
     /// For people.
     Text,
     /// For programs.
@@ -87,12 +94,12 @@ pub enum HistoryError {
     /// There is no such conversation.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
-    /// There is no such turn.
-    #[error("conversation {0} has no turn {1}; it has {2}")]
-    UnknownTurn(i64, u64, usize),
     /// It cannot be marked so.
     #[error(transparent)]
-    Mark(#[from] MarkError),
+    Change(#[from] ChangeError),
+    /// The program that has the journal does not do it.
+    #[error(transparent)]
+    Program(CommandError),
     /// Nobody is there to be asked.
     #[error("this deletes for good; without a terminal, confirm with --yes")]
     NobodyToAsk,
@@ -125,23 +132,48 @@ impl From<ReadError> for HistoryError {
     }
 }
 
+/// A conversation as all of these show it.
+#[derive(Debug)]
+struct ListedConversation {
+    row: ConversationRow,
+    /// Whose its newest request is in a study.
+    assigned: Assigned,
+}
+
+impl ListedConversation {
+    fn of(reader: &JournalReader, row: ConversationRow) -> Result<Self, ReadError> {
+        let detail = reader.newest_detail(row.id)?;
+        let assigned = detail.and_then(|detail| store::assigned(&detail));
+        Ok(Self {
+            row,
+            assigned: assigned.as_deref().cloned().unwrap_or_default(),
+        })
+    }
+
+    fn is_of(&self, whose: &Assigned) -> bool {
+        let is = |wanted: &Option<String>, own| wanted.is_none() || wanted == own;
+        is(&whose.participant, &self.assigned.participant)
+            && is(&whose.condition, &self.assigned.condition)
+    }
+}
+
 /// A conversation with what belongs to it.
 #[derive(Debug)]
 struct Whole {
-    conversation: Conversation,
+    listed: ListedConversation,
     turns: Vec<i64>,
-    said: Vec<Said>,
-    draft: Option<Draft>,
-    model_drafts: Vec<ModelDraft>,
-    decisions: Vec<Decision>,
-    newest: Option<Turn>,
+    said: Vec<SaidRow>,
+    draft: Option<DraftRow>,
+    model_drafts: Vec<ModelDraftRow>,
+    decisions: Vec<DecisionRow>,
+    newest: Option<TurnRow>,
 }
 
 /// A conversation that was found.
 #[derive(Debug)]
-struct Found {
-    conversation: Conversation,
-    hit: Hit,
+struct SearchResult {
+    listed: ListedConversation,
+    hit: SearchHit,
 }
 
 /// Does it, and returns what to tell the person.
@@ -149,42 +181,46 @@ struct Found {
 /// # Errors
 ///
 /// If there is no journal, it cannot be read or written, or there is no such conversation.
-pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, HistoryError> {
+pub fn run(
+    action: HistoryAction,
+    form: HistoryFormat,
+    state_dir: &Path,
+) -> Result<String, HistoryError> {
     let zone = TimeZone::system();
     // First of all, so that nothing is made where there is nothing.
-    let reader = Reader::open(state_dir)?;
+    let reader = JournalReader::open(state_dir)?;
     Ok(match action {
-        Action::List { limit } => {
-            let list = reader.recent(limit, None)?;
+        HistoryAction::List { limit, whose } => {
+            let list = list(&reader, limit, &whose)?;
             match form {
-                Form::Text => text::list(&list, &zone),
-                Form::Json => json::list(&list),
+                HistoryFormat::Text => text::list(&list, &zone),
+                HistoryFormat::Json => json::list(&list),
             }
         }
-        Action::Show { id, raw } => {
+        HistoryAction::Show { id, raw } => {
             let whole = read(&reader, id)?;
             match form {
-                Form::Text if raw => text::show_raw(&whole, &zone),
-                Form::Text => text::show(whole, &zone),
-                Form::Json => json::show(&whole),
+                HistoryFormat::Text if raw => text::show_raw(&whole, &zone),
+                HistoryFormat::Text => text::show(whole, &zone),
+                HistoryFormat::Json => json::show(&whole),
             }
         }
-        Action::Search { words, limit } => {
+        HistoryAction::Search { words, limit } => {
             let found = search(&reader, &words, limit)?;
             match form {
-                Form::Text => text::found(&found, &zone),
-                Form::Json => json::found(&found),
+                HistoryFormat::Text => text::found(&found, &zone),
+                HistoryFormat::Json => json::found(&found),
             }
         }
-        Action::Delete { ids, yes } => delete(reader, &ids, yes, state_dir)?,
-        Action::Label { id, turn, changes } => {
-            let marks = label(reader, id, turn, &changes, state_dir)?;
+        HistoryAction::Delete { ids, yes } => delete(reader, &ids, yes, state_dir)?,
+        HistoryAction::Label { id, turn, changes } => {
+            let marks = label(reader, id, turn, changes, state_dir)?;
             match form {
-                Form::Text => text::marks(&marks),
-                Form::Json => json::marks(&marks),
+                HistoryFormat::Text => text::marks(&marks),
+                HistoryFormat::Json => json::marks(&marks),
             }
         }
-        Action::Compact => {
+        HistoryAction::Compact => {
             // Its connection would be in the way.
             drop(reader);
             let (before, after) = journal::compact(state_dir)?;
@@ -193,13 +229,36 @@ pub fn run(action: Action, form: Form, state_dir: &Path) -> Result<String, Histo
     })
 }
 
-fn find(reader: &Reader, id: i64) -> Result<Conversation, HistoryError> {
-    reader.conversation(id)?.ok_or(HistoryError::Unknown(id))
+/// The newest conversations that are meant.
+fn list(
+    reader: &JournalReader,
+    limit: u32,
+    whose: &Assigned,
+) -> Result<Vec<ListedConversation>, ReadError> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let (mut list, mut before) = (Vec::new(), None);
+    while list.len() < most {
+        let page = reader.recent(limit.min(PAGE), before)?;
+        let Some(last) = page.last() else { break };
+        before = Some((last.active, last.id));
+        for row in page {
+            let listed = ListedConversation::of(reader, row)?;
+            if listed.is_of(whose) && list.len() < most {
+                list.push(listed);
+            }
+        }
+    }
+    Ok(list)
 }
 
-fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
+fn find(reader: &JournalReader, id: i64) -> Result<ListedConversation, HistoryError> {
+    let row = reader.conversation(id)?.ok_or(HistoryError::Unknown(id))?;
+    Ok(ListedConversation::of(reader, row)?)
+}
+
+fn read(reader: &JournalReader, id: i64) -> Result<Whole, HistoryError> {
     Ok(Whole {
-        conversation: find(reader, id)?,
+        listed: find(reader, id)?,
         turns: reader.turns(id)?,
         said: reader.said(id)?,
         draft: reader.draft(id)?,
@@ -209,12 +268,17 @@ fn read(reader: &Reader, id: i64) -> Result<Whole, HistoryError> {
     })
 }
 
-fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, HistoryError> {
+fn search(
+    reader: &JournalReader,
+    words: &str,
+    limit: u32,
+) -> Result<Vec<SearchResult>, HistoryError> {
     let mut all = Vec::new();
     for hit in reader.search(words, limit)? {
         // One that was deleted in between is none.
         if let Some(conversation) = reader.conversation(hit.conversation)? {
-            all.push(Found { conversation, hit });
+            let listed = ListedConversation::of(reader, conversation)?;
+            all.push(SearchResult { listed, hit });
         }
     }
     Ok(all)
@@ -222,17 +286,17 @@ fn search(reader: &Reader, words: &str, limit: u32) -> Result<Vec<Found>, Histor
 
 /// What is said of a conversation and its turns, by their numbers.
 #[derive(Debug)]
-struct Marks {
-    conversation: Conversation,
-    marks: Vec<(Option<usize>, Mark)>,
+struct TurnMarks {
+    listed: ListedConversation,
+    marks: Vec<(Option<usize>, MarkRow)>,
 }
 
-fn marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
+fn all_marks(reader: &JournalReader, id: i64) -> Result<TurnMarks, HistoryError> {
     let turns = reader.turns(id)?;
     let number = |turn: i64| Some(turns.iter().position(|known| *known == turn)? + 1);
     let marks = reader.marks(id)?.into_iter();
-    Ok(Marks {
-        conversation: find(reader, id)?,
+    Ok(TurnMarks {
+        listed: find(reader, id)?,
         marks: marks
             .map(|mark| (mark.turn.and_then(number), mark))
             .collect(),
@@ -241,83 +305,116 @@ fn marks(reader: &Reader, id: i64) -> Result<Marks, HistoryError> {
 
 /// Changes what is said of a conversation or turn; returns all that is said of it then.
 fn label(
-    reader: Reader,
+    reader: JournalReader,
     id: i64,
     turn: Option<u64>,
-    changes: &[Change],
+    changes: Vec<MarkChange>,
     state_dir: &Path,
-) -> Result<Marks, HistoryError> {
-    find(&reader, id)?;
-    if changes.is_empty() && turn.is_none() {
-        return marks(&reader, id);
-    }
-    let turns = reader.turns(id)?;
-    let turn = match turn {
-        None => None,
-        Some(number) => {
-            let place = usize::try_from(number).ok();
-            let place = place.and_then(|number| turns.get(number.checked_sub(1)?));
-            let unknown = HistoryError::UnknownTurn(id, number, turns.len());
-            Some(*place.ok_or(unknown)?)
-        }
-    };
-    let mut mark = mark_of(&reader.marks(id)?, id, turn);
-    for change in changes {
-        change.apply(&mut mark)?;
+) -> Result<TurnMarks, HistoryError> {
+    let mut mark = marks::found(&reader, id, turn)?.mark;
+    for change in &changes {
+        change.apply(&mut mark).map_err(ChangeError::from)?;
     }
     if changes.is_empty() {
-        return marks(&reader, id);
+        return all_marks(&reader, id);
     }
     drop(reader);
-    let journal = Journal::open(state_dir, Options::default())?;
-    let written = journal.write(vec![Record::Mark(mark)]);
-    let saved = journal.settled_blocking(written);
-    let Health {
-        failing, replaced, ..
-    } = journal.close();
-    match failing.or(replaced) {
-        None if saved => marks(&Reader::open(state_dir)?, id),
-        why => Err(HistoryError::NotMarked(why.unwrap_or_default())),
-    }
+    let writer = MarkWriter::open(state_dir)?;
+    writer.write(
+        vec![Record::Mark(mark)],
+        command::ControlCommand::Label {
+            conversation: id,
+            turn,
+            changes,
+        },
+        HistoryError::NotMarked,
+    )?;
+    all_marks(&JournalReader::open(state_dir)?, id)
 }
 
 fn delete(
-    reader: Reader,
+    reader: JournalReader,
     ids: &[i64],
     yes: bool,
     state_dir: &Path,
 ) -> Result<String, HistoryError> {
-    let mut doomed = Vec::new();
+    let mut doomed: Vec<ListedConversation> = Vec::new();
     for id in ids {
-        let conversation = find(&reader, *id)?;
-        if !doomed.contains(&conversation) {
-            doomed.push(conversation);
+        let listed = find(&reader, *id)?;
+        if doomed.iter().all(|known| known.row.id != *id) {
+            doomed.push(listed);
         }
     }
     drop(reader);
     // Before the question: an answer that changes nothing is one too many.
-    let journal = Journal::open(state_dir, Options::default())?;
+    let writer = MarkWriter::open(state_dir)?;
     if !yes && !is_sure(&doomed)? {
         return Ok("Nothing was deleted.\n".into());
     }
-    let records = doomed
+    let conversations: Vec<i64> = doomed.iter().map(|listed| listed.row.id).collect();
+    let records = conversations
         .iter()
-        .map(|conversation| Record::DeleteConversation {
-            id: conversation.id,
-        });
-    let written = journal.write(records.collect());
-    let saved = journal.settled_blocking(written);
-    let Health {
-        failing, replaced, ..
-    } = journal.close();
-    match failing.or(replaced) {
-        None if saved => Ok(text::deleted(doomed.len())),
-        why => Err(HistoryError::Write(why.unwrap_or_default())),
+        .map(|id| Record::DeleteConversation { id: *id });
+    writer.write(
+        records.collect(),
+        command::ControlCommand::Delete { conversations },
+        HistoryError::Write,
+    )?;
+    Ok(text::deleted(doomed.len()))
+}
+
+/// Who writes the journal.
+enum MarkWriter<'a> {
+    /// Nobody else.
+    Own(Journal),
+    /// A program that runs with this state folder.
+    Program(&'a Path),
+}
+
+impl<'a> MarkWriter<'a> {
+    fn open(state_dir: &'a Path) -> Result<Self, HistoryError> {
+        match Journal::open(state_dir, JournalOptions::default()) {
+            Ok(journal) => Ok(Self::Own(journal)),
+            Err(busy @ OpenError::Busy { .. }) => {
+                // What cannot be asked cannot do it.
+                match command::run(command::ControlCommand::Status, true, state_dir) {
+                    Ok(_) => Ok(Self::Program(state_dir)),
+                    Err(error) if error.is_nobody() => Err(HistoryError::Busy(busy)),
+                    Err(error) => Err(HistoryError::Program(error)),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes records, or asks the program for what they are.
+    fn write(
+        self,
+        records: Vec<Record>,
+        asked: command::ControlCommand,
+        failed: impl FnOnce(String) -> HistoryError,
+    ) -> Result<(), HistoryError> {
+        let journal = match self {
+            Self::Own(journal) => journal,
+            Self::Program(state_dir) => {
+                let done = command::run(asked, true, state_dir);
+                return done.map(drop).map_err(HistoryError::Program);
+            }
+        };
+        let written = journal.write(records);
+        let saved = journal.settled_blocking(written);
+        let Health {
+            failing, replaced, ..
+        } = journal.close();
+        match failing.or(replaced) {
+            None if saved => Ok(()),
+            why => Err(failed(why.unwrap_or_default())),
+        }
     }
 }
 
 /// Asks the person.
-fn is_sure(doomed: &[Conversation]) -> Result<bool, HistoryError> {
+fn is_sure(doomed: &[ListedConversation]) -> Result<bool, HistoryError> {
     if !io::stdin().is_terminal() {
         return Err(HistoryError::NobodyToAsk);
     }

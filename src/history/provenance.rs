@@ -1,11 +1,13 @@
 //! Where words come from and what became of drafts, in words.
 
-use crate::draft::{Draft, Drafted, Sender, Source};
-use crate::journal::{DraftFate, DraftState, ModelDraft};
+use crate::draft::{Draft, DraftedCall, Sender, Source};
+use crate::journal::{DraftFate, ModelDraftRow, ModelDraftState};
 use crate::plain;
 
 /// Where the words of a reply come from and who sent it, where that is more than somebody's keys:
-/// `12 typed, 34 of draft 3 (qwen)`.
+/// `12 typed, 34 of draft 3 (qwen)`. Who reads this has no colours that tell which words are whose, and no
+/// view that lists the drafts, so it says more than [`Hand`](crate::draft::Hand): how many characters, of
+/// which draft, and what was pasted or recalled, which is no hand of another.
 pub(super) fn words(draft: &Draft) -> String {
     let mut counted: Vec<(&Source, usize)> = Vec::new();
     let parts = draft.parts.iter().map(|part| &part.origin);
@@ -51,14 +53,14 @@ fn of(source: &Source) -> String {
 }
 
 /// The calls that models drafted.
-pub(super) fn drafted_calls(draft: &Draft) -> impl Iterator<Item = &Drafted> {
+pub(super) fn drafted_calls(draft: &Draft) -> impl Iterator<Item = &DraftedCall> {
     let parts = draft.parts.iter().map(|part| part.call.as_ref());
     let calls = parts.chain([draft.call.as_ref()]).flatten();
     calls.filter_map(|call| call.drafted.as_ref())
 }
 
 /// How long a draft took, where that is known.
-pub(super) fn times(draft: &ModelDraft) -> String {
+pub(super) fn times(draft: &ModelDraftRow) -> String {
     let seconds = |at: i64| (at - draft.begun) as f64 / 1e3;
     let first = draft
         .first
@@ -69,13 +71,13 @@ pub(super) fn times(draft: &ModelDraft) -> String {
     [first, ended].into_iter().flatten().collect()
 }
 
-pub(super) fn state(state: DraftState) -> &'static str {
+pub(super) fn state(state: ModelDraftState) -> &'static str {
     match state {
-        DraftState::Streaming => "being made",
-        DraftState::Complete => "complete",
-        DraftState::CutOff => "cut off",
-        DraftState::Failed => "failed",
-        DraftState::Cancelled => "cancelled",
+        ModelDraftState::Streaming => "being made",
+        ModelDraftState::Complete => "complete",
+        ModelDraftState::CutOff => "cut off",
+        ModelDraftState::Failed => "failed",
+        ModelDraftState::Cancelled => "cancelled",
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Form, HistoryError, find, json, text};
+use super::{HistoryError, HistoryFormat, find, json, text};
 use crate::api::{Body, Interner, Request};
-use crate::inbox::Words;
-use crate::journal::{Conversation, DraftFate, Reader, Turn, now};
+use crate::inbox::ReplyContent;
+use crate::journal::{ConversationRow, DraftFate, JournalReader, TurnRow, now};
 use crate::plain;
-use crate::rules::{Action, Decision, Rules, Subject};
+use crate::rules::{Decision, RuleAction, Rules, Subject};
 use crate::store;
 
 /// How many turns are looked for at once.
@@ -43,11 +43,11 @@ pub enum TrialError {
 }
 
 /// Tells which rules there are.
-pub fn list(rules: &Rules, form: Form) -> String {
+pub fn list(rules: &Rules, form: HistoryFormat) -> String {
     match form {
-        Form::Json => json::document(&rules.told().map(Rule::of).collect::<Vec<_>>()),
-        Form::Text if rules.is_empty() => NO_RULES.into(),
-        Form::Text => {
+        HistoryFormat::Json => json::document(&rules.told().map(TriedRule::of).collect::<Vec<_>>()),
+        HistoryFormat::Text if rules.is_empty() => NO_RULES.into(),
+        HistoryFormat::Text => {
             let rules = (1..).zip(rules.told()).map(|(number, told)| {
                 let asked = if told.asks_of_draft {
                     "draft"
@@ -79,24 +79,24 @@ const NO_RULES: &str = "There are no rules; config.example.toml has some to begi
 pub fn run(
     trial: Trial,
     rules: &Rules,
-    form: Form,
+    form: HistoryFormat,
     state_dir: &Path,
     out: &mut impl Write,
 ) -> Result<(), TrialError> {
-    let reader = Reader::open(state_dir).map_err(HistoryError::from)?;
+    let reader = JournalReader::open(state_dir).map_err(HistoryError::from)?;
     if let Some(id) = trial.conversation {
         find(&reader, id)?;
     }
-    if rules.is_empty() && form == Form::Text {
+    if rules.is_empty() && form == HistoryFormat::Text {
         return Ok(out.write_all(NO_RULES.as_bytes())?);
     }
-    let mut report = Report {
+    let mut report = TrialReport {
         form,
         out,
         zone: TimeZone::system(),
         told: 0,
     };
-    let mut walk = Walk {
+    let mut walk = RulesTrial {
         reader,
         rules,
         conversations: HashMap::new(),
@@ -111,7 +111,7 @@ pub fn run(
 /// Something that a rule would have met.
 struct Met<'a> {
     at: i64,
-    conversation: &'a Conversation,
+    conversation: &'a ConversationRow,
     turn: i64,
     /// What it is, in a word: `request`, `reply`, `draft`.
     what: &'static str,
@@ -131,19 +131,19 @@ struct Counts {
 }
 
 /// Goes through the journal, turn by turn.
-struct Walk<'r> {
-    reader: Reader,
+struct RulesTrial<'r> {
+    reader: JournalReader,
     rules: &'r Rules,
-    conversations: HashMap<i64, Option<Conversation>>,
+    conversations: HashMap<i64, Option<ConversationRow>>,
     interner: Interner,
     counts: Counts,
 }
 
-impl Walk<'_> {
+impl RulesTrial<'_> {
     fn all<W: Write>(
         &mut self,
         trial: Trial,
-        report: &mut Report<'_, W>,
+        report: &mut TrialReport<'_, W>,
     ) -> Result<(), TrialError> {
         let since = trial.days.map(|days| now() - i64::from(days) * DAY);
         let since = since.unwrap_or(i64::MIN);
@@ -169,7 +169,7 @@ impl Walk<'_> {
     fn turn<W: Write>(
         &mut self,
         id: i64,
-        report: &mut Report<'_, W>,
+        report: &mut TrialReport<'_, W>,
     ) -> Result<Option<Request>, TrialError> {
         let said = self.reader.said_to(id).map_err(HistoryError::from)?;
         let drafts = self
@@ -179,10 +179,10 @@ impl Walk<'_> {
         let mut spoken: Vec<(i64, &'static str, Body)> = Vec::new();
         for row in &said {
             let item = match serde_json::from_str(&row.words) {
-                Ok(Words::Item(item)) => item,
-                Ok(Words::Live(text, phase)) => Body::message(text, phase),
+                Ok(ReplyContent::Item(item)) => item,
+                Ok(ReplyContent::Live(text, phase)) => Body::message(text, phase),
                 // What the person ends a turn with is no draft, and nothing else is known.
-                Ok(Words::Rejection(_)) | Err(_) => continue,
+                Ok(ReplyContent::Rejection(_)) | Err(_) => continue,
             };
             spoken.push((row.at, "reply", item));
         }
@@ -225,11 +225,11 @@ impl Walk<'_> {
 
     fn try_rules<W: Write>(
         &mut self,
-        turn: &Turn,
+        turn: &TurnRow,
         request: &Request,
-        conversation: &Conversation,
+        conversation: &ConversationRow,
         spoken: Vec<(i64, &'static str, Body)>,
-        report: &mut Report<'_, W>,
+        report: &mut TrialReport<'_, W>,
     ) -> Result<(), TrialError> {
         let directory = request.directory();
         let subject = Subject {
@@ -237,7 +237,6 @@ impl Walk<'_> {
             title: &conversation.title,
             directory: directory.as_deref(),
             request,
-            new_from: 0,
         };
         let met = |at, what, decision| Met {
             at,
@@ -263,7 +262,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn conversation(&mut self, id: i64) -> Result<Option<Conversation>, TrialError> {
+    fn conversation(&mut self, id: i64) -> Result<Option<ConversationRow>, TrialError> {
         if let Some(known) = self.conversations.get(&id) {
             return Ok(known.clone());
         }
@@ -277,18 +276,18 @@ impl Walk<'_> {
 }
 
 /// Where it is told, piece by piece: nobody holds all of it.
-struct Report<'o, W> {
-    form: Form,
+struct TrialReport<'o, W> {
+    form: HistoryFormat,
     out: &'o mut W,
     zone: TimeZone,
     told: u64,
 }
 
-impl<W: Write> Report<'_, W> {
+impl<W: Write> TrialReport<'_, W> {
     fn begin(&mut self) -> io::Result<()> {
         match self.form {
-            Form::Text => Ok(()),
-            Form::Json => self.out.write_all(b"{\"met\": ["),
+            HistoryFormat::Text => Ok(()),
+            HistoryFormat::Json => self.out.write_all(b"{\"met\": ["),
         }
     }
 
@@ -300,7 +299,7 @@ impl<W: Write> Report<'_, W> {
         } = met;
         self.told += 1;
         match self.form {
-            Form::Text => {
+            HistoryFormat::Text => {
                 let timeout = decision.timeout.as_ref();
                 let timeout = timeout.map(|(after, action)| (*after, action));
                 let what = happens(&decision.action, timeout);
@@ -314,9 +313,9 @@ impl<W: Write> Report<'_, W> {
                 let about = format!("{:8}{} · {}", "", decision.matched, conversation.title);
                 writeln!(self.out, "{}\n{}", plain::line(&head), plain::line(&about))
             }
-            Form::Json => {
+            HistoryFormat::Json => {
                 let comma = if self.told > 1 { "," } else { "" };
-                let row = serde_json::to_string(&Row::of(met)).unwrap_or_default();
+                let row = serde_json::to_string(&TrialRow::of(met)).unwrap_or_default();
                 write!(self.out, "{comma}\n  {row}")
             }
         }
@@ -325,7 +324,7 @@ impl<W: Write> Report<'_, W> {
     fn end(self, counts: &Counts) -> Result<(), TrialError> {
         let out = self.out;
         match self.form {
-            Form::Text => {
+            HistoryFormat::Text => {
                 let of = |met, all, what| format!("{met} of {all} {what}");
                 let requests = of(counts.requests_met, counts.requests, "requests");
                 let replies = of(counts.replies_met, counts.replies, "replies");
@@ -343,7 +342,7 @@ impl<W: Write> Report<'_, W> {
                     )?;
                 }
             }
-            Form::Json => {
+            HistoryFormat::Json => {
                 let counts = serde_json::to_string(counts).unwrap_or_default();
                 let counts = counts.trim_start_matches('{');
                 writeln!(out, "\n], {counts}")?;
@@ -354,7 +353,7 @@ impl<W: Write> Report<'_, W> {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct TrialRow<'a> {
     at: Option<String>,
     conversation: i64,
     title: &'a str,
@@ -363,14 +362,14 @@ struct Row<'a> {
     what: &'static str,
     rule: &'a str,
     matched: &'a str,
-    action: &'a Action,
+    action: &'a RuleAction,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_action: Option<&'a Action>,
+    timeout_action: Option<&'a RuleAction>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> TrialRow<'a> {
     fn of(met: &'a Met<'_>) -> Self {
         let timeout = met.decision.timeout.as_ref();
         Self {
@@ -390,19 +389,19 @@ impl<'a> Row<'a> {
 }
 
 #[derive(Serialize)]
-struct Rule<'a> {
+struct TriedRule<'a> {
     name: &'a str,
     asked_of: &'static str,
     conditions: serde_json::Map<String, serde_json::Value>,
-    action: &'a Action,
+    action: &'a RuleAction,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_action: Option<&'a Action>,
+    timeout_action: Option<&'a RuleAction>,
 }
 
-impl<'a> Rule<'a> {
-    fn of(told: crate::rules::Told<'a>) -> Self {
+impl<'a> TriedRule<'a> {
+    fn of(told: crate::rules::RuleText<'a>) -> Self {
         let conditions = told.conditions.into_iter();
         Self {
             name: told.name,
@@ -422,7 +421,7 @@ impl<'a> Rule<'a> {
 }
 
 /// What happens, and what happens where nobody does anything.
-fn happens(action: &Action, timeout: Option<(Duration, &Action)>) -> String {
+fn happens(action: &RuleAction, timeout: Option<(Duration, &RuleAction)>) -> String {
     let words = action.words();
     match timeout {
         None => words,

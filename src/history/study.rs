@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::turns::{self, SOURCES, TurnFacts};
 use crate::api::Format;
-use crate::journal::{ReadError, Reader, State};
+use crate::journal::{JournalReader, ReadError, TurnState};
+use crate::statistics::turns::{self, SOURCES, TurnFacts};
 
 /// Why there is no record.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +20,12 @@ pub enum StudyError {
 }
 
 /// The names of the columns before those of the characters.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "conversation",
     "turn",
     "participant",
     "condition",
+    "phase",
     "agent",
     "format",
     "state",
@@ -47,7 +48,7 @@ const COLUMNS: [&str; 19] = [
 /// # Errors
 ///
 /// If the journal cannot be read, or the record cannot be written.
-pub fn write(reader: &Reader, since: i64, to: &mut impl Write) -> Result<(), StudyError> {
+pub fn write(reader: &JournalReader, since: i64, to: &mut impl Write) -> Result<(), StudyError> {
     let sources = SOURCES.map(|source| format!("characters_{source}"));
     let names = COLUMNS.into_iter().map(str::to_owned);
     let names = names.chain(["delay_total_ms".into(), "delay_tokens".into()]);
@@ -80,15 +81,16 @@ fn cells(turn: &TurnFacts) -> impl Iterator<Item = String> {
         None => "",
     };
     let state = match turn.state {
-        State::Waiting => "waiting",
-        State::Answered => "answered",
-        State::Gone => "client gone",
+        TurnState::Waiting => "waiting",
+        TurnState::Answered => "answered",
+        TurnState::Gone => "client gone",
     };
     let cells = [
         turn.conversation.to_string(),
         times.turn.to_string(),
         assigned.participant.unwrap_or_default(),
         assigned.condition.unwrap_or_default(),
+        times.phase.clone().unwrap_or_default(),
         turn.agent.clone(),
         format.into(),
         state.into(),

@@ -5,33 +5,34 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Found, Marks, Whole, provenance};
-use crate::api::{Body, Interner};
+use super::{ListedConversation, SearchResult, TurnMarks, Whole, provenance};
+use crate::api::{Assigned, Body, Interner};
 use crate::inbox;
-use crate::journal::{Conversation, Decision, ModelDraft, SaidState, State};
+use crate::journal::{DecisionRow, ModelDraftRow, SaidState, TurnState};
 use crate::plain;
-use crate::rules::Action;
-use crate::store::Loaded;
+use crate::rules::RuleAction;
+use crate::store::LoadedConversation;
+use crate::store::marks::words;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
 /// How wide an agent's name may be before it is cut.
 const AGENT: usize = 14;
 
-pub(super) fn list(list: &[Conversation], zone: &TimeZone) -> String {
+pub(super) fn list(list: &[ListedConversation], zone: &TimeZone) -> String {
     match list {
         [] => "No conversations yet.\n".into(),
         _ => list.iter().map(|row| line(row, zone)).collect(),
     }
 }
 
-pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
+pub(super) fn found(found: &[SearchResult], zone: &TimeZone) -> String {
     if found.is_empty() {
         return "Nothing found.\n".into();
     }
     let lines = found.iter().map(|found| {
         let excerpt = plain::line(&found.hit.excerpt.text);
-        format!("{}{:8}{excerpt}\n", line(&found.conversation, zone), "")
+        format!("{}{:8}{excerpt}\n", line(&found.listed, zone), "")
     });
     lines.collect()
 }
@@ -40,8 +41,8 @@ pub(super) fn found(found: &[Found], zone: &TimeZone) -> String {
 pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     let mut out = head(&whole, zone);
     let loaded = whole.newest.as_ref().and_then(|newest| {
-        let (row, said) = (whole.conversation.clone(), std::mem::take(&mut whole.said));
-        Loaded::of_rows(row, newest, said, &Interner::default())
+        let (row, said) = (whole.listed.row.clone(), std::mem::take(&mut whole.said));
+        LoadedConversation::of_rows(row, newest, said, &Interner::default())
     });
     let Some(loaded) = loaded else {
         out.push_str("\nNo request can be read; --raw shows what is there.\n");
@@ -103,7 +104,7 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
 /// What models drafted, each with its items.
 fn push_drafted<'a>(
     out: &mut String,
-    drafts: impl Iterator<Item = &'a ModelDraft>,
+    drafts: impl Iterator<Item = &'a ModelDraftRow>,
     zone: &TimeZone,
 ) {
     for draft in drafts {
@@ -140,14 +141,14 @@ fn push_drafted<'a>(
 /// What rules decided, a line for each.
 fn push_decided<'a>(
     out: &mut String,
-    decisions: impl Iterator<Item = &'a Decision>,
+    decisions: impl Iterator<Item = &'a DecisionRow>,
     zone: &TimeZone,
 ) {
     for (number, decision) in decisions.enumerate() {
         if number == 0 {
             out.push_str("\nDecided by rules:\n\n");
         }
-        let action: Option<Action> = serde_json::from_str(&decision.action).ok();
+        let action: Option<RuleAction> = serde_json::from_str(&decision.action).ok();
         let action = action.map_or_else(|| decision.action.clone(), |action| action.words());
         let waited = if decision.waited {
             "after its timeout, "
@@ -169,13 +170,17 @@ fn push_decided<'a>(
 
 /// What the rows say of a conversation, before what was said in it.
 fn head(whole: &Whole, zone: &TimeZone) -> String {
-    let row = &whole.conversation;
+    let ListedConversation { row, assigned } = &whole.listed;
     let mut out = format!("{}  {}\n\n", row.id, plain::line(&row.title));
     let mut fact = |name: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{name:<10}{}", plain::line(value));
     };
     fact("agent", &row.agent);
+    match whose(assigned) {
+        whose if whose.is_empty() => {}
+        whose => fact("study", &whose),
+    }
     if let Some(thread) = &row.thread {
         fact("thread", thread);
     }
@@ -228,9 +233,9 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
     out
 }
 
-pub(super) fn question(doomed: &[Conversation]) -> String {
+pub(super) fn question(doomed: &[ListedConversation]) -> String {
     let mut out = String::from("Delete for good:\n");
-    for row in doomed {
+    for ListedConversation { row, .. } in doomed {
         let _ = writeln!(out, "{:>6}  {}", row.id, plain::line(&row.title));
     }
     out.push_str("Are you sure? [y/N] ");
@@ -245,8 +250,8 @@ pub(super) fn deleted(number: usize) -> String {
 }
 
 /// What is said of a conversation and its turns, a line for each.
-pub(super) fn marks(marks: &Marks) -> String {
-    let row = &marks.conversation;
+pub(super) fn marks(marks: &TurnMarks) -> String {
+    let row = &marks.listed.row;
     let mut out = format!("{:>6}  {}\n", row.id, plain::line(&row.title));
     if marks.marks.is_empty() {
         out.push_str("        Nothing is said of it.\n");
@@ -256,17 +261,7 @@ pub(super) fn marks(marks: &Marks) -> String {
             Some(number) => format!("turn {number}"),
             None => "conversation".into(),
         };
-        let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
-        let rating = mark.rating.map(|rating| format!("{rating} of 5"));
-        let note = Some(mark.note.as_str()).filter(|note| !note.is_empty());
-        let facts = [
-            mark.excluded.then(|| "excluded".to_owned()),
-            rating,
-            labels,
-            note.map(str::to_owned),
-        ];
-        let facts: Vec<String> = facts.into_iter().flatten().collect();
-        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&facts.join(" · ")));
+        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&words(mark)));
     }
     out
 }
@@ -276,10 +271,14 @@ pub(super) fn compacted(before: u64, after: u64) -> String {
     format!("The journal had {before} and has {after} now.\n")
 }
 
-fn line(row: &Conversation, zone: &TimeZone) -> String {
+fn line(ListedConversation { row, assigned }: &ListedConversation, zone: &TimeZone) -> String {
+    let whose = match whose(assigned) {
+        whose if whose.is_empty() => whose,
+        whose => format!("  ({})", plain::line(&whose)),
+    };
     let agent: String = plain::line(&row.agent).chars().take(AGENT).collect();
     format!(
-        "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
+        "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}{whose}\n",
         row.id,
         time(row.active, zone),
         state(row.state),
@@ -287,11 +286,18 @@ fn line(row: &Conversation, zone: &TimeZone) -> String {
     )
 }
 
-pub(super) fn state(state: State) -> &'static str {
+/// The participant and the condition.
+fn whose(assigned: &Assigned) -> String {
+    let parts = [&assigned.participant, &assigned.condition].into_iter();
+    let parts: Vec<&str> = parts.flatten().map(String::as_str).collect();
+    parts.join(" ")
+}
+
+pub(super) fn state(state: TurnState) -> &'static str {
     match state {
-        State::Waiting => "waiting",
-        State::Answered => "answered",
-        State::Gone => "client gone",
+        TurnState::Waiting => "waiting",
+        TurnState::Answered => "answered",
+        TurnState::Gone => "client gone",
     }
 }
 

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Said;
+use super::SentReply;
 use crate::api::Item;
 use crate::hash::Hash;
 
 /// What is there again of what a request had, wherever it stands now: an agent may leave something out
 /// and keep what came after it, or put its history together anew.
-pub(super) struct Again {
+pub(super) struct RepeatedItems {
     /// When what is not where it was had been seen, as often as it was there.
     moved: HashMap<Hash, VecDeque<Timestamp>>,
     /// Whether there is such.
     has_moved: bool,
 }
 
-impl Again {
+impl RepeatedItems {
     /// Of these items, of which so many are where they were; the others had been seen then.
     pub fn of(items: &[Arc<Item>], seen: Vec<Timestamp>, common: usize) -> Self {
         let mut moved: HashMap<Hash, VecDeque<Timestamp>> = HashMap::new();
@@ -34,7 +34,12 @@ impl Again {
     /// When each of these items was seen that is not new. What stands before the last that was there, or
     /// was said here, is not; neither is what the model says, nor what agents add to a history that is
     /// not as it was.
-    pub fn seen_in(mut self, items: &[Arc<Item>], said: &[Said], now: Timestamp) -> Vec<Timestamp> {
+    pub(crate) fn seen_in(
+        mut self,
+        items: &[Arc<Item>],
+        said: &[SentReply],
+        now: Timestamp,
+    ) -> Vec<Timestamp> {
         let mut said_at = said.iter().map(|said| said.at);
         let mut old = 0;
         let mut seen = Vec::with_capacity(items.len());
@@ -66,9 +71,10 @@ impl Again {
 
     /// When this was seen, if it was there and nothing else was found to be it.
     fn take(&mut self, item: &Item) -> Option<Timestamp> {
-        let moved = match self.moved.is_empty() {
-            true => None,
-            false => self.moved.get_mut(&item.likeness()),
+        let moved = if self.moved.is_empty() {
+            None
+        } else {
+            self.moved.get_mut(&item.likeness())
         };
         moved?.pop_front()
     }

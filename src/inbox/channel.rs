@@ -7,11 +7,13 @@ use futures_channel::mpsc as replies;
 use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::control::{Asked, Scripts};
-use super::drafting::{DraftEvents, DraftId, Step};
+use super::control::{ScriptRequest, Scripts};
+use super::drafting::{DraftEvents, DraftId, DraftStep};
 use crate::agents::Housekeeping;
 use crate::api::{Body, Ending, Phase, Reply, Request};
-use crate::store::{ConversationId, Loaded, Opened, Place, RequestId, Saving, Store, blocking};
+use crate::store::{
+    ConversationId, LoadedConversation, Opened, RequestId, RequestKey, Saving, Store, blocking,
+};
 use crate::study::{Delay, Plan};
 
 /// Something that happened to a request, on its way to the person.
@@ -42,8 +44,8 @@ pub enum Event {
     Drafted {
         /// The draft.
         id: DraftId,
-        /// How.
-        step: Step,
+        /// What the model has done.
+        step: DraftStep,
     },
     /// A reply leaves slowly.
     Paced {
@@ -53,7 +55,7 @@ pub enum Event {
         plan: Plan,
     },
     /// A script asks something.
-    Asked(Box<Asked>),
+    Asked(Box<ScriptRequest>),
 }
 
 /// A request that has just come in.
@@ -68,11 +70,11 @@ pub struct Arrival {
     /// What it asks.
     pub request: Request,
     /// The conversation as an earlier run left it, where it goes on with such.
-    pub earlier: Option<Box<Loaded>>,
+    pub earlier: Option<Box<LoadedConversation>>,
     /// The program that asks, in the words of its headers.
     pub agent: String,
     /// Who answers it.
-    pub answerer: Answerer,
+    pub(crate) answerer: Answerer,
 }
 
 /// Who answers a request.
@@ -88,13 +90,13 @@ pub enum Answerer {
 /// response has failed.
 #[derive(Debug)]
 pub struct Responder {
-    replies: replies::UnboundedSender<Sent>,
+    replies: replies::UnboundedSender<QueuedReply>,
     next_ticket: u64,
 }
 
 /// A reply on its way to the client.
 #[derive(Debug)]
-struct Sent {
+struct QueuedReply {
     ticket: u64,
     reply: Reply,
     /// It leaves when this is in the journal.
@@ -105,7 +107,7 @@ struct Sent {
 
 impl Responder {
     /// By what the delivery of the next reply will be told.
-    pub fn next_ticket(&self) -> u64 {
+    pub(crate) fn next_ticket(&self) -> u64 {
         self.next_ticket
     }
 
@@ -119,11 +121,11 @@ impl Responder {
         self.send_slowly(reply, saving, None);
     }
 
-    /// The same for one that takes its time then.
-    pub fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
+    /// Sends a reply that leaves as slowly as `delay` says.
+    pub(crate) fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        let sent = Sent {
+        let sent = QueuedReply {
             ticket,
             reply,
             saving,
@@ -153,18 +155,18 @@ pub enum Refusal {
 
 /// Looks at requests before anybody else does, and says why one is not expected.
 #[derive(Clone)]
-pub struct Screen(Arc<Look>);
+pub struct RequestFilter(Arc<FilterFn>);
 
-type Look = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
+type FilterFn = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
-impl Screen {
+impl RequestFilter {
     /// One that asks this.
     pub fn new(look: impl Fn(&Request) -> Result<(), String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(look))
     }
 }
 
-impl fmt::Debug for Screen {
+impl fmt::Debug for RequestFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Screen").finish_non_exhaustive()
     }
@@ -177,7 +179,7 @@ pub struct Intake {
     places: Arc<Semaphore>,
     limit: usize,
     store: Store,
-    screen: Option<Screen>,
+    screen: Option<RequestFilter>,
 }
 
 /// The channel between server and person, with room for `limit` open requests.
@@ -194,9 +196,9 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
 }
 
 impl Intake {
-    /// The same, where this looks at each request first.
+    /// An intake that has `screen` look at each request first.
     #[must_use]
-    pub fn screened(self, screen: Screen) -> Self {
+    pub(crate) fn screened(self, screen: RequestFilter) -> Self {
         Self {
             screen: Some(screen),
             ..self
@@ -251,7 +253,7 @@ impl Intake {
         request: Request,
         agent: String,
         housekeeping: Option<Housekeeping>,
-    ) -> Result<Pending, Refusal> {
+    ) -> Result<PendingRequest, Refusal> {
         if housekeeping.is_none()
             && let Some((conversation, words)) = self.store.rejected(&request)
         {
@@ -260,7 +262,7 @@ impl Intake {
             return Err(Refusal::Rejected(words));
         }
         if housekeeping.is_none()
-            && let Some(Screen(look)) = &self.screen
+            && let Some(RequestFilter(look)) = &self.screen
         {
             look(&request).map_err(Refusal::Unexpected)?;
         }
@@ -272,7 +274,7 @@ impl Intake {
         self.put(permit, opened, request, agent, housekeeping)
     }
 
-    /// The same, on a thread that may wait where the disk has to be read.
+    /// Opens a request as [`Intake::open`] does, on a thread that may block where the disk has to be read.
     ///
     /// # Errors
     ///
@@ -282,7 +284,7 @@ impl Intake {
         request: Request,
         agent: String,
         housekeeping: Option<Housekeeping>,
-    ) -> Result<Pending, Refusal> {
+    ) -> Result<PendingRequest, Refusal> {
         let purpose = housekeeping.as_ref().map(|known| known.purpose.words());
         if self.store.has_at_hand(&request, purpose) {
             return self.open(request, agent, housekeeping);
@@ -301,7 +303,7 @@ impl Intake {
         request: Request,
         opened: Opened,
         agent: String,
-    ) -> Result<Pending, Refusal> {
+    ) -> Result<PendingRequest, Refusal> {
         self.put(self.permit()?, opened, request, agent, None)
     }
 
@@ -317,7 +319,7 @@ impl Intake {
         request: Request,
         agent: String,
         housekeeping: Option<Housekeeping>,
-    ) -> Result<Pending, Refusal> {
+    ) -> Result<PendingRequest, Refusal> {
         // One that takes room for what is said and not before: thousands may wait.
         let (replies, receiver) = replies::unbounded();
         let mut responder = Responder {
@@ -344,7 +346,7 @@ impl Intake {
             earlier,
             saving,
         } = opened;
-        let pending = Pending {
+        let pending = PendingRequest {
             place,
             saving,
             store: self.store.clone(),
@@ -373,11 +375,11 @@ impl Intake {
 /// The server's end of an open request. Dropping it before the end was delivered tells the person
 /// that the client is gone.
 #[derive(Debug)]
-pub struct Pending {
-    place: Place,
+pub struct PendingRequest {
+    place: RequestKey,
     saving: Saving,
     store: Store,
-    replies: replies::UnboundedReceiver<Sent>,
+    replies: replies::UnboundedReceiver<QueuedReply>,
     events: mpsc::UnboundedSender<Event>,
     delay: Option<Delay>,
     ended: bool,
@@ -385,7 +387,7 @@ pub struct Pending {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Pending {
+impl PendingRequest {
     /// The next reply with its ticket; `None` when there will never be one because the person's
     /// side is gone. It may leave when it is in the journal: [`Pending`] knows its last write.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
@@ -424,7 +426,7 @@ impl Pending {
     }
 
     /// The request and its conversation.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> RequestKey {
         self.place
     }
 
@@ -441,7 +443,7 @@ impl Pending {
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingRequest {
     fn drop(&mut self) {
         self.store.close(self.place, !self.ended, self.rejected);
         if !self.ended {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::Conversation;
 use crate::api::{
-    Body, Content, Ending, FailureCode, OutputFormat, Phase, Reply, ShellTool, Tool, ToolChoice,
-    check_answer,
+    Body, ContentPart, Ending, FailureCode, OutputFormat, Phase, Reply, ShellTool, Tool,
+    ToolChoice, check_answer,
 };
 use crate::draft::ReplyKind;
 use crate::tokens::{count, count_body, fit};
@@ -15,14 +15,14 @@ pub(crate) const NO_SHELL: &str = "this request offers no shell";
 
 /// Why something is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct SendProblem {
     /// What stands in the way.
     pub message: String,
     /// Whether it goes all the same where somebody insists.
-    pub soft: bool,
+    pub(crate) soft: bool,
 }
 
-impl Problem {
+impl SendProblem {
     /// One that nobody can insist on.
     pub fn hard(message: impl Into<String>) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Problem {
     }
 
     /// One that may be known, and meant.
-    pub fn soft(message: impl Into<String>) -> Self {
+    pub(crate) fn soft(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             soft: true,
@@ -42,7 +42,7 @@ impl Problem {
 
 /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and the
 /// client would take it for the answer. `why` is why no command can be sent, if none can.
-pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Option<Problem> {
+pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Option<SendProblem> {
     let is_message = matches!(
         kind,
         ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
@@ -50,8 +50,8 @@ pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Op
     // A picture in Markdown is none.
     let is_command = text.starts_with('!') && !text.starts_with("![");
     (is_message && is_command).then(|| match why {
-        Some(why) => Problem::soft(format!("not sent: {why}, so it would go as text")),
-        None => Problem::soft("not sent: it begins with ! and would go as text"),
+        Some(why) => SendProblem::soft(format!("not sent: {why}, so it would go as text")),
+        None => SendProblem::soft("not sent: it begins with ! and would go as text"),
     })
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn item_of_text(
     text: &str,
     options: &Map<String, Value>,
     shell: Option<&ShellTool>,
-) -> Result<Option<Body>, Problem> {
+) -> Result<Option<Body>, SendProblem> {
     if text.trim().is_empty() {
         return Ok(None);
     }
@@ -74,7 +74,7 @@ pub(crate) fn item_of_text(
         ReplyKind::Progress => Body::message(text, Phase::Commentary),
         ReplyKind::Think => Body::reasoning(text),
         ReplyKind::Command => {
-            let shell = shell.ok_or_else(|| Problem::hard(NO_SHELL))?;
+            let shell = shell.ok_or_else(|| SendProblem::hard(NO_SHELL))?;
             shell.call(&text, options)
         }
         ReplyKind::Send | ReplyKind::Tool | ReplyKind::Reject => {
@@ -88,10 +88,10 @@ pub(crate) fn item_of_text(
 /// # Errors
 ///
 /// If there are none.
-pub(crate) fn rejection(words: &str) -> Result<Reply, Problem> {
+pub(crate) fn rejection(words: &str) -> Result<Reply, SendProblem> {
     let message = words.trim_end_matches('\n').to_owned();
     if message.trim().is_empty() {
-        return Err(Problem::hard("a reason is required"));
+        return Err(SendProblem::hard("a reason is required"));
     }
     let ending = Ending::Failed {
         code: FailureCode::InvalidPrompt,
@@ -141,24 +141,24 @@ impl Conversation {
     }
 
     /// The shell that is only taken for one, by name, and the question whether it is.
-    pub(crate) fn guessed_shell(&self) -> Option<(String, Problem)> {
+    pub(crate) fn guessed_shell(&self) -> Option<(String, SendProblem)> {
         let shell = self.shell()?;
         let (name, parameter) = (shell.name().to_owned(), shell.guessed_by()?);
-        let question = Problem::soft(format!(
+        let question = SendProblem::soft(format!(
             "not sent: is {name} a shell? Its {parameter} would get this"
         ));
         Some((name, question))
     }
 
     /// Why an item is not the answer in the form that the request asks for.
-    pub(crate) fn out_of_form(&self, item: &Body) -> Option<Problem> {
+    pub(crate) fn out_of_form(&self, item: &Body) -> Option<SendProblem> {
         let is_answer = item.phase() == Some(Phase::FinalAnswer);
         let checked = is_answer.then(|| check_answer(&self.request().output_format, &item.words()));
-        checked?.err().map(Problem::soft)
+        checked?.err().map(SendProblem::soft)
     }
 
     /// What the request asks that these items do not give.
-    pub(crate) fn broken(&self, items: &[Body], ends: bool) -> Option<Problem> {
+    pub(crate) fn broken(&self, items: &[Body], ends: bool) -> Option<SendProblem> {
         let request = self.request();
         let choice = &request.tool_choice;
         let calls = items.iter().filter_map(Body::tool_name);
@@ -170,17 +170,19 @@ impl Conversation {
                 // A list of what may be called binds the server, not only the model (Open
                 // Responses, 2026-04-24).
                 return Some(match choice {
-                    ToolChoice::Only { .. } => Problem::hard(message),
-                    _ => Problem::soft(message),
+                    ToolChoice::Only { .. } => SendProblem::hard(message),
+                    _ => SendProblem::soft(message),
                 });
             }
         }
         if count > 1 && !request.parallel_tool_calls {
             let message = "the request allows one call at a time (parallel_tool_calls)";
-            return Some(Problem::soft(message));
+            return Some(SendProblem::soft(message));
         }
         if ends && count == 0 && choice.requires_call() {
-            return Some(Problem::soft("the request requires a call (tool_choice)"));
+            return Some(SendProblem::soft(
+                "the request requires a call (tool_choice)",
+            ));
         }
         None
     }
@@ -193,8 +195,8 @@ impl Conversation {
     pub(crate) fn reply_of(
         &self,
         mut items: Vec<Body>,
-        accepts: impl Fn(&Problem) -> bool,
-    ) -> Result<Reply, Problem> {
+        accepts: impl Fn(&SendProblem) -> bool,
+    ) -> Result<Reply, SendProblem> {
         let is_answer = |item: &Body| item.is_call() || item.phase() == Some(Phase::FinalAnswer);
         let ends = items.iter().any(is_answer);
         match self.broken(&items, ends) {
@@ -212,8 +214,8 @@ impl Conversation {
     fn cut(
         &self,
         items: &mut Vec<Body>,
-        accepts: impl Fn(&Problem) -> bool,
-    ) -> Result<Ending, Problem> {
+        accepts: impl Fn(&SendProblem) -> bool,
+    ) -> Result<Ending, SendProblem> {
         let Some(most) = self.request().output_limit() else {
             return Ok(Ending::Completed);
         };
@@ -226,7 +228,7 @@ impl Conversation {
         if all <= most {
             return Ok(Ending::Completed);
         }
-        let problem = Problem::soft(format!(
+        let problem = SendProblem::soft(format!(
             "{all} tokens, {most} allowed: the rest will be cut off"
         ));
         if !accepts(&problem) {
@@ -237,7 +239,7 @@ impl Conversation {
             // A message without a word is none.
             items.pop();
         } else if let Body::Message { content, .. } = last {
-            *content = vec![Content::Text(kept)];
+            *content = vec![ContentPart::Text(kept)];
         }
         Ok(Ending::OutOfTokens)
     }

@@ -7,23 +7,25 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::composing::{Problem, item_of_text, lost_command, rejection};
+use super::composing::{SendProblem, item_of_text, lost_command, rejection};
 use super::{
-    Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, Said, Status,
+    Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, SentReply,
+    Status,
 };
 use crate::api::validation::check_arguments;
 use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
-use crate::draft::{Call, Draft, Editor, Origin, Part, ReplyKind, Sender, Source, Target};
-use crate::store::{Header, Saving};
+use crate::draft::{Call, CallTarget, Draft, Editor, Origin, Part, ReplyKind, Sender, Source};
+use crate::store::marks::{self, MarkError, Marked, mark_of};
+use crate::store::{ConversationHeader, Saving};
 
 /// The name of the tool that takes patches.
 const APPLY_PATCH: &str = "apply_patch";
 
 /// Something that a script asks, and where the answer goes.
 #[derive(Debug)]
-pub struct Asked {
-    wish: Wish,
-    answer: oneshot::Sender<Result<Answer, Refused>>,
+pub struct ScriptRequest {
+    wish: ScriptCommand,
+    answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
 /// Where scripts ask. Clones ask at the same place.
@@ -33,9 +35,9 @@ pub struct Scripts(pub(super) mpsc::UnboundedSender<Event>);
 impl Scripts {
     /// Asks something; `None` if nobody answers any more. Whoever gives this up before there is an
     /// answer has not asked.
-    pub async fn ask(&self, wish: Wish) -> Option<Result<Answer, Refused>> {
+    pub async fn ask(&self, wish: ScriptCommand) -> Option<Result<ScriptAnswer, ScriptError>> {
         let (answer, answered) = oneshot::channel();
-        let asked = Box::new(Asked { wish, answer });
+        let asked = Box::new(ScriptRequest { wish, answer });
         self.0.send(Event::Asked(asked)).ok()?;
         answered.await.ok()
     }
@@ -43,7 +45,7 @@ impl Scripts {
 
 /// What a script can ask.
 #[derive(Debug)]
-pub enum Wish {
+pub enum ScriptCommand {
     /// How things stand.
     Status,
     /// Which conversations there are.
@@ -54,17 +56,43 @@ pub enum Wish {
     Wait(Filter),
     /// Says something.
     Reply(Box<ScriptReply>),
-    /// Has the study stand still or go on, or only says which.
-    Study(Option<bool>),
+    /// Changes how it is with the study, or only says how.
+    Study(Option<StudyWish>),
+    /// Changes what the person makes of something, of which this much is in the journal.
+    Mark(Marked, Vec<marks::MarkChange>),
+    /// Deletes conversations for good, all of them or none.
+    Delete(Vec<ConversationId>),
     /// Rejects what waits in a conversation, in these words.
     Reject {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// The one request that is meant; else whichever waits.
         request: Option<RequestId>,
-        /// Why.
+        /// The reason, which the client is told.
         words: String,
     },
+}
+
+/// What a script can change of a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StudyWish {
+    /// It goes on.
+    Start,
+    /// It stands still.
+    Pause,
+    /// This phase of it is on from now on.
+    Phase(String),
+}
+
+/// How it is with a study.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyState {
+    /// Since when it stands still, if it does.
+    pub paused: Option<Timestamp>,
+    /// The phase that is on.
+    pub phase: Option<String>,
+    /// All of its phases, in order.
+    pub phases: Vec<String>,
 }
 
 /// Which requests a script waits for.
@@ -81,7 +109,7 @@ pub struct Filter {
 /// What a script says.
 #[derive(Debug)]
 pub struct ScriptReply {
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: ConversationId,
     /// The one request that is meant; else whichever waits.
     pub request: Option<RequestId>,
@@ -114,24 +142,26 @@ pub enum ScriptPart {
 
 /// What a script is answered.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ScriptAnswer {
     /// How things stand.
-    Status(Standing),
+    Status(InboxStatus),
     /// The conversations in the order of the inbox.
-    List(Vec<Listed>),
+    List(Vec<ConversationSummary>),
     /// What a conversation holds.
     Shown(Box<Snapshot>),
     /// It is in the journal and has to be read there.
     Unloaded,
     /// Something was said.
-    Sent(Sent),
-    /// How it is with the study: since when it stands still, if it does.
-    Study(Option<Timestamp>),
+    Sent(ReplyReceipt),
+    /// How it is with the study.
+    Study(StudyState),
+    /// It is so, once that is written.
+    Done(Saving),
 }
 
 /// How things stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct InboxStatus {
     /// How many requests wait.
     pub waiting: usize,
     /// Since when the longest does.
@@ -142,9 +172,9 @@ pub struct Standing {
 
 /// A conversation as a list shows it.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct ConversationSummary {
     /// Its name, its agent, its title.
-    pub header: Header,
+    pub header: ConversationHeader,
     /// What it is doing.
     pub status: Status,
     /// The request that is answered next.
@@ -154,7 +184,7 @@ pub struct Listed {
     /// How it goes on.
     pub mode: Mode,
     /// Whether a model answers at the moment.
-    pub is_attended: bool,
+    pub(crate) is_attended: bool,
     /// The folder that its agent works in, where it says so.
     pub directory: Option<String>,
 }
@@ -163,13 +193,13 @@ pub struct Listed {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What a list shows of it.
-    pub listed: Listed,
+    pub listed: ConversationSummary,
     /// The newest request.
     pub request: Request,
     /// The first item that came since the last reply.
     pub new_from: usize,
     /// What was said to it.
-    pub said: Vec<Said>,
+    pub said: Vec<SentReply>,
 }
 
 impl Snapshot {
@@ -182,8 +212,8 @@ impl Snapshot {
 
 /// What became of what a script said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// Where.
+pub struct ReplyReceipt {
+    /// The conversation it belongs to.
     pub conversation: ConversationId,
     /// Whom it answers.
     pub request: RequestId,
@@ -195,7 +225,7 @@ pub struct Sent {
 
 /// Why a script does not get what it asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum ScriptError {
     /// There is no such conversation in the list.
     #[error("there is no conversation {}", .0.0)]
     Unknown(ConversationId),
@@ -211,19 +241,40 @@ pub enum Refused {
     /// The study stands still.
     #[error("the study is paused; `humanllm study start` has it go on")]
     Paused,
+    /// Somebody waits there, or has not got all that was said to them.
+    #[error("somebody waits in conversation {}; answer or reject that first", .0.0)]
+    Busy(ConversationId),
+    /// It cannot be marked so.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
     /// There is no study.
     #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
     NoStudy,
+    /// The study has no such phase.
+    #[error("the study has no phase {name:?}; {}", phases(known))]
+    NoPhase {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// The client went away.
     #[error("the client is gone; nothing was sent")]
     ClientGone,
     /// Something is wrong with what is said.
     #[error("{}", .0.message)]
-    Problem(Problem),
+    Problem(SendProblem),
 }
 
-impl From<Problem> for Refused {
-    fn from(problem: Problem) -> Self {
+fn phases(known: &[String]) -> String {
+    match known {
+        [] => "[[study.phase]] in the configuration adds one".into(),
+        known => format!("there are {}", known.join(", ")),
+    }
+}
+
+impl From<SendProblem> for ScriptError {
+    fn from(problem: SendProblem) -> Self {
         Self::Problem(problem)
     }
 }
@@ -232,7 +283,7 @@ impl From<Problem> for Refused {
 #[derive(Debug)]
 pub(super) struct Waiter {
     filter: Filter,
-    answer: oneshot::Sender<Result<Answer, Refused>>,
+    answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
 impl Filter {
@@ -255,25 +306,25 @@ impl Filter {
 
 impl Inbox {
     /// Says which request the person has answered, where that has not left yet: nobody else may.
-    pub fn claim(&mut self, request: Option<RequestId>) {
+    pub(crate) fn claim(&mut self, request: Option<RequestId>) {
         self.claimed = request;
     }
 
     /// Answers a script, or has it wait.
-    pub(super) fn asked(&mut self, asked: Asked, now: Timestamp) -> Option<Change> {
-        let Asked { wish, answer } = asked;
+    pub(super) fn asked(&mut self, asked: ScriptRequest, now: Timestamp) -> Option<Change> {
+        let ScriptRequest { wish, answer } = asked;
         if answer.is_closed() {
             // Whoever has gone must not be taken at their word.
             return None;
         }
         let (answered, change) = match wish {
-            Wish::Status => (Ok(Answer::Status(self.standing())), None),
-            Wish::List => {
+            ScriptCommand::Status => (Ok(ScriptAnswer::Status(self.standing())), None),
+            ScriptCommand::List => {
                 let list = self.conversations().map(Conversation::listed).collect();
-                (Ok(Answer::List(list)), None)
+                (Ok(ScriptAnswer::List(list)), None)
             }
-            Wish::Show(id) => (self.shown(id), None),
-            Wish::Wait(filter) => match self.longest_for(&filter) {
+            ScriptCommand::Show(id) => (self.shown(id), None),
+            ScriptCommand::Wait(filter) => match self.longest_for(&filter) {
                 Some(id) if self.paused.is_none() => (self.shown(id), None),
                 _ => {
                     self.waiters.retain(|waiter| !waiter.answer.is_closed());
@@ -281,20 +332,21 @@ impl Inbox {
                     return None;
                 }
             },
-            Wish::Study(_) if !self.study.enabled => (Err(Refused::NoStudy), None),
-            Wish::Study(pauses) => {
-                if let Some(pauses) = pauses {
-                    self.pause(pauses, now);
-                }
-                (Ok(Answer::Study(self.paused)), None)
+            ScriptCommand::Study(wish) => {
+                (self.change_study(wish, now).map(ScriptAnswer::Study), None)
             }
-            Wish::Reply(reply) => {
+            ScriptCommand::Mark(marked, changes) => (
+                self.change_mark(marked, &changes).map(ScriptAnswer::Done),
+                None,
+            ),
+            ScriptCommand::Delete(ids) => (self.delete_all(&ids).map(ScriptAnswer::Done), None),
+            ScriptCommand::Reply(reply) => {
                 let said = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
                 });
                 of_sent(reply.conversation, said)
             }
-            Wish::Reject {
+            ScriptCommand::Reject {
                 conversation,
                 request,
                 words,
@@ -316,6 +368,71 @@ impl Inbox {
         change
     }
 
+    /// Changes what the person makes of something.
+    fn change_mark(
+        &mut self,
+        mut marked: Marked,
+        changes: &[marks::MarkChange],
+    ) -> Result<Saving, ScriptError> {
+        if let Some(conversation) = self.get(ConversationId(marked.mark.conversation)) {
+            // What is in memory is newer than what was read.
+            let mut known = conversation.marks().iter();
+            let known = known.find(|known| known.turn == marked.turn);
+            marked.mark = match known {
+                Some(known) => known.mark.clone(),
+                None => mark_of(&[], marked.mark.conversation, marked.mark.turn),
+            };
+        }
+        for change in changes {
+            change.apply(&mut marked.mark)?;
+        }
+        self.mark(marked);
+        Ok(self.saving.unwrap_or_default())
+    }
+
+    /// Deletes conversations for good, those too that are not listed.
+    fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, ScriptError> {
+        if let Some(busy) = ids.iter().find(|id| self.is_busy(**id)) {
+            return Err(ScriptError::Busy(*busy));
+        }
+        let mut saving = Saving::default();
+        for id in ids {
+            if let Some(at) = self.position(*id) {
+                self.remove(*id);
+                self.deleted.push((*id, at));
+            }
+            saving = self.store.delete(*id);
+        }
+        Ok(saving)
+    }
+
+    /// Changes how it is with the study, and says how it is then.
+    fn change_study(
+        &mut self,
+        wish: Option<StudyWish>,
+        now: Timestamp,
+    ) -> Result<StudyState, ScriptError> {
+        let phases = || self.phases().iter().map(|phase| phase.name.clone());
+        let phases: Vec<String> = phases().collect();
+        let pauses = match &wish {
+            Some(StudyWish::Start) => Some(false),
+            Some(StudyWish::Pause) => Some(true),
+            Some(StudyWish::Phase(_)) | None => None,
+        };
+        let paused = self.set_paused(pauses, now)?;
+        if let Some(StudyWish::Phase(name)) = wish
+            && !self.go_to_phase(&name)
+        {
+            let known = phases;
+            return Err(ScriptError::NoPhase { name, known });
+        }
+        Ok(StudyState {
+            paused,
+            phase: self.phase().map(|phase| phase.name.clone()),
+            phases,
+        })
+    }
+
     /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.
     pub(super) fn tell_waiters(&mut self, id: ConversationId) {
         if self.waiters.is_empty() || self.paused.is_some() {
@@ -327,16 +444,16 @@ impl Inbox {
         let takes = |waiter: &Waiter| waiter.filter.takes(conversation);
         while let Some(at) = self.waiters.iter().position(takes) {
             let waiter = self.waiters.remove(at);
-            let answer = Ok(Answer::Shown(Box::new(conversation.snapshot())));
+            let answer = Ok(ScriptAnswer::Shown(Box::new(conversation.snapshot())));
             if waiter.answer.send(answer).is_ok() {
                 return;
             }
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> InboxStatus {
         let longest = self.longest_waiting().next().and_then(|id| self.get(id));
-        Standing {
+        InboxStatus {
             waiting: self.waiting(),
             since: longest.and_then(|found| match found.status() {
                 Status::Waiting { since } => Some(since),
@@ -346,11 +463,11 @@ impl Inbox {
         }
     }
 
-    fn shown(&self, id: ConversationId) -> Result<Answer, Refused> {
+    fn shown(&self, id: ConversationId) -> Result<ScriptAnswer, ScriptError> {
         match self.get(id) {
-            Some(found) if found.is_loaded() => Ok(Answer::Shown(Box::new(found.snapshot()))),
+            Some(found) if found.is_loaded() => Ok(ScriptAnswer::Shown(Box::new(found.snapshot()))),
             // One that is not listed any more may be in the journal too.
-            _ => Ok(Answer::Unloaded),
+            _ => Ok(ScriptAnswer::Unloaded),
         }
     }
 
@@ -364,23 +481,23 @@ impl Inbox {
         &self,
         id: ConversationId,
         request: Option<RequestId>,
-    ) -> Result<&Conversation, Refused> {
-        let conversation = self.get(id).ok_or(Refused::Unknown(id))?;
+    ) -> Result<&Conversation, ScriptError> {
+        let conversation = self.get(id).ok_or(ScriptError::Unknown(id))?;
         let open = conversation.open_request();
-        let open = open.ok_or(Refused::NobodyWaits(id))?;
+        let open = open.ok_or(ScriptError::NobodyWaits(id))?;
         match request {
-            Some(meant) if meant != open => Err(Refused::AnotherWaits(meant, open)),
-            _ if self.claimed == Some(open) => Err(Refused::Answered),
+            Some(meant) if meant != open => Err(ScriptError::AnotherWaits(meant, open)),
+            _ if self.claimed == Some(open) => Err(ScriptError::Answered),
             _ => Ok(conversation),
         }
     }
 
     /// What a script says as a reply, and as it is written down.
-    fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), Refused> {
+    fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), ScriptError> {
         let conversation = self.meant(reply.conversation, reply.request)?;
-        let accepts = |problem: &Problem| problem.soft && reply.force;
+        let accepts = |problem: &SendProblem| problem.soft && reply.force;
         if conversation.live_phase().is_some() {
-            let problem = Problem::soft("a message is being written here and would be ended");
+            let problem = SendProblem::soft("a message is being written here and would be ended");
             accept(Some(problem), accepts)?;
         }
         let mut items = Vec::new();
@@ -391,7 +508,7 @@ impl Inbox {
             parts.push(part);
         }
         let Some(last) = parts.pop() else {
-            return Err(Problem::hard("nothing to send").into());
+            return Err(SendProblem::hard("nothing to send").into());
         };
         let words = conversation.reply_of(items, accepts)?;
         let draft = Draft {
@@ -410,19 +527,19 @@ impl Inbox {
         reply: Reply,
         draft: Draft,
         now: Timestamp,
-    ) -> Result<Sent, Refused> {
+    ) -> Result<ReplyReceipt, ScriptError> {
         let request = self.get(id).and_then(Conversation::open_request);
-        let request = request.ok_or(Refused::NobodyWaits(id))?;
+        let request = request.ok_or(ScriptError::NobodyWaits(id))?;
         let ended = reply.ends();
         // Whoever says something has the pen.
         self.take_over(id, now);
         let said = self.reply_as(id, reply, draft, None, now);
         said.map_err(|error| match error {
-            ReplyError::NobodyWaits => Refused::NobodyWaits(id),
-            ReplyError::ClientGone => Refused::ClientGone,
-            ReplyError::Paused => Refused::Paused,
+            ReplyError::NobodyWaits => ScriptError::NobodyWaits(id),
+            ReplyError::ClientGone => ScriptError::ClientGone,
+            ReplyError::Paused => ScriptError::Paused,
         })?;
-        Ok(Sent {
+        Ok(ReplyReceipt {
             conversation: id,
             request,
             ended,
@@ -433,8 +550,8 @@ impl Inbox {
 
 impl Conversation {
     /// What a list shows of it.
-    fn listed(&self) -> Listed {
-        Listed {
+    fn listed(&self) -> ConversationSummary {
+        ConversationSummary {
             header: self.header(),
             status: self.status(),
             request: self.open_request(),
@@ -459,8 +576,8 @@ impl Conversation {
     fn composed(
         &self,
         part: &ScriptPart,
-        accepts: impl Fn(&Problem) -> bool + Copy,
-    ) -> Result<(Body, Part), Problem> {
+        accepts: impl Fn(&SendProblem) -> bool + Copy,
+    ) -> Result<(Body, Part), SendProblem> {
         match part {
             ScriptPart::Text {
                 kind,
@@ -468,12 +585,12 @@ impl Conversation {
                 options,
             } => {
                 if let Some(why) = self.unavailable(*kind) {
-                    return Err(Problem::hard(why));
+                    return Err(SendProblem::hard(why));
                 }
                 let no_command = self.unavailable(ReplyKind::Command);
                 accept(lost_command(*kind, text, no_command), accepts)?;
                 let item = item_of_text(*kind, text, options, self.shell())?;
-                let item = item.ok_or_else(|| Problem::hard("nothing to send"))?;
+                let item = item.ok_or_else(|| SendProblem::hard("nothing to send"))?;
                 if *kind == ReplyKind::Command {
                     accept(self.guessed_shell().map(|(_, question)| question), accepts)?;
                 }
@@ -496,10 +613,10 @@ impl Conversation {
         &self,
         name: &str,
         arguments: &str,
-        accepts: impl Fn(&Problem) -> bool,
-    ) -> Result<(Body, Part), Problem> {
+        accepts: impl Fn(&SendProblem) -> bool,
+    ) -> Result<(Body, Part), SendProblem> {
         if let Some(why) = self.unavailable(ReplyKind::Tool) {
-            return Err(Problem::hard(why));
+            return Err(SendProblem::hard(why));
         }
         let found = self.callable().find(|tool| tool.title() == name);
         let found = found.or_else(|| self.callable().find(|tool| tool.name == name));
@@ -510,10 +627,10 @@ impl Conversation {
             }
             _ => {
                 let words = format!("this request offers no tool {name} that can be called");
-                return Err(Problem::hard(words));
+                return Err(SendProblem::hard(words));
             }
         };
-        accept(problem.map(Problem::soft), accepts)?;
+        accept(problem.map(SendProblem::soft), accepts)?;
         let part = Part {
             kind: ReplyKind::Tool,
             call: Some(Call {
@@ -530,7 +647,7 @@ impl Conversation {
     }
 }
 
-fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>) {
+fn called_by_name(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<String>) {
     let name = tool.name.clone();
     if tool.kind == "custom" {
         let problem = match name.as_str() {
@@ -541,7 +658,7 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>
             name: name.clone(),
             input: arguments.to_owned(),
         };
-        return (Target::Custom { name }, item, problem);
+        return (CallTarget::Custom { name }, item, problem);
     }
     let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
     let problem = check_arguments(&schema, arguments).err();
@@ -550,7 +667,7 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>
         name: name.clone(),
         arguments: arguments.to_owned(),
     };
-    let target = Target::Function {
+    let target = CallTarget::Function {
         namespace: tool.namespace.clone(),
         name,
         schema,
@@ -558,9 +675,9 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (Target, Body, Option<String>
     (target, item, problem)
 }
 
-fn patched_by_shell(shell: &ShellTool, text: &str) -> (Target, Body, Option<String>) {
+fn patched_by_shell(shell: &ShellTool, text: &str) -> (CallTarget, Body, Option<String>) {
     let item = shell.call(&patch::shell_command(text), &Map::new());
-    let target = Target::PatchByShell(shell.clone());
+    let target = CallTarget::PatchByShell(shell.clone());
     (target, item, fault_of_patch(text))
 }
 
@@ -568,7 +685,10 @@ fn fault_of_patch(text: &str) -> Option<String> {
     patch::check(text).err().map(|error| error.to_string())
 }
 
-fn accept(problem: Option<Problem>, accepts: impl Fn(&Problem) -> bool) -> Result<(), Problem> {
+fn accept(
+    problem: Option<SendProblem>,
+    accepts: impl Fn(&SendProblem) -> bool,
+) -> Result<(), SendProblem> {
     match problem {
         Some(problem) if !accepts(&problem) => Err(problem),
         _ => Ok(()),
@@ -587,19 +707,19 @@ fn of_script(text: &str) -> Draft {
 
 fn of_sent(
     conversation: ConversationId,
-    said: Result<Sent, Refused>,
-) -> (Result<Answer, Refused>, Option<Change>) {
+    said: Result<ReplyReceipt, ScriptError>,
+) -> (Result<ScriptAnswer, ScriptError>, Option<Change>) {
     let change = match &said {
         Ok(sent) => Some(Change::Scripted {
             conversation,
             ended: sent.ended,
         }),
         // That it has gone was found out here.
-        Err(Refused::ClientGone) => Some(Change::ClientGone {
+        Err(ScriptError::ClientGone) => Some(Change::ClientGone {
             conversation,
             returned: Vec::new(),
         }),
         Err(_) => None,
     };
-    (said.map(Answer::Sent), change)
+    (said.map(ScriptAnswer::Sent), change)
 }

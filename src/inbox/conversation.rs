@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::again::Again;
+use super::again::RepeatedItems;
 use super::changes::changes;
 use super::channel::Responder;
 use super::drafting::{Mode, TurnDrafts};
@@ -15,7 +15,11 @@ use crate::agents::{Opening, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::journal::{self, SaidState};
-use crate::store::{Account, ConversationId, Header, Loaded, REJECTED_FOR, RequestId, Store};
+use crate::store::marks::Marked;
+use crate::store::{
+    ConversationHeader, ConversationId, LoadedConversation, MemoryUse, REJECTED_FOR, RequestId,
+    Store,
+};
 
 /// The requests of one thread: an agent sends the whole thread with every request, so the newest
 /// request is the conversation.
@@ -28,10 +32,12 @@ pub struct Conversation {
     /// Why the program answered by itself, if it did.
     pub automatic: Option<String>,
     /// When something last happened.
-    pub last_activity: Timestamp,
+    pub(crate) last_activity: Timestamp,
+    /// What the person makes of it and of its turns.
+    pub(super) marks: Vec<Marked>,
     /// The conversation on whose behalf it was begun, as a sub-agent's is.
     pub parent: Option<ConversationId>,
-    /// Those that it belongs together with.
+    /// The conversations that it belongs together with.
     pub(super) family: Option<Family>,
     pub(super) title: String,
     pub(super) request: Request,
@@ -40,7 +46,7 @@ pub struct Conversation {
     pub(super) continued: bool,
     pub(super) changes: Vec<String>,
     pub(super) open: VecDeque<OpenRequest>,
-    pub(super) said: Vec<Said>,
+    pub(super) said: Vec<SentReply>,
     pub(super) closed: Closed,
     /// When its request was rejected, if that still holds.
     pub(super) rejected: Option<Timestamp>,
@@ -69,7 +75,7 @@ pub(super) struct Family {
 #[derive(Debug)]
 pub(super) struct OpenRequest {
     pub id: RequestId,
-    pub responder: Responder,
+    pub(crate) responder: Responder,
     pub arrived: Timestamp,
     /// The request, while another one of the conversation is answered first.
     pub queued: Option<Request>,
@@ -77,13 +83,13 @@ pub(super) struct OpenRequest {
 
 /// Something the person said that the client has not sent back yet.
 #[derive(Debug, Clone)]
-pub struct Said {
-    /// What.
-    pub words: Words,
+pub struct SentReply {
+    /// The reply, as it was kept.
+    pub words: ReplyContent,
     /// As it was composed: it comes back should the client not get it. All that left with one
     /// reply shares it.
     pub draft: Arc<Draft>,
-    /// When.
+    /// When it was said.
     pub at: Timestamp,
     /// How far it got.
     pub state: Delivery,
@@ -94,9 +100,14 @@ pub struct Said {
     pub refused: u32,
 }
 
-impl Said {
+impl SentReply {
+    /// The request that it was said to.
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
     /// Whether the other is this one, at another stage of its delivery perhaps.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
     }
 
@@ -105,7 +116,7 @@ impl Said {
     pub(super) fn can_be_lost(&self) -> bool {
         match self.state {
             Delivery::Sent => true,
-            Delivery::Delivered => matches!(self.words, Words::Live(..)),
+            Delivery::Delivered => matches!(self.words, ReplyContent::Live(..)),
             Delivery::Undelivered => false,
         }
     }
@@ -113,7 +124,7 @@ impl Said {
 
 /// What a person can say to a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Words {
+pub enum ReplyContent {
     /// An output item of the response.
     Item(Body),
     /// A message that was typed live.
@@ -122,7 +133,7 @@ pub enum Words {
     Rejection(String),
 }
 
-impl Words {
+impl ReplyContent {
     /// What a model would have had to write.
     pub fn text(&self) -> String {
         match self {
@@ -205,6 +216,7 @@ impl Conversation {
             agent,
             automatic: None,
             last_activity: now,
+            marks: Vec::new(),
             parent: None,
             family: None,
             title: String::new(),
@@ -229,7 +241,7 @@ impl Conversation {
     }
 
     /// A conversation of an earlier run, of which only what a list shows is in memory.
-    pub(super) fn of_header(header: Header) -> Self {
+    pub(super) fn of_header(header: ConversationHeader) -> Self {
         let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
         let mut conversation = Self::new(
             header.id,
@@ -239,6 +251,7 @@ impl Conversation {
         );
         conversation.title = header.title;
         conversation.automatic = header.automatic;
+        conversation.marks = header.marks;
         conversation.loaded = false;
         if header.gone {
             conversation.closed = Closed::ClientGone;
@@ -247,7 +260,7 @@ impl Conversation {
     }
 
     /// Takes in what the journal has of it.
-    pub(super) fn fill(&mut self, loaded: Loaded, held: &mut Account) {
+    pub(super) fn fill(&mut self, loaded: LoadedConversation, held: &mut MemoryUse) {
         let arrived = Timestamp::from_millisecond(loaded.arrived).unwrap_or_default();
         let known = Self::new(self.id, loaded.request, self.agent.clone(), arrived);
         held.add(known.items());
@@ -268,7 +281,7 @@ impl Conversation {
                 None => Arc::new(Draft::from_json(&row.typed)),
             };
             drafts.push((row.typed, Arc::clone(&draft)));
-            self.said.push(Said {
+            self.said.push(SentReply {
                 words,
                 draft,
                 at: Timestamp::from_millisecond(row.at).unwrap_or_default(),
@@ -287,40 +300,46 @@ impl Conversation {
     }
 
     /// All that the journal has of it.
-    pub(crate) fn of_loaded(loaded: Loaded) -> Self {
+    pub(crate) fn of_loaded(loaded: LoadedConversation) -> Self {
         let mut conversation = Self::of_header(loaded.header.clone());
-        conversation.fill(loaded, &mut Account::default());
+        conversation.fill(loaded, &mut MemoryUse::default());
         conversation
     }
 
     /// What a list shows of it.
-    pub fn header(&self) -> Header {
-        Header {
+    pub fn header(&self) -> ConversationHeader {
+        ConversationHeader {
             id: self.id,
             agent: self.agent.clone(),
             title: self.title.clone(),
             automatic: self.automatic.clone(),
             active: self.last_activity.as_millisecond(),
             gone: self.status() == Status::ClientGone,
+            marks: self.marks.clone(),
         }
     }
 
+    /// What the person makes of it as a whole, and then of its turns.
+    pub fn marks(&self) -> &[Marked] {
+        &self.marks
+    }
+
     /// Whether its request is in memory; else it has to be loaded to be looked at.
-    pub fn is_loaded(&self) -> bool {
+    pub(crate) fn is_loaded(&self) -> bool {
         self.loaded
     }
 
     /// The rows of what was said to a request, from a place on, each with the text by which it is
     /// found.
-    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::Said, String)> {
+    pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::SaidRow, String)> {
         let said = self.said.iter().skip(from);
         let own = said.filter(|said| said.request == request);
         own.map(|said| (self.row(said), said.words.found_by()))
             .collect()
     }
 
-    fn row(&self, said: &Said) -> journal::Said {
-        journal::Said {
+    fn row(&self, said: &SentReply) -> journal::SaidRow {
+        journal::SaidRow {
             id: said.id,
             conversation: self.id.0,
             turn: said.request.0,
@@ -368,7 +387,7 @@ impl Conversation {
     }
 
     /// Whether there was something before what is new.
-    pub fn is_continued(&self) -> bool {
+    pub(crate) fn is_continued(&self) -> bool {
         self.continued
     }
 
@@ -378,7 +397,7 @@ impl Conversation {
     }
 
     /// What was said to the newest request, oldest first.
-    pub fn said(&self) -> &[Said] {
+    pub fn said(&self) -> &[SentReply] {
         &self.said
     }
 
@@ -425,7 +444,7 @@ impl Conversation {
     }
 
     /// Whether something was already said to the request that waits.
-    pub fn has_said(&self) -> bool {
+    pub(crate) fn has_said(&self) -> bool {
         let current = self.open.front().map(|open| open.id);
         self.said.iter().any(|said| Some(said.request) == current)
     }
@@ -440,7 +459,7 @@ impl Conversation {
 
     /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
     /// of a conversation may be the result of a tool.
-    pub fn put_in(&self) -> impl Fn(usize) -> bool {
+    pub(crate) fn put_in(&self) -> impl Fn(usize) -> bool {
         let opening = Opening::of(&self.request);
         move |index| self.is_put_in(opening, index)
     }
@@ -462,12 +481,12 @@ impl Conversation {
     }
 
     /// The request that waits and is answered next, if there is one.
-    pub fn open_request(&self) -> Option<RequestId> {
+    pub(crate) fn open_request(&self) -> Option<RequestId> {
         self.open.front().map(|open| open.id)
     }
 
     /// All that was said so far to the request that waits, one after the other.
-    pub fn said_to_current(&self) -> String {
+    pub(crate) fn said_to_current(&self) -> String {
         let current = self.open.front().map(|open| open.id);
         let said = self
             .said
@@ -477,12 +496,12 @@ impl Conversation {
     }
 
     /// What the message is that is being typed live to the request that waits, if there is one.
-    pub fn live_phase(&self) -> Option<Phase> {
+    pub(crate) fn live_phase(&self) -> Option<Phase> {
         let current = self.open.front().map(|open| open.id);
         let last = self.said.last();
         let last = last.filter(|said| Some(said.request) == current)?;
         match last.words {
-            Words::Live(_, phase) => Some(phase),
+            ReplyContent::Live(_, phase) => Some(phase),
             _ => None,
         }
     }
@@ -491,9 +510,9 @@ impl Conversation {
     pub(super) fn end_live(&mut self, request: RequestId, ticket: u64) {
         let last = self.said.last_mut().filter(|said| said.request == request);
         if let Some(said) = last
-            && let Words::Live(text, phase) = &mut said.words
+            && let ReplyContent::Live(text, phase) = &mut said.words
         {
-            said.words = Words::Item(Body::message(std::mem::take(text), *phase));
+            said.words = ReplyContent::Item(Body::message(std::mem::take(text), *phase));
             said.state = Delivery::Sent;
             said.ticket = ticket;
         }
@@ -513,7 +532,7 @@ impl Conversation {
         self.undelivered_of(|said| said.request == request)
     }
 
-    fn undelivered_of(&self, is_meant: impl Fn(&Said) -> bool) -> Vec<Draft> {
+    fn undelivered_of(&self, is_meant: impl Fn(&SentReply) -> bool) -> Vec<Draft> {
         let said = self.said.iter().filter(|said| is_meant(said));
         let mut drafts: Vec<&Arc<Draft>> = said
             .filter(|said| said.can_be_lost() && said.draft.sender.is_person())
@@ -536,8 +555,8 @@ impl Conversation {
         new_ticket: u64,
         draft: Draft,
     ) {
-        if let Some(Said {
-            words: Words::Live(text, _),
+        if let Some(SentReply {
+            words: ReplyContent::Live(text, _),
             draft: all,
             ticket,
             state,
@@ -551,8 +570,8 @@ impl Conversation {
             *state = Delivery::Sent;
             return;
         }
-        self.said.push(Said {
-            words: Words::Live(delta.to_owned(), phase),
+        self.said.push(SentReply {
+            words: ReplyContent::Live(delta.to_owned(), phase),
             draft: Arc::new(draft),
             at: now,
             state: Delivery::Sent,
@@ -586,14 +605,14 @@ impl Conversation {
             }
             Reply::Items(items) => (items, None),
             Reply::End { items, ending } => match ending {
-                Ending::Failed { message, .. } => (items, Some(Words::Rejection(message))),
+                Ending::Failed { message, .. } => (items, Some(ReplyContent::Rejection(message))),
                 Ending::Completed | Ending::OutOfTokens => (items, None),
             },
         };
         self.end_live(request, ticket);
         let draft = Arc::new(draft);
-        let words = items.into_iter().map(Words::Item).chain(rejection);
-        self.said.extend(words.map(|words| Said {
+        let words = items.into_iter().map(ReplyContent::Item).chain(rejection);
+        self.said.extend(words.map(|words| SentReply {
             words,
             draft: Arc::clone(&draft),
             at: now,
@@ -616,7 +635,7 @@ impl Conversation {
         };
         let own = self.said.iter().filter(|said| said.request == id);
         let messages = own.filter_map(|said| match &said.words {
-            Words::Item(item @ Body::Message { .. }) => Some(item.words()),
+            ReplyContent::Item(item @ Body::Message { .. }) => Some(item.words()),
             _ => None,
         });
         // The clients get them as one message, or as one after the other.
@@ -638,7 +657,7 @@ impl Conversation {
             if said.ticket <= ticket && said.state != Delivery::Delivered {
                 said.state = Delivery::Delivered;
                 // What a model is still saying is written down at its end.
-                let is_whole = !matches!(said.words, Words::Live(..));
+                let is_whole = !matches!(said.words, ReplyContent::Live(..));
                 if is_whole || said.draft.sender.is_person() {
                     reached.push((said.id, SaidState::Delivered));
                 }
@@ -666,7 +685,7 @@ impl Conversation {
     }
 
     /// Makes the next request the one that is shown.
-    pub(super) fn next_in_line(&mut self, held: &mut Account, now: Timestamp) {
+    pub(super) fn next_in_line(&mut self, held: &mut MemoryUse, now: Timestamp) {
         let next = self.open.front_mut().and_then(|open| open.queued.take());
         if let Some(request) = next {
             self.adopt(request, held, now);
@@ -674,11 +693,11 @@ impl Conversation {
     }
 
     /// Makes `request` the conversation and finds out what is new in it.
-    pub(super) fn adopt(&mut self, request: Request, held: &mut Account, now: Timestamp) {
+    pub(super) fn adopt(&mut self, request: Request, held: &mut MemoryUse, now: Timestamp) {
         let old = std::mem::replace(&mut self.request, request);
         let last = self.said.last().map(|said| &said.words);
         let is_taken_back =
-            self.closed == Closed::ClientGone || matches!(last, Some(Words::Rejection(_)));
+            self.closed == Closed::ClientGone || matches!(last, Some(ReplyContent::Rejection(_)));
         self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);
@@ -695,7 +714,7 @@ impl Conversation {
         let is_retry = common == old.items.len() && common == new.items.len();
         let before = self.seen.split_off(common.min(self.seen.len()));
         if !is_retry {
-            let again = Again::of(&old.items, before, common);
+            let again = RepeatedItems::of(&old.items, before, common);
             self.seen
                 .extend(again.seen_in(&new.items[common..], &self.said, now));
             // What the server had stored was there before.

@@ -19,56 +19,59 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use channel::{Answerer, Arrival, Event, Intake, Pending, Refusal, Responder, Screen, channel};
-pub use composing::Problem;
+pub use channel::{
+    Answerer, Arrival, Event, Intake, PendingRequest, Refusal, RequestFilter, Responder, channel,
+};
+pub use composing::SendProblem;
 use control::Waiter;
 pub use control::{
-    Answer, Asked, Filter, Listed, Refused, ScriptPart, ScriptReply, Scripts, Sent, Snapshot,
-    Standing, Wish,
+    ConversationSummary, Filter, InboxStatus, ReplyReceipt, ScriptAnswer, ScriptCommand,
+    ScriptError, ScriptPart, ScriptReply, ScriptRequest, Scripts, Snapshot, StudyState, StudyWish,
 };
 use conversation::{Closed, Family, OpenRequest};
-pub use conversation::{Conversation, Delivery, Said, Status, Words};
+pub use conversation::{Conversation, Delivery, ReplyContent, SentReply, Status};
 pub use drafting::{
-    Ask, DraftError, DraftEvents, DraftId, DraftOrder, DraftState, Drafted, Drafting, Mode,
-    ModelDraft, Order as DraftingOrder, Partial, Step,
+    DraftError, DraftEvents, DraftId, DraftOrder, DraftRequest, DraftState, DraftStep, DraftUpdate,
+    Drafting, Mode, ModelDraft, ModelOrder as DraftingOrder, Partial,
 };
-use order::Order;
-pub use statistics::{Spread, Statistics};
+use order::ListOrder;
+pub use statistics::{ResponseStatistics, Spread};
 
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
 use crate::journal::TurnTime;
-use crate::store::{Account, Header, Loaded, Place, Saving, Store};
+use crate::store::marks::Marked;
+use crate::store::{ConversationHeader, LoadedConversation, MemoryUse, RequestKey, Saving, Store};
 pub use crate::store::{ConversationId, RequestId};
 use crate::study::Study;
 
 /// How many conversations are kept; the oldest that nobody waits in goes first.
-const MOST_CONVERSATIONS: usize = 500;
+const MAX_CONVERSATIONS: usize = 500;
 /// How many bytes of JSON all conversations together may hold before the oldest that nobody waits
 /// in goes.
-const MOST_BYTES: usize = 1 << 30;
+const MAX_BYTES: usize = 1 << 30;
 
 /// How many conversations of earlier runs are listed; the others are found by a search.
-const MOST_RESTORED: u32 = 200;
-/// The name by which the statistics are kept.
+const MAX_RESTORED: u32 = 200;
+/// The setting that has the statistics.
 const STATISTICS: &str = "statistics";
-/// The name by which it is kept which conversations were dismissed.
+/// The setting that has the dismissed conversations.
 const DISMISSED: &str = "dismissed";
-/// Of how many that is known; the oldest go first.
-const MOST_DISMISSED: usize = 1_000;
+/// How many dismissed conversations are remembered; the oldest go first.
+const MAX_DISMISSED: usize = 1_000;
 
 /// All conversations.
 #[derive(Debug)]
 pub struct Inbox {
     conversations: HashMap<ConversationId, Conversation>,
-    order: Order,
+    order: ListOrder,
     requests: HashMap<RequestId, ConversationId>,
     /// Conversations that were begun on behalf of another, by the first of them, which is among them.
     families: HashMap<ConversationId, BTreeSet<ConversationId>>,
     /// What comes back with the news that a client has gone, where that was found out before.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
-    statistics: Statistics,
-    held: Account,
+    statistics: ResponseStatistics,
+    held: MemoryUse,
     most_bytes: usize,
     store: Store,
     /// The last write of something said.
@@ -77,8 +80,10 @@ pub struct Inbox {
     looked_at: Option<ConversationId>,
     /// What the person took off the list, and is not listed when the program starts again.
     dismissed: BTreeSet<ConversationId>,
-    /// Those that had to make room, until somebody asks.
+    /// The conversations that had to make room, until somebody asks for them.
     dropped: Vec<ConversationId>,
+    /// Those that a script has deleted, and where they stood in the list, until somebody asks.
+    deleted: Vec<(ConversationId, usize)>,
     /// What models and rules do.
     drafting: Drafting,
     /// The drafts that are being made, and where.
@@ -95,6 +100,8 @@ pub struct Inbox {
     study: Study,
     /// Since when the study stands still, if it does.
     paused: Option<Timestamp>,
+    /// Which of its phases is on.
+    phase: usize,
     /// When what happened to the requests that are not done.
     times: HashMap<RequestId, TurnTime>,
 }
@@ -104,7 +111,7 @@ pub struct Inbox {
 pub enum Change {
     /// A request came in.
     Arrived {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// Whether the program has answered it already.
         automatic: bool,
@@ -117,37 +124,37 @@ pub enum Change {
     },
     /// A reply reached the client.
     Delivered {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// Its tokens.
         tokens: u64,
     },
     /// A client went away.
     ClientGone {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// What had been said and did not reach it, as it was composed, oldest first.
         returned: Vec<Draft>,
     },
     /// A client asked what was rejected, and got the same words again.
     AskedAgain {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
     },
     /// A model went on with a draft, or came to its end.
     Drafted {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// The draft.
         draft: DraftId,
         /// What became of it.
-        what: Drafted,
+        what: DraftUpdate,
     },
     /// A rule answered what had waited for long enough.
     Decided(ConversationId),
     /// A script said something.
     Scripted {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: ConversationId,
         /// Whether that was the end of the response.
         ended: bool,
@@ -194,18 +201,19 @@ impl Inbox {
         let modes = Self::read_modes(store.setting(Self::modes_setting()));
         Self {
             conversations: HashMap::new(),
-            order: Order::default(),
+            order: ListOrder::default(),
             requests: HashMap::new(),
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
-            held: Account::default(),
-            most_bytes: MOST_BYTES,
+            held: MemoryUse::default(),
+            most_bytes: MAX_BYTES,
             store,
             saving: None,
             looked_at: None,
             dismissed: dismissed.collect(),
             dropped: Vec::new(),
+            deleted: Vec::new(),
             drafting: Drafting::default(),
             making: HashMap::new(),
             modes,
@@ -214,6 +222,7 @@ impl Inbox {
             claimed: None,
             study: Study::default(),
             paused: None,
+            phase: 0,
             times: HashMap::new(),
         }
     }
@@ -230,7 +239,10 @@ impl Inbox {
     }
 
     /// The conversations from a place in the list on. It takes no longer the further down that is.
-    pub fn conversations_from(&self, place: usize) -> impl ExactSizeIterator<Item = &Conversation> {
+    pub(crate) fn conversations_from(
+        &self,
+        place: usize,
+    ) -> impl ExactSizeIterator<Item = &Conversation> {
         self.order.from(place).map(|id| &self.conversations[&id])
     }
 
@@ -250,12 +262,12 @@ impl Inbox {
     }
 
     /// The conversations that wait, the one that has waited longest first.
-    pub fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
+    pub(crate) fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         self.order.waiting()
     }
 
     /// Numbers since the program was first used.
-    pub fn statistics(&self) -> &Statistics {
+    pub fn statistics(&self) -> &ResponseStatistics {
         &self.statistics
     }
 
@@ -301,7 +313,7 @@ impl Inbox {
         self.reply_as(id, reply, draft, Some(rest), now)
     }
 
-    /// The same for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
+    /// Says something for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
     fn reply_as(
         &mut self,
         id: ConversationId,
@@ -352,7 +364,7 @@ impl Inbox {
             let ticket = open.responder.next_ticket();
             let before = conversation.said.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
-                let place = Place {
+                let place = RequestKey {
                     conversation: id,
                     request,
                 };
@@ -360,9 +372,10 @@ impl Inbox {
                 conversation.rejected = Some(now);
             }
             conversation.say(reply.clone(), draft, (request, ticket), &store, now);
-            let rows = match store.keeps() {
-                true => conversation.rows(before, request),
-                false => Vec::new(),
+            let rows = if store.keeps() {
+                conversation.rows(before, request)
+            } else {
+                Vec::new()
             };
             // Should the client be gone by now, the news of it brings the words back.
             written = store.say(rows, rest.map(|rest| (id, rest)), numbers);
@@ -400,18 +413,23 @@ impl Inbox {
     }
 
     /// Whether something was said or delivered since [`Inbox::take_saving`] was asked.
-    pub fn has_saving(&self) -> bool {
+    pub(crate) fn has_saving(&self) -> bool {
         self.saving.is_some()
     }
 
     /// The last write of something said or delivered since this was asked; `None` if nothing was.
-    pub fn take_saving(&mut self) -> Option<Saving> {
+    pub(crate) fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
 
     /// The conversations that had to make room for others since this was asked.
-    pub fn take_dropped(&mut self) -> Vec<ConversationId> {
+    pub(crate) fn take_dropped(&mut self) -> Vec<ConversationId> {
         std::mem::take(&mut self.dropped)
+    }
+
+    /// Those that a script has deleted since this was asked, and where they stood in the list.
+    pub(crate) fn take_deleted(&mut self) -> Vec<(ConversationId, usize)> {
+        std::mem::take(&mut self.deleted)
     }
 
     /// Lets a client ask again what was rejected in a conversation; says whether something was.
@@ -433,7 +451,7 @@ impl Inbox {
     }
 
     /// A rejection that did not arrive is none.
-    fn withdraw(&mut self, place: Place) {
+    fn withdraw(&mut self, place: RequestKey) {
         if let Some(conversation) = self.conversations.get_mut(&place.conversation)
             && self.store.withdraw(place)
         {
@@ -444,8 +462,8 @@ impl Inbox {
     fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.edit(id, |conversation, _| {
             conversation.last_activity = now;
-            if let Some(Said {
-                words: Words::Rejection(_),
+            if let Some(SentReply {
+                words: ReplyContent::Rejection(_),
                 refused,
                 ..
             }) = conversation.said.last_mut()
@@ -473,18 +491,17 @@ impl Inbox {
         let returned = earlier
             .map(|loaded| self.revive(*loaded, &request))
             .unwrap_or_default();
-        let mut queued = match self.conversations.contains_key(&conversation) {
-            true => Some(request),
-            false => {
-                let begun = Conversation::new(conversation, request, agent, now);
-                self.held.add(begun.items());
-                self.order.insert(&begun);
-                self.conversations.insert(conversation, begun);
-                if parent.is_none() && !automatic {
-                    self.begin_mode(conversation);
-                }
-                None
+        let mut queued = if self.conversations.contains_key(&conversation) {
+            Some(request)
+        } else {
+            let begun = Conversation::new(conversation, request, agent, now);
+            self.held.add(begun.items());
+            self.order.insert(&begun);
+            self.conversations.insert(conversation, begun);
+            if parent.is_none() && !automatic {
+                self.begin_mode(conversation);
             }
+            None
         };
         self.requests.insert(id, conversation);
         if !automatic {
@@ -511,8 +528,11 @@ impl Inbox {
                     let words = housekeeping.purpose.words();
                     conversation.title = words.into();
                     conversation.automatic = Some(words.into());
-                    conversation.said.push(Said {
-                        words: Words::Item(Body::message(housekeeping.answer, Phase::FinalAnswer)),
+                    conversation.said.push(SentReply {
+                        words: ReplyContent::Item(Body::message(
+                            housekeeping.answer,
+                            Phase::FinalAnswer,
+                        )),
                         draft: Arc::default(),
                         at: now,
                         state: Delivery::Sent,
@@ -532,9 +552,10 @@ impl Inbox {
             found.mode = mode;
         }
         let attended = !automatic && is_current && self.consider(conversation, now);
-        match automatic {
-            true => self.statistics.automatic += 1,
-            false => self.statistics.requests += 1,
+        if automatic {
+            self.statistics.automatic += 1
+        } else {
+            self.statistics.requests += 1
         }
         self.make_room();
         Change::Arrived {
@@ -549,7 +570,7 @@ impl Inbox {
     /// Takes in a conversation of an earlier run whose client comes back with a request. What was
     /// said to it last and is not known to have arrived did not, unless it is in what the client
     /// sends.
-    fn revive(&mut self, loaded: Loaded, request: &Request) -> Vec<Draft> {
+    fn revive(&mut self, loaded: LoadedConversation, request: &Request) -> Vec<Draft> {
         let id = loaded.header.id;
         self.insert(loaded.header.clone());
         self.load(loaded);
@@ -560,14 +581,14 @@ impl Inbox {
     /// Lists the newest conversations of earlier runs.
     pub fn restore(&mut self) {
         let dismissed = u32::try_from(self.dismissed.len()).unwrap_or(0);
-        let recent = self.store.recent(MOST_RESTORED + dismissed).into_iter();
+        let recent = self.store.recent(MAX_RESTORED + dismissed).into_iter();
         let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
-        let listed: Vec<Header> = recent.take(MOST_RESTORED as usize).collect();
+        let listed: Vec<ConversationHeader> = recent.take(MAX_RESTORED as usize).collect();
         listed.into_iter().for_each(|header| self.insert(header));
     }
 
     /// Lists a conversation of an earlier run, if it is not listed already.
-    pub fn insert(&mut self, header: Header) {
+    pub fn insert(&mut self, header: ConversationHeader) {
         if !self.conversations.contains_key(&header.id) {
             if self.dismissed.remove(&header.id) {
                 self.keep_dismissed();
@@ -580,12 +601,26 @@ impl Inbox {
     }
 
     /// Takes in what the journal has of a conversation that is listed.
-    pub fn load(&mut self, loaded: Loaded) {
+    pub fn load(&mut self, loaded: LoadedConversation) {
         self.edit(loaded.header.id, |conversation, held| {
             if !conversation.is_loaded() {
                 conversation.fill(loaded, held);
             }
         });
+    }
+
+    /// Keeps what the person makes of a conversation or of one of its turns.
+    pub fn mark(&mut self, marked: Marked) {
+        self.saving = Some(self.store.keep_mark(marked.mark.clone()));
+        let id = ConversationId(marked.mark.conversation);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            let marks = &mut conversation.marks;
+            marks.retain(|known| known.turn != marked.turn);
+            if !marked.mark.is_empty() {
+                let at = marks.partition_point(|known| known.turn < marked.turn);
+                marks.insert(at, marked);
+            }
+        }
     }
 
     /// Whether somebody waits in a conversation, or has not got all that was said to them.
@@ -606,7 +641,7 @@ impl Inbox {
 
     /// Takes a conversation off the list, unless it is busy; says whether it is off. The journal
     /// keeps it, and a search or its client brings it back.
-    pub fn dismiss(&mut self, id: ConversationId) -> bool {
+    pub(crate) fn dismiss(&mut self, id: ConversationId) -> bool {
         let is_dismissed = self.get(id).is_some() && !self.is_busy(id);
         if is_dismissed {
             self.take_off(id);
@@ -616,7 +651,7 @@ impl Inbox {
     }
 
     /// Takes all off the list that nobody waits in, but for those to be spared; says which.
-    pub fn dismiss_done(
+    pub(crate) fn dismiss_done(
         &mut self,
         is_spared: impl Fn(ConversationId) -> bool,
     ) -> Vec<ConversationId> {
@@ -636,7 +671,7 @@ impl Inbox {
         self.remove(id);
         self.store.forget(id);
         self.dismissed.insert(id);
-        if self.dismissed.len() > MOST_DISMISSED {
+        if self.dismissed.len() > MAX_DISMISSED {
             self.dismissed.pop_first();
         }
     }
@@ -713,7 +748,7 @@ impl Inbox {
             returned
         })?;
         if !returned.is_empty() {
-            self.withdraw(Place {
+            self.withdraw(RequestKey {
                 conversation,
                 request: id,
             });
@@ -733,7 +768,7 @@ impl Inbox {
     fn edit<T>(
         &mut self,
         id: ConversationId,
-        change: impl FnOnce(&mut Conversation, &mut Account) -> T,
+        change: impl FnOnce(&mut Conversation, &mut MemoryUse) -> T,
     ) -> Option<T> {
         let conversation = self.conversations.get_mut(&id)?;
         self.order.remove(conversation);
@@ -779,7 +814,7 @@ impl Inbox {
 
     /// Lets go of the oldest where there are too many.
     fn make_room(&mut self) {
-        while self.order.len() > MOST_CONVERSATIONS || self.held.bytes > self.most_bytes {
+        while self.order.len() > MAX_CONVERSATIONS || self.held.bytes > self.most_bytes {
             let Some(oldest) = self.order.oldest_done(self.looked_at) else {
                 return;
             };

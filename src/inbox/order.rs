@@ -12,14 +12,14 @@ use crate::store::ConversationId;
 /// newest activity, sub-agents below the conversation that began them. What the program answers by
 /// itself comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
+enum ListKey {
     Waiting(Timestamp, ConversationId),
     /// By the newest activity among those that belong together, and by the first of them.
     Done(Reverse<Timestamp>, ConversationId, ConversationId),
     Automatic(Reverse<Timestamp>, ConversationId),
 }
 
-impl Key {
+impl ListKey {
     fn of(conversation: &Conversation) -> Self {
         let active = Reverse(conversation.last_activity);
         match conversation.status() {
@@ -41,16 +41,16 @@ impl Key {
 
 /// All conversations in order. What is asked of it does not take longer the more there are.
 #[derive(Debug, Default)]
-pub(super) struct Order {
+pub(super) struct ListOrder {
     /// What changes is near the front, so little is moved.
-    listed: VecDeque<Key>,
+    listed: VecDeque<ListKey>,
     /// How many requests wait.
     requests: usize,
 }
 
-impl Order {
+impl ListOrder {
     pub fn insert(&mut self, conversation: &Conversation) {
-        let key = Key::of(conversation);
+        let key = ListKey::of(conversation);
         let at = self.listed.partition_point(|other| *other < key);
         self.listed.insert(at, key);
         self.requests += conversation.waiting();
@@ -69,11 +69,11 @@ impl Order {
     }
 
     /// How many requests wait.
-    pub fn waiting_requests(&self) -> usize {
+    pub(crate) fn waiting_requests(&self) -> usize {
         self.requests
     }
 
-    /// Those from a place on, as they are listed.
+    /// The conversations from a place in the list on.
     pub fn from(
         &self,
         place: usize,
@@ -83,10 +83,10 @@ impl Order {
     }
 
     pub fn position(&self, conversation: &Conversation) -> Option<usize> {
-        self.listed.binary_search(&Key::of(conversation)).ok()
+        self.listed.binary_search(&ListKey::of(conversation)).ok()
     }
 
-    /// Those that wait, the one that has waited longest first.
+    /// The conversations that wait, the one that has waited longest first.
     pub fn waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         let waiting = self.first_done();
         self.listed.range(..waiting).map(|key| key.id())
@@ -94,7 +94,7 @@ impl Order {
 
     /// The one that nobody waits in and in which nothing has happened for longest, but neither the
     /// newest of these nor the one to be spared.
-    pub fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
+    pub(crate) fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
         let done = self.from(self.first_done()).skip(1);
         done.rev().find(|id| Some(*id) != spared)
     }
@@ -102,6 +102,6 @@ impl Order {
     /// The place of the first that nobody waits in.
     fn first_done(&self) -> usize {
         self.listed
-            .partition_point(|key| matches!(key, Key::Waiting(..)))
+            .partition_point(|key| matches!(key, ListKey::Waiting(..)))
     }
 }

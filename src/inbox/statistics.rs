@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Numbers of one response, or of many added up. Times are in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Statistics {
+pub struct ResponseStatistics {
     /// Requests that came in for the person.
     pub requests: u64,
     /// Requests that the program answered.
@@ -53,7 +53,7 @@ impl Spread {
     }
 }
 
-impl Statistics {
+impl ResponseStatistics {
     /// As they are kept.
     pub(super) fn to_json(self) -> String {
         serde_json::to_string(&self).unwrap_or_default()

@@ -34,14 +34,14 @@ fn answer(text: &str) -> Reply {
 }
 
 /// An inbox with the channel that feeds it.
-struct Desk {
+struct TestInbox {
     intake: Intake,
     events: tokio::sync::mpsc::UnboundedReceiver<Event>,
     inbox: Inbox,
     clock: i64,
 }
 
-impl Desk {
+impl TestInbox {
     fn new() -> Self {
         let store = Store::new(10);
         let (intake, events) = channel(3, store.clone());
@@ -53,7 +53,7 @@ impl Desk {
         }
     }
 
-    fn ask(&mut self, thread: Option<&str>, input: Value) -> (Pending, ConversationId) {
+    fn ask(&mut self, thread: Option<&str>, input: Value) -> (PendingRequest, ConversationId) {
         self.take();
         let pending = self
             .intake
@@ -93,7 +93,7 @@ impl Desk {
     }
 }
 
-fn next(pending: &mut Pending) -> Option<(u64, Reply)> {
+fn next(pending: &mut PendingRequest) -> Option<(u64, Reply)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -102,7 +102,7 @@ fn next(pending: &mut Pending) -> Option<(u64, Reply)> {
 
 #[test]
 fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (mut first, id) = desk.ask(Some("t"), json!([user("hello")]));
     assert_eq!(desk.new_texts(id), ["hello"]);
     desk.say(id, answer("hi")).unwrap();
@@ -139,11 +139,12 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
 
 #[test]
 fn those_that_wait_are_listed_first_and_then_the_newest() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (mut first, one) = desk.ask(Some("1"), json!("one"));
     let (_second, two) = desk.ask(Some("2"), json!("two"));
     let (mut third, three) = desk.ask(Some("3"), json!("three"));
-    let listed = |desk: &Desk| -> Vec<_> { desk.inbox.conversations().map(|c| c.id).collect() };
+    let listed =
+        |desk: &TestInbox| -> Vec<_> { desk.inbox.conversations().map(|c| c.id).collect() };
     assert_eq!(listed(&desk), [one, two, three]);
     for (pending, id) in [(&mut first, one), (&mut third, three)] {
         desk.say(id, answer("done")).unwrap();
@@ -162,7 +163,7 @@ fn those_that_wait_are_listed_first_and_then_the_newest() {
 
 #[test]
 fn an_agent_is_where_it_said_last() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let at = |path: &str| {
         user(&format!(
             "<environment_context><cwd>{path}</cwd></environment_context>"
@@ -185,7 +186,7 @@ fn an_agent_is_where_it_said_last() {
 
 #[test]
 fn what_is_done_can_be_taken_off_the_list() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (mut first, one) = desk.ask(Some("1"), json!("one"));
     let (gone, two) = desk.ask(Some("2"), json!("two"));
     let (_third, three) = desk.ask(Some("3"), json!("three"));
@@ -205,7 +206,7 @@ fn what_is_done_can_be_taken_off_the_list() {
 
 #[test]
 fn what_the_program_answers_stays_out_of_the_conversation() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     for thread in [Some("t"), None] {
         let (_open, id) = desk.ask(thread, json!([user("hello")]));
         for _ in 0..2 {
@@ -249,7 +250,7 @@ fn what_the_program_answers_stays_out_of_the_conversation() {
 
 #[test]
 fn a_client_that_names_no_thread_is_known_by_its_items() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (_a, first) = desk.ask(None, json!([user("hello")]));
     let (_b, same_words) = desk.ask(None, json!([user("hello")]));
     assert_ne!(first, same_words, "somebody else may say hello too");
@@ -264,7 +265,7 @@ fn a_client_that_names_no_thread_is_known_by_its_items() {
 
 #[test]
 fn a_retry_comes_back_to_its_conversation_with_what_was_said() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     for thread in [None, Some("t")] {
         let (mut lost, id) = desk.ask(thread, json!([user("slow")]));
         desk.say(id, note("one moment")).unwrap();
@@ -285,7 +286,7 @@ fn a_retry_comes_back_to_its_conversation_with_what_was_said() {
 
 #[test]
 fn notes_that_leave_with_the_answer_are_delivered_with_it() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (mut pending, id) = desk.ask(Some("t"), json!([user("hello")]));
     desk.say(id, note("one moment")).unwrap();
     desk.say(id, answer("done")).unwrap();
@@ -307,7 +308,7 @@ fn notes_that_leave_with_the_answer_are_delivered_with_it() {
 
 #[test]
 fn what_did_not_reach_the_client_comes_back() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (pending, id) = desk.ask(Some("t"), json!([user("hello")]));
     desk.say(id, note("unread")).unwrap();
     drop(pending);
@@ -328,7 +329,7 @@ fn what_did_not_reach_the_client_comes_back() {
 
 #[test]
 fn parallel_requests_of_a_thread_are_answered_in_turn() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (mut first, id) = desk.ask(Some("t"), json!([user("one")]));
     let (mut second, same) = desk.ask(Some("t"), json!([user("two")]));
     assert_eq!((same, desk.inbox.waiting()), (id, 2));
@@ -342,7 +343,7 @@ fn parallel_requests_of_a_thread_are_answered_in_turn() {
 
 #[test]
 fn the_number_of_waiting_requests_is_limited() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let held: Vec<_> = (0..3).map(|_| desk.ask(None, json!("x")).0).collect();
     assert_eq!(desk.intake.check(), Err(Refusal::Full(3)));
     let refused = desk
@@ -357,7 +358,7 @@ fn the_number_of_waiting_requests_is_limited() {
 
 #[test]
 fn leaving_ends_every_open_response() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (mut pending, _) = desk.ask(None, json!("x"));
     drop(desk.inbox);
     assert_eq!(next(&mut pending), None);
@@ -365,7 +366,7 @@ fn leaving_ends_every_open_response() {
 
 #[test]
 fn a_rejection_is_what_was_said() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (_pending, id) = desk.ask(None, json!("x"));
     let message = "not today".to_owned();
     let ending = Ending::Failed {
@@ -381,36 +382,39 @@ fn a_rejection_is_what_was_said() {
     )
     .unwrap();
     let conversation = desk.inbox.get(id).unwrap();
-    assert_eq!(conversation.said()[0].words, Words::Rejection(message));
+    assert_eq!(
+        conversation.said()[0].words,
+        ReplyContent::Rejection(message)
+    );
     assert_eq!(conversation.status(), Status::Answered);
 }
 
 #[test]
 fn old_conversations_make_room_but_waiting_ones_stay() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let (_waiting, id) = desk.ask(Some("first"), json!("wait for me"));
-    for index in 0..MOST_CONVERSATIONS + 5 {
+    for index in 0..MAX_CONVERSATIONS + 5 {
         let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x"));
         desk.say(id, answer("y")).unwrap();
     }
-    assert_eq!(desk.inbox.conversations().len(), MOST_CONVERSATIONS);
+    assert_eq!(desk.inbox.conversations().len(), MAX_CONVERSATIONS);
     assert!(desk.inbox.get(id).is_some());
 }
 
 #[test]
 fn large_conversations_make_room_too() {
-    const MOST: usize = 400_000;
-    let mut desk = Desk::new();
-    desk.inbox.most_bytes = MOST;
-    let (large, _) = desk.ask(Some("large"), json!("x".repeat(MOST / 40)));
+    const MAX: usize = 400_000;
+    let mut desk = TestInbox::new();
+    desk.inbox.most_bytes = MAX;
+    let (large, _) = desk.ask(Some("large"), json!("x".repeat(MAX / 40)));
     let ids: Vec<_> = (0..45)
         .map(|index| {
-            let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x".repeat(MOST / 40)));
+            let (_pending, id) = desk.ask(Some(&index.to_string()), json!("x".repeat(MAX / 40)));
             desk.say(id, answer("y")).unwrap();
             id
         })
         .collect();
-    assert!(desk.inbox.held.bytes <= MOST);
+    assert!(desk.inbox.held.bytes <= MAX);
     assert!(desk.inbox.conversations().any(Conversation::is_waiting));
     assert!(desk.inbox.get(ids[0]).is_none());
     assert!(desk.inbox.get(ids[44]).is_some());
@@ -419,7 +423,7 @@ fn large_conversations_make_room_too() {
 
 #[test]
 fn a_family_that_is_adopted_stays_together() {
-    let mut desk = Desk::new();
+    let mut desk = TestInbox::new();
     let mut ask = |thread: &str, parent: Option<&str>| {
         let mut request = request(Some(thread), json!([user(thread)]));
         request.parent = parent.map(str::to_owned);

@@ -2,15 +2,40 @@
 
 use jiff::Timestamp;
 
-use super::{Conversation, ConversationId, Inbox, RequestId};
+use super::{Conversation, ConversationId, Inbox, RequestId, ScriptError};
 use crate::journal::TurnTime;
-use crate::study::{Delay, Plan, Study};
+use crate::study::{Delay, Plan, Study, StudyPhase};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
-    pub fn set_study(&mut self, study: Study, now: Timestamp) {
+    pub(crate) fn set_study(&mut self, study: Study, now: Timestamp) {
         self.paused = (study.enabled && study.starts_paused).then_some(now);
         self.study = study;
+        self.phase = 0;
+    }
+
+    /// The phase of the study that is on, if it has any.
+    pub fn phase(&self) -> Option<&StudyPhase> {
+        self.phases().get(self.phase)
+    }
+
+    /// All phases of the study, in order.
+    pub fn phases(&self) -> &[StudyPhase] {
+        match self.study.enabled {
+            true => &self.study.phases,
+            false => &[],
+        }
+    }
+
+    /// Goes to the phase of this name; says whether there is one.
+    pub(crate) fn go_to_phase(&mut self, name: &str) -> bool {
+        let place = self.phases().iter().position(|phase| phase.name == name);
+        self.phase = place.unwrap_or(self.phase);
+        place.is_some()
+    }
+
+    fn phase_name(&self) -> Option<String> {
+        self.phase().map(|phase| phase.name.clone())
     }
 
     /// Since when the study stands still, if it does: requests wait, and nothing is sent to them.
@@ -18,8 +43,27 @@ impl Inbox {
         self.paused
     }
 
+    /// Has the study stand still (`true`) or go on, or only tells: since when it stands still, if it does.
+    ///
+    /// # Errors
+    ///
+    /// If there is no study.
+    pub(crate) fn set_paused(
+        &mut self,
+        pauses: Option<bool>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, ScriptError> {
+        if !self.study.enabled {
+            return Err(ScriptError::NoStudy);
+        }
+        if let Some(pauses) = pauses {
+            self.pause(pauses, now);
+        }
+        Ok(self.paused)
+    }
+
     /// Has the study stand still, or go on; says whether it did the other before.
-    pub(super) fn pause(&mut self, pauses: bool, now: Timestamp) -> bool {
+    fn pause(&mut self, pauses: bool, now: Timestamp) -> bool {
         match (pauses, self.paused) {
             (true, None) => {
                 let waiting: Vec<ConversationId> = self.longest_waiting().collect();
@@ -85,6 +129,7 @@ impl Inbox {
             turn: request.0,
             conversation: id.0,
             delays: "[]".into(),
+            phase: self.phase_name(),
             ..TurnTime::default()
         };
         self.times.insert(request, times);
@@ -102,8 +147,10 @@ impl Inbox {
     /// Something was said to a request.
     pub(super) fn time_said(&mut self, request: RequestId, ended: bool, now: Timestamp) {
         let now = now.as_millisecond();
+        let phase = self.phase_name();
         if let Some(times) = self.times.get_mut(&request) {
             times.first_said.get_or_insert(now);
+            times.phase = phase;
             if ended {
                 (times.sent, times.ended) = (Some(now), Some(now));
             }

@@ -7,31 +7,24 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 use super::cache::Cache;
 use super::delete;
 use super::hash::Hash;
-use super::items;
+use super::items::{self, role};
 use super::pack::pack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
-    ModelDraft, Recall, Record, Response, Said, State, Turn, TurnTime,
+    ApiConversation, Blob, ConversationRow, DecisionRow, DraftFate, DraftRow, EventRow, MarkRow,
+    ModelDraftRow, ModelDraftState, Recall, Record, ResponseRow, SaidRow, TurnRow, TurnState,
+    TurnTime,
 };
 
 /// How many texts are offered again.
-const MOST_RECALLS: usize = 200;
+const MAX_RECALLS: usize = 200;
 /// How many drafts of models to one request are kept.
-const MOST_MODEL_DRAFTS: usize = 100;
+const MAX_MODEL_DRAFTS: usize = 100;
 /// How many decisions about one request are kept.
-const MOST_DECISIONS: usize = 1000;
+const MAX_DECISIONS: usize = 1000;
 /// How many contents are known to be there without asking the database.
-const MOST_KNOWN: usize = 1 << 15;
+const MAX_KNOWN: usize = 1 << 15;
 /// How many items the remembered lists may have.
-const MOST_LISTED: usize = 1 << 18;
-
-/// What a content in a turn is for, as it stands in the database.
-pub(super) mod role {
-    pub const ITEM: i64 = 0;
-    pub const TOOLS: i64 = 1;
-    pub const INSTRUCTIONS: i64 = 2;
-    pub const ENVELOPE: i64 = 3;
-}
+const MAX_LISTED: usize = 1 << 18;
 
 /// Applies records to a database, and remembers what it would have to ask for again and again.
 #[derive(Debug)]
@@ -53,8 +46,8 @@ struct Newest {
 impl Applier {
     pub fn new() -> Self {
         Self {
-            known: Cache::new(MOST_KNOWN),
-            newest: Cache::new(MOST_LISTED),
+            known: Cache::new(MAX_KNOWN),
+            newest: Cache::new(MAX_LISTED),
         }
     }
 
@@ -80,12 +73,12 @@ impl Applier {
                     db,
                     "UPDATE conversation SET state = ?1
                      WHERE id IN (SELECT conversation FROM turn WHERE state = 0)",
-                    params![State::Gone],
+                    params![TurnState::Gone],
                 )?;
                 run(
                     db,
                     "UPDATE turn SET state = ?1 WHERE state = 0",
-                    params![State::Gone],
+                    params![TurnState::Gone],
                 )
             }
             Record::TurnState { id, state } => run(
@@ -164,7 +157,7 @@ impl Applier {
         Ok(row)
     }
 
-    fn conversation(&mut self, db: &Connection, row: &Conversation) -> Result<()> {
+    fn conversation(&mut self, db: &Connection, row: &ConversationRow) -> Result<()> {
         let mut find = db.prepare_cached("SELECT title FROM conversation WHERE id = ?1")?;
         let title: Option<String> = find.query_row([row.id], |row| row.get(0)).optional()?;
         run(
@@ -198,7 +191,7 @@ impl Applier {
         self.text(db, row.id, &Blob::new(row.title.as_str()), true)
     }
 
-    fn turn(&mut self, db: &Connection, row: &Turn) -> Result<()> {
+    fn turn(&mut self, db: &Connection, row: &TurnRow) -> Result<()> {
         let mut list = Vec::with_capacity(row.items.len());
         for item in &row.items {
             list.push(self.blob(db, item)?);
@@ -208,7 +201,7 @@ impl Applier {
             let pairs = newest.items.iter().zip(&list);
             pairs.take_while(|(old, new)| old == new).count()
         });
-        let base = newest.filter(|newest| common > 0 && newest.depth < items::DEEPEST);
+        let base = newest.filter(|newest| common > 0 && newest.depth < items::MAX_DEPTH);
         let kept = if base.is_some() { common } else { 0 };
         let depth = base.as_ref().map_or(0, |base| base.depth + 1);
         let mut insert = db.prepare_cached(
@@ -320,7 +313,7 @@ impl Applier {
     }
 }
 
-fn said(db: &Connection, row: &Said) -> Result<()> {
+fn said(db: &Connection, row: &SaidRow) -> Result<()> {
     run(
         db,
         "INSERT INTO said (id, conversation, turn, ticket, at, state, words, typed)
@@ -341,7 +334,7 @@ fn said(db: &Connection, row: &Said) -> Result<()> {
     )
 }
 
-fn draft(db: &Connection, row: &Draft) -> Result<()> {
+fn draft(db: &Connection, row: &DraftRow) -> Result<()> {
     run(
         db,
         "INSERT INTO draft (conversation, updated, body) VALUES (?1, ?2, ?3)
@@ -350,7 +343,7 @@ fn draft(db: &Connection, row: &Draft) -> Result<()> {
     )
 }
 
-fn model_draft(db: &Connection, row: &ModelDraft) -> Result<()> {
+fn model_draft(db: &Connection, row: &ModelDraftRow) -> Result<()> {
     let items = pack(&row.items);
     run(
         db,
@@ -384,7 +377,7 @@ fn model_draft(db: &Connection, row: &ModelDraft) -> Result<()> {
         db,
         "DELETE FROM model_draft WHERE id IN
              (SELECT id FROM model_draft WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-        params![row.turn, MOST_MODEL_DRAFTS],
+        params![row.turn, MAX_MODEL_DRAFTS],
     )
 }
 
@@ -394,7 +387,7 @@ fn end_model_drafts(db: &Connection) -> Result<()> {
     run(
         db,
         "UPDATE model_draft SET state = ?1, failure = 'the program ended' WHERE state = 0",
-        params![DraftState::Failed],
+        params![ModelDraftState::Failed],
     )?;
     run(
         db,
@@ -403,7 +396,7 @@ fn end_model_drafts(db: &Connection) -> Result<()> {
     )
 }
 
-fn decision(db: &Connection, row: &Decision) -> Result<()> {
+fn decision(db: &Connection, row: &DecisionRow) -> Result<()> {
     run(
         db,
         "INSERT INTO decision (id, conversation, turn, at, rule, matched, action, waited, draft)
@@ -425,11 +418,11 @@ fn decision(db: &Connection, row: &Decision) -> Result<()> {
         db,
         "DELETE FROM decision WHERE id IN
              (SELECT id FROM decision WHERE turn = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-        params![row.turn, MOST_DECISIONS],
+        params![row.turn, MAX_DECISIONS],
     )
 }
 
-fn mark(db: &Connection, row: &Mark) -> Result<()> {
+fn mark(db: &Connection, row: &MarkRow) -> Result<()> {
     let turn = row.turn.unwrap_or(0);
     if row.is_empty() {
         return run(
@@ -466,13 +459,13 @@ fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
     run(
         db,
         "INSERT INTO turn_time (turn, conversation, seen, first_key, keys, first_said, sent, delivered,
-             ended, paused, delays)
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+             ended, paused, delays, phase)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
          WHERE EXISTS (SELECT 1 FROM turn WHERE id = ?1 AND conversation = ?2)
          ON CONFLICT (turn) DO UPDATE SET seen = excluded.seen, first_key = excluded.first_key,
              keys = excluded.keys, first_said = excluded.first_said, sent = excluded.sent,
              delivered = excluded.delivered, ended = excluded.ended, paused = excluded.paused,
-             delays = excluded.delays",
+             delays = excluded.delays, phase = excluded.phase",
         params![
             row.turn,
             row.conversation,
@@ -484,7 +477,8 @@ fn turn_time(db: &Connection, row: &TurnTime) -> Result<()> {
             row.delivered,
             row.ended,
             row.paused,
-            row.delays
+            row.delays,
+            row.phase
         ],
     )
 }
@@ -500,11 +494,11 @@ fn recall(db: &Connection, row: &Recall) -> Result<()> {
         db,
         "DELETE FROM recall WHERE text IN
              (SELECT text FROM recall ORDER BY at DESC, text LIMIT -1 OFFSET ?1)",
-        params![MOST_RECALLS],
+        params![MAX_RECALLS],
     )
 }
 
-fn response(db: &Connection, row: &Response) -> Result<()> {
+fn response(db: &Connection, row: &ResponseRow) -> Result<()> {
     let state = pack(&row.state);
     run(
         db,
@@ -524,7 +518,7 @@ fn response(db: &Connection, row: &Response) -> Result<()> {
     )
 }
 
-fn add_events(db: &Connection, response: &str, events: &[Event]) -> Result<()> {
+fn add_events(db: &Connection, response: &str, events: &[EventRow]) -> Result<()> {
     for event in events {
         let data = pack(&event.data);
         run(

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Durability;
-use super::error::{Fault, OpenError};
-use super::files::Files;
+use super::error::{ErrorClass, OpenError};
+use super::files::JournalFiles;
 
 /// What makes a database of version N one of version N + 1.
 pub(super) const STEPS: &[&str] = &[
@@ -16,22 +16,23 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("sql/3.sql"),
     include_str!("sql/4.sql"),
     include_str!("sql/5.sql"),
+    include_str!("sql/6.sql"),
 ];
 /// Makes the index of the full-text search, which a damaged one is replaced by too.
 const SEARCH: &str = include_str!("sql/search.sql");
 /// How long another connection may hold a lock before that is a fault.
-const PATIENCE: Duration = Duration::from_millis(200);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 /// How many statements stay prepared: all that there are.
 const STATEMENTS: usize = 100;
 
 /// Opens the database for writing, which is made if need be. One that is damaged is put aside and
 /// another begun; then this says what it is called now.
 pub(super) fn open(
-    files: &Files,
+    files: &JournalFiles,
     durability: Durability,
 ) -> Result<(Connection, Option<PathBuf>), OpenError> {
     match open_as_it_is(files, durability) {
-        Err(OpenError::Database { error, .. }) if Fault::of(&error) == Fault::Damaged => {
+        Err(OpenError::Database { error, .. }) if ErrorClass::of(&error) == ErrorClass::Damaged => {
             let aside = files.put_aside().map_err(|error| OpenError::Io {
                 path: files.database.clone(),
                 error,
@@ -45,7 +46,7 @@ pub(super) fn open(
 
 /// Opens the database for writing as it is, damaged or not.
 pub(super) fn open_as_it_is(
-    files: &Files,
+    files: &JournalFiles,
     durability: Durability,
 ) -> Result<Connection, OpenError> {
     files.prepare()?;
@@ -61,7 +62,7 @@ pub(super) fn open_as_it_is(
 }
 
 /// Opens the database to add to it what is in the tail, if it is as this version of the program has it.
-pub(super) fn open_to_fill(files: &Files) -> Result<Connection, OpenError> {
+pub(super) fn open_to_fill(files: &JournalFiles) -> Result<Connection, OpenError> {
     files.check_readable()?;
     let database = |error| OpenError::Database {
         database: files.database.clone(),
@@ -79,7 +80,7 @@ pub(super) fn open_to_fill(files: &Files) -> Result<Connection, OpenError> {
 }
 
 /// Opens the database for reading alone.
-pub(super) fn open_to_read(files: &Files) -> Result<Connection, OpenError> {
+pub(super) fn open_to_read(files: &JournalFiles) -> Result<Connection, OpenError> {
     files.check_readable()?;
     let database = |error| OpenError::Database {
         database: files.database.clone(),
@@ -100,26 +101,27 @@ pub(super) fn open_to_read(files: &Files) -> Result<Connection, OpenError> {
     }
 }
 
-fn connect(files: &Files, access: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(files: &JournalFiles, access: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(&files.database, access | flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
-fn check_version(files: &Files, connection: &Connection) -> Result<i64, OpenError> {
+fn check_version(files: &JournalFiles, connection: &Connection) -> Result<i64, OpenError> {
     let found = version(connection).map_err(|error| OpenError::Database {
         database: files.database.clone(),
         error,
     })?;
-    match found <= latest() {
-        true => Ok(found),
-        false => Err(OpenError::Newer {
+    if found <= latest() {
+        Ok(found)
+    } else {
+        Err(OpenError::Newer {
             database: files.database.clone(),
             found,
             known: latest(),
-        }),
+        })
     }
 }
 

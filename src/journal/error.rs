@@ -76,7 +76,7 @@ pub enum ReadError {
 
 /// What follows from an error of the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ErrorClass {
     /// It may pass: a full disk, a lock.
     Passing,
     /// The database is damaged.
@@ -87,7 +87,7 @@ pub(super) enum Fault {
     Refused,
 }
 
-impl Fault {
+impl ErrorClass {
     pub fn of(error: &rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(error, _) = error else {
             return Self::Refused;

@@ -24,9 +24,9 @@ const LOCK: &str = "journal.lock";
 
 /// Where the journal is.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(super) struct JournalFiles {
     /// The database, in a folder without symbolic links.
-    pub database: PathBuf,
+    pub(crate) database: PathBuf,
 }
 
 /// Which file a path leads to.
@@ -39,9 +39,9 @@ impl Identity {
     }
 }
 
-impl Files {
+impl JournalFiles {
     /// The files in a state folder that is there.
-    pub fn in_folder(folder: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn in_folder(folder: &Path) -> Result<Self, OpenError> {
         // SQLite follows no symbolic links, but those that lead to the folder are the person's.
         let folder = folder.canonicalize().map_err(|error| OpenError::Io {
             path: folder.to_owned(),
@@ -53,7 +53,7 @@ impl Files {
     }
 
     /// Makes the folder if need be, for its owner only.
-    pub fn make_folder(folder: &Path) -> Result<(), OpenError> {
+    pub(crate) fn make_folder(folder: &Path) -> Result<(), OpenError> {
         private_file::make_folder(folder).map_err(|error| OpenError::Io {
             path: folder.to_owned(),
             error,
@@ -79,7 +79,7 @@ impl Files {
     }
 
     /// Whether this still is the lock that another program would find.
-    pub fn is_locked_by(&self, lock: &File) -> bool {
+    pub(crate) fn is_locked_by(&self, lock: &File) -> bool {
         let found = fs::symlink_metadata(self.database.with_file_name(LOCK));
         let identities =
             found.and_then(|found| Ok([Identity::of(&found), Identity::of(&lock.metadata()?)]));
@@ -109,7 +109,7 @@ impl Files {
     }
 
     /// Whether there is a database to read.
-    pub fn check_readable(&self) -> Result<(), OpenError> {
+    pub(crate) fn check_readable(&self) -> Result<(), OpenError> {
         for path in self.all() {
             check_regular(&path)?;
         }
@@ -126,7 +126,7 @@ impl Files {
     }
 
     /// Renames the database and what is beside it, and returns what it is called now.
-    pub fn put_aside(&self) -> io::Result<PathBuf> {
+    pub(crate) fn put_aside(&self) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
         let named = |number: u64| with_suffix(&self.database, &format!(".damaged-{number}"));

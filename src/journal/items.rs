@@ -3,11 +3,17 @@
 
 use rusqlite::{Connection, Result, params};
 
-use super::apply::role;
+/// What a content in a turn is for, as it stands in the database.
+pub(super) mod role {
+    pub(crate) const ITEM: i64 = 0;
+    pub(crate) const TOOLS: i64 = 1;
+    pub(crate) const INSTRUCTIONS: i64 = 2;
+    pub(crate) const ENVELOPE: i64 = 3;
+}
 
 /// How many turns the items of one may be spread over, besides itself. More would make reading
 /// slow; less would store them whole more often.
-pub(super) const DEEPEST: i64 = 32;
+pub(super) const MAX_DEPTH: i64 = 32;
 
 /// The rows of the contents of all items, in order.
 pub(super) fn of_turn(db: &Connection, turn: i64) -> Result<Vec<i64>> {
@@ -15,7 +21,7 @@ pub(super) fn of_turn(db: &Connection, turn: i64) -> Result<Vec<i64>> {
     let mut chain = Vec::new();
     let mut next = Some(turn);
     while let Some(turn) = next
-        && chain.len() as i64 <= DEEPEST
+        && chain.len() as i64 <= MAX_DEPTH
     {
         let (base, kept): (Option<i64>, usize) =
             find.query_row([turn], |row| Ok((row.get(0)?, row.get(1)?)))?;

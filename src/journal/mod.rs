@@ -46,25 +46,26 @@ use tokio::sync::watch;
 pub use error::{OpenError, ReadError};
 pub use hash::Hash;
 pub use queue::Seq;
-pub use reader::{Content, Key, NextIds, Parts, Reader, TimedTurn, Totals};
+pub use reader::{BlobContent, BlobKey, JournalReader, NextIds, TimedTurn, Totals, TurnParts};
 pub use record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, DraftFate, DraftState, Event, Mark,
-    ModelDraft, Recall, Record, Response, Said, SaidState, State, Turn, TurnTime,
+    ApiConversation, Blob, ConversationRow, DecisionRow, DraftFate, DraftRow, EventRow, MarkRow,
+    ModelDraftRow, ModelDraftState, Recall, Record, ResponseRow, SaidRow, SaidState, TurnRow,
+    TurnState, TurnTime,
 };
-pub use search::{Excerpt, Hit};
+pub use search::{Excerpt, SearchHit};
 
-use files::Files;
-use queue::Queue;
+use files::JournalFiles;
+use queue::JournalQueue;
 use tail::Tail;
-use writer::Writer;
+use writer::JournalWriter;
 
 /// How the journal is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct JournalOptions {
     /// What it outlives.
-    pub durability: Durability,
+    pub(crate) durability: Durability,
     /// What is kept.
-    pub retention: Retention,
+    pub(crate) retention: Retention,
 }
 
 /// What the journal outlives without losing anything that is settled.
@@ -112,8 +113,8 @@ impl Health {
 
 /// What the threads share.
 #[derive(Debug)]
-struct Shared {
-    queue: Queue,
+struct SharedJournal {
+    queue: JournalQueue,
     health: watch::Sender<Health>,
     /// Greater after the database was replaced by another.
     generation: AtomicU64,
@@ -121,10 +122,10 @@ struct Shared {
 
 /// The journal of this program: the one that writes it. Dropping it writes what is left.
 pub struct Journal {
-    shared: Arc<Shared>,
-    reader: Reader,
+    shared: Arc<SharedJournal>,
+    reader: JournalReader,
     /// Has a connection of its own: a search takes long, and nobody is to wait for it.
-    searcher: Reader,
+    searcher: JournalReader,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -135,9 +136,9 @@ impl Journal {
     /// # Errors
     ///
     /// If another program writes it, a newer one wrote it, or it cannot be opened for writing.
-    pub fn open(state_dir: &Path, options: Options) -> Result<Self, OpenError> {
-        Files::make_folder(state_dir)?;
-        let files = Files::in_folder(state_dir)?;
+    pub fn open(state_dir: &Path, options: JournalOptions) -> Result<Self, OpenError> {
+        JournalFiles::make_folder(state_dir)?;
+        let files = JournalFiles::in_folder(state_dir)?;
         let lock = files.lock()?;
         let (connection, aside) = database::open(&files, options.durability)?;
         let left = tail::left(&files).map_err(|error| OpenError::Io {
@@ -146,18 +147,18 @@ impl Journal {
         })?;
         // Only the disk outlives a power failure, and that is for the database to wait for.
         let tail = Tail::new(files.clone(), options.durability == Durability::Process);
-        let shared = Arc::new(Shared {
-            queue: Queue::new(tail, left),
+        let shared = Arc::new(SharedJournal {
+            queue: JournalQueue::new(tail, left),
             health: watch::Sender::new(Health {
                 replaced: aside.as_deref().map(writer::damaged),
                 ..Health::default()
             }),
             generation: AtomicU64::default(),
         });
-        let reader = Reader::new(files.clone(), Arc::clone(&shared));
-        let searcher = Reader::new(files.clone(), Arc::clone(&shared));
+        let reader = JournalReader::new(files.clone(), Arc::clone(&shared));
+        let searcher = JournalReader::new(files.clone(), Arc::clone(&shared));
         let folder = files.folder().to_owned();
-        let writer = Writer::new(Arc::clone(&shared), files, options, connection, lock);
+        let writer = JournalWriter::new(Arc::clone(&shared), files, options, connection, lock);
         let writer = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || writer.run())
@@ -195,12 +196,12 @@ impl Journal {
     }
 
     /// Something to read with. It sees all that was written before.
-    pub fn reader(&self) -> Reader {
+    pub fn reader(&self) -> JournalReader {
         self.reader.clone()
     }
 
     /// Something to search with. Whoever reads does not wait for it.
-    pub fn searcher(&self) -> Reader {
+    pub(crate) fn searcher(&self) -> JournalReader {
         self.searcher.clone()
     }
 
@@ -240,7 +241,7 @@ impl fmt::Debug for Journal {
 ///
 /// As [`Journal::open`]; above all if a program that runs uses the journal.
 pub fn compact(state_dir: &Path) -> Result<(u64, u64), OpenError> {
-    let files = Files::in_folder(state_dir)?;
+    let files = JournalFiles::in_folder(state_dir)?;
     files.check_readable()?;
     let _lock = files.lock()?;
     let mut connection = database::open_as_it_is(&files, Durability::Process)?;

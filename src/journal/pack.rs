@@ -7,7 +7,7 @@ use rusqlite::types::Type;
 /// Shorter text stays as it is: what compression saves is less than what it costs to read.
 const SHORT: usize = 128;
 /// No LZ4 stream becomes larger than this many times its size.
-const MOST_GROWTH: usize = 256;
+const MAX_GROWTH: usize = 256;
 
 /// Text as it stands in the database.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(super) fn unpack(size: Option<i64>, bytes: &[u8], column: usize) -> rusqlite
         Some(size) => {
             let size = usize::try_from(size).map_err(|error| damaged(error.into()))?;
             // A damaged size must not take all memory.
-            if size / MOST_GROWTH > bytes.len() {
+            if size / MAX_GROWTH > bytes.len() {
                 return Err(damaged("a size that cannot be".into()));
             }
             lz4_flex::block::decompress(bytes, size).map_err(|error| damaged(error.into()))?

@@ -10,7 +10,7 @@ use super::record::Record;
 use super::tail::Tail;
 
 /// How much memory may wait while writing fails, before what is not the person's words goes.
-const MOST_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 64 << 20;
 
 /// How long what is in the tail may wait for the database: what comes meanwhile goes there with it,
 /// and whoever has just been asked something has the machine for themselves.
@@ -29,14 +29,14 @@ pub(super) struct Batch {
 
 /// How far writing got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Progress {
+struct WriteProgress {
     /// Everything up to here is in the journal.
     saved: Seq,
     /// Everything up to here was tried.
     tried: Seq,
 }
 
-impl Progress {
+impl WriteProgress {
     /// Whether a write is in the journal; `None` as long as that is open.
     fn of(self, seq: Seq) -> Option<bool> {
         let saved = self.saved >= seq;
@@ -46,7 +46,7 @@ impl Progress {
 
 /// What the writer is woken for.
 #[derive(Debug)]
-pub(super) enum Work {
+pub(super) enum WriterTask {
     /// There is something for the database.
     Batches,
     /// Nothing came in for the time that was given.
@@ -57,15 +57,15 @@ pub(super) enum Work {
 
 /// The queue between those who write and the thread that fills the database.
 #[derive(Debug)]
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+pub(super) struct JournalQueue {
+    waiting: Mutex<QueuedRecords>,
     arrived: Condvar,
     progressed: Condvar,
-    progress: watch::Sender<Progress>,
+    progress: watch::Sender<WriteProgress>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedRecords {
     tail: Tail,
     batches: VecDeque<Batch>,
     newest: Seq,
@@ -83,10 +83,10 @@ struct Waiting {
     ended: bool,
 }
 
-impl Queue {
+impl JournalQueue {
     /// A queue in which this waits, which an earlier run has left in the tail.
     pub fn new(tail: Tail, left: Vec<Vec<Record>>) -> Self {
-        let mut waiting = Waiting {
+        let mut waiting = QueuedRecords {
             tail,
             batches: VecDeque::new(),
             newest: Seq::default(),
@@ -102,7 +102,7 @@ impl Queue {
             waiting.add(records);
             waiting.due = Some(Instant::now());
         }
-        let progress = Progress {
+        let progress = WriteProgress {
             saved: waiting.newest,
             tried: waiting.newest,
         };
@@ -146,19 +146,19 @@ impl Queue {
 
     /// Waits for something new, or for a moment at which there is something else to do. Nothing is new
     /// before `retry`.
-    pub fn wait(&self, retry: Option<Instant>, until: Option<Instant>) -> Work {
+    pub fn wait(&self, retry: Option<Instant>, until: Option<Instant>) -> WriterTask {
         let mut waiting = self.lock();
         loop {
             if waiting.ended {
-                return Work::End;
+                return WriterTask::End;
             }
             let now = Instant::now();
             let due = waiting.due.map(|due| retry.map_or(due, |at| at.max(due)));
             if due.is_some_and(|due| due <= now) {
-                return Work::Batches;
+                return WriterTask::Batches;
             }
             if until.is_some_and(|until| until <= now) {
-                return Work::Idle;
+                return WriterTask::Idle;
             }
             waiting = match due.into_iter().chain(until).min() {
                 Some(next) => {
@@ -290,7 +290,10 @@ impl Queue {
         }
     }
 
-    fn wait_progressed<'w>(&self, waiting: MutexGuard<'w, Waiting>) -> MutexGuard<'w, Waiting> {
+    fn wait_progressed<'w>(
+        &self,
+        waiting: MutexGuard<'w, QueuedRecords>,
+    ) -> MutexGuard<'w, QueuedRecords> {
         let woken = self.progressed.wait(waiting);
         woken.unwrap_or_else(PoisonError::into_inner)
     }
@@ -307,15 +310,15 @@ impl Queue {
     }
 
     fn advance(&self, saved: Seq, tried: Seq) {
-        self.progress.send_replace(Progress { saved, tried });
+        self.progress.send_replace(WriteProgress { saved, tried });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, QueuedRecords> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
+impl QueuedRecords {
     fn add(&mut self, records: Vec<Record>) -> Seq {
         self.newest.0 += 1;
         let seq = self.newest;
@@ -341,7 +344,7 @@ impl Waiting {
     /// what is not the person's words.
     fn trim(&mut self) {
         // Not at every write: what cannot go is looked at again only when there is more.
-        if self.bytes < MOST_BYTES || self.bytes < self.trimmed_to + MOST_BYTES / 16 {
+        if self.bytes < MAX_BYTES || self.bytes < self.trimmed_to + MAX_BYTES / 16 {
             return;
         }
         let mut replaced = HashSet::new();
@@ -355,7 +358,7 @@ impl Waiting {
         self.bytes = records.map(Record::bytes).sum();
         for batch in &mut self.batches {
             batch.records.retain(|record| {
-                let goes = self.bytes > MOST_BYTES && !record.holds_words();
+                let goes = self.bytes > MAX_BYTES && !record.holds_words();
                 if goes {
                     self.bytes -= record.bytes();
                     self.dropped += 1;
@@ -372,18 +375,21 @@ impl Waiting {
 mod tests {
     use tempfile::TempDir;
 
-    use super::super::files::Files;
-    use super::super::record::{Blob, Draft};
+    use super::super::files::JournalFiles;
+    use super::super::record::{Blob, DraftRow};
     use super::*;
 
-    fn queue(has_tail: bool) -> (Queue, TempDir) {
+    fn queue(has_tail: bool) -> (JournalQueue, TempDir) {
         let folder = tempfile::tempdir().unwrap();
-        let files = Files::in_folder(folder.path()).unwrap();
-        (Queue::new(Tail::new(files, has_tail), Vec::new()), folder)
+        let files = JournalFiles::in_folder(folder.path()).unwrap();
+        (
+            JournalQueue::new(Tail::new(files, has_tail), Vec::new()),
+            folder,
+        )
     }
 
     fn draft(conversation: i64, bytes: usize) -> Record {
-        Record::Draft(Draft {
+        Record::Draft(DraftRow {
             conversation,
             updated: 0,
             body: "x".repeat(bytes),
@@ -411,7 +417,7 @@ mod tests {
         assert_eq!(batches.last().map(|batch| batch.seq), Some(newest));
         let records: Vec<&Record> = batches.iter().flat_map(|batch| &batch.records).collect();
         let held: usize = records.iter().map(|record| record.bytes()).sum();
-        assert!(held < MOST_BYTES * 5 / 4, "{held}");
+        assert!(held < MAX_BYTES * 5 / 4, "{held}");
         assert!(queue.dropped() > 30, "{}", queue.dropped());
         assert!(
             records.contains(&&draft(2, 20)),
@@ -427,22 +433,25 @@ mod tests {
         let first = queue.push(vec![text(1)]);
         assert!(queue.wait_for(first), "it is in the tail");
         let soon = Some(Instant::now());
-        assert!(matches!(queue.wait(None, soon), Work::Idle));
-        assert!(matches!(queue.wait(None, None), Work::Batches), "later");
+        assert!(matches!(queue.wait(None, soon), WriterTask::Idle));
+        assert!(
+            matches!(queue.wait(None, None), WriterTask::Batches),
+            "later"
+        );
         assert_eq!(queue.take().len(), 1);
         queue.applied(first, false);
         // Where there is no tail, nothing waits but those who want to know.
         std::fs::remove_dir_all(folder.path()).unwrap();
         let second = queue.push(vec![text(2)]);
         assert_eq!(queue.of(second), None);
-        assert!(matches!(queue.wait(None, soon), Work::Batches));
+        assert!(matches!(queue.wait(None, soon), WriterTask::Batches));
         queue.mend_tail();
         assert_eq!(queue.of(second), None, "it cannot be mended");
         std::fs::create_dir(folder.path()).unwrap();
         queue.mend_tail();
         assert!(queue.wait_for(second));
         queue.end();
-        assert!(matches!(queue.wait(None, None), Work::End));
+        assert!(matches!(queue.wait(None, None), WriterTask::End));
     }
 
     #[test]

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as Sql, Row, params};
 
-use super::apply::role;
 use super::error::{OpenError, ReadError};
-use super::files::Files;
+use super::files::JournalFiles;
 use super::hash::Hash;
+use super::items::role;
 use super::pack::unpack;
 use super::record::{
-    ApiConversation, Blob, Conversation, Decision, Draft, Event, Mark, ModelDraft, Recall,
-    Response, Said, State, Turn, TurnTime,
+    ApiConversation, Blob, ConversationRow, DecisionRow, DraftFate, DraftRow, EventRow, MarkRow,
+    ModelDraftRow, Recall, ResponseRow, SaidRow, TurnRow, TurnState, TurnTime,
 };
-use super::search::{self, Hit};
-use super::{Shared, database, items, tail};
+use super::search::{self, SearchHit};
+use super::{SharedJournal, database, items, tail};
 
 const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, begun, active, \
                             state";
@@ -24,17 +24,17 @@ const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, 
 /// Reads the journal, for threads that may wait for the disk. Clones share a connection, which is
 /// opened when it is first used.
 #[derive(Debug, Clone)]
-pub struct Reader {
-    files: Files,
+pub struct JournalReader {
+    files: JournalFiles,
     /// What writes it, if this program does.
-    shared: Option<Arc<Shared>>,
-    connection: Arc<Mutex<Option<Open>>>,
+    shared: Option<Arc<SharedJournal>>,
+    connection: Arc<Mutex<Option<OpenDatabase>>>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenDatabase {
     connection: Connection,
-    /// Of which database; the writer may have begun another.
+    /// The database that it stands in; the writer may have begun another.
     generation: u64,
 }
 
@@ -48,28 +48,28 @@ pub struct NextIds {
     /// Of what was said.
     pub said: i64,
     /// Of what models drafted.
-    pub model_draft: i64,
+    pub(crate) model_draft: i64,
     /// Of what rules decided.
-    pub decision: i64,
+    pub(crate) decision: i64,
 }
 
 /// The place of a content in the database. It stands for the same content as long as something that
 /// has it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(i64);
+pub struct BlobKey(i64);
 
 /// A content, with its text where that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct BlobContent {
     /// Its place.
-    pub key: Key,
+    pub key: BlobKey,
     /// The text; `None` where the reader has it already.
     pub text: Option<Arc<str>>,
 }
 
 /// A turn taken apart, without what the reader has already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
+pub struct TurnParts {
     /// Its name.
     pub id: i64,
     /// A number for the wire format.
@@ -77,15 +77,15 @@ pub struct Parts {
     /// When it came.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// The request without its big parts.
     pub envelope: Arc<str>,
     /// The instructions of the request.
-    pub instructions: Option<Content>,
+    pub instructions: Option<BlobContent>,
     /// The tools of the request.
-    pub tools: Option<Content>,
+    pub tools: Option<BlobContent>,
     /// All of its items, in order.
-    pub items: Vec<Content>,
+    pub items: Vec<BlobContent>,
     /// Whatever else is known of it.
     pub detail: String,
 }
@@ -100,17 +100,17 @@ pub struct Totals {
     /// Stored responses.
     pub responses: u64,
     /// Contents, each of them once.
-    pub blobs: u64,
+    pub(crate) blobs: u64,
     /// Bytes of the database.
     pub bytes: u64,
-    /// Those of them that hold nothing.
+    /// How many of these bytes are free.
     pub free: u64,
 }
 
-type Read<T> = Result<T, ReadError>;
+type ReadResult<T> = Result<T, ReadError>;
 
-impl Reader {
-    pub(super) fn new(files: Files, shared: Arc<Shared>) -> Self {
+impl JournalReader {
+    pub(super) fn new(files: JournalFiles, shared: Arc<SharedJournal>) -> Self {
         Self {
             files,
             shared: Some(shared),
@@ -132,7 +132,7 @@ impl Reader {
             }
             error => error,
         };
-        let files = Files::in_folder(state_dir).map_err(missing)?;
+        let files = JournalFiles::in_folder(state_dir).map_err(missing)?;
         if let Err(error) = tail::take_in(&files) {
             // There to read is what others may change alone.
             tracing::debug!(%error, "the tail of the journal is not taken in");
@@ -141,7 +141,7 @@ impl Reader {
         Ok(Self {
             files,
             shared: None,
-            connection: Arc::new(Mutex::new(Some(Open {
+            connection: Arc::new(Mutex::new(Some(OpenDatabase {
                 connection,
                 generation: 0,
             }))),
@@ -149,7 +149,7 @@ impl Reader {
     }
 
     /// Runs something on the connection.
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Read<T> {
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> ReadResult<T> {
         if let Some(shared) = &self.shared {
             shared.queue.flush();
         }
@@ -165,7 +165,7 @@ impl Reader {
         {
             // Closed first: two connections of which one is to another file are no use.
             *open = None;
-            *open = Some(Open {
+            *open = Some(OpenDatabase {
                 connection: database::open_to_read(&self.files)?,
                 generation,
             });
@@ -182,7 +182,11 @@ impl Reader {
 
     /// Conversations, the newest activity first. `before` is the `active` and `id` of the last one
     /// that is known already.
-    pub fn recent(&self, limit: u32, before: Option<(i64, i64)>) -> Read<Vec<Conversation>> {
+    pub fn recent(
+        &self,
+        limit: u32,
+        before: Option<(i64, i64)>,
+    ) -> ReadResult<Vec<ConversationRow>> {
         let (active, id) = before.unwrap_or((i64::MAX, i64::MAX));
         self.with(|db| {
             all(
@@ -198,7 +202,7 @@ impl Reader {
     }
 
     /// Conversations by their ids, after the id `after`.
-    pub fn conversations(&self, after: i64, limit: u32) -> Read<Vec<Conversation>> {
+    pub fn conversations(&self, after: i64, limit: u32) -> ReadResult<Vec<ConversationRow>> {
         self.with(|db| {
             all(
                 db,
@@ -212,13 +216,17 @@ impl Reader {
     }
 
     /// A conversation.
-    pub fn conversation(&self, id: i64) -> Read<Option<Conversation>> {
+    pub fn conversation(&self, id: i64) -> ReadResult<Option<ConversationRow>> {
         self.find_conversation("id = ?1", [id])
     }
 
     /// The conversation that a client calls this, among those that are answered by the program for
     /// this reason, or by the person.
-    pub fn by_thread(&self, thread: &str, automatic: Option<&str>) -> Read<Option<Conversation>> {
+    pub(crate) fn by_thread(
+        &self,
+        thread: &str,
+        automatic: Option<&str>,
+    ) -> ReadResult<Option<ConversationRow>> {
         self.find_conversation(
             "thread = ?1 AND automatic IS ?2",
             params![thread, automatic],
@@ -226,7 +234,7 @@ impl Reader {
     }
 
     /// The conversation with the first of these hashes of its items that there is.
-    pub fn by_prefix(&self, prefixes: &[Hash]) -> Read<Option<Conversation>> {
+    pub(crate) fn by_prefix(&self, prefixes: &[Hash]) -> ReadResult<Option<ConversationRow>> {
         for prefix in prefixes {
             let found = self.find_conversation("prefix = ?1", [prefix])?;
             if found.is_some() {
@@ -237,12 +245,16 @@ impl Reader {
     }
 
     /// The conversation of this chain.
-    pub fn by_chain(&self, chain: &str) -> Read<Option<Conversation>> {
+    pub(crate) fn by_chain(&self, chain: &str) -> ReadResult<Option<ConversationRow>> {
         self.find_conversation("chain = ?1", [chain])
     }
 
     /// Of several, the one where something happened last.
-    fn find_conversation(&self, which: &str, params: impl Params) -> Read<Option<Conversation>> {
+    fn find_conversation(
+        &self,
+        which: &str,
+        params: impl Params,
+    ) -> ReadResult<Option<ConversationRow>> {
         let sql = format!(
             "SELECT {CONVERSATION} FROM conversation WHERE {which} ORDER BY active DESC LIMIT 1"
         );
@@ -250,18 +262,22 @@ impl Reader {
     }
 
     /// A turn, with everything of which its request was made.
-    pub fn turn(&self, id: i64) -> Read<Option<Turn>> {
+    pub fn turn(&self, id: i64) -> ReadResult<Option<TurnRow>> {
         self.with(|db| read_turn(db, id))
     }
 
-    /// The same in parts, without the texts of those contents that `is_known`: one turn has most of what
+    /// A turn in parts, without the texts of those contents that `is_known`: one turn has most of what
     /// the one before it had. A key that was read with a turn is good for the turns after it.
-    pub fn parts(&self, id: i64, is_known: impl Fn(Key) -> bool) -> Read<Option<Parts>> {
+    pub fn parts(
+        &self,
+        id: i64,
+        is_known: impl Fn(BlobKey) -> bool,
+    ) -> ReadResult<Option<TurnParts>> {
         self.with(|db| read_parts(db, id, &is_known))
     }
 
     /// The newest turn of a conversation.
-    pub fn newest_turn(&self, conversation: i64) -> Read<Option<Turn>> {
+    pub fn newest_turn(&self, conversation: i64) -> ReadResult<Option<TurnRow>> {
         self.with(|db| {
             let sql = "SELECT max(id) FROM turn WHERE conversation = ?1";
             match one(db, sql, [conversation], |row| row.get(0))?.flatten() {
@@ -272,7 +288,7 @@ impl Reader {
     }
 
     /// The turns of a conversation, the oldest first.
-    pub fn turns(&self, conversation: i64) -> Read<Vec<i64>> {
+    pub fn turns(&self, conversation: i64) -> ReadResult<Vec<i64>> {
         self.with(|db| {
             all(
                 db,
@@ -284,7 +300,7 @@ impl Reader {
     }
 
     /// How many turns a conversation has.
-    pub fn turn_count(&self, conversation: i64) -> Read<u64> {
+    pub(crate) fn turn_count(&self, conversation: i64) -> ReadResult<u64> {
         self.with(|db| {
             let sql = "SELECT count(*) FROM turn WHERE conversation = ?1";
             db.prepare_cached(sql)?
@@ -294,13 +310,13 @@ impl Reader {
 
     /// Turns after the turn `after` that came at the moment `since` or later, in one conversation or in
     /// all, the oldest first.
-    pub fn turns_since(
+    pub(crate) fn turns_since(
         &self,
         since: i64,
         conversation: Option<i64>,
         after: i64,
         limit: u32,
-    ) -> Read<Vec<i64>> {
+    ) -> ReadResult<Vec<i64>> {
         self.with(|db| {
             all(
                 db,
@@ -313,20 +329,33 @@ impl Reader {
         })
     }
 
+    /// Whatever else is known of the newest turn of a conversation.
+    pub(crate) fn newest_detail(&self, conversation: i64) -> ReadResult<Option<String>> {
+        self.with(|db| {
+            let sql = "SELECT detail FROM turn WHERE conversation = ?1 ORDER BY id DESC LIMIT 1";
+            one(db, sql, [conversation], |row| row.get(0))
+        })
+    }
+
     /// What was said in a conversation, the oldest first.
-    pub fn said(&self, conversation: i64) -> Read<Vec<Said>> {
+    pub fn said(&self, conversation: i64) -> ReadResult<Vec<SaidRow>> {
         let sql = format!("{SAID} WHERE conversation = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [conversation], said))
     }
 
     /// What was said to a turn, the oldest first.
-    pub fn said_to(&self, turn: i64) -> Read<Vec<Said>> {
+    pub(crate) fn said_to(&self, turn: i64) -> ReadResult<Vec<SaidRow>> {
         let sql = format!("{SAID} WHERE turn = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [turn], said))
     }
 
     /// What models drafted in a conversation after the draft `after`, the oldest first.
-    pub fn model_drafts(&self, conversation: i64, after: i64, limit: u32) -> Read<Vec<ModelDraft>> {
+    pub fn model_drafts(
+        &self,
+        conversation: i64,
+        after: i64,
+        limit: u32,
+    ) -> ReadResult<Vec<ModelDraftRow>> {
         let sql = format!(
             "SELECT {MODEL_DRAFT} FROM model_draft WHERE conversation = ?1 AND id > ?2
              ORDER BY id LIMIT ?3"
@@ -334,14 +363,29 @@ impl Reader {
         self.with(|db| all(db, &sql, params![conversation, after, limit], model_draft))
     }
 
+    /// What became of what models drafted in a conversation, by its turns, the oldest first.
+    pub(crate) fn draft_fates(&self, conversation: i64) -> ReadResult<Vec<(i64, DraftFate)>> {
+        self.with(|db| {
+            let sql = "SELECT turn, fate FROM model_draft WHERE conversation = ?1 ORDER BY id";
+            all(db, sql, [conversation], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
+    }
+
     /// What models drafted to a turn, the oldest first.
-    pub fn model_drafts_to(&self, turn: i64) -> Read<Vec<ModelDraft>> {
+    pub(crate) fn model_drafts_to(&self, turn: i64) -> ReadResult<Vec<ModelDraftRow>> {
         let sql = format!("SELECT {MODEL_DRAFT} FROM model_draft WHERE turn = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [turn], model_draft))
     }
 
     /// What rules decided in a conversation after the decision `after`, the oldest first.
-    pub fn decisions(&self, conversation: i64, after: i64, limit: u32) -> Read<Vec<Decision>> {
+    pub fn decisions(
+        &self,
+        conversation: i64,
+        after: i64,
+        limit: u32,
+    ) -> ReadResult<Vec<DecisionRow>> {
         self.with(|db| {
             all(
                 db,
@@ -349,7 +393,7 @@ impl Reader {
                  FROM decision WHERE conversation = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
                 params![conversation, after, limit],
                 |row| {
-                    Ok(Decision {
+                    Ok(DecisionRow {
                         id: row.get(0)?,
                         conversation: row.get(1)?,
                         turn: row.get(2)?,
@@ -366,37 +410,49 @@ impl Reader {
     }
 
     /// What the person makes of a conversation, and then of its turns, the oldest first.
-    pub fn marks(&self, conversation: i64) -> Read<Vec<Mark>> {
+    pub fn marks(&self, conversation: i64) -> ReadResult<Vec<MarkRow>> {
         self.with(|db| {
             all(
                 db,
                 "SELECT conversation, turn, updated, labels, rating, note, excluded FROM mark
                  WHERE conversation = ?1 ORDER BY turn",
                 [conversation],
+                mark_of,
+            )
+        })
+    }
+
+    /// The same of several conversations, each with the number of its turn, from 1.
+    pub(crate) fn numbered_marks(
+        &self,
+        conversations: &[i64],
+    ) -> ReadResult<Vec<(Option<u64>, MarkRow)>> {
+        let ids = serde_json::json!(conversations).to_string();
+        self.with(|db| {
+            all(
+                db,
+                "SELECT conversation, turn, updated, labels, rating, note, excluded,
+                     (SELECT count(*) FROM turn
+                      WHERE turn.conversation = mark.conversation AND turn.id <= mark.turn)
+                 FROM mark WHERE conversation IN (SELECT value FROM json_each(?1))
+                 ORDER BY conversation, turn",
+                [ids],
                 |row| {
-                    let labels: String = row.get(3)?;
-                    Ok(Mark {
-                        conversation: row.get(0)?,
-                        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
-                        updated: row.get(2)?,
-                        labels: serde_json::from_str(&labels).unwrap_or_default(),
-                        rating: row.get(4)?,
-                        note: row.get(5)?,
-                        excluded: row.get(6)?,
-                    })
+                    let mark = mark_of(row)?;
+                    Ok((mark.turn.map(|_| row.get(7)).transpose()?, mark))
                 },
             )
         })
     }
 
     /// The turns of a conversation without their requests, each with its times, the oldest first.
-    pub fn timed_turns(&self, conversation: i64) -> Read<Vec<TimedTurn>> {
+    pub(crate) fn timed_turns(&self, conversation: i64) -> ReadResult<Vec<TimedTurn>> {
         self.with(|db| {
             all(
                 db,
                 "SELECT turn.id, format, arrived, state, detail, seen, first_key,
                      coalesce(keys, 0), first_said, sent, delivered, turn_time.ended,
-                     coalesce(paused, 0), coalesce(delays, '[]')
+                     coalesce(paused, 0), coalesce(delays, '[]'), phase
                  FROM turn LEFT JOIN turn_time ON turn_time.turn = turn.id
                  WHERE turn.conversation = ?1 ORDER BY turn.id",
                 [conversation],
@@ -418,6 +474,7 @@ impl Reader {
                             ended: row.get(11)?,
                             paused: row.get(12)?,
                             delays: row.get(13)?,
+                            phase: row.get(14)?,
                         },
                     })
                 },
@@ -426,14 +483,14 @@ impl Reader {
     }
 
     /// The draft of a conversation; of 0, what was typed before there was any.
-    pub fn draft(&self, conversation: i64) -> Read<Option<Draft>> {
+    pub fn draft(&self, conversation: i64) -> ReadResult<Option<DraftRow>> {
         self.with(|db| {
             one(
                 db,
                 "SELECT conversation, updated, body FROM draft WHERE conversation = ?1",
                 [conversation],
                 |row| {
-                    Ok(Draft {
+                    Ok(DraftRow {
                         conversation: row.get(0)?,
                         updated: row.get(1)?,
                         body: row.get(2)?,
@@ -444,7 +501,7 @@ impl Reader {
     }
 
     /// The conversations that have a draft.
-    pub fn drafts(&self) -> Read<Vec<i64>> {
+    pub fn drafts(&self) -> ReadResult<Vec<i64>> {
         self.with(|db| {
             let sql = "SELECT conversation FROM draft ORDER BY conversation";
             all(db, sql, [], |row| row.get(0))
@@ -452,7 +509,7 @@ impl Reader {
     }
 
     /// What is offered again, the newest first.
-    pub fn recalls(&self) -> Read<Vec<Recall>> {
+    pub fn recalls(&self) -> ReadResult<Vec<Recall>> {
         self.with(|db| {
             let sql = "SELECT text, at, conversation FROM recall ORDER BY at DESC, text";
             all(db, sql, [], |row| {
@@ -466,7 +523,7 @@ impl Reader {
     }
 
     /// A value.
-    pub fn setting(&self, key: &str) -> Read<Option<String>> {
+    pub fn setting(&self, key: &str) -> ReadResult<Option<String>> {
         self.with(|db| {
             let sql = "SELECT value FROM setting WHERE key = ?1";
             one(db, sql, [key], |row| row.get(0))
@@ -474,19 +531,19 @@ impl Reader {
     }
 
     /// A response.
-    pub fn response(&self, id: &str) -> Read<Option<Response>> {
+    pub fn response(&self, id: &str) -> ReadResult<Option<ResponseRow>> {
         let sql = format!("{RESPONSE} WHERE id = ?1");
         self.with(|db| one(db, &sql, [id], response))
     }
 
     /// The background responses that are still being made, the oldest first.
-    pub fn open_background(&self) -> Read<Vec<Response>> {
+    pub(crate) fn open_background(&self) -> ReadResult<Vec<ResponseRow>> {
         let sql = format!("{RESPONSE} WHERE open AND background ORDER BY created, key");
         self.with(|db| all(db, &sql, [], response))
     }
 
     /// An item of any response, by its own id.
-    pub fn response_item(&self, id: &str) -> Read<Option<Blob>> {
+    pub(crate) fn response_item(&self, id: &str) -> ReadResult<Option<Blob>> {
         self.with(|db| {
             let sql = "SELECT blob FROM response_item WHERE id = ?1";
             let row = one(db, sql, [id], |row| row.get(0))?;
@@ -495,7 +552,7 @@ impl Reader {
     }
 
     /// The events of a response after the number `after`, in order.
-    pub fn events(&self, response: &str, after: i64, limit: u32) -> Read<Vec<Event>> {
+    pub fn events(&self, response: &str, after: i64, limit: u32) -> ReadResult<Vec<EventRow>> {
         self.with(|db| {
             all(
                 db,
@@ -504,7 +561,7 @@ impl Reader {
                  ORDER BY number LIMIT ?3",
                 params![response, after, limit],
                 |row| {
-                    Ok(Event {
+                    Ok(EventRow {
                         number: row.get(0)?,
                         name: row.get(1)?,
                         data: unpack(row.get(2)?, row.get_ref(3)?.as_blob()?, 3)?,
@@ -515,7 +572,10 @@ impl Reader {
     }
 
     /// A client's conversation with its items.
-    pub fn api_conversation(&self, id: &str) -> Read<Option<(ApiConversation, Vec<Blob>)>> {
+    pub(crate) fn api_conversation(
+        &self,
+        id: &str,
+    ) -> ReadResult<Option<(ApiConversation, Vec<Blob>)>> {
         self.with(|db| {
             let sql = "SELECT id, object, used, key FROM api_conversation WHERE id = ?1";
             let found = one(db, sql, [id], |row| {
@@ -541,12 +601,12 @@ impl Reader {
 
     /// The conversations with texts that have all of these words, the best first. The last word may
     /// be a part of one.
-    pub fn search(&self, words: &str, limit: u32) -> Read<Vec<Hit>> {
+    pub fn search(&self, words: &str, limit: u32) -> ReadResult<Vec<SearchHit>> {
         self.with(|db| search::search(db, words, limit))
     }
 
     /// Whether there are texts that [`Reader::search`] does not find yet.
-    pub fn index_is_behind(&self) -> Read<bool> {
+    pub fn index_is_behind(&self) -> ReadResult<bool> {
         self.with(|db| {
             let sql = "SELECT EXISTS (SELECT 1 FROM text WHERE NOT indexed)";
             db.query_row(sql, [], |row| row.get(0))
@@ -554,7 +614,7 @@ impl Reader {
     }
 
     /// How much there is. Looks at all of it, so it is not for moments when somebody waits.
-    pub fn totals(&self) -> Read<Totals> {
+    pub fn totals(&self) -> ReadResult<Totals> {
         self.with(|db| {
             let count = |table: &str| {
                 let sql = format!("SELECT count(*) FROM {table}");
@@ -573,7 +633,7 @@ impl Reader {
     }
 
     /// The ids with which to go on.
-    pub fn next_ids(&self) -> Read<NextIds> {
+    pub fn next_ids(&self) -> ReadResult<NextIds> {
         self.with(|db| {
             let next = |sql: &str| db.query_row(sql, [], |row| row.get(0));
             Ok(NextIds {
@@ -593,8 +653,8 @@ impl Reader {
 
 const SAID: &str = "SELECT id, conversation, turn, ticket, at, state, words, typed FROM said";
 
-fn said(row: &Row<'_>) -> Sql<Said> {
-    Ok(Said {
+fn said(row: &Row<'_>) -> Sql<SaidRow> {
+    Ok(SaidRow {
         id: row.get(0)?,
         conversation: row.get(1)?,
         turn: row.get(2)?,
@@ -608,8 +668,8 @@ fn said(row: &Row<'_>) -> Sql<Said> {
 
 const RESPONSE: &str = "SELECT id, turn, open, background, created, size, state FROM response";
 
-fn response(row: &Row<'_>) -> Sql<Response> {
-    Ok(Response {
+fn response(row: &Row<'_>) -> Sql<ResponseRow> {
+    Ok(ResponseRow {
         id: row.get(0)?,
         turn: row.get(1)?,
         open: row.get(2)?,
@@ -627,7 +687,7 @@ pub struct TimedTurn {
     /// When it came.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// Whatever else is known of it.
     pub detail: String,
     /// Its times.
@@ -637,8 +697,8 @@ pub struct TimedTurn {
 const MODEL_DRAFT: &str = "id, conversation, turn, model, hint, begun, first, ended, state, \
                            failure, size, items, partial, usage, sent, fate";
 
-fn model_draft(row: &Row<'_>) -> Sql<ModelDraft> {
-    Ok(ModelDraft {
+fn model_draft(row: &Row<'_>) -> Sql<ModelDraftRow> {
+    Ok(ModelDraftRow {
         id: row.get(0)?,
         conversation: row.get(1)?,
         turn: row.get(2)?,
@@ -657,8 +717,8 @@ fn model_draft(row: &Row<'_>) -> Sql<ModelDraft> {
     })
 }
 
-fn conversation(row: &Row<'_>) -> Sql<Conversation> {
-    Ok(Conversation {
+fn conversation(row: &Row<'_>) -> Sql<ConversationRow> {
+    Ok(ConversationRow {
         id: row.get(0)?,
         thread: row.get(1)?,
         chain: row.get(2)?,
@@ -672,7 +732,7 @@ fn conversation(row: &Row<'_>) -> Sql<Conversation> {
     })
 }
 
-fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
+fn read_turn(db: &Connection, id: i64) -> Sql<Option<TurnRow>> {
     let part = |role: i64| {
         let sql = "SELECT blob FROM turn_blob WHERE turn = ?1 AND role = ?2";
         let row = one(db, sql, [id, role], |row| row.get(0))?;
@@ -689,7 +749,7 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
         "SELECT id, conversation, format, arrived, state, detail FROM turn WHERE id = ?1",
         [id],
         |row| {
-            Ok(Turn {
+            Ok(TurnRow {
                 id: row.get(0)?,
                 conversation: row.get(1)?,
                 format: row.get(2)?,
@@ -705,14 +765,19 @@ fn read_turn(db: &Connection, id: i64) -> Sql<Option<Turn>> {
     )
 }
 
-fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<Option<Parts>> {
+fn read_parts(
+    db: &Connection,
+    id: i64,
+    is_known: &impl Fn(BlobKey) -> bool,
+) -> Sql<Option<TurnParts>> {
     let content = |row: i64| {
-        let key = Key(row);
-        let text = match is_known(key) {
-            true => None,
-            false => Some(blob(db, row)?.text),
+        let key = BlobKey(row);
+        let text = if is_known(key) {
+            None
+        } else {
+            Some(blob(db, row)?.text)
         };
-        Ok::<_, rusqlite::Error>(Content { key, text })
+        Ok::<_, rusqlite::Error>(BlobContent { key, text })
     };
     let part = |role: i64| {
         let sql = "SELECT blob FROM turn_blob WHERE turn = ?1 AND role = ?2";
@@ -731,7 +796,7 @@ fn read_parts(db: &Connection, id: i64, is_known: &impl Fn(Key) -> bool) -> Sql<
         "SELECT id, format, arrived, state, detail FROM turn WHERE id = ?1",
         [id],
         |row| {
-            Ok(Parts {
+            Ok(TurnParts {
                 id: row.get(0)?,
                 format: row.get(1)?,
                 arrived: row.get(2)?,
@@ -768,6 +833,19 @@ fn one<T>(
     read: impl FnOnce(&Row<'_>) -> Sql<T>,
 ) -> Sql<Option<T>> {
     db.prepare_cached(sql)?.query_row(params, read).optional()
+}
+
+fn mark_of(row: &Row<'_>) -> Sql<MarkRow> {
+    let labels: String = row.get(3)?;
+    Ok(MarkRow {
+        conversation: row.get(0)?,
+        turn: Some(row.get(1)?).filter(|turn| *turn != 0),
+        updated: row.get(2)?,
+        labels: serde_json::from_str(&labels).unwrap_or_default(),
+        rating: row.get(4)?,
+        note: row.get(5)?,
+        excluded: row.get(6)?,
+    })
 }
 
 fn all<T>(

@@ -15,7 +15,7 @@ use super::hash::Hash;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// The hash of the text.
-    pub hash: Hash,
+    pub(crate) hash: Hash,
     /// The text.
     pub text: Arc<str>,
 }
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Blob {
 
 /// What a conversation or a turn is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
+pub enum TurnState {
     /// A client waits for the person.
     Waiting,
     /// It was answered.
@@ -72,7 +72,7 @@ pub enum SaidState {
 
 /// How far a draft of a model got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DraftState {
+pub enum ModelDraftState {
     /// The model is at it.
     Streaming,
     /// It is whole.
@@ -123,14 +123,14 @@ macro_rules! stored_as_place {
     };
 }
 
-stored_as_place!(State: Waiting, Answered, Gone);
+stored_as_place!(TurnState: Waiting, Answered, Gone);
 stored_as_place!(SaidState: Sent, Delivered, Undelivered);
-stored_as_place!(DraftState: Streaming, Complete, CutOff, Failed, Cancelled);
+stored_as_place!(ModelDraftState: Streaming, Complete, CutOff, Failed, Cancelled);
 stored_as_place!(DraftFate: Open, Sent, Edited, Automatic, Unused);
 
 /// A conversation without its turns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conversation {
+pub struct ConversationRow {
     /// Its name.
     pub id: i64,
     /// What the client calls the thread.
@@ -150,12 +150,12 @@ pub struct Conversation {
     /// When something last happened.
     pub active: i64,
     /// What it is doing. One that waits is never retired.
-    pub state: State,
+    pub state: TurnState,
 }
 
 /// A request, taken apart, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct TurnRow {
     /// Its name. Later turns of a conversation have greater ones.
     pub id: i64,
     /// Where it belongs.
@@ -165,7 +165,7 @@ pub struct Turn {
     /// When it came.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// The request without its big parts.
     pub envelope: Blob,
     /// The instructions of the request.
@@ -180,16 +180,16 @@ pub struct Turn {
 
 /// Something the person said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct SaidRow {
     /// Its name.
     pub id: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// To which request.
     pub turn: i64,
     /// Its number among what was said to the request.
     pub ticket: i64,
-    /// When.
+    /// When it happened, in milliseconds since 1970.
     pub at: i64,
     /// How far it got.
     pub state: SaidState,
@@ -201,7 +201,7 @@ pub struct Said {
 
 /// What was typed and not sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Draft {
+pub struct DraftRow {
     /// Where; 0 for what was typed before there was any conversation.
     pub conversation: i64,
     /// When it last changed.
@@ -212,10 +212,10 @@ pub struct Draft {
 
 /// What a model drafted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelDraft {
+pub struct ModelDraftRow {
     /// Its name.
     pub id: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// To which request.
     pub turn: i64,
@@ -230,7 +230,7 @@ pub struct ModelDraft {
     /// When it came to its end.
     pub ended: Option<i64>,
     /// How far it got.
-    pub state: DraftState,
+    pub state: ModelDraftState,
     /// What went wrong.
     pub failure: Option<String>,
     /// Its items that are whole, in order: a list of [`Body`](crate::api::Body).
@@ -247,14 +247,14 @@ pub struct ModelDraft {
 
 /// What a rule decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
+pub struct DecisionRow {
     /// Its name.
     pub id: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// Of which request.
     pub turn: i64,
-    /// When.
+    /// When it happened, in milliseconds since 1970.
     pub at: i64,
     /// The name of the rule.
     pub rule: String,
@@ -270,7 +270,7 @@ pub struct Decision {
 
 /// What the person makes of a conversation or of one of its turns.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Mark {
+pub struct MarkRow {
     /// Where.
     pub conversation: i64,
     /// Which turn; `None` is the conversation as a whole.
@@ -287,7 +287,7 @@ pub struct Mark {
     pub excluded: bool,
 }
 
-impl Mark {
+impl MarkRow {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         let says_nothing = self.labels.is_empty() && self.note.is_empty();
@@ -300,7 +300,7 @@ impl Mark {
 pub struct TurnTime {
     /// Which turn.
     pub turn: i64,
-    /// Where.
+    /// The conversation it belongs to.
     pub conversation: i64,
     /// When it was first on the screen.
     pub seen: Option<i64>,
@@ -320,11 +320,14 @@ pub struct TurnTime {
     pub paused: i64,
     /// What was added before words left, a list in JSON.
     pub delays: String,
+    /// The phase of the study in which something was last said to it; the one in which it came if
+    /// nothing was.
+    pub phase: Option<String>,
 }
 
 /// A response that clients can come back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Response {
+pub struct ResponseRow {
     /// Its id on the wire.
     pub id: String,
     /// The request it answers. It is deleted with the conversation of that.
@@ -341,7 +344,7 @@ pub struct Response {
 
 /// An event of a background response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct EventRow {
     /// Its number within the response.
     pub number: i64,
     /// Its name, where the format names events.
@@ -376,56 +379,56 @@ pub struct Recall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A conversation, new or as it is now.
-    Conversation(Conversation),
+    Conversation(ConversationRow),
     /// What a conversation is doing.
     ConversationState {
-        /// Which.
+        /// The id of the conversation.
         id: i64,
         /// When something last happened.
         active: i64,
         /// What it is doing now.
-        state: State,
+        state: TurnState,
     },
     /// Deletes a conversation for good, with all that belongs to it.
     DeleteConversation {
-        /// Which.
+        /// The id of the conversation.
         id: i64,
     },
     /// A new turn. Of one that is there, its state alone changes.
-    Turn(Box<Turn>),
+    Turn(Box<TurnRow>),
     /// The program was started: whoever waited when it ended does not any more, and no model is at
     /// a draft.
     NobodyWaits,
     /// What became of a turn.
     TurnState {
-        /// Which.
+        /// The id of the turn.
         id: i64,
         /// What it is doing now.
-        state: State,
+        state: TurnState,
     },
     /// Something the person said, new or as it is now.
-    Said(Said),
+    Said(SaidRow),
     /// How far something that was said got.
     SaidState {
-        /// Which.
+        /// The id of what was said.
         id: i64,
         /// How far.
         state: SaidState,
     },
     /// What a model drafted, new or as it is now. Of those to one request, the newest are kept.
-    ModelDraft(Box<ModelDraft>),
+    ModelDraft(Box<ModelDraftRow>),
     /// What a rule decided. Of those about one request, the newest are kept.
-    Decision(Decision),
+    Decision(DecisionRow),
     /// What the person makes of a conversation or turn, new or as it is now. One that says nothing is
     /// forgotten, and so is one of what is not there.
-    Mark(Mark),
+    Mark(MarkRow),
     /// The times of a turn, new or as they are now.
     TurnTime(TurnTime),
     /// A draft, new or as it is now.
-    Draft(Draft),
+    Draft(DraftRow),
     /// Forgets a draft.
     ClearDraft {
-        /// Where.
+        /// The conversation it belongs to.
         conversation: i64,
     },
     /// Something to be offered again. The newest 200 are kept.
@@ -438,7 +441,7 @@ pub enum Record {
         value: String,
     },
     /// A response, new or as it is now; its turn, its kind and when it began stay as they were.
-    Response(Response),
+    Response(ResponseRow),
     /// Deletes a response with its items and events.
     DeleteResponse {
         /// Its id.
@@ -458,7 +461,7 @@ pub enum Record {
         /// The id of the response.
         response: String,
         /// The events.
-        events: Vec<Event>,
+        events: Vec<EventRow>,
     },
     /// A client's conversation, new or as it is now.
     ApiConversation(ApiConversation),
@@ -564,12 +567,15 @@ impl Record {
         let blobs = self.blobs().map(|blob| size_of::<Blob>() + blob.text.len());
         let texts = match self {
             Self::Conversation(row) => row.agent.len() + row.title.len(),
-            Self::Turn(row) => size_of::<Turn>() + row.detail.len(),
+            Self::Turn(row) => size_of::<TurnRow>() + row.detail.len(),
             Self::Said(row) => row.words.len() + row.typed.len(),
             Self::ModelDraft(row) => {
                 let texts = [&row.hint, &row.failure, &row.partial, &row.usage];
                 let texts = texts.into_iter().flatten().map(String::len);
-                size_of::<ModelDraft>() + row.model.len() + row.items.len() + texts.sum::<usize>()
+                size_of::<ModelDraftRow>()
+                    + row.model.len()
+                    + row.items.len()
+                    + texts.sum::<usize>()
             }
             Self::Decision(row) => row.rule.len() + row.matched.len() + row.action.len(),
             Self::Mark(row) => {
@@ -579,13 +585,13 @@ impl Record {
                     .map(|label| size_of::<String>() + label.len());
                 row.note.len() + labels.sum::<usize>()
             }
-            Self::TurnTime(row) => row.delays.len(),
+            Self::TurnTime(row) => row.delays.len() + row.phase.as_ref().map_or(0, String::len),
             Self::Draft(row) => row.body.len(),
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),
             Self::Response(row) => row.state.len(),
             Self::Events { events, .. } => {
-                let event = |event: &Event| size_of::<Event>() + event.data.len();
+                let event = |event: &EventRow| size_of::<EventRow>() + event.data.len();
                 events.iter().map(event).sum()
             }
             Self::ApiConversation(row) => row.object.len(),

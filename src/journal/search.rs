@@ -17,11 +17,11 @@ const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
 
 /// A conversation that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
-    /// Which.
+pub struct SearchHit {
+    /// The conversation that has it.
     pub conversation: i64,
     /// Some of the text in which it was found.
-    pub excerpt: Excerpt,
+    pub(crate) excerpt: Excerpt,
 }
 
 /// A part of a text.
@@ -33,7 +33,7 @@ pub struct Excerpt {
     pub found: Vec<Range<usize>>,
 }
 
-pub(super) fn search(db: &Connection, words: &str, limit: u32) -> Result<Vec<Hit>> {
+pub(super) fn search(db: &Connection, words: &str, limit: u32) -> Result<Vec<SearchHit>> {
     let Some(query) = query(words) else {
         return Ok(Vec::new());
     };
@@ -54,7 +54,7 @@ pub(super) fn search(db: &Connection, words: &str, limit: u32) -> Result<Vec<Hit
         let conversation = row.get(1)?;
         if seen.insert(conversation) {
             let text = unpack(row.get(2)?, row.get_ref(3)?.as_blob()?, 3)?;
-            hits.push(Hit {
+            hits.push(SearchHit {
                 conversation,
                 excerpt: excerpts.of(&text, &query)?,
             });

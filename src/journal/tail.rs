@@ -15,7 +15,7 @@ use rusqlite::TransactionBehavior;
 use super::apply::Applier;
 use super::database;
 use super::error::OpenError;
-use super::files::{Files, Identity};
+use super::files::{Identity, JournalFiles};
 use super::hash::Hash;
 use super::record::{Blob, Record};
 
@@ -34,7 +34,7 @@ const LONGEST: u64 = 64 << 20;
 /// The file, and what is in it.
 #[derive(Debug)]
 pub(super) struct Tail {
-    files: Files,
+    files: JournalFiles,
     /// Whether anything goes there: it does not outlive a power failure.
     is_used: bool,
     /// `None` where nothing goes there.
@@ -54,7 +54,7 @@ struct Open {
 
 impl Tail {
     /// The tail as an earlier run has left it.
-    pub fn new(files: Files, is_used: bool) -> Self {
+    pub fn new(files: JournalFiles, is_used: bool) -> Self {
         Self {
             files,
             is_used,
@@ -167,7 +167,7 @@ fn part(all: &mut Vec<u8>, kind: u8, hash: Hash, bytes: &[u8]) -> io::Result<()>
 
 /// Takes what is there into the database, for whoever reads that; the program that writes it may do the
 /// same at any moment.
-pub(super) fn take_in(files: &Files) -> Result<(), OpenError> {
+pub(super) fn take_in(files: &JournalFiles) -> Result<(), OpenError> {
     let io = |error| OpenError::Io {
         path: files.database.clone(),
         error,
@@ -198,7 +198,7 @@ pub(super) fn take_in(files: &Files) -> Result<(), OpenError> {
 }
 
 /// What an earlier run has left: the records of each write that is whole, the oldest first.
-pub(super) fn left(files: &Files) -> io::Result<Vec<Vec<Record>>> {
+pub(super) fn left(files: &JournalFiles) -> io::Result<Vec<Vec<Record>>> {
     let mut bytes = Vec::new();
     if let Some(mut file) = files.open_tail()? {
         file.read_to_end(&mut bytes)?;

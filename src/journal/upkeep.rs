@@ -9,7 +9,7 @@ use super::database;
 use super::delete;
 use super::pack::unpack;
 use super::queue::Batch;
-use super::record::{Record, State};
+use super::record::{Record, TurnState};
 use super::{Retention, now};
 
 /// How long nothing must have come in before texts go into the index of the full-text search: whoever
@@ -83,7 +83,7 @@ impl Upkeep {
     }
 
     /// Whether the next step must not wait for a moment when nothing comes in.
-    pub fn is_urgent(&self) -> bool {
+    pub(crate) fn is_urgent(&self) -> bool {
         self.unmoved >= CHECKPOINT_AT || self.index_by.is_some_and(|by| by <= Instant::now())
     }
 
@@ -100,9 +100,10 @@ impl Upkeep {
             let by = *self.index_by.get_or_insert(now + INDEX_WITHIN);
             self.index = Some(by.min(now + INDEX_AFTER));
         }
-        let wait = match self.deleted || self.unmoved >= CHECKPOINT_AT {
-            true => Duration::ZERO,
-            false => CHECKPOINT_AFTER,
+        let wait = if self.deleted || self.unmoved >= CHECKPOINT_AT {
+            Duration::ZERO
+        } else {
+            CHECKPOINT_AFTER
         };
         self.checkpoint = Some(now + wait);
     }
@@ -136,7 +137,7 @@ impl Upkeep {
     }
 
     /// Takes in that the index of the full-text search is empty.
-    pub fn index_anew(&mut self) {
+    pub(crate) fn index_anew(&mut self) {
         self.index = Some(Instant::now());
         self.index_by = None;
     }
@@ -242,7 +243,7 @@ fn retire_one(
                  WHERE turn.conversation = conversation.id AND turn.state = 0)
          ORDER BY active LIMIT 1",
     )?;
-    let found = find.query_row(params![before, State::Waiting], |row| row.get(0));
+    let found = find.query_row(params![before, TurnState::Waiting], |row| row.get(0));
     if let Some(id) = found.optional()? {
         return applier
             .deleting(|| {

@@ -10,21 +10,21 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::apply::{self, Applier};
-use super::error::{Fault, OpenError};
-use super::files::{Files, Identity};
-use super::queue::{Batch, Work};
+use super::error::{ErrorClass, OpenError};
+use super::files::{Identity, JournalFiles};
+use super::queue::{Batch, WriterTask};
 use super::record::Record;
 use super::upkeep::Upkeep;
-use super::{Health, Options, Shared, database};
+use super::{Health, JournalOptions, SharedJournal, database};
 
 /// How long to wait before what failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The writer's own state.
-pub(super) struct Writer {
-    shared: Arc<Shared>,
-    files: Files,
-    options: Options,
+pub(super) struct JournalWriter {
+    shared: Arc<SharedJournal>,
+    files: JournalFiles,
+    options: JournalOptions,
     /// `None` only where opening it anew failed.
     connection: Option<(Connection, Option<Identity>)>,
     applier: Applier,
@@ -35,11 +35,11 @@ pub(super) struct Writer {
     lock: File,
 }
 
-impl Writer {
+impl JournalWriter {
     pub fn new(
-        shared: Arc<Shared>,
-        files: Files,
-        options: Options,
+        shared: Arc<SharedJournal>,
+        files: JournalFiles,
+        options: JournalOptions,
         connection: Connection,
         lock: File,
     ) -> Self {
@@ -64,9 +64,9 @@ impl Writer {
                 None => self.upkeep.due(),
             };
             match self.shared.queue.wait(self.retry, idle) {
-                Work::Batches => self.write(),
-                Work::Idle => self.look_after(),
-                Work::End => break,
+                WriterTask::Batches => self.write(),
+                WriterTask::Idle => self.look_after(),
+                WriterTask::End => break,
             }
         }
         if !self.shared.queue.is_empty() {
@@ -125,9 +125,9 @@ impl Writer {
                 Ok(()) => return Ok(0),
                 Err(error) => error,
             };
-            match Fault::of(&error) {
-                Fault::Passing => return Err(self.explain(&error)),
-                Fault::Refused => return self.commit_one_by_one(batches),
+            match ErrorClass::of(&error) {
+                ErrorClass::Passing => return Err(self.explain(&error)),
+                ErrorClass::Refused => return self.commit_one_by_one(batches),
                 // What was mended and is broken again will not be mended by doing it once more.
                 _ if mended => return Err(self.explain(&error)),
                 fault => self.mend(fault, &error)?,
@@ -142,7 +142,7 @@ impl Writer {
         for batch in batches {
             match self.transaction(std::slice::from_ref(batch)) {
                 Ok(()) => {}
-                Err(error) if Fault::of(&error) == Fault::Refused => {
+                Err(error) if ErrorClass::of(&error) == ErrorClass::Refused => {
                     tracing::error!(%error, "the journal refused a change");
                     refused += batch.records.len() as u64;
                 }
@@ -195,9 +195,9 @@ impl Writer {
     }
 
     /// Does what can be done about damage.
-    fn mend(&mut self, fault: Fault, error: &rusqlite::Error) -> Result<(), String> {
+    fn mend(&mut self, fault: ErrorClass, error: &rusqlite::Error) -> Result<(), String> {
         tracing::error!(%error, "the journal is damaged");
-        if fault == Fault::Index
+        if fault == ErrorClass::Index
             && let Some((connection, _)) = &mut self.connection
         {
             let renewed = database::renew_search(connection);
@@ -216,7 +216,7 @@ impl Writer {
     /// Opens the database again, after it was replaced or removed.
     fn reopen(&mut self) -> Result<(), String> {
         let mut open = || {
-            Files::make_folder(self.files.folder())?;
+            JournalFiles::make_folder(self.files.folder())?;
             if !self.files.is_locked_by(&self.lock) {
                 self.lock = self.files.lock()?;
             }
@@ -248,8 +248,8 @@ impl Writer {
         };
         self.applier.forget();
         tracing::warn!(%error, "the journal could not be looked after");
-        let fault = Fault::of(&error);
-        if matches!(fault, Fault::Damaged | Fault::Index)
+        let fault = ErrorClass::of(&error);
+        if matches!(fault, ErrorClass::Damaged | ErrorClass::Index)
             && let Err(why) = self.mend(fault, &error)
         {
             self.retry = Some(Instant::now() + RETRY);

@@ -10,47 +10,47 @@ const MAX_WAITING: usize = 256 * 1024;
 /// The longest line, in bytes; the rest of it is left out.
 const MAX_LINE: usize = 4 * 1024;
 /// How long the last lines may take when the program ends.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a line waits for others that are written with it. Whoever kills the program loses so
 /// much of the log.
 const GATHER: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct SharedLog {
+    waiting: Mutex<QueuedLines>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct QueuedLines {
     lines: Vec<u8>,
     left_out: u64,
     is_closing: bool,
     is_closed: bool,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+impl SharedLog {
+    fn lock(&self) -> MutexGuard<'_, QueuedLines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Where lines wait. Dropping it writes those that do.
 #[derive(Debug)]
-pub(super) struct Queue(Arc<Shared>);
+pub(super) struct LogQueue(Arc<SharedLog>);
 
 /// The end into which lines go, one with each write.
 #[derive(Debug, Clone)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct LogWriter(Arc<SharedLog>);
 
-impl Queue {
+impl LogQueue {
     /// A queue of lines that are written to `log` by a thread of its own.
     ///
     /// # Errors
     ///
     /// If the thread cannot be started.
     pub(super) fn start(log: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(SharedLog::default());
         let queue = Self(Arc::clone(&shared));
         thread::Builder::new()
             .name("log".into())
@@ -58,12 +58,12 @@ impl Queue {
         Ok(queue)
     }
 
-    pub(super) fn lines(&self) -> Lines {
-        Lines(Arc::clone(&self.0))
+    pub(super) fn lines(&self) -> LogWriter {
+        LogWriter(Arc::clone(&self.0))
     }
 }
 
-impl Drop for Queue {
+impl Drop for LogQueue {
     fn drop(&mut self) {
         let mut waiting = self.0.lock();
         waiting.is_closing = true;
@@ -72,11 +72,11 @@ impl Drop for Queue {
         let _ = self
             .0
             .changed
-            .wait_timeout_while(waiting, PATIENCE, |waiting| !waiting.is_closed);
+            .wait_timeout_while(waiting, FLUSH_TIMEOUT, |waiting| !waiting.is_closed);
     }
 }
 
-impl Write for Lines {
+impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
         let is_first = waiting.lines.is_empty();
@@ -102,7 +102,7 @@ impl Write for Lines {
 }
 
 /// Writes lines until there can be no more.
-fn write_all(shared: &Shared, mut log: impl Write) {
+fn write_all(shared: &SharedLog, mut log: impl Write) {
     let mut waiting = shared.lock();
     loop {
         if !waiting.lines.is_empty() {
@@ -160,7 +160,7 @@ mod tests {
     fn a_disk_that_does_not_answer_holds_up_nobody_and_costs_little() {
         let (go, gone) = mpsc::channel();
         let (took, taken) = mpsc::channel();
-        let queue = Queue::start(Disk(gone, took)).expect("started");
+        let queue = LogQueue::start(Disk(gone, took)).expect("started");
         let mut lines = queue.lines();
         let line = [b'x'; 999];
         for _ in 0..10 * MAX_WAITING / line.len() {
@@ -185,7 +185,7 @@ mod tests {
         let (go, gone) = mpsc::channel();
         let (took, taken) = mpsc::channel();
         drop(go);
-        let queue = Queue::start(Disk(gone, took)).expect("started");
+        let queue = LogQueue::start(Disk(gone, took)).expect("started");
         let mut lines = queue.lines();
         lines.write_all(b"one\n").expect("taken");
         lines.write_all(&[b'x'; 2 * MAX_LINE]).expect("taken");

@@ -105,7 +105,7 @@ impl BaseUrl {
     }
 
     /// Whether it is on this machine or in a network of one's own, as far as its name tells.
-    pub fn is_private(&self) -> bool {
+    pub(crate) fn is_private(&self) -> bool {
         match self.host.parse::<IpAddr>() {
             Ok(address) => is_private(address),
             Err(_) => is_private_name(&self.host.to_ascii_lowercase()),
@@ -119,9 +119,10 @@ fn versioned(path: &str) -> String {
         let number = part.strip_prefix('v').unwrap_or_default();
         number.starts_with(|c: char| c.is_ascii_digit())
     };
-    match path.split('/').any(is_version) {
-        true => path.to_owned(),
-        false => format!("{path}/v1"),
+    if path.split('/').any(is_version) {
+        path.to_owned()
+    } else {
+        format!("{path}/v1")
     }
 }
 

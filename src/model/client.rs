@@ -13,16 +13,16 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Upstream;
-use super::connection::{Connection, Pool};
-use super::failure::{Failure, Refusal};
-use super::reading::{MOST_BYTES, Reading, shown};
+use super::connection::{Pool, UpstreamConnection};
+use super::failure::{Failure, UpstreamRefusal};
+use super::reading::{AnswerReader, MAX_BYTES, shown};
 use super::trust::Trust;
-use crate::api::upstream::{Ask, Asked, Continuing, error_message};
+use crate::api::upstream::{Continuing, DraftContext, UpstreamRequest, error_message};
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
 
 /// How much of an error is read.
-const MOST_OF_ERROR: usize = 64 << 10;
+const MAX_OF_ERROR: usize = 64 << 10;
 /// How long an error, a list of models or the rest behind the end of an answer may take.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
@@ -61,7 +61,7 @@ impl Client {
     }
 
     /// What goes to the server for an order, and what reads the answer.
-    pub fn asked(&self, order: &DraftOrder) -> Asked {
+    pub fn asked(&self, order: &DraftOrder) -> UpstreamRequest {
         let Upstream {
             model,
             format,
@@ -69,16 +69,17 @@ impl Client {
             parameters,
             ..
         } = &self.upstream;
-        let ask = Ask {
+        let ask = DraftContext {
             request: &order.request,
             said: &order.said,
             continues: order.continues.as_deref(),
             hint: order.hint.as_deref(),
             model,
             format: *format,
-            continuing: match self.upstream.prefill {
-                true => Continuing::Prefill,
-                false => Continuing::Words,
+            continuing: if self.upstream.prefill {
+                Continuing::Prefill
+            } else {
+                Continuing::Words
             },
             takes_images: self.upstream.images,
             takes_thoughts: self.upstream.thoughts,
@@ -91,7 +92,7 @@ impl Client {
     /// Asks, and hands on what the model says piece by piece, for as long as `take` wants more.
     pub async fn answer(
         &self,
-        asked: Asked,
+        asked: UpstreamRequest,
         take: impl FnMut(Piece) -> bool + Send,
     ) -> Result<(), Failure> {
         if let Some(key) = &self.upstream.key
@@ -111,12 +112,13 @@ impl Client {
             drop(body);
             return Err(self.refusal(connection, response).await);
         }
-        let mut reading = Reading::new(asked.reader, take);
+        let mut reading = AnswerReader::new(asked.reader, take);
         let mut body = response.into_body();
         while !reading.is_done() {
-            let until = match reading.has_begun() {
-                true => patience.idle.map(|time| Instant::now() + time),
-                false => first,
+            let until = if reading.has_begun() {
+                patience.idle.map(|time| Instant::now() + time)
+            } else {
+                first
             };
             let frame = by(until, connection.drive(body.frame())).await;
             let frame = frame.ok_or_else(|| match (reading.has_begun(), patience.idle) {
@@ -163,7 +165,7 @@ impl Client {
             return Err(Box::pin(self.refusal_alone(connection, response)).await);
         }
         let mut body = response.into_body();
-        let document = collected(&mut connection, &mut body, MOST_BYTES).await;
+        let document = collected(&mut connection, &mut body, MAX_BYTES).await;
         let document: Value = serde_json::from_slice(&document)
             .map_err(|_| Failure::NoModel(shown(&String::from_utf8_lossy(&document))))?;
         self.keep(connection, body).await;
@@ -185,7 +187,7 @@ impl Client {
         path: &str,
         body: &Bytes,
         until: Option<Instant>,
-    ) -> Result<(Connection, Response<Incoming>), Option<Failure>> {
+    ) -> Result<(UpstreamConnection, Response<Incoming>), Option<Failure>> {
         if let Some(mut connection) = self.pool.take().await {
             let answer = connection.send(self.request(method, path, body));
             match by(until, answer).await.ok_or(None)? {
@@ -194,7 +196,7 @@ impl Client {
                 Err(error) => tracing::debug!(%error, "a connection was closed meanwhile"),
             }
         }
-        let connecting = Connection::new(
+        let connecting = UpstreamConnection::new(
             &self.upstream.url,
             &self.trust,
             self.upstream.patience.connect,
@@ -245,7 +247,11 @@ impl Client {
     }
 
     /// Why a server says no; with the models that it has, where it may not have this one.
-    async fn refusal(&self, connection: Connection, response: Response<Incoming>) -> Failure {
+    async fn refusal(
+        &self,
+        connection: UpstreamConnection,
+        response: Response<Incoming>,
+    ) -> Failure {
         let failure = self.refusal_alone(connection, response).await;
         let Failure::Refused(mut refusal) = failure else {
             return failure;
@@ -264,15 +270,15 @@ impl Client {
 
     async fn refusal_alone(
         &self,
-        mut connection: Connection,
+        mut connection: UpstreamConnection,
         response: Response<Incoming>,
     ) -> Failure {
         let (head, mut body) = response.into_parts();
-        let error = collected(&mut connection, &mut body, MOST_OF_ERROR).await;
+        let error = collected(&mut connection, &mut body, MAX_OF_ERROR).await;
         self.keep(connection, body).await;
         let words = error_message(&error).unwrap_or_else(|| String::from_utf8_lossy(&error).into());
         let header = |name| text_of(&head.headers, name);
-        Failure::Refused(Box::new(Refusal {
+        Failure::Refused(Box::new(UpstreamRefusal {
             status: head.status,
             words: shown(&self.upstream.without_secrets(&words)),
             retry_after: header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()),
@@ -282,13 +288,13 @@ impl Client {
     }
 
     /// Keeps a connection for the next request, if the answer comes to its end at once.
-    async fn keep(&self, mut connection: Connection, mut body: Incoming) {
+    async fn keep(&self, mut connection: UpstreamConnection, mut body: Incoming) {
         let rest = async {
             let mut read = 0;
             while let Some(frame) = connection.drive(body.frame()).await {
                 let frame = frame.ok()?;
                 read += frame.data_ref().map_or(0, Bytes::len);
-                if read > MOST_OF_ERROR {
+                if read > MAX_OF_ERROR {
                     return None;
                 }
             }
@@ -310,7 +316,11 @@ async fn by<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Optio
 }
 
 /// All of a body that comes, as far as it is not too much.
-async fn collected(connection: &mut Connection, body: &mut Incoming, most: usize) -> Vec<u8> {
+async fn collected(
+    connection: &mut UpstreamConnection,
+    body: &mut Incoming,
+    most: usize,
+) -> Vec<u8> {
     let mut all = Vec::new();
     let until = Some(Instant::now() + A_MOMENT);
     while let Some(Some(Ok(frame))) = by(until, connection.drive(body.frame())).await {

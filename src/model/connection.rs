@@ -25,7 +25,7 @@ use super::trust::Trust;
 /// How long a connection waits for the next request. Most servers close it before.
 const IDLE: Duration = Duration::from_secs(60);
 /// How many wait at most.
-const MOST_IDLE: usize = 4;
+const MAX_IDLE: usize = 4;
 /// After how long without a byte the system finds out whether the other side is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -48,7 +48,7 @@ pub(crate) enum ConnectError {
 
 /// A connection. It moves only while somebody waits for something of it, in whose task it is read and
 /// written: what comes wakes nobody else, and when it is dropped it is closed.
-pub(super) struct Connection {
+pub(super) struct UpstreamConnection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// Until it has come to its end.
     inner: Option<http1::Connection<TokioIo<Socket>, Full<Bytes>>>,
@@ -61,7 +61,7 @@ trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-impl Connection {
+impl UpstreamConnection {
     /// Connects, which may take this long with all that belongs to it.
     pub async fn new(
         url: &BaseUrl,
@@ -78,15 +78,14 @@ impl Connection {
         patience: Duration,
     ) -> Result<Self, ConnectError> {
         let stream = connect(url, patience).await?;
-        let socket: Socket = match url.is_secure() {
-            false => Box::new(stream),
-            true => {
-                let name = rustls::pki_types::ServerName::try_from(url.host().to_owned());
-                let name = name.map_err(|_| ConnectError::NoSuchHost)?;
-                let connector = trust.connector().await.map_err(ConnectError::NoTrust)?;
-                let stream = connector.connect(name, stream).await;
-                Box::new(stream.map_err(ConnectError::Tls)?)
-            }
+        let socket: Socket = if url.is_secure() {
+            let name = rustls::pki_types::ServerName::try_from(url.host().to_owned());
+            let name = name.map_err(|_| ConnectError::NoSuchHost)?;
+            let connector = trust.connector().await.map_err(ConnectError::NoTrust)?;
+            let stream = connector.connect(name, stream).await;
+            Box::new(stream.map_err(ConnectError::Tls)?)
+        } else {
+            Box::new(stream)
         };
         let (sender, inner) = http1::handshake(TokioIo::new(socket))
             .await
@@ -107,7 +106,7 @@ impl Connection {
     }
 
     /// Waits for something of the answer.
-    pub async fn drive<T>(&mut self, wanted: impl Future<Output = T>) -> T {
+    pub(crate) async fn drive<T>(&mut self, wanted: impl Future<Output = T>) -> T {
         drive(&mut self.inner, wanted).await
     }
 
@@ -169,11 +168,11 @@ async fn connect(url: &BaseUrl, patience: Duration) -> Result<TcpStream, Connect
 
 /// Connections to one upstream that wait for the next request. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<(Instant, Connection)>>>);
+pub(super) struct Pool(Arc<Mutex<Vec<(Instant, UpstreamConnection)>>>);
 
 impl Pool {
     /// One that still takes requests, as far as anybody knows: the other side may be closing it now.
-    pub async fn take(&self) -> Option<Connection> {
+    pub async fn take(&self) -> Option<UpstreamConnection> {
         loop {
             let (since, mut connection) = self.lock().pop()?;
             if since.elapsed() < IDLE && connection.is_ready().await {
@@ -183,18 +182,18 @@ impl Pool {
     }
 
     /// Keeps one for the next request, when all of the last answer has been read.
-    pub fn put(&self, connection: Connection) {
+    pub fn put(&self, connection: UpstreamConnection) {
         if connection.inner.is_none() || connection.sender.is_closed() {
             return;
         }
         let mut idle = self.lock();
-        if idle.len() == MOST_IDLE {
+        if idle.len() == MAX_IDLE {
             idle.remove(0);
         }
         idle.push((Instant::now(), connection));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Connection)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, UpstreamConnection)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// How long one event may be. Some repeat all that was said at its end, pictures included.
-const MOST_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 32 << 20;
 
 /// Reads events from bytes that may be cut anywhere.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub struct ServerEvent<'a> {
 
 /// An event is longer than any that makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an event of more than {} MiB", MOST_BYTES >> 20)]
+#[error("an event of more than {} MiB", MAX_BYTES >> 20)]
 pub struct TooLong;
 
 impl EventParser {
@@ -88,7 +88,7 @@ impl EventParser {
 
     fn check(&self, more: usize) -> Result<(), TooLong> {
         match self.line.len() + self.data.len() + more {
-            0..=MOST_BYTES => Ok(()),
+            0..=MAX_BYTES => Ok(()),
             _ => Err(TooLong),
         }
     }
@@ -98,9 +98,10 @@ impl EventParser {
         line: &[u8],
         take: &mut impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let line = match std::mem::replace(&mut self.is_past_mark, true) {
-            true => line,
-            false => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+        let line = if std::mem::replace(&mut self.is_past_mark, true) {
+            line
+        } else {
+            line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
         };
         if line.is_empty() {
             return self.take_event(take);
@@ -133,12 +134,13 @@ impl EventParser {
         &mut self,
         take: &mut impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let taken = match std::mem::take(&mut self.has_data) {
-            true => take(ServerEvent {
+        let taken = if std::mem::take(&mut self.has_data) {
+            take(ServerEvent {
                 name: &self.name,
                 data: &self.data,
-            }),
-            false => Ok(()),
+            })
+        } else {
+            Ok(())
         };
         self.name.clear();
         self.data.clear();
@@ -215,13 +217,13 @@ mod tests {
             let mut feed = |bytes: &[u8]| {
                 fed += bytes.len();
                 let taken = parser.feed(bytes, |_| Ok::<_, TooLong>(()));
-                taken.is_ok() && fed <= 2 * MOST_BYTES
+                taken.is_ok() && fed <= 2 * MAX_BYTES
             };
             let mut goes_on = feed(b"data: ");
             while goes_on {
                 goes_on = feed(&chunk) && feed(between);
             }
-            assert!(fed <= MOST_BYTES + 2 * chunk.len(), "{fed}");
+            assert!(fed <= MAX_BYTES + 2 * chunk.len(), "{fed}");
         }
     }
 

@@ -10,11 +10,11 @@ use tokio_rustls::rustls::CertificateError;
 use super::Upstream;
 use super::connection::ConnectError;
 use super::events::TooLong;
-use crate::api::upstream::Fault;
+use crate::api::upstream::AnswerError;
 use crate::plain;
 
 /// How many models of a server are listed.
-const MOST_OFFERED: usize = 8;
+const MAX_OFFERED: usize = 8;
 
 /// Why there is no answer, or no whole one.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     /// There is no connection.
     Connect(ConnectError),
     /// The server says no.
-    Refused(Box<Refusal>),
+    Refused(Box<UpstreamRefusal>),
     /// What came is no HTTP.
     NoHttp,
     /// The first word did not come in time.
@@ -38,45 +38,50 @@ pub(crate) enum Failure {
     /// What came is no answer of a model: the beginning of it, or the title of a web page.
     NoModel(String),
     /// The answer has something wrong in it.
-    Fault(Fault),
+    Answer(AnswerError),
     /// Nobody wants the answer any more.
     Unwanted,
 }
 
 /// How a server says no.
 #[derive(Debug, Default)]
-pub(crate) struct Refusal {
+pub(crate) struct UpstreamRefusal {
     pub status: StatusCode,
     /// Its words.
     pub words: String,
     /// In how many seconds to try again.
-    pub retry_after: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
     /// Where else to look.
-    pub location: Option<String>,
+    pub(crate) location: Option<String>,
     /// The models that it has, where that may be what is wrong.
     pub offered: Vec<String>,
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
+impl From<AnswerError> for Failure {
+    fn from(fault: AnswerError) -> Self {
         match fault {
-            Fault::Ended => Self::HungUp,
-            fault => Self::Fault(fault),
+            AnswerError::Ended => Self::HungUp,
+            fault => Self::Answer(fault),
         }
     }
 }
 
 impl From<TooLong> for Failure {
     fn from(_: TooLong) -> Self {
-        Self::Fault(Fault::TooLong)
+        Self::Answer(AnswerError::TooLong)
     }
 }
 
 impl Failure {
-    /// What the person has to know, on one line and with no secret in it.
+    /// What the person has to know, on one line and with no secret in it. Which model it is about is not
+    /// in it.
     pub fn words(&self, upstream: &Upstream) -> String {
-        let words = format!("{}: {}", upstream.name, self.of(upstream));
-        plain::line(&upstream.without_secrets(&words))
+        plain::line(&upstream.without_secrets(&self.of(upstream)))
+    }
+
+    /// The same behind the name of the model.
+    pub fn named(&self, upstream: &Upstream) -> String {
+        format!("{}: {}", upstream.name, self.words(upstream))
     }
 
     fn of(&self, upstream: &Upstream) -> String {
@@ -114,14 +119,14 @@ impl Failure {
                 "what {url} sent is no answer of a model: {beginning}; correct base_url or format in \
                  [[model]] and press F9"
             ),
-            Self::Fault(Fault::Told(words)) => format!("\"{words}\"{}", advice(words)),
-            Self::Fault(fault) => format!("{fault}; is its format in [[model]] right?"),
+            Self::Answer(AnswerError::Told(words)) => format!("\"{words}\"{}", advice(words)),
+            Self::Answer(fault) => format!("{fault}; is its format in [[model]] right?"),
             Self::Unwanted => "nobody wants the answer any more".into(),
         }
     }
 }
 
-impl Refusal {
+impl UpstreamRefusal {
     fn of(&self, upstream: &Upstream) -> String {
         let Upstream { url, model, .. } = upstream;
         let status = self.status.as_u16();
@@ -255,9 +260,9 @@ fn advice(words: &str) -> &'static str {
 
 /// Names in a row, and how many more there are.
 pub(crate) fn listed(names: &[String]) -> String {
-    let shown = names.iter().take(MOST_OFFERED).map(String::as_str);
+    let shown = names.iter().take(MAX_OFFERED).map(String::as_str);
     let shown = shown.collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(MOST_OFFERED) {
+    match names.len().saturating_sub(MAX_OFFERED) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

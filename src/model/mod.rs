@@ -19,4 +19,4 @@ pub(crate) use client::{Client, Offered};
 pub use events::{EventParser, ServerEvent, TooLong};
 pub(crate) use failure::{Failure, listed};
 pub use models::{Catalog, Models};
-pub use upstream::{KeyVariable, Patience, Upstream};
+pub use upstream::{KeyVariable, Timeouts, Upstream};

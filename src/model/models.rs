@@ -11,7 +11,7 @@ use super::Upstream;
 use super::client::Client;
 use super::failure::Failure;
 use super::trust::Trust;
-use crate::inbox::{DraftEvents, DraftId, DraftOrder, DraftingOrder, Step};
+use crate::inbox::{DraftEvents, DraftId, DraftOrder, DraftStep, DraftingOrder};
 
 /// Characters of a failure that are logged.
 const LOGGED: usize = 100;
@@ -24,7 +24,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// These models.
+    /// A catalog of these models.
     pub fn new(upstreams: Vec<Upstream>) -> Self {
         let catalog = Self::default();
         catalog.set(upstreams);
@@ -88,7 +88,7 @@ impl Drop for Models {
 
 /// Drafts that are being made. All of them end when this is dropped.
 #[derive(Default)]
-struct Running {
+struct RunningDrafts {
     tasks: JoinSet<DraftId>,
     handles: HashMap<DraftId, AbortHandle>,
 }
@@ -98,7 +98,7 @@ async fn serve(
     mut orders: mpsc::UnboundedReceiver<DraftingOrder>,
     events: DraftEvents,
 ) {
-    let mut running = Running::default();
+    let mut running = RunningDrafts::default();
     loop {
         tokio::select! {
             order = orders.recv() => match order {
@@ -111,16 +111,13 @@ async fn serve(
     }
 }
 
-impl Running {
+impl RunningDrafts {
     fn begin(&mut self, catalog: &Catalog, order: DraftOrder, events: &DraftEvents) {
         let id = order.id;
         let Some(client) = catalog.named(&order.model) else {
-            let words = format!(
-                "{}: no model of this name is in the configuration; `humanllm setup model` adds one, \
-                 and F9 takes it in",
-                order.model
-            );
-            events.send(id, Step::Failed(words));
+            let words = "no model of this name is in the configuration; `humanllm setup model` adds \
+                         one, and F9 takes it in";
+            events.send(id, DraftStep::Failed(words.into()));
             return;
         };
         let handle = self.tasks.spawn(make(client, order, events.clone()));
@@ -148,7 +145,7 @@ impl Running {
                 self.handles.remove(&id);
                 tracing::error!(%error, "a draft");
                 let words = "the draft ended by a mistake of this program, which its log has";
-                events.send(id, Step::Failed(words.into()));
+                events.send(id, DraftStep::Failed(words.into()));
             }
         }
     }
@@ -160,15 +157,15 @@ async fn make(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> Dr
     let asked = client.asked(&order);
     // It may be large, and the answer may take long.
     drop(order);
-    let made = client.answer(asked, |piece| events.send(id, Step::Piece(piece)));
+    let made = client.answer(asked, |piece| events.send(id, DraftStep::Piece(piece)));
     match made.await {
         Ok(()) | Err(Failure::Unwanted) => {}
         Err(failure) => {
             let words = failure.words(client.upstream());
             // They may quote what was asked, of which little belongs into the log.
             let logged: String = words.chars().take(LOGGED).collect();
-            tracing::info!(words = logged, "no draft");
-            events.send(id, Step::Failed(words));
+            tracing::info!(model = client.upstream().name, words = logged, "no draft");
+            events.send(id, DraftStep::Failed(words));
         }
     }
     id

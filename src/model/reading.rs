@@ -3,19 +3,19 @@
 use super::events::EventParser;
 use super::failure::Failure;
 use crate::api::Piece;
-use crate::api::upstream::{Fault, Reader};
+use crate::api::upstream::{AnswerError, UpstreamReader};
 use crate::plain;
 
 /// How large a document may be.
-pub(super) const MOST_BYTES: usize = 32 << 20;
+pub(super) const MAX_BYTES: usize = 32 << 20;
 /// Bytes at the beginning of an answer that are kept to tell what it is.
 const BEGINNING: usize = 4 << 10;
 /// Characters of a foreign text that are shown.
-const LONGEST: usize = 300;
+const MAX_LENGTH: usize = 300;
 
 /// What an answer is, as its first character tells: servers say one thing in the head and send another.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum AnswerKind {
     Events,
     Document,
     /// A web page.
@@ -23,9 +23,9 @@ enum Kind {
 }
 
 /// An answer that is being read.
-pub(super) struct Reading<F> {
-    reader: Reader,
-    kind: Option<Kind>,
+pub(super) struct AnswerReader<F> {
+    reader: UpstreamReader,
+    kind: Option<AnswerKind>,
     /// What came first, to be shown if it is no answer.
     beginning: Vec<u8>,
     document: Vec<u8>,
@@ -38,9 +38,9 @@ pub(super) struct Reading<F> {
     take: F,
 }
 
-impl<F: FnMut(Piece) -> bool> Reading<F> {
+impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     /// Nothing of it yet. `take` gets what is said, and tells whether more is wanted.
-    pub fn new(reader: Reader, take: F) -> Self {
+    pub fn new(reader: UpstreamReader, take: F) -> Self {
         Self {
             reader,
             kind: None,
@@ -55,7 +55,7 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
     }
 
     /// Whether the model has said something.
-    pub fn has_begun(&self) -> bool {
+    pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
@@ -75,17 +75,17 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
             self.kind = kind(&self.beginning);
         }
         match self.kind {
-            None | Some(Kind::Events) => self.events(data),
-            Some(Kind::Document) if self.document.len() + data.len() > MOST_BYTES => {
-                Err(Failure::Fault(Fault::TooLong))
+            None | Some(AnswerKind::Events) => self.events(data),
+            Some(AnswerKind::Document) if self.document.len() + data.len() > MAX_BYTES => {
+                Err(Failure::Answer(AnswerError::TooLong))
             }
-            Some(Kind::Document) => {
+            Some(AnswerKind::Document) => {
                 self.document.extend_from_slice(data);
                 Ok(())
             }
             // Enough to see its title.
-            Some(Kind::Page) if self.beginning.len() == BEGINNING => self.end(),
-            Some(Kind::Page) => Ok(()),
+            Some(AnswerKind::Page) if self.beginning.len() == BEGINNING => self.end(),
+            Some(AnswerKind::Page) => Ok(()),
         }
     }
 
@@ -120,11 +120,11 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
 
     /// There is no more.
     pub fn end(&mut self) -> Result<(), Failure> {
-        if self.kind == Some(Kind::Document) {
+        if self.kind == Some(AnswerKind::Document) {
             let pieces = self.reader.document(&self.document)?;
             return self.hand_on(pieces);
         }
-        if self.kind != Some(Kind::Page) {
+        if self.kind != Some(AnswerKind::Page) {
             let mut parser = std::mem::take(&mut self.parser);
             parser.end(|event| self.event(event.name, event.data))?;
         }
@@ -143,30 +143,31 @@ impl<F: FnMut(Piece) -> bool> Reading<F> {
     pub fn broken(&mut self) -> Result<(), Failure> {
         match self.kind {
             None => Err(Failure::NoAnswer),
-            Some(Kind::Events) => {
+            Some(AnswerKind::Events) => {
                 let pieces = self.reader.end()?;
                 self.hand_on(pieces)
             }
-            Some(Kind::Document | Kind::Page) => Err(Failure::HungUp),
+            Some(AnswerKind::Document | AnswerKind::Page) => Err(Failure::HungUp),
         }
     }
 
     /// Tells that there is no more.
     pub fn finish(mut self) -> Result<(), Failure> {
         let done = self.done.take().ok_or(Failure::HungUp)?;
-        match (self.take)(done) {
-            true => Ok(()),
-            false => Err(Failure::Unwanted),
+        if (self.take)(done) {
+            Ok(())
+        } else {
+            Err(Failure::Unwanted)
         }
     }
 }
 
-fn kind(beginning: &[u8]) -> Option<Kind> {
+fn kind(beginning: &[u8]) -> Option<AnswerKind> {
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
     Some(match text.trim_ascii_start().first()? {
-        b'{' | b'[' => Kind::Document,
-        b'<' => Kind::Page,
-        _ => Kind::Events,
+        b'{' | b'[' => AnswerKind::Document,
+        b'<' => AnswerKind::Page,
+        _ => AnswerKind::Events,
     })
 }
 
@@ -175,7 +176,7 @@ pub(super) fn shown(text: &str) -> String {
     let text = title(text).unwrap_or(text);
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = plain::line(&words.join(" "));
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -16,7 +16,7 @@ pub(crate) struct Trust(Arc<OnceCell<TlsConnector>>);
 
 impl Trust {
     /// What makes an encrypted stream of one.
-    pub async fn connector(&self) -> io::Result<TlsConnector> {
+    pub(crate) async fn connector(&self) -> io::Result<TlsConnector> {
         let connector = self.0.get_or_try_init(|| async {
             let read = spawn_blocking(system).await;
             read.map_err(io::Error::other)?

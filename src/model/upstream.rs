@@ -34,11 +34,11 @@ pub struct Upstream {
     /// Whether it gets its earlier thoughts.
     pub thoughts: bool,
     /// Whether a message that has begun is continued by being the last one.
-    pub prefill: bool,
+    pub(crate) prefill: bool,
     /// What else stands in each request.
     pub parameters: Map<String, Value>,
     /// How long it may take.
-    pub patience: Patience,
+    pub patience: Timeouts,
 }
 
 /// The variable of the environment that a key comes from.
@@ -47,21 +47,21 @@ pub struct KeyVariable {
     /// Its name.
     pub name: String,
     /// Whether it is set. Without, nothing is asked.
-    pub is_set: bool,
+    pub(crate) is_set: bool,
 }
 
 /// How long an upstream may take; for ever, where there is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// To take a connection.
     pub connect: Duration,
     /// To say the first word: whoever reads a long prompt on a small machine needs minutes.
-    pub first_token: Option<Duration>,
+    pub(crate) first_token: Option<Duration>,
     /// To say the next one.
     pub idle: Option<Duration>,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
@@ -87,12 +87,12 @@ impl Upstream {
             thoughts: false,
             prefill: true,
             parameters: Map::new(),
-            patience: Patience::default(),
+            patience: Timeouts::default(),
         }
     }
 
     /// The header that a key travels in, and its value; `None` if that cannot stand in one.
-    pub fn key_header(format: Format, key: &str) -> Option<(HeaderName, HeaderValue)> {
+    pub(crate) fn key_header(format: Format, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, value) = match format {
             Format::Messages => (HeaderName::from_static("x-api-key"), key.to_owned()),
             _ => (AUTHORIZATION, format!("Bearer {key}")),

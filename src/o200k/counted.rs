@@ -17,9 +17,10 @@ pub(super) struct Counted {
 impl Counted {
     /// For a text of which nothing is counted yet.
     pub(super) fn for_text(text: &str) -> Self {
-        let places = match text.len() < LONG {
-            true => 0,
-            false => (text.len() / LONGEST).next_power_of_two().min(MOST),
+        let places = if text.len() < LONG {
+            0
+        } else {
+            (text.len() / LONGEST).next_power_of_two().min(MOST)
         };
         Self {
             pieces: vec![0; places],

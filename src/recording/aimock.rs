@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Recording, Turn};
-use crate::api::{Body, Content, Ending, Format, Item, Reply, Request};
+use super::{RecordedTurn, Recording};
+use crate::api::{Body, ContentPart, Ending, Format, Item, Reply, Request};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Fixtures {
     /// The file.
     pub document: Value,
     /// What has no place in it, in words.
-    pub left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
 }
 
 /// The fixtures for a recording.
@@ -72,7 +72,7 @@ fn matched(request: &Request, count: usize) -> Value {
     let mut texts = prompt
         .into_iter()
         .flat_map(|item| item.content().iter().rev());
-    let text = texts.find_map(Content::words);
+    let text = texts.find_map(ContentPart::words);
     if let Some(text) = text.filter(|text| !text.trim().is_empty()) {
         fields.insert("userMessage".into(), json!(text));
     }
@@ -105,14 +105,14 @@ fn said_before(request: &Request) -> usize {
         .count()
 }
 
-struct Answer {
+struct FixtureResponse {
     response: Value,
     /// How many messages and calls.
     items: usize,
     lost: Vec<String>,
 }
 
-fn answer(turn: &Turn) -> Result<Answer, String> {
+fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
     if !turn.is_answered() {
         return Err("it has no answer".into());
     }
@@ -147,7 +147,7 @@ fn answer(turn: &Turn) -> Result<Answer, String> {
         {
             let error = json!({"message": message, "type": "invalid_request_error",
                 "code": code.as_str()});
-            return Ok(Answer {
+            return Ok(FixtureResponse {
                 response: json!({"error": error, "status": 400}),
                 items: 0,
                 lost,
@@ -159,7 +159,7 @@ fn answer(turn: &Turn) -> Result<Answer, String> {
     if !thoughts.is_empty() {
         response.insert("reasoning".into(), json!(thoughts.join("\n")));
     }
-    Ok(Answer {
+    Ok(FixtureResponse {
         response: Value::Object(response),
         items,
         lost,
@@ -216,14 +216,14 @@ fn response(blocks: Vec<Value>) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::api::{Interner, Phase};
-    use crate::inbox::Words;
-    use crate::journal::{SaidState, State};
-    use crate::recording::Row;
+    use crate::inbox::ReplyContent;
+    use crate::journal::{SaidState, TurnState};
+    use crate::recording::KeptReply;
 
-    fn turn(number: usize, items: Value, said: &[&[Words]]) -> Turn {
+    fn turn(number: usize, items: Value, said: &[&[ReplyContent]]) -> RecordedTurn {
         let body = json!({"model": "m", "input": items}).to_string();
         let rows = (0..).zip(said).flat_map(|(ticket, words)| {
-            words.iter().map(move |words| Row {
+            words.iter().map(move |words| KeptReply {
                 at: 0,
                 ticket,
                 state: SaidState::Delivered,
@@ -231,16 +231,17 @@ mod tests {
                 typed: String::new(),
             })
         });
-        Turn {
+        RecordedTurn {
             number,
             conversation: 1,
             request: Format::Responses
                 .parse(body.as_bytes(), &Interner::default())
                 .unwrap(),
             arrived: 0,
-            state: match said.is_empty() {
-                true => State::Gone,
-                false => State::Answered,
+            state: if said.is_empty() {
+                TurnState::Gone
+            } else {
+                TurnState::Answered
             },
             rows: rows.collect(),
         }
@@ -259,14 +260,18 @@ mod tests {
         let later = json!([user, {"role": "assistant", "content": "One moment"},
             {"type": "function_call", "name": "exec_command", "arguments": "{}", "call_id": "c"},
             {"type": "function_call_output", "call_id": "c", "output": "a b"}]);
-        let thought = Words::Item(Body::reasoning("Hm"));
-        let [note, call, answer] = [note, call, answer].map(Words::Item);
+        let thought = ReplyContent::Item(Body::reasoning("Hm"));
+        let [note, call, answer] = [note, call, answer].map(ReplyContent::Item);
         let recording = Recording {
             conversations: Vec::new(),
             turns: vec![
                 turn(1, json!([user]), &[&[note], &[call]]),
                 turn(2, later, &[&[thought, answer]]),
-                turn(3, json!("Again"), &[&[Words::Rejection("No".into())]]),
+                turn(
+                    3,
+                    json!("Again"),
+                    &[&[ReplyContent::Rejection("No".into())]],
+                ),
                 turn(4, json!("Gone"), &[]),
             ],
         };
@@ -289,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_twice_is_answered_in_order() {
-        let say = |words: &str| [Words::Item(Body::message(words, Phase::FinalAnswer))];
+        let say = |words: &str| [ReplyContent::Item(Body::message(words, Phase::FinalAnswer))];
         let mut second = turn(1, json!("Hello"), &[&say("two")]);
         second.conversation = 2;
         let recording = Recording {

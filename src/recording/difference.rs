@@ -3,13 +3,13 @@
 /// Lines around a change that are shown with it.
 const CONTEXT: usize = 2;
 /// How many pairs of lines are looked at before all is called changed.
-const MOST_PAIRS: usize = 4_000_000;
+const MAX_PAIRS: usize = 4_000_000;
 /// Characters of a line that are shown.
-const LONGEST: usize = 200;
+const MAX_LENGTH: usize = 200;
 
 /// A line of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edit<'a> {
+enum LineEdit<'a> {
     Same(&'a str),
     Gone(&'a str),
     Come(&'a str),
@@ -20,7 +20,7 @@ enum Edit<'a> {
 pub fn difference(from: &str, to: &str, most: usize) -> String {
     let (from, to): (Vec<&str>, Vec<&str>) = (from.lines().collect(), to.lines().collect());
     let edits = edits(&from, &to);
-    let is_change = |edit: &Edit<'_>| !matches!(edit, Edit::Same(_));
+    let is_change = |edit: &LineEdit<'_>| !matches!(edit, LineEdit::Same(_));
     if !edits.iter().any(is_change) {
         return String::new();
     }
@@ -39,9 +39,9 @@ pub fn difference(from: &str, to: &str, most: usize) -> String {
             lines.push("@@".to_owned());
         }
         let (sign, text) = match edit {
-            Edit::Same(text) => (' ', text),
-            Edit::Gone(text) => ('-', text),
-            Edit::Come(text) => ('+', text),
+            LineEdit::Same(text) => (' ', text),
+            LineEdit::Gone(text) => ('-', text),
+            LineEdit::Come(text) => ('+', text),
         };
         lines.push(format!("{sign}{}", short(text)));
     }
@@ -54,14 +54,14 @@ pub fn difference(from: &str, to: &str, most: usize) -> String {
 }
 
 fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
 /// All lines of both, each once where it is in both at the same place.
-fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<Edit<'a>> {
+fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<LineEdit<'a>> {
     let pairs = || from.iter().zip(to);
     let head = pairs().take_while(|(one, other)| one == other).count();
     let (from_rest, to_rest) = (&from[head..], &to[head..]);
@@ -69,43 +69,46 @@ fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<Edit<'a>> {
     let tail = back.take_while(|(one, other)| one == other).count();
     let (from_rest, end) = from_rest.split_at(from_rest.len() - tail);
     let to_rest = &to_rest[..to_rest.len() - tail];
-    let mut edits: Vec<Edit<'_>> = from[..head].iter().map(|line| Edit::Same(line)).collect();
-    match from_rest.len() * to_rest.len() <= MOST_PAIRS {
-        true => common(from_rest, to_rest, &mut edits),
-        false => {
-            edits.extend(from_rest.iter().map(|line| Edit::Gone(line)));
-            edits.extend(to_rest.iter().map(|line| Edit::Come(line)));
-        }
+    let mut edits: Vec<LineEdit<'_>> = from[..head]
+        .iter()
+        .map(|line| LineEdit::Same(line))
+        .collect();
+    if from_rest.len() * to_rest.len() <= MAX_PAIRS {
+        common(from_rest, to_rest, &mut edits)
+    } else {
+        edits.extend(from_rest.iter().map(|line| LineEdit::Gone(line)));
+        edits.extend(to_rest.iter().map(|line| LineEdit::Come(line)));
     }
-    edits.extend(end.iter().map(|line| Edit::Same(line)));
+    edits.extend(end.iter().map(|line| LineEdit::Same(line)));
     edits
 }
 
 /// By the longest sequence of lines that both have.
-fn common<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<Edit<'a>>) {
+fn common<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<LineEdit<'a>>) {
     let width = to.len() + 1;
     // Of what begins at each pair of places, how long it is.
     let mut lengths = vec![0_u32; (from.len() + 1) * width];
     for i in (0..from.len()).rev() {
         for j in (0..to.len()).rev() {
-            lengths[i * width + j] = match from[i] == to[j] {
-                true => lengths[(i + 1) * width + j + 1] + 1,
-                false => lengths[(i + 1) * width + j].max(lengths[i * width + j + 1]),
+            lengths[i * width + j] = if from[i] == to[j] {
+                lengths[(i + 1) * width + j + 1] + 1
+            } else {
+                lengths[(i + 1) * width + j].max(lengths[i * width + j + 1])
             };
         }
     }
     let (mut i, mut j) = (0, 0);
     while i < from.len() || j < to.len() {
         if i < from.len() && j < to.len() && from[i] == to[j] {
-            edits.push(Edit::Same(from[i]));
+            edits.push(LineEdit::Same(from[i]));
             (i, j) = (i + 1, j + 1);
         } else if j == to.len()
             || (i < from.len() && lengths[(i + 1) * width + j] >= lengths[i * width + j + 1])
         {
-            edits.push(Edit::Gone(from[i]));
+            edits.push(LineEdit::Gone(from[i]));
             i += 1;
         } else {
-            edits.push(Edit::Come(to[j]));
+            edits.push(LineEdit::Come(to[j]));
             j += 1;
         }
     }

@@ -1,21 +1,18 @@
-//! The format of files; what it is stands at the top of the module.
+//! Reading and writing files.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
-use std::sync::Arc;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Conversation, Recording, Row, Turn};
-use crate::api::{Format, Interner};
-use crate::inbox::Words;
-use crate::journal::{SaidState, State};
+use super::line::{
+    ConversationLine, RecordingLine, RequestLine, SaidLine, VERSION, json_of, moment,
+};
+use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
+use crate::api::Interner;
+use crate::inbox::ReplyContent;
 use crate::store::Context;
-
-/// The version that is written, and the newest that is read.
-const VERSION: u32 = 1;
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,126 +33,14 @@ pub enum FileError {
     Empty,
 }
 
-/// A line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Line {
-    Conversation {
-        /// Files of `export` do not say it.
-        #[serde(default)]
-        recording: u32,
-        conversation: i64,
-        #[serde(default)]
-        title: String,
-        #[serde(default)]
-        agent: String,
-        #[serde(default)]
-        version: String,
-    },
-    Request(Box<RequestLine>),
-    Said(SaidLine),
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct RequestLine {
-    conversation: i64,
-    turn: usize,
-    at: Timestamp,
-    format: FormatName,
-    state: StateName,
-    body: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    earlier: Vec<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    references: Vec<(usize, Arc<str>)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    thread: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    parent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    chain: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct SaidLine {
-    conversation: i64,
-    turn: usize,
-    at: Timestamp,
-    #[serde(default)]
-    delivery: Delivery,
-    #[serde(default)]
-    ticket: i64,
-    words: Words,
-    #[serde(default)]
-    typed: Value,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum FormatName {
-    #[serde(rename = "responses")]
-    Responses,
-    #[serde(rename = "responses/compact")]
-    Compaction,
-    #[serde(rename = "chat/completions")]
-    Chat,
-    #[serde(rename = "messages")]
-    Messages,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum StateName {
-    Waiting,
-    Answered,
-    ClientGone,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Delivery {
-    Sent,
-    #[default]
-    Delivered,
-    Undelivered,
-}
-
-/// What is told by a name, with the name.
-const FORMATS: [(FormatName, Format); 4] = [
-    (FormatName::Responses, Format::Responses),
-    (FormatName::Compaction, Format::Compaction),
-    (FormatName::Chat, Format::Chat),
-    (FormatName::Messages, Format::Messages),
-];
-
-const STATES: [(StateName, State); 3] = [
-    (StateName::Waiting, State::Waiting),
-    (StateName::Answered, State::Answered),
-    (StateName::ClientGone, State::Gone),
-];
-
-const DELIVERIES: [(Delivery, SaidState); 3] = [
-    (Delivery::Sent, SaidState::Sent),
-    (Delivery::Delivered, SaidState::Delivered),
-    (Delivery::Undelivered, SaidState::Undelivered),
-];
-
 /// Writes a recording.
 ///
 /// # Errors
 ///
 /// If it cannot be written.
 pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
-    for Conversation { id, agent, title } in &recording.conversations {
-        let line = Line::Conversation {
-            recording: VERSION,
-            conversation: *id,
-            title: title.clone(),
-            agent: agent.clone(),
-            version: env!("CARGO_PKG_VERSION").into(),
-        };
-        write_line(out, &line)?;
+    for RecordedConversation { id, agent, title } in &recording.conversations {
+        write_line(out, &ConversationLine::line(*id, title, agent, None))?;
     }
     for turn in &recording.turns {
         write_line(out, &request_line(turn))?;
@@ -166,44 +51,36 @@ pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_line(out: &mut dyn Write, line: &Line) -> io::Result<()> {
+fn write_line(out: &mut dyn Write, line: &RecordingLine) -> io::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n")
 }
 
-fn request_line(turn: &Turn) -> Line {
-    let Context {
-        earlier,
-        references,
-        thread,
-        parent,
-        chain,
-    } = Context::of(&turn.request);
-    Line::Request(Box::new(RequestLine {
+fn request_line(turn: &RecordedTurn) -> RecordingLine {
+    let request = &turn.request;
+    RecordingLine::Request(Box::new(RequestLine {
         conversation: turn.conversation,
         turn: turn.number,
         at: moment(turn.arrived),
-        format: there(&FORMATS, turn.request.format, FormatName::Responses),
-        state: there(&STATES, turn.state, StateName::Waiting),
-        body: turn.request.whole(),
-        earlier,
-        references,
-        thread,
-        parent,
-        chain,
+        format: Some(request.format).into(),
+        state: turn.state.into(),
+        body: Some(request.whole()),
+        context: Context::of(request),
+        assigned: request.assigned.as_deref().cloned().unwrap_or_default(),
+        phase: None,
+        mark: None,
     }))
 }
 
-fn said_line(turn: &Turn, row: &Row) -> Line {
-    Line::Said(SaidLine {
+fn said_line(turn: &RecordedTurn, row: &KeptReply) -> RecordingLine {
+    RecordingLine::Said(SaidLine {
         conversation: turn.conversation,
         turn: turn.number,
         at: moment(row.at),
-        delivery: there(&DELIVERIES, row.state, Delivery::Sent),
+        delivery: row.state.into(),
         ticket: row.ticket,
-        words: row.words.clone(),
-        typed: serde_json::from_str(&row.typed)
-            .unwrap_or_else(|_| Value::String(row.typed.clone())),
+        words: serde_json::to_value(&row.words).unwrap_or_default(),
+        typed: json_of(&row.typed),
     })
 }
 
@@ -213,7 +90,7 @@ fn said_line(turn: &Turn, row: &Row) -> Line {
 ///
 /// If it cannot be read, or it is none, or one of a newer version.
 pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
-    let mut reading = Reading::default();
+    let mut reading = FileReader::default();
     for (index, text) in from.lines().enumerate() {
         let text = text?;
         if text.trim().is_empty() {
@@ -226,82 +103,86 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
             words,
         })?;
     }
-    match reading.recording.turns.is_empty() {
-        true => Err(FileError::Empty),
-        false => Ok(reading.recording),
+    if reading.recording.turns.is_empty() {
+        Err(FileError::Empty)
+    } else {
+        Ok(reading.recording)
     }
 }
 
 /// What was read so far.
 #[derive(Default)]
-struct Reading {
+struct FileReader {
     recording: Recording,
-    /// Of each request, by its conversation and number, the place.
-    places: HashMap<(i64, usize), usize>,
+    /// Of each request, by its conversation and number, the place; `None` if it cannot be read.
+    places: HashMap<(i64, usize), Option<usize>>,
     interner: Interner,
 }
 
-impl Reading {
+impl FileReader {
     /// Takes a line in; or says what is wrong with it.
-    fn take(&mut self, line: Line) -> Result<(), String> {
+    fn take(&mut self, line: RecordingLine) -> Result<(), String> {
         match line {
-            Line::Conversation { recording, .. } if recording > VERSION => Err(format!(
-                "a newer humanllm wrote this: version {recording}, and this one reads up to {VERSION}"
+            RecordingLine::Conversation(line) if line.recording > VERSION => Err(format!(
+                "a newer humanllm wrote this: version {}, and this one reads up to {VERSION}",
+                line.recording
             )),
-            Line::Conversation {
-                conversation,
-                title,
-                agent,
-                ..
-            } => {
-                let id = conversation;
-                let conversation = Conversation { id, agent, title };
-                self.recording.conversations.push(conversation);
+            RecordingLine::Conversation(line) => {
+                self.recording.conversations.push(RecordedConversation {
+                    id: line.conversation,
+                    agent: line.agent,
+                    title: line.title,
+                });
                 Ok(())
             }
-            Line::Request(line) => self.request(*line),
-            Line::Said(line) => self.said(line),
-            Line::Other => Ok(()),
+            RecordingLine::Request(line) => self.request(*line),
+            RecordingLine::Said(line) => self.said(line),
+            RecordingLine::Other => Ok(()),
         }
     }
 
-    fn request(&mut self, line: RequestLine) -> Result<(), String> {
-        let context = Context {
-            earlier: line.earlier,
-            references: line.references,
-            thread: line.thread,
-            parent: line.parent,
-            chain: line.chain,
-        };
-        let format = back(&FORMATS, line.format, Format::Responses);
-        let request = context.request(format, line.body.as_bytes(), &self.interner);
-        let request = request.map_err(|error| error.to_string())?;
+    fn request(&mut self, mut line: RequestLine) -> Result<(), String> {
         let key = (line.conversation, line.turn);
-        self.places.insert(key, self.recording.turns.len());
-        self.recording.turns.push(Turn {
+        let assigned = line.take_assigned();
+        let (Some(format), Some(body)) = (line.format.format(), line.body) else {
+            self.places.insert(key, None);
+            return Ok(());
+        };
+        let request = line
+            .context
+            .request(format, body.as_bytes(), &self.interner);
+        let mut request = request.map_err(|error| error.to_string())?;
+        request.assigned = assigned;
+        self.places.insert(key, Some(self.recording.turns.len()));
+        self.recording.turns.push(RecordedTurn {
             number: line.turn,
             conversation: line.conversation,
             request,
             arrived: line.at.as_millisecond(),
-            state: back(&STATES, line.state, State::Waiting),
+            state: line.state.into(),
             rows: Vec::new(),
         });
         Ok(())
     }
 
     fn said(&mut self, line: SaidLine) -> Result<(), String> {
-        let key = (line.conversation, line.turn);
-        let place = self.places.get(&key);
-        let turn = place.and_then(|place| self.recording.turns.get_mut(*place));
-        let missing = || {
-            let (conversation, number) = key;
-            format!("there is no request {number} of conversation {conversation} before this")
+        let (conversation, number) = (line.conversation, line.turn);
+        let place = match self.places.get(&(conversation, number)) {
+            Some(Some(place)) => *place,
+            // There is nothing to say it to.
+            Some(None) => return Ok(()),
+            None => {
+                return Err(format!(
+                    "there is no request {number} of conversation {conversation} before this"
+                ));
+            }
         };
-        turn.ok_or_else(missing)?.rows.push(Row {
+        let words = ReplyContent::deserialize(line.words).map_err(|error| error.to_string())?;
+        self.recording.turns[place].rows.push(KeptReply {
             at: line.at.as_millisecond(),
             ticket: line.ticket,
-            state: back(&DELIVERIES, line.delivery, SaidState::Sent),
-            words: line.words,
+            state: line.delivery.into(),
+            words,
             typed: match line.typed {
                 Value::String(text) => text,
                 Value::Null => String::new(),
@@ -312,24 +193,6 @@ impl Reading {
     }
 }
 
-/// The name of what stands in a table.
-fn there<N: Copy, T: PartialEq>(table: &[(N, T)], value: T, other: N) -> N {
-    let mut rows = table.iter();
-    let found = rows.find(|(_, known)| *known == value);
-    found.map_or(other, |(name, _)| *name)
-}
-
-/// What has this name in a table.
-fn back<N: PartialEq, T: Copy>(table: &[(N, T)], name: N, other: T) -> T {
-    let mut rows = table.iter();
-    let found = rows.find(|(known, _)| *known == name);
-    found.map_or(other, |(_, value)| *value)
-}
-
-fn moment(milliseconds: i64) -> Timestamp {
-    Timestamp::from_millisecond(milliseconds).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -337,6 +200,7 @@ mod tests {
     use super::*;
     use crate::api::{Body, Phase};
     use crate::draft::Draft;
+    use crate::journal::TurnState;
 
     /// What a file had that this version wrote first.
     fn lines() -> [Value; 5] {
@@ -348,7 +212,8 @@ mod tests {
                 "agent": "Codex/0.169.0", "version": "0.1.0"}),
             json!({"type": "request", "conversation": 7, "turn": 2,
                 "at": "2026-11-29T21:00:00.123Z", "format": "responses", "state": "answered",
-                "body": body, "earlier": earlier, "thread": "t"}),
+                "body": body, "earlier": earlier, "thread": "t", "participant": "p07",
+                "condition": "slow"}),
             json!({"type": "said", "conversation": 7, "turn": 2, "at": "2026-11-29T21:00:04.5Z",
                 "delivery": "delivered", "ticket": 0,
                 "words": {"Item": {"Message": {"text": "Later", "phase": "FinalAnswer"}}},
@@ -377,11 +242,18 @@ mod tests {
             (items, first.request.earlier),
             (vec!["Hello".into(), "And now?".into()], 1)
         );
-        let answer = Words::Item(Body::message("Later", Phase::FinalAnswer));
+        let answer = ReplyContent::Item(Body::message("Later", Phase::FinalAnswer));
         assert_eq!(first.rows[0].words, answer);
         let waited = first.replies()[0].at - first.arrived;
         assert_eq!((waited, first.is_answered()), (4377, true));
-        assert_eq!((second.state, second.rows.len()), (State::Gone, 0));
+        assert_eq!((second.state, second.rows.len()), (TurnState::Gone, 0));
+        let assigned = first
+            .request
+            .assigned
+            .as_deref()
+            .cloned()
+            .unwrap_or_default();
+        assert_eq!(assigned.participant.as_deref(), Some("p07"));
 
         let mut written = Vec::new();
         write(&recording, &mut written).expect("written");
@@ -391,6 +263,18 @@ mod tests {
         let again = read(written.as_bytes()).expect("a recording");
         assert_eq!(again.turns.len(), 2);
         assert_eq!(again.turns[0].rows, recording.turns[0].rows);
+    }
+
+    #[test]
+    fn what_could_not_be_read_any_more_is_passed_over_with_what_was_said_to_it() {
+        let mut lines = lines();
+        lines[1]["body"] = Value::Null;
+        let recording = read(text(&lines).as_bytes()).expect("a recording");
+        assert_eq!(recording.turns.len(), 1);
+        assert_eq!(recording.turns[0].number, 3);
+        lines[4]["format"] = json!("of tomorrow");
+        let told = read(text(&lines).as_bytes()).unwrap_err().to_string();
+        assert_eq!(told, "nothing was recorded here");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Recordings of what the journal has.
 
-use super::{Conversation, Recording, Row, Turn};
-use crate::api::Interner;
-use crate::journal::{self, ReadError, Reader};
-use crate::store::request_of;
+use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
+use crate::journal::{self, JournalReader, ReadError};
+use crate::store::PastTurns;
 
 /// A conversation of the journal; `None` if there is none of this number. Requests that cannot be read any
 /// more, and those that the program answered by itself and will again, are left out.
@@ -11,49 +10,45 @@ use crate::store::request_of;
 /// # Errors
 ///
 /// If the journal cannot be read.
-pub fn of_journal(reader: &Reader, id: i64) -> Result<Option<Recording>, ReadError> {
+pub fn of_journal(reader: &JournalReader, id: i64) -> Result<Option<Recording>, ReadError> {
     let Some(row) = reader.conversation(id)? else {
         return Ok(None);
     };
-    let turns = match row.automatic {
-        Some(_) => Vec::new(),
-        None => reader.turns(id)?,
-    };
-    let said = reader.said(id)?;
-    // What the requests have in common is held once.
-    let interner = Interner::default();
+    let is_automatic = row.automatic.is_some();
     let mut recording = Recording {
-        conversations: vec![Conversation {
+        conversations: vec![RecordedConversation {
             id,
             agent: row.agent,
             title: row.title,
         }],
         turns: Vec::new(),
     };
-    for (number, turn) in (1..).zip(turns) {
-        let Some(row) = reader.turn(turn)? else {
+    if is_automatic {
+        return Ok(Some(recording));
+    }
+    let said = reader.said(id)?;
+    for turn in PastTurns::of(reader, id)? {
+        let turn = turn?;
+        let Some(request) = turn.request else {
             continue;
         };
-        let Some(request) = request_of(&row, &interner) else {
-            continue;
-        };
-        let own = said.iter().filter(|said| said.turn == turn);
-        recording.turns.push(Turn {
-            number,
+        let own = said.iter().filter(|said| said.turn == turn.id);
+        recording.turns.push(RecordedTurn {
+            number: turn.number,
             conversation: id,
             request,
-            arrived: row.arrived,
-            state: row.state,
+            arrived: turn.arrived,
+            state: turn.state,
             rows: own.filter_map(kept).collect(),
         });
     }
     Ok(Some(recording))
 }
 
-fn kept(said: &journal::Said) -> Option<Row> {
+fn kept(said: &journal::SaidRow) -> Option<KeptReply> {
     let words = serde_json::from_str(&said.words)
         .inspect_err(|error| tracing::warn!(%error, said.id, "what was said cannot be read"));
-    Some(Row {
+    Some(KeptReply {
         at: said.at,
         ticket: said.ticket,
         state: said.state,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::normal::Normaliser;
 use crate::agents::Opening;
-use crate::api::{Body, Content, Format, Item, ItemBody, Purpose, Request, is_block};
+use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, is_block};
 use crate::hash::Hash;
 
 /// How a request may be told to be a recorded one.
@@ -25,7 +25,7 @@ pub struct Tolerance {
     /// How a request may be matched.
     pub mode: MatchMode,
     /// How similar what is newest must be, from 0 to 1, where it is matched by shape.
-    pub similarity: f64,
+    pub(crate) similarity: f64,
 }
 
 impl Default for Tolerance {
@@ -39,7 +39,7 @@ impl Default for Tolerance {
 
 /// How a request was matched.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum How {
+pub enum MatchKind {
     /// Byte for byte.
     Strict,
     /// By shape; how similar what is newest is.
@@ -48,20 +48,20 @@ pub enum How {
 
 /// What a request is compared by.
 #[derive(Debug, Clone)]
-pub struct Likeness {
+pub struct Fingerprint {
     /// The hash of all of it without what is different each time.
     strict: Hash,
     format: Format,
     purpose: Purpose,
     has_tools: bool,
-    parts: Vec<Part>,
+    parts: Vec<ComparedItem>,
     /// The first part that came after what the model said last.
     newest: usize,
 }
 
 /// An item that says something, as far as it is compared.
 #[derive(Debug, Clone, PartialEq)]
-struct Part {
+struct ComparedItem {
     /// What it is.
     kind: String,
     /// What it says, without what is different each time.
@@ -70,7 +70,7 @@ struct Part {
     is_from_model: bool,
 }
 
-impl Likeness {
+impl Fingerprint {
     /// That of a request.
     pub fn of(request: &Request) -> Self {
         let parts = parts(request);
@@ -86,9 +86,9 @@ impl Likeness {
     }
 
     /// Whether another request is this recorded one.
-    pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<How> {
+    pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<MatchKind> {
         if self.strict == other.strict {
-            return Some(How::Strict);
+            return Some(MatchKind::Strict);
         }
         let similarity = match tolerance.mode {
             MatchMode::Strict => None,
@@ -96,7 +96,7 @@ impl Likeness {
         };
         similarity
             .filter(|similarity| *similarity >= tolerance.similarity)
-            .map(How::Shape)
+            .map(MatchKind::Shape)
     }
 
     /// How similar the newest parts are, the least of them, if all else is in its place.
@@ -120,7 +120,7 @@ impl Likeness {
     }
 
     /// How near another request is, from 0 to 1: to find the one to show.
-    pub fn nearness(&self, other: &Self) -> f64 {
+    pub(crate) fn nearness(&self, other: &Self) -> f64 {
         let pairs = self.parts.iter().zip(&other.parts);
         let alike = pairs.map(|(one, other)| {
             let is_same_kind = one.kind == other.kind;
@@ -133,7 +133,7 @@ impl Likeness {
     }
 
     /// All that is compared by shape, for people.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let tools = if self.has_tools {
             "with tools"
         } else {
@@ -154,7 +154,7 @@ impl Likeness {
     }
 }
 
-impl Part {
+impl ComparedItem {
     /// Whether it may stand where the other does: what the model called is what it was told to call.
     fn is_in_place_of(&self, other: &Self) -> bool {
         let is_call = self.kind.starts_with("call ");
@@ -175,7 +175,7 @@ fn strict(request: &Request) -> Hash {
 
 /// What is said in a request; not what its agent adds by itself, nor thoughts, which some send back and others
 /// do not.
-fn parts(request: &Request) -> Vec<Part> {
+fn parts(request: &Request) -> Vec<ComparedItem> {
     let mut normaliser = Normaliser::default();
     let opening = Opening::of(request);
     let items = request.items.iter().enumerate();
@@ -185,7 +185,7 @@ fn parts(request: &Request) -> Vec<Part> {
         .collect()
 }
 
-fn part(item: &Item, normaliser: &mut Normaliser) -> Option<Part> {
+fn part(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
     let (kind, text) = match item.body() {
         ItemBody::Said {
             body: Body::Reasoning { .. },
@@ -206,7 +206,7 @@ fn part(item: &Item, normaliser: &mut Normaliser) -> Option<Part> {
         }
         ItemBody::Other { kind, says, .. } => (kind.clone(), says.clone()),
     };
-    Some(Part {
+    Some(ComparedItem {
         kind,
         text: normaliser.text(&text),
         is_from_model: item.is_from_model(),
@@ -214,12 +214,12 @@ fn part(item: &Item, normaliser: &mut Normaliser) -> Option<Part> {
 }
 
 /// The words of a content, without what an agent put among them.
-fn words(content: &[Content]) -> String {
+fn words(content: &[ContentPart]) -> String {
     let parts = content.iter().map(|part| match part {
-        Content::Text(text) if is_block(text) => "",
-        Content::Text(text) | Content::Refusal(text) | Content::Other(text) => text,
-        Content::Image(_) => "(a picture)",
-        Content::File { name, .. } => name,
+        ContentPart::Text(text) if is_block(text) => "",
+        ContentPart::Text(text) | ContentPart::Refusal(text) | ContentPart::Other(text) => text,
+        ContentPart::Image(_) => "(a picture)",
+        ContentPart::File { name, .. } => name,
     });
     let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
     parts.join("\n")
@@ -277,9 +277,9 @@ mod tests {
     use super::*;
     use crate::api::Interner;
 
-    fn likeness(format: Format, body: &Value) -> Likeness {
+    fn likeness(format: Format, body: &Value) -> Fingerprint {
         let request = format.parse(body.to_string().as_bytes(), &Interner::default());
-        Likeness::of(&request.expect("a request"))
+        Fingerprint::of(&request.expect("a request"))
     }
 
     /// A second turn of Codex: its context, a prompt, a call and what that gave.
@@ -305,7 +305,7 @@ mod tests {
         "0198c1d2-e3f4-7516-8738-ffffffffffff",
     ];
 
-    fn matched(one: &Value, other: &Value) -> Option<How> {
+    fn matched(one: &Value, other: &Value) -> Option<MatchKind> {
         let format = Format::Responses;
         likeness(format, one).matches(&likeness(format, other), Tolerance::default())
     }
@@ -329,7 +329,7 @@ mod tests {
             "ls",
             &again,
         );
-        assert_eq!(matched(&one, &other), Some(How::Strict));
+        assert_eq!(matched(&one, &other), Some(MatchKind::Strict));
     }
 
     #[test]
@@ -353,7 +353,7 @@ mod tests {
         );
         let how = matched(&one, &other);
         assert!(
-            matches!(how, Some(How::Shape(like)) if like > 0.9 && like < 1.0),
+            matches!(how, Some(MatchKind::Shape(like)) if like > 0.9 && like < 1.0),
             "{how:?}"
         );
         let strict = Tolerance {
@@ -419,7 +419,7 @@ mod tests {
         let other = chat(r#"{ "b": [2], "a": 1 }"#, json!(2));
         assert_eq!(
             one.matches(&other, Tolerance::default()),
-            Some(How::Shape(1.0))
+            Some(MatchKind::Shape(1.0))
         );
     }
 
@@ -444,7 +444,7 @@ mod tests {
         };
         let one = messages("It is Tuesday", true);
         let how = one.matches(&messages("It rains", false), Tolerance::default());
-        assert_eq!(how, Some(How::Shape(1.0)));
+        assert_eq!(how, Some(MatchKind::Shape(1.0)));
         assert_eq!(one.title(), "And how many letters?");
         assert!(!one.to_text().contains("Tuesday"), "{}", one.to_text());
     }

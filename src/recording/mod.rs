@@ -2,7 +2,7 @@
 //! again.
 //!
 //! - `journal` reads conversations of the journal
-//! - `file` reads and writes the format of files
+//! - `line` is what the lines of files are, `file` reads and writes them
 //! - `replies` makes of what was kept what is sent
 //! - `normal` is what two requests are compared without: ids, times, ports, temporary folders
 //! - `matching` finds the recorded request that another one is, or is nearest to
@@ -11,13 +11,14 @@
 //!
 //! # The format
 //!
-//! That of `humanllm export --format raw`: UTF-8 with a JSON object on each line. What a reader does not know, lines
-//! and fields alike, it passes over. `type` says what a line is; what is about a request comes after that request:
+//! That of `humanllm export --format raw`, which writes the same lines: UTF-8 with a JSON object on each. What a reader
+//! does not know, lines and fields alike, it passes over. `type` says what a line is; what is about a request comes
+//! after that request:
 //!
 //! | `type` | fields |
 //! |---|---|
-//! | `conversation` | `recording` (1, the version of this), `conversation` (a number), `title`, `agent`, `version` |
-//! | `request` | `conversation`, `turn` (its number there, from 1), `at`, `format` (`responses`, `responses/compact`, `chat/completions`, `messages`), `state` (`answered`, `client_gone`, `waiting`), `body`: its bytes as a string; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for those that were only referred to, `thread`, `parent`, `chain` |
+//! | `conversation` | `recording` (1, the version of this), `conversation` (a number), `title`, `agent`, `version`; of an export also `begun`, `active`, `state`, `thread`, `automatic`, `participant`, `condition`, `mark` |
+//! | `request` | `conversation`, `turn` (its number there, from 1), `at`, `format` (`responses`, `responses/compact`, `chat/completions`, `messages`), `state` (`answered`, `client_gone`, `waiting`), `body`: its bytes as a string, `null` if they cannot be read any more; where there is such, `earlier`: the items that the server had stored, `references`: `[place, item]` for those that were only referred to, `thread`, `parent`, `chain`, `participant`, `condition`; of an export also `phase`, `mark` |
 //! | `said` | `conversation`, `turn`, `at`, `ticket`: what left together has the same, `delivery` (`delivered`, `sent`, `undelivered`), `words`: what was said, as `inbox::Words` is written, `typed`: how, as `draft::Draft` is |
 //!
 //! `at` is a moment such as `2026-11-29T21:00:00.123Z`. What has the last ticket of an answered request ended
@@ -27,6 +28,7 @@ pub mod aimock;
 mod difference;
 mod file;
 mod journal;
+pub(crate) mod line;
 mod matching;
 mod normal;
 mod replies;
@@ -34,24 +36,24 @@ mod replies;
 pub use difference::difference;
 pub use file::{FileError, read, write};
 pub use journal::of_journal;
-pub use matching::{How, Likeness, MatchMode, Tolerance};
+pub use matching::{Fingerprint, MatchKind, MatchMode, Tolerance};
 
 use crate::api::{Reply, Request};
-use crate::inbox::Words;
-use crate::journal::{SaidState, State};
+use crate::inbox::ReplyContent;
+use crate::journal::{SaidState, TurnState};
 
 /// What was recorded, in the order in which it was asked.
 #[derive(Debug, Clone, Default)]
 pub struct Recording {
     /// The conversations that it is from.
-    pub conversations: Vec<Conversation>,
+    pub conversations: Vec<RecordedConversation>,
     /// All requests and what became of them.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<RecordedTurn>,
 }
 
 /// A conversation that was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
+pub struct RecordedConversation {
     /// Its number.
     pub id: i64,
     /// The program that asked.
@@ -62,7 +64,7 @@ pub struct Conversation {
 
 /// A request that was recorded, and all that was said to it.
 #[derive(Debug, Clone)]
-pub struct Turn {
+pub struct RecordedTurn {
     /// Its number in its conversation, from 1.
     pub number: usize,
     /// The conversation that it is in.
@@ -72,43 +74,43 @@ pub struct Turn {
     /// When, in milliseconds since 1970.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// What was said to it, as it was kept.
-    pub rows: Vec<Row>,
+    pub rows: Vec<KeptReply>,
 }
 
 /// Something that was said, as it was kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct KeptReply {
     /// When, in milliseconds since 1970.
     pub at: i64,
     /// What left together has the same.
     pub ticket: i64,
     /// How far it got.
     pub state: SaidState,
-    /// What.
-    pub words: Words,
+    /// The reply, as it was kept.
+    pub words: ReplyContent,
     /// How it was composed.
     pub typed: String,
 }
 
 /// Something that is sent, and when.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Said {
+pub struct RecordedReply {
     /// When, in milliseconds since 1970.
     pub at: i64,
-    /// What.
+    /// The reply as it leaves.
     pub reply: Reply,
 }
 
-impl Turn {
+impl RecordedTurn {
     /// Whether it was answered, with a rejection perhaps.
     pub fn is_answered(&self) -> bool {
-        self.state == State::Answered
+        self.state == TurnState::Answered
     }
 
     /// What was said to it, as it left. If it was answered, the last of it ends the response.
-    pub fn replies(&self) -> Vec<Said> {
+    pub fn replies(&self) -> Vec<RecordedReply> {
         replies::of(&self.rows, self.is_answered(), self.arrived)
     }
 }
@@ -123,13 +125,13 @@ impl Recording {
 
     /// Leaves out the requests of which the client went away and then asked the same again: what was said to
     /// that is what it got.
-    pub fn without_retries(mut self) -> Self {
+    pub(crate) fn without_retries(mut self) -> Self {
         let turns = std::mem::take(&mut self.turns);
         let is_retried = |at: usize| {
             let turn = &turns[at];
             let mut later = turns[at + 1..].iter();
             let next = later.find(|later| later.conversation == turn.conversation);
-            turn.state == State::Gone && next.is_some_and(|next| asks_the_same(turn, next))
+            turn.state == TurnState::Gone && next.is_some_and(|next| asks_the_same(turn, next))
         };
         let kept: Vec<bool> = (0..turns.len()).map(|at| !is_retried(at)).collect();
         let kept = turns.into_iter().zip(kept).filter(|(_, kept)| *kept);
@@ -138,7 +140,7 @@ impl Recording {
     }
 }
 
-fn asks_the_same(one: &Turn, other: &Turn) -> bool {
+fn asks_the_same(one: &RecordedTurn, other: &RecordedTurn) -> bool {
     let (one, other) = (&one.request.items, &other.request.items);
     let mut pairs = one.iter().zip(other);
     one.len() == other.len() && pairs.all(|(one, other)| one.says_the_same(other))

@@ -1,13 +1,13 @@
 //! What was said as it left, from how it was kept.
 
-use super::{Row, Said};
+use super::{KeptReply, RecordedReply};
 use crate::api::{Ending, FailureCode, Phase, Reply};
 use crate::draft::Draft;
-use crate::inbox::Words;
+use crate::inbox::ReplyContent;
 
 /// What was said to a request that came at a moment.
-pub(super) fn of(rows: &[Row], is_answered: bool, arrived: i64) -> Vec<Said> {
-    let mut replies: Vec<Said> = Vec::new();
+pub(super) fn of(rows: &[KeptReply], is_answered: bool, arrived: i64) -> Vec<RecordedReply> {
+    let mut replies: Vec<RecordedReply> = Vec::new();
     for group in rows.chunk_by(|one, other| one.ticket == other.ticket) {
         add(group, arrived, &mut replies);
     }
@@ -18,20 +18,20 @@ pub(super) fn of(rows: &[Row], is_answered: bool, arrived: i64) -> Vec<Said> {
 }
 
 /// Adds what left with one reply, and what of it had been typed live before that.
-fn add(group: &[Row], arrived: i64, replies: &mut Vec<Said>) {
+fn add(group: &[KeptReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
     let (mut items, mut ending, mut ends_live) = (Vec::new(), None, false);
     let mut at = arrived;
     for row in group {
         at = at.max(row.at);
         match &row.words {
-            Words::Live(text, phase) => replies.extend(lines(row.at, text, *phase)),
-            Words::Rejection(message) => {
+            ReplyContent::Live(text, phase) => replies.extend(lines(row.at, text, *phase)),
+            ReplyContent::Rejection(message) => {
                 ending = Some(Ending::Failed {
                     code: FailureCode::InvalidPrompt,
                     message: message.clone(),
                 });
             }
-            Words::Item(item) => match item.phase() {
+            ReplyContent::Item(item) => match item.phase() {
                 // Only what comes first can have begun before.
                 Some(phase) if items.is_empty() && is_live(row) => {
                     replies.extend(lines(row.at, &item.words(), phase));
@@ -46,11 +46,11 @@ fn add(group: &[Row], arrived: i64, replies: &mut Vec<Said>) {
         None if items.is_empty() && !ends_live => return,
         None => Reply::Items(items),
     };
-    replies.push(Said { at, reply });
+    replies.push(RecordedReply { at, reply });
 }
 
 /// The last reply to what was answered ended the response.
-fn end(replies: &mut Vec<Said>, arrived: i64) {
+fn end(replies: &mut Vec<RecordedReply>, arrived: i64) {
     let ending = Ending::Completed;
     let at = match replies.last_mut() {
         Some(last) if last.reply.ends() => return,
@@ -63,23 +63,23 @@ fn end(replies: &mut Vec<Said>, arrived: i64) {
     };
     let items = Vec::new();
     let reply = Reply::End { items, ending };
-    replies.push(Said { at, reply });
+    replies.push(RecordedReply { at, reply });
 }
 
 /// Whether a message was typed live.
-fn is_live(row: &Row) -> bool {
+fn is_live(row: &KeptReply) -> bool {
     // Most are not worth being read.
     row.typed.contains("\"live\"") && Draft::from_json(&row.typed).live
 }
 
 /// Each line left when it was ended. Only of the first is it known when.
-fn lines(at: i64, text: &str, phase: Phase) -> Vec<Said> {
+fn lines(at: i64, text: &str, phase: Phase) -> Vec<RecordedReply> {
     let lines = text.split_inclusive('\n');
     let live = lines.map(|line| Reply::Live {
         delta: line.to_owned(),
         phase,
     });
-    live.map(|reply| Said { at, reply }).collect()
+    live.map(|reply| RecordedReply { at, reply }).collect()
 }
 
 #[cfg(test)]
@@ -88,12 +88,12 @@ mod tests {
     use crate::api::Body;
     use crate::journal::SaidState;
 
-    fn row(at: i64, ticket: i64, words: Words, live: bool) -> Row {
+    fn row(at: i64, ticket: i64, words: ReplyContent, live: bool) -> KeptReply {
         let draft = Draft {
             live,
             ..Draft::default()
         };
-        Row {
+        KeptReply {
             at,
             ticket,
             state: SaidState::Delivered,
@@ -116,11 +116,11 @@ mod tests {
         let note = message("One moment", Phase::Commentary);
         let (first, second) = (Body::reasoning("Hm"), message("Done", Phase::FinalAnswer));
         let rows = [
-            row(110, 0, Words::Item(note.clone()), false),
-            row(150, 1, Words::Item(first.clone()), false),
-            row(150, 1, Words::Item(second.clone()), false),
+            row(110, 0, ReplyContent::Item(note.clone()), false),
+            row(150, 1, ReplyContent::Item(first.clone()), false),
+            row(150, 1, ReplyContent::Item(second.clone()), false),
         ];
-        let said = |at, reply| Said { at, reply };
+        let said = |at, reply| RecordedReply { at, reply };
         let end = |items| Reply::End {
             items,
             ending: Ending::Completed,
@@ -145,10 +145,10 @@ mod tests {
             input: "x".into(),
         };
         let rows = [
-            row(110, 3, Words::Item(message("a\nb", phase)), true),
-            row(190, 3, Words::Item(call.clone()), false),
+            row(110, 3, ReplyContent::Item(message("a\nb", phase)), true),
+            row(190, 3, ReplyContent::Item(call.clone()), false),
         ];
-        let said = |at, reply| Said { at, reply };
+        let said = |at, reply| RecordedReply { at, reply };
         let lines = [said(110, live("a\n", phase)), said(110, live("b", phase))];
         let end = Reply::End {
             items: vec![call],
@@ -158,13 +158,13 @@ mod tests {
         assert_eq!(replies[..2], lines);
         assert_eq!(replies[2..], [said(190, end)]);
         // The client went away before it was whole.
-        let rows = [row(110, 3, Words::Live("a\nb".into(), phase), true)];
+        let rows = [row(110, 3, ReplyContent::Live("a\nb".into(), phase), true)];
         assert_eq!(of(&rows, false, 100), lines);
     }
 
     #[test]
     fn a_rejection_ends_what_it_is_said_to() {
-        let rows = [row(120, 0, Words::Rejection("No".into()), false)];
+        let rows = [row(120, 0, ReplyContent::Rejection("No".into()), false)];
         let replies = of(&rows, true, 100);
         assert_eq!(replies.len(), 1);
         assert_eq!(replies[0].reply.rejection(), Some("No"));

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::app::{StartError, listen};
 use crate::config::Config;
-use crate::journal::{OpenError, ReadError, Reader};
+use crate::journal::{JournalReader, OpenError, ReadError};
 use crate::private_file;
 use crate::recording::{self, FileError, Recording, Tolerance, aimock};
 
@@ -29,11 +29,11 @@ const NO_PORT: u8 = 5;
 
 /// What to play, and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ReplayOptions {
     /// How fast: 1 is as it was recorded, 0 is at once.
-    pub speed: f64,
+    pub(crate) speed: f64,
     /// What is the same as what was recorded.
-    pub tolerance: Tolerance,
+    pub(crate) tolerance: Tolerance,
     /// Whether it ends when all was played.
     pub once: bool,
     /// After how long without an open request it ends.
@@ -46,7 +46,7 @@ pub struct Options {
 
 /// A form of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Form {
+pub enum FileFormat {
     /// What is played by this program.
     #[default]
     Recording,
@@ -60,15 +60,15 @@ pub enum ReplayError {
     /// The file is none, or cannot be read.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with it.
         error: FileError,
     },
     /// It cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
         /// What the system says.
         error: io::Error,
@@ -88,7 +88,7 @@ pub enum ReplayError {
     /// The program to be run is not there.
     #[error("cannot run {program}: {error}", program = program.display())]
     Command {
-        /// Which.
+        /// The program that was to be run.
         program: PathBuf,
         /// What the system says.
         error: io::Error,
@@ -111,7 +111,7 @@ pub fn load(sources: &[String], state_dir: &Path) -> Result<Recording, ReplayErr
         let number = source.parse::<i64>().ok().filter(|_| !path.exists());
         let found = match number {
             Some(id) => {
-                let reader = Reader::open(state_dir)?;
+                let reader = JournalReader::open(state_dir)?;
                 recording::of_journal(&reader, id)?.ok_or(ReplayError::Unknown(id))?
             }
             None => {
@@ -132,12 +132,14 @@ pub fn load(sources: &[String], state_dir: &Path) -> Result<Recording, ReplayErr
 ///
 /// # Errors
 ///
-/// If it cannot be written; what was there is as it was then.
-pub fn save(recording: &Recording, path: &Path, form: Form) -> Result<String, ReplayError> {
+/// If it cannot be written, or what is there is no file; it is as it was then.
+pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<String, ReplayError> {
     let mut told = String::new();
-    let written = match form {
-        Form::Recording => private_file::replace(path, |out| recording::write(recording, out)),
-        Form::Aimock => {
+    let written = private_file::check(path).and_then(|()| match form {
+        FileFormat::Recording => {
+            private_file::replace(path, |out| recording::write(recording, out))
+        }
+        FileFormat::Aimock => {
             let fixtures = aimock::fixtures(recording);
             for words in &fixtures.left_out {
                 told.push_str(&format!("left out: {words}\n"));
@@ -147,7 +149,7 @@ pub fn save(recording: &Recording, path: &Path, form: Form) -> Result<String, Re
                 out.write_all(b"\n")
             })
         }
-    };
+    });
     written.map_err(|error| ReplayError::Write {
         path: path.to_owned(),
         error,
@@ -170,7 +172,7 @@ pub fn save(recording: &Recording, path: &Path, form: Form) -> Result<String, Re
 /// Whatever keeps it from beginning.
 pub fn run(
     recording: Recording,
-    options: Options,
+    options: ReplayOptions,
     config: &Config,
 ) -> Result<ExitCode, ReplayError> {
     if recording.turns.iter().all(|turn| turn.rows.is_empty()) {

@@ -16,15 +16,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::report::{self, Counts, End};
-use super::script::{Answer, Script};
-use super::{Options, ReplayError};
+use super::report::{self, End, ReplayCounts};
+use super::script::{Script, ScriptedAnswer};
+use super::{ReplayError, ReplayOptions};
 use crate::config::Config;
-use crate::inbox::{Answerer, Arrival, Event, Responder, Screen};
-use crate::recording::{How, Likeness, Recording};
+use crate::headless::HeadlessServer;
+use crate::inbox::{Answerer, Arrival, Event, RequestFilter, Responder};
+use crate::recording::{Fingerprint, MatchKind, Recording};
 use crate::setup::BaseUrls;
-use crate::standin::Standin;
-use crate::store::{Place, RequestId, Saving, Store};
+use crate::store::{RequestId, RequestKey, Saving, Store};
 
 /// How long after the last answer whoever may come back is waited for: for an answer that was given in the
 /// background, or, as some do, to hear a rejection twice.
@@ -43,15 +43,15 @@ pub(super) struct Played {
 /// Serves until there is a reason to end.
 pub(super) async fn play(
     recording: Recording,
-    options: Options,
+    options: ReplayOptions,
     config: &Config,
     listener: TcpListener,
 ) -> Result<Played, ReplayError> {
     // Before there is anything that they could leave behind.
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new()?;
     let script = Script::new(recording, options.tolerance);
     let script = Arc::new(Mutex::new(script));
-    let mut server = Standin::start(config, listener, Some(screen(&script)))?;
+    let mut server = HeadlessServer::start(config, listener, Some(screen(&script)))?;
     let urls = BaseUrls::of(server.address).map_err(|error| io::Error::other(error.to_string()))?;
     let mut command = match options.command.as_slice() {
         [] => {
@@ -65,7 +65,7 @@ pub(super) async fn play(
         script,
         speed: options.speed,
         store: server.store.clone(),
-        counts: Counts::default(),
+        counts: ReplayCounts::default(),
         open: HashMap::new(),
         has_begun: false,
         may_come_back: false,
@@ -109,10 +109,10 @@ pub(super) async fn play(
 }
 
 /// Refuses what was not recorded, and tells of it.
-fn screen(script: &Arc<Mutex<Script>>) -> Screen {
+fn screen(script: &Arc<Mutex<Script>>) -> RequestFilter {
     let script = Arc::clone(script);
-    Screen::new(move |request| {
-        let likeness = Likeness::of(request);
+    RequestFilter::new(move |request| {
+        let likeness = Fingerprint::of(request);
         let mut script = lock(&script);
         if script.find(&likeness).is_some() {
             return Ok(());
@@ -134,9 +134,9 @@ struct Player {
     script: Arc<Mutex<Script>>,
     speed: f64,
     store: Store,
-    counts: Counts,
+    counts: ReplayCounts,
     /// The requests that are being answered.
-    open: HashMap<RequestId, Open>,
+    open: HashMap<RequestId, PlayedRequest>,
     /// Whether anybody has asked anything.
     has_begun: bool,
     /// Whether a client may come back, of which nothing is known here.
@@ -146,7 +146,7 @@ struct Player {
 }
 
 /// A request that is being answered.
-struct Open {
+struct PlayedRequest {
     /// The place of the recorded one.
     place: usize,
     /// By what it is known that the last of it was delivered; nothing if it has no end.
@@ -162,9 +162,12 @@ impl Player {
     /// When it is over, once all was played and delivered.
     fn over_at(&self) -> Option<Instant> {
         let is_over = self.open.is_empty() && self.script().is_over();
-        is_over.then(|| match self.may_come_back {
-            true => self.quiet_since + TO_COME_BACK,
-            false => self.quiet_since,
+        is_over.then(|| {
+            if self.may_come_back {
+                self.quiet_since + TO_COME_BACK
+            } else {
+                self.quiet_since
+            }
         })
     }
 
@@ -179,7 +182,7 @@ impl Player {
         match event {
             Event::Arrived(arrival) => self.arrived(*arrival),
             Event::Delivered { id, ticket, .. } => {
-                let is_last = |open: &Open| open.last.is_some_and(|last| ticket >= last);
+                let is_last = |open: &PlayedRequest| open.last.is_some_and(|last| ticket >= last);
                 if self.open.get(&id).is_some_and(is_last)
                     && let Some(open) = self.open.remove(&id)
                 {
@@ -217,7 +220,7 @@ impl Player {
             return;
         };
         self.store.go_on(conversation);
-        let likeness = Likeness::of(&request);
+        let likeness = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();
             // It was looked at when it came, and what has come since makes it no other.
@@ -232,8 +235,8 @@ impl Player {
         };
         match (found.is_repeated, found.how) {
             (true, _) => self.counts.repeated += 1,
-            (false, How::Strict) => self.counts.strict += 1,
-            (false, How::Shape(_)) => self.counts.shape += 1,
+            (false, MatchKind::Strict) => self.counts.strict += 1,
+            (false, MatchKind::Shape(_)) => self.counts.shape += 1,
         }
         let (number, title) = (found.place + 1, likeness.title());
         report::tell(&report::matched(
@@ -247,7 +250,7 @@ impl Player {
         if let Some(words) = rejection
             && !self.script().comes_again(found.place)
         {
-            let place = Place {
+            let place = RequestKey {
                 conversation,
                 request: id,
             };
@@ -258,11 +261,11 @@ impl Player {
         let task = tokio::spawn(say(answer, responder, self.speed));
         let task = task.abort_handle();
         let place = found.place;
-        self.open.insert(id, Open { place, last, task });
+        self.open.insert(id, PlayedRequest { place, last, task });
     }
 
     /// Takes in what has happened already.
-    async fn catch_up(&mut self, server: &mut Standin) {
+    async fn catch_up(&mut self, server: &mut HeadlessServer) {
         loop {
             tokio::select! {
                 biased;
@@ -274,7 +277,7 @@ impl Player {
 }
 
 /// Says what was recorded, when it was.
-async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
+async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
     for said in &answer.said {
         sleep_until(begun + after(said.at - answer.arrived, speed)).await;
@@ -289,16 +292,17 @@ async fn say(answer: Arc<Answer>, mut responder: Responder, speed: f64) {
 /// How long after the request something is said.
 fn after(milliseconds: i64, speed: f64) -> Duration {
     let recorded = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
-    match speed > 0.0 {
-        true => Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded),
-        false => Duration::ZERO,
+    if speed > 0.0 {
+        Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded)
+    } else {
+        Duration::ZERO
     }
 }
 
 /// What ends it from outside.
-struct Signals([Signal; 3]);
+struct StopSignals([Signal; 3]);
 
-impl Signals {
+impl StopSignals {
     fn new() -> io::Result<Self> {
         Ok(Self([
             signal(SignalKind::interrupt())?,
@@ -325,7 +329,7 @@ async fn until(moment: Option<Instant>) {
 }
 
 /// Starts the command, which finds the server in the variables that SDKs look at.
-fn start(options: &Options, config: &Config, urls: &BaseUrls) -> Result<Child, ReplayError> {
+fn start(options: &ReplayOptions, config: &Config, urls: &BaseUrls) -> Result<Child, ReplayError> {
     let [program, arguments @ ..] = options.command.as_slice() else {
         return Err(io::Error::other("there is no command").into());
     };
@@ -363,9 +367,10 @@ fn code(status: ExitStatus) -> u8 {
 }
 
 fn tell_address(url: &str, json: bool) -> io::Result<()> {
-    match json {
-        true => print(&format!("{}\n", json!({"listening": url}))),
-        false => print(&format!("{url}\n")),
+    if json {
+        print(&format!("{}\n", json!({"listening": url})))
+    } else {
+        print(&format!("{url}\n"))
     }
 }
 

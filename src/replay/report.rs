@@ -7,16 +7,16 @@ use serde::Serialize;
 
 use super::script::{Miss, Script};
 use crate::plain;
-use crate::recording::How;
+use crate::recording::MatchKind;
 
 /// What happened, in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Counts {
+pub(super) struct ReplayCounts {
     /// Requests that are a recorded one byte for byte.
     pub strict: usize,
-    /// Those that are one by shape.
+    /// How many of them were matched by shape.
     pub shape: usize,
-    /// Those that came again and got the same again.
+    /// How many came again and got the same answer again.
     pub repeated: usize,
     /// Requests that the program answered by itself.
     pub automatic: usize,
@@ -36,7 +36,7 @@ pub(super) enum End {
     Signal,
 }
 
-impl Counts {
+impl ReplayCounts {
     /// All that came, but for what the program answers by itself.
     fn requests(&self, missed: usize) -> usize {
         self.strict + self.shape + self.repeated + missed
@@ -44,10 +44,10 @@ impl Counts {
 }
 
 #[derive(Debug, Serialize)]
-struct Summary<'a> {
+struct ReplaySummary<'a> {
     requests: usize,
     #[serde(flatten)]
-    counts: &'a Counts,
+    counts: &'a ReplayCounts,
     missed: usize,
     recorded: usize,
     played: usize,
@@ -71,13 +71,13 @@ struct Missed<'a> {
 }
 
 /// The summary as a line of JSON.
-pub(super) fn json(counts: &Counts, script: &Script, took: Duration, ended: End) -> String {
+pub(super) fn json(counts: &ReplayCounts, script: &Script, took: Duration, ended: End) -> String {
     let unplayed = script.unplayed().into_iter();
     let unplayed: Vec<Unplayed> = unplayed
         .map(|(request, title)| Unplayed { request, title })
         .collect();
     let misses = script.misses.iter();
-    let summary = Summary {
+    let summary = ReplaySummary {
         requests: counts.requests(script.misses.len()),
         counts,
         missed: script.misses.len(),
@@ -99,10 +99,10 @@ pub(super) fn json(counts: &Counts, script: &Script, took: Duration, ended: End)
 }
 
 /// The summary in words.
-pub(super) fn words(counts: &Counts, script: &Script, took: Duration, ended: End) -> String {
+pub(super) fn words(counts: &ReplayCounts, script: &Script, took: Duration, ended: End) -> String {
     let unplayed = script.unplayed();
     let played = script.len() - unplayed.len();
-    let Counts {
+    let ReplayCounts {
         strict,
         shape,
         repeated,
@@ -147,10 +147,10 @@ pub(super) fn missed(miss: &Miss) -> String {
 }
 
 /// Tells of a request that was recorded.
-pub(super) fn matched(number: usize, title: &str, how: How, is_repeated: bool) -> String {
+pub(super) fn matched(number: usize, title: &str, how: MatchKind, is_repeated: bool) -> String {
     let how = match how {
-        How::Strict => "byte for byte".to_owned(),
-        How::Shape(similarity) => format!("by shape, {:.0}% alike", similarity * 100.0),
+        MatchKind::Strict => "byte for byte".to_owned(),
+        MatchKind::Shape(similarity) => format!("by shape, {:.0}% alike", similarity * 100.0),
     };
     let again = if is_repeated { ", again" } else { "" };
     format!("request {number}: {how}{again}: {}\n", plain::line(title))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::recording::{How, Likeness, Recording, Said, Tolerance, difference};
+use crate::recording::{Fingerprint, MatchKind, RecordedReply, Recording, Tolerance, difference};
 
 /// Lines of a difference that are shown.
 const SHOWN: usize = 40;
@@ -18,25 +18,25 @@ pub(super) struct Script {
 
 #[derive(Debug)]
 struct Scripted {
-    answer: Arc<Answer>,
-    likeness: Likeness,
-    state: State,
+    answer: Arc<ScriptedAnswer>,
+    likeness: Fingerprint,
+    state: PlayState,
 }
 
 /// What is said to a recorded request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ScriptedAnswer {
     /// When that came, in milliseconds since 1970.
     pub arrived: i64,
     /// What was said to it; if it was answered, the last of it ends the response.
-    pub said: Vec<Said>,
+    pub said: Vec<RecordedReply>,
     /// Whether it was answered: else its client went away.
     pub is_whole: bool,
 }
 
 /// How far a recorded request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum PlayState {
     /// Nobody has asked it.
     Unplayed,
     /// It is being answered.
@@ -47,13 +47,13 @@ enum State {
 
 /// A recorded request that another one is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Found {
+pub(super) struct ScriptMatch {
     /// Its place.
     pub place: usize,
     /// How it was told.
-    pub how: How,
+    pub how: MatchKind,
     /// Whether it has come before, so that it gets the same again.
-    pub is_repeated: bool,
+    pub(crate) is_repeated: bool,
 }
 
 /// A request that was not recorded.
@@ -62,7 +62,7 @@ pub(super) struct Miss {
     /// What it asks, in a few words.
     pub title: String,
     /// The number of the recorded request that is nearest to it.
-    pub nearest: Option<usize>,
+    pub(crate) nearest: Option<usize>,
     /// How that differs from it.
     pub difference: String,
 }
@@ -71,13 +71,13 @@ impl Script {
     pub fn new(recording: Recording, tolerance: Tolerance) -> Self {
         let turns = recording.without_retries().turns.into_iter();
         let turns = turns.map(|turn| Scripted {
-            likeness: Likeness::of(&turn.request),
-            answer: Arc::new(Answer {
+            likeness: Fingerprint::of(&turn.request),
+            answer: Arc::new(ScriptedAnswer {
                 arrived: turn.arrived,
                 said: turn.replies(),
                 is_whole: turn.is_answered(),
             }),
-            state: State::Unplayed,
+            state: PlayState::Unplayed,
         });
         Self {
             turns: turns.collect(),
@@ -92,26 +92,26 @@ impl Script {
     }
 
     /// What is said to the recorded request at a place.
-    pub fn answer(&self, place: usize) -> Option<&Arc<Answer>> {
+    pub fn answer(&self, place: usize) -> Option<&Arc<ScriptedAnswer>> {
         self.turns.get(place).map(|scripted| &scripted.answer)
     }
 
     /// Finds the recorded request that this one is: the likeliest of those that have not come yet, the first
     /// of several; else of those that have.
-    pub fn find(&self, likeness: &Likeness) -> Option<Found> {
-        let mut best: Option<(bool, f64, Found)> = None;
+    pub fn find(&self, likeness: &Fingerprint) -> Option<ScriptMatch> {
+        let mut best: Option<(bool, f64, ScriptMatch)> = None;
         for (place, scripted) in self.turns.iter().enumerate() {
             let Some(how) = likeness.matches(&scripted.likeness, self.tolerance) else {
                 continue;
             };
             let score = match how {
-                How::Strict => 2.0,
-                How::Shape(similarity) => similarity,
+                MatchKind::Strict => 2.0,
+                MatchKind::Shape(similarity) => similarity,
             };
-            let is_new = scripted.state == State::Unplayed;
+            let is_new = scripted.state == PlayState::Unplayed;
             let is_better = best.is_none_or(|(new, known, _)| (is_new, score) > (new, known));
             if is_better {
-                let found = Found {
+                let found = ScriptMatch {
                     place,
                     how,
                     is_repeated: !is_new,
@@ -124,22 +124,22 @@ impl Script {
 
     /// A recorded request is being answered.
     pub fn begin(&mut self, place: usize) {
-        self.set(place, State::Unplayed, State::Begun);
+        self.set(place, PlayState::Unplayed, PlayState::Begun);
     }
 
     /// A client went away before it had all of the answer, and may come again.
-    pub fn give_up(&mut self, place: usize) {
-        self.set(place, State::Begun, State::Unplayed);
+    pub(crate) fn give_up(&mut self, place: usize) {
+        self.set(place, PlayState::Begun, PlayState::Unplayed);
     }
 
     /// All of the answer was delivered.
     pub fn finish(&mut self, place: usize) {
         if let Some(scripted) = self.turns.get_mut(place) {
-            scripted.state = State::Played;
+            scripted.state = PlayState::Played;
         }
     }
 
-    fn set(&mut self, place: usize, from: State, to: State) {
+    fn set(&mut self, place: usize, from: PlayState, to: PlayState) {
         let scripted = self.turns.get_mut(place);
         if let Some(scripted) = scripted.filter(|scripted| scripted.state == from) {
             scripted.state = to;
@@ -147,14 +147,14 @@ impl Script {
     }
 
     /// Whether the same is asked once more later on.
-    pub fn comes_again(&self, place: usize) -> bool {
+    pub(crate) fn comes_again(&self, place: usize) -> bool {
         let Some(this) = self.turns.get(place) else {
             return false;
         };
         let mut others = self.turns.iter().enumerate();
         others.any(|(other, scripted)| {
             other != place
-                && scripted.state == State::Unplayed
+                && scripted.state == PlayState::Unplayed
                 && this
                     .likeness
                     .matches(&scripted.likeness, self.tolerance)
@@ -165,7 +165,7 @@ impl Script {
     /// The recorded requests that were not played, each with its number and what it asks.
     pub fn unplayed(&self) -> Vec<(usize, String)> {
         let unplayed = self.turns.iter().enumerate();
-        let unplayed = unplayed.filter(|(_, scripted)| scripted.state != State::Played);
+        let unplayed = unplayed.filter(|(_, scripted)| scripted.state != PlayState::Played);
         unplayed
             .map(|(place, scripted)| (place + 1, scripted.likeness.title()))
             .collect()
@@ -175,16 +175,16 @@ impl Script {
     pub fn is_over(&self) -> bool {
         self.turns
             .iter()
-            .all(|scripted| scripted.state == State::Played)
+            .all(|scripted| scripted.state == PlayState::Played)
     }
 
     /// Says what a request that was not recorded is nearest to.
-    pub fn miss(&self, likeness: &Likeness) -> Miss {
+    pub(crate) fn miss(&self, likeness: &Fingerprint) -> Miss {
         let turns = self.turns.iter().enumerate();
         let nearness = turns.map(|(place, scripted)| {
             let near = likeness.nearness(&scripted.likeness);
             // Of two that are as near, the one that has not come is meant.
-            let waits = if scripted.state == State::Unplayed {
+            let waits = if scripted.state == PlayState::Unplayed {
                 0.01
             } else {
                 0.0
@@ -224,11 +224,11 @@ mod tests {
 
     use super::*;
     use crate::api::{Body, Format, Interner, Phase};
-    use crate::inbox::Words;
-    use crate::journal::{SaidState, State as TurnState};
-    use crate::recording::{Row, Turn};
+    use crate::inbox::ReplyContent;
+    use crate::journal::{SaidState, TurnState};
+    use crate::recording::{KeptReply, RecordedTurn};
 
-    fn turn(number: usize, prompts: &[&str], state: TurnState) -> Turn {
+    fn turn(number: usize, prompts: &[&str], state: TurnState) -> RecordedTurn {
         let mut messages = Vec::new();
         for prompt in prompts {
             messages.push(json!({"role": "user", "content": prompt}));
@@ -236,15 +236,15 @@ mod tests {
         }
         messages.pop();
         let body = json!({"model": "m", "messages": messages}).to_string();
-        let words = Words::Item(Body::message("Yes", Phase::FinalAnswer));
-        let row = Row {
+        let words = ReplyContent::Item(Body::message("Yes", Phase::FinalAnswer));
+        let row = KeptReply {
             at: 0,
             ticket: 0,
             state: SaidState::Delivered,
             words,
             typed: String::new(),
         };
-        Turn {
+        RecordedTurn {
             number,
             conversation: 1,
             request: Format::Chat
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    fn script(turns: Vec<Turn>) -> Script {
+    fn script(turns: Vec<RecordedTurn>) -> Script {
         let recording = Recording {
             conversations: Vec::new(),
             turns,
@@ -267,8 +267,8 @@ mod tests {
         Script::new(recording, Tolerance::default())
     }
 
-    fn place(script: &Script, turn: &Turn) -> Option<(usize, bool)> {
-        let found = script.find(&Likeness::of(&turn.request))?;
+    fn place(script: &Script, turn: &RecordedTurn) -> Option<(usize, bool)> {
+        let found = script.find(&Fingerprint::of(&turn.request))?;
         Some((found.place, found.is_repeated))
     }
 
@@ -321,7 +321,7 @@ mod tests {
             TurnState::Answered,
         );
         assert_eq!(place(&script, &other), None);
-        let miss = script.miss(&Likeness::of(&other.request));
+        let miss = script.miss(&Fingerprint::of(&other.request));
         assert_eq!(
             (miss.nearest, &*miss.title),
             (Some(2), "Now publish it all")

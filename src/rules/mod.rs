@@ -24,14 +24,14 @@ use serde::{Deserialize, Serialize};
 pub use pattern::{Case, Pattern};
 pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
-pub use written::{Kind, RuleError, Written};
+pub use written::{DraftKind, RuleError, RuleTable};
 
 use crate::api::{Body, Request};
-use rule::{Drafted, Rule};
+use rule::{DraftedItem, Rule};
 
 /// Bytes before what is new of a message in which [`Rules::of_text`] looks for the beginning of what it
 /// finds.
-pub const LOOKED_BACK: usize = 8 * 1024;
+pub(crate) const LOOKED_BACK: usize = 8 * 1024;
 
 /// What rules are asked about.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +42,14 @@ pub struct Subject<'a> {
     pub title: &'a str,
     /// The folder that the agent works in, where it says so.
     pub directory: Option<&'a str>,
-    /// What it asks.
+    /// The request that the rules are asked about.
     pub request: &'a Request,
-    /// How many items of the request are not new.
-    pub new_from: usize,
 }
 
 /// What happens. It is written to disk in this form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub enum RuleAction {
     /// It waits for the person, whatever the mode of the conversation.
     Hold,
     /// What the model drafted is sent.
@@ -64,7 +62,7 @@ pub enum Action {
     Draft(String),
 }
 
-impl Action {
+impl RuleAction {
     /// What happens, in words for the person.
     pub fn words(&self) -> String {
         match self {
@@ -85,9 +83,9 @@ pub struct Decision {
     /// What it matched, in a few words: `tool shell, argument "rm -rf /"`.
     pub matched: String,
     /// What happens.
-    pub action: Action,
+    pub action: RuleAction,
     /// What happens where nobody does anything for that long; nothing, if this is absent.
-    pub timeout: Option<(Duration, Action)>,
+    pub timeout: Option<(Duration, RuleAction)>,
     /// Whether that is what happens, because nobody did anything for that long.
     pub waited: bool,
 }
@@ -102,7 +100,7 @@ impl Rules {
     /// # Errors
     ///
     /// What is wrong, with the place of the rule and the key in it.
-    pub fn new(written: &[Written]) -> Result<Self, (usize, &'static str, RuleError)> {
+    pub fn new(written: &[RuleTable]) -> Result<Self, (usize, &'static str, RuleError)> {
         let mut rules: Vec<Rule> = Vec::with_capacity(written.len());
         for (place, written) in written.iter().enumerate() {
             let rule = Rule::new(written).map_err(|(key, error)| (place, key, error))?;
@@ -120,7 +118,7 @@ impl Rules {
     }
 
     /// Whether any is asked about requests.
-    pub fn ask_of_requests(&self) -> bool {
+    pub(crate) fn ask_of_requests(&self) -> bool {
         !self.0.iter().all(Rule::asks_of_draft)
     }
 
@@ -131,7 +129,7 @@ impl Rules {
 
     /// The rules in words for the person: of each its name, its conditions, what happens, and what
     /// happens where nobody does anything.
-    pub fn told(&self) -> impl Iterator<Item = Told<'_>> {
+    pub fn told(&self) -> impl Iterator<Item = RuleText<'_>> {
         self.0.iter().map(Rule::told)
     }
 
@@ -143,34 +141,39 @@ impl Rules {
     }
 
     /// What is decided of a request when it arrives, by the rules that ask for nothing of a draft.
-    pub fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
+    pub(crate) fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
         let mut rules = self.0.iter().filter(|rule| !rule.asks_of_draft());
         rules.find_map(|rule| rule.of_request(subject))
     }
 
     /// What is decided of an item that a model drafted, before it is sent: by the rules that ask for
     /// something of it.
-    pub fn of_item(&self, subject: &Subject<'_>, item: &Body) -> Option<Decision> {
+    pub(crate) fn of_item(&self, subject: &Subject<'_>, item: &Body) -> Option<Decision> {
         let mut rules = self.0.iter().filter(|rule| rule.asks_of_draft()).peekable();
         // What a command would be need not be known where nobody asks.
         rules.peek()?;
-        let drafted = Drafted::new(subject, item);
+        let drafted = DraftedItem::new(subject, item);
         rules.find_map(|rule| rule.of_item(subject, &drafted))
     }
 
     /// Whether [`Rules::of_text`] ever decides anything.
-    pub fn watch_text(&self) -> bool {
+    pub(crate) fn watch_text(&self) -> bool {
         self.0.iter().any(Rule::watches_text)
     }
 
-    /// The same for a message as far as it is written, where `new` bytes at its end were not there
+    /// What the rules decide about a message as far as it is written, where `new` bytes at its end were not there
     /// when this was asked last: nothing of it may leave that a rule holds.
     ///
     /// What a rule looks for is found as soon as its end is there, if its beginning is no more than
     /// [`LOOKED_BACK`] bytes before what is new. The end of what is written so far counts as the end
     /// of a word and of the message. A rule that sends decides nothing here: whether it applies is
     /// known when the message is whole, and [`Rules::of_item`] is asked.
-    pub fn of_text(&self, subject: &Subject<'_>, text: &str, new: usize) -> Option<Decision> {
+    pub(crate) fn of_text(
+        &self,
+        subject: &Subject<'_>,
+        text: &str,
+        new: usize,
+    ) -> Option<Decision> {
         let mut rules = self.0.iter().filter(|rule| rule.watches_text());
         rules.find_map(|rule| rule.of_text(subject, text, new))
     }
@@ -178,15 +181,15 @@ impl Rules {
 
 /// A rule in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told<'a> {
+pub struct RuleText<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its conditions, each with its key.
     pub conditions: Vec<(&'static str, String)>,
     /// Whether it is asked about what models draft, and not about requests.
-    pub asks_of_draft: bool,
+    pub(crate) asks_of_draft: bool,
     /// What happens.
-    pub action: &'a Action,
+    pub action: &'a RuleAction,
     /// What happens where nobody does anything for that long.
-    pub timeout: Option<(Duration, &'a Action)>,
+    pub timeout: Option<(Duration, &'a RuleAction)>,
 }

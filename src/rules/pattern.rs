@@ -5,7 +5,7 @@ use std::ops::Range;
 use regex::{Error, Regex, RegexBuilder};
 
 /// Bytes of a compiled expression, and of what it may put aside while it is used.
-const MOST_COMPILED: usize = 1 << 20;
+const MAX_COMPILED: usize = 1 << 20;
 /// Characters of a text that are shown around what was found.
 const SHOWN: usize = 60;
 /// How many of them stand before it.
@@ -43,8 +43,8 @@ impl Pattern {
         }
         let built = RegexBuilder::new(text)
             .case_insensitive(case == Case::Ignored)
-            .size_limit(MOST_COMPILED)
-            .dfa_size_limit(MOST_COMPILED)
+            .size_limit(MAX_COMPILED)
+            .dfa_size_limit(MAX_COMPILED)
             .build();
         match built {
             Ok(regex) => Ok(Self { regex, case }),
@@ -53,7 +53,7 @@ impl Pattern {
     }
 
     /// The expression itself.
-    pub fn regex(&self) -> &Regex {
+    pub(crate) fn regex(&self) -> &Regex {
         &self.regex
     }
 
@@ -63,12 +63,12 @@ impl Pattern {
     }
 
     /// Where it is found in a text that begins at `from`, with what stands before that around it.
-    pub fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
+    pub(crate) fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
         Some(self.regex.find_at(text, from)?.range())
     }
 
     /// What is found of it in a text, with some of the line around it.
-    pub fn found_in(&self, text: &str) -> Option<String> {
+    pub(crate) fn found_in(&self, text: &str) -> Option<String> {
         Some(excerpt(text, self.find_from(text, 0)?))
     }
 }

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::pattern::excerpt;
 use super::rule::SHELL;
 use super::written::Kinds;
-use super::{Action, Kind, Rules, Subject, Written};
+use super::{DraftKind, RuleAction, RuleTable, Rules, Subject};
 use crate::api::{Body, command_in, is_shell};
 
 /// Bytes of a text that may be asked for as it is.
-const LONGEST: usize = 1000;
+const MAX_LENGTH: usize = 1000;
 /// Characters of what a rule is named after.
 const NAMED_AFTER: usize = 40;
 /// Programs that run what else stands in the line.
@@ -26,7 +26,7 @@ pub struct Proposal {
     /// What it applies to, in words for the person.
     pub about: String,
     /// The rule.
-    pub rule: Written,
+    pub rule: RuleTable,
 }
 
 /// The rules that would have decided this of an item, the closest first. Each has a name that none of
@@ -34,14 +34,14 @@ pub struct Proposal {
 pub fn proposals(
     subject: &Subject<'_>,
     item: &Body,
-    action: &Action,
+    action: &RuleAction,
     rules: &Rules,
 ) -> Vec<Proposal> {
     let command = command_in(item, &subject.request.tools);
     let mut found = match (item, command) {
         (_, Some(command)) => of_command(&command, action),
         (Body::Message { .. }, _) => of_message(&item.words()),
-        (Body::Reasoning { .. }, _) => vec![of_kind(Kind::Think, "any thoughts")],
+        (Body::Reasoning { .. }, _) => vec![of_kind(DraftKind::Think, "any thoughts")],
         (call, None) => of_call(call),
     };
     for proposal in &mut found {
@@ -52,15 +52,15 @@ pub fn proposals(
     found
 }
 
-fn of_command(command: &str, action: &Action) -> Vec<Proposal> {
-    let rule = |argument: String| Written {
+fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
+    let rule = |argument: String| RuleTable {
         tool: Some(SHELL.into()),
         argument: Some(argument),
-        ..Written::default()
+        ..RuleTable::default()
     };
     let exact = exactly(command).map(|argument| Proposal {
         about: format!("the command {}", excerpt(command, 0..0)),
-        rule: Written {
+        rule: RuleTable {
             name: format!("exactly {}", short(command)),
             ..rule(argument)
         },
@@ -71,8 +71,8 @@ fn of_command(command: &str, action: &Action) -> Vec<Proposal> {
         let edge = |is_so| if is_so { r"\b" } else { "" };
         let (argument, about) = match action {
             // The name may do anything to a line in which other programs stand too.
-            Action::Send if is_shell(program) || RUNNERS.contains(&program) => return None,
-            Action::Send => (
+            RuleAction::Send if is_shell(program) || RUNNERS.contains(&program) => return None,
+            RuleAction::Send => (
                 format!("^{name}{PLAIN_ARGUMENTS}$"),
                 format!("a line that runs {program} and nothing else"),
             ),
@@ -87,7 +87,7 @@ fn of_command(command: &str, action: &Action) -> Vec<Proposal> {
         };
         Some(Proposal {
             about,
-            rule: Written {
+            rule: RuleTable {
                 name: program.into(),
                 ..rule(argument)
             },
@@ -99,23 +99,23 @@ fn of_command(command: &str, action: &Action) -> Vec<Proposal> {
 fn of_message(text: &str) -> Vec<Proposal> {
     let exact = exactly(text).map(|expression| Proposal {
         about: format!("the message {}", excerpt(text, 0..0)),
-        rule: Written {
+        rule: RuleTable {
             name: format!("exactly {}", short(text)),
             text: Some(expression),
-            ..Written::default()
+            ..RuleTable::default()
         },
     });
-    let all = of_kind(Kind::Message, "any message");
+    let all = of_kind(DraftKind::Message, "any message");
     exact.into_iter().chain([all]).collect()
 }
 
-fn of_kind(kind: Kind, about: &str) -> Proposal {
+fn of_kind(kind: DraftKind, about: &str) -> Proposal {
     Proposal {
         about: about.into(),
-        rule: Written {
+        rule: RuleTable {
             name: about.into(),
             kind: Kinds(vec![kind]),
-            ..Written::default()
+            ..RuleTable::default()
         },
     }
 }
@@ -124,17 +124,17 @@ fn of_call(call: &Body) -> Vec<Proposal> {
     let Some(name) = call.full_tool_name() else {
         return Vec::new();
     };
-    let rule = || Written {
+    let rule = || RuleTable {
         name: name.clone().into_owned(),
         tool: Some(format!("^{}$", escape(&name))),
-        ..Written::default()
+        ..RuleTable::default()
     };
     let telling = telling_argument(call);
     let exact = telling.and_then(|(parameter, text)| {
         let what = parameter.as_deref().unwrap_or("argument");
         Some(Proposal {
             about: format!("{name} with {what} {}", excerpt(&text, 0..0)),
-            rule: Written {
+            rule: RuleTable {
                 name: format!("{name} {}", short(&text)),
                 argument: Some(exactly(&text)?),
                 parameter,
@@ -168,7 +168,7 @@ fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
 
 /// The expression that is found in this text alone; none for one that nobody would read.
 fn exactly(text: &str) -> Option<String> {
-    let is_told = !text.is_empty() && text.len() <= LONGEST;
+    let is_told = !text.is_empty() && text.len() <= MAX_LENGTH;
     is_told.then(|| format!("^{}$", escape(text)))
 }
 
@@ -189,7 +189,7 @@ fn program_of(command: &str) -> Option<&str> {
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
     };
     let mut words = command.split_whitespace().skip_while(is_variable);
-    words.next().filter(|word| word.len() <= LONGEST)
+    words.next().filter(|word| word.len() <= MAX_LENGTH)
 }
 
 /// The beginning of the first line of a text.
@@ -199,13 +199,13 @@ fn short(text: &str) -> String {
     line.take(NAMED_AFTER).collect()
 }
 
-fn verb(action: &Action) -> &'static str {
+fn verb(action: &RuleAction) -> &'static str {
     match action {
-        Action::Hold => "hold",
-        Action::Send => "send",
-        Action::Reject(_) => "reject",
-        Action::Answer(_) => "answer",
-        Action::Draft(_) => "draft",
+        RuleAction::Hold => "hold",
+        RuleAction::Send => "send",
+        RuleAction::Reject(_) => "reject",
+        RuleAction::Answer(_) => "answer",
+        RuleAction::Draft(_) => "draft",
     }
 }
 

@@ -6,27 +6,27 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::pattern::{Case, Pattern, excerpt};
-use super::written::{Kind, RuleError, Written};
-use super::{Action, Decision, LOOKED_BACK, Subject, Told};
+use super::written::{DraftKind, RuleError, RuleTable};
+use super::{Decision, LOOKED_BACK, RuleAction, RuleText, Subject};
 use crate::api::{Body, ItemBody, command_in, command_line, is_bushy};
 
 /// An item that a model drafted, and what all rules want to know of it.
 #[derive(Debug)]
-pub(super) struct Drafted<'a> {
+pub(super) struct DraftedItem<'a> {
     item: &'a Body,
-    kind: Kind,
+    kind: DraftKind,
     /// What it has a shell do.
     command: Option<Cow<'a, str>>,
 }
 
-impl<'a> Drafted<'a> {
+impl<'a> DraftedItem<'a> {
     pub fn new(subject: &Subject<'_>, item: &'a Body) -> Self {
         let command = command_in(item, &subject.request.tools);
         let kind = match item {
-            Body::Message { .. } => Kind::Message,
-            Body::Reasoning { .. } => Kind::Think,
-            _ if command.is_some() => Kind::Command,
-            _ => Kind::Tool,
+            Body::Message { .. } => DraftKind::Message,
+            Body::Reasoning { .. } => DraftKind::Think,
+            _ if command.is_some() => DraftKind::Command,
+            _ => DraftKind::Tool,
         };
         Self {
             item,
@@ -50,13 +50,13 @@ pub(super) struct Rule {
     conversation: Option<Pattern>,
     prompt: Option<Pattern>,
     /// Empty for all of them.
-    kinds: Vec<Kind>,
+    kinds: Vec<DraftKind>,
     tool: Option<ToolName>,
     parameter: Option<String>,
     argument: Option<Pattern>,
     text: Option<Pattern>,
-    action: Action,
-    timeout: Option<(Duration, Action)>,
+    action: RuleAction,
+    timeout: Option<(Duration, RuleAction)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ enum ToolName {
 
 impl Rule {
     /// Checks a rule; the error comes with the key that it is about.
-    pub fn new(written: &Written) -> Result<Self, (&'static str, RuleError)> {
+    pub fn new(written: &RuleTable) -> Result<Self, (&'static str, RuleError)> {
         let names = |key, text: &Option<String>| pattern(key, text, Case::Ignored);
         let words = |key, text: &Option<String>| pattern(key, text, Case::Matters);
         let tool = match written.tool.as_deref() {
@@ -102,7 +102,7 @@ impl Rule {
     /// That there is something for which all conditions hold.
     fn check_conditions(&self) -> Result<(), (&'static str, RuleError)> {
         let is_of_call = self.tool.is_some() || self.argument.is_some();
-        let lacks = |kinds: [Kind; 2]| {
+        let lacks = |kinds: [DraftKind; 2]| {
             !self.kinds.is_empty() && !self.kinds.iter().any(|kind| kinds.contains(kind))
         };
         if self.parameter.is_some() && self.argument.is_none() {
@@ -114,9 +114,9 @@ impl Rule {
                 "argument"
             };
             Err(("text", RuleError::Never(other)))
-        } else if self.text.is_some() && lacks([Kind::Message, Kind::Think]) {
+        } else if self.text.is_some() && lacks([DraftKind::Message, DraftKind::Think]) {
             Err(("kind", RuleError::Never("text")))
-        } else if is_of_call && lacks([Kind::Command, Kind::Tool]) {
+        } else if is_of_call && lacks([DraftKind::Command, DraftKind::Tool]) {
             let other = if self.tool.is_some() {
                 "tool"
             } else {
@@ -131,11 +131,11 @@ impl Rule {
     fn check_action(
         &self,
         key: &'static str,
-        action: &Action,
+        action: &RuleAction,
     ) -> Result<(), (&'static str, RuleError)> {
         match action {
-            Action::Send if !self.asks_of_draft() => Err((key, RuleError::NothingToSend)),
-            Action::Reject(words) | Action::Answer(words) | Action::Draft(words)
+            RuleAction::Send if !self.asks_of_draft() => Err((key, RuleError::NothingToSend)),
+            RuleAction::Reject(words) | RuleAction::Answer(words) | RuleAction::Draft(words)
                 if words.trim().is_empty() =>
             {
                 Err((key, RuleError::NoWords))
@@ -146,8 +146,8 @@ impl Rule {
 
     fn timeout(
         &self,
-        written: &Written,
-    ) -> Result<Option<(Duration, Action)>, (&'static str, RuleError)> {
+        written: &RuleTable,
+    ) -> Result<Option<(Duration, RuleAction)>, (&'static str, RuleError)> {
         const SECONDS: &str = "timeout_seconds";
         const ACTION: &str = "timeout_action";
         let (seconds, action) = match (written.timeout_seconds, &written.timeout_action) {
@@ -156,13 +156,13 @@ impl Rule {
             (None, Some(_)) => return Err((ACTION, RuleError::HalfTimeout(SECONDS))),
             (Some(seconds), Some(action)) => (seconds, action.clone()),
         };
-        if self.action != Action::Hold {
+        if self.action != RuleAction::Hold {
             return Err((SECONDS, RuleError::NotHeld));
         }
         if seconds == 0 {
             return Err((SECONDS, RuleError::NoTime));
         }
-        if action == Action::Hold {
+        if action == RuleAction::Hold {
             return Err((ACTION, RuleError::HeldAnyway));
         }
         self.check_action(ACTION, &action)?;
@@ -180,12 +180,12 @@ impl Rule {
         actions
             .into_iter()
             .filter_map(|(key, action)| match action {
-                Some(Action::Draft(model)) => Some((key, model.as_str())),
+                Some(RuleAction::Draft(model)) => Some((key, model.as_str())),
                 _ => None,
             })
     }
 
-    pub fn told(&self) -> Told<'_> {
+    pub fn told(&self) -> RuleText<'_> {
         let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let shown = |pattern: &Option<Pattern>| {
             let pattern = pattern.as_ref();
@@ -206,7 +206,7 @@ impl Rule {
             ("argument", shown(&self.argument)),
             ("text", shown(&self.text)),
         ];
-        Told {
+        RuleText {
             name: &self.name,
             conditions: conditions
                 .into_iter()
@@ -222,7 +222,7 @@ impl Rule {
     }
 
     /// Whether it asks for something of what a model drafted.
-    pub fn asks_of_draft(&self) -> bool {
+    pub(crate) fn asks_of_draft(&self) -> bool {
         !self.kinds.is_empty()
             || self.tool.is_some()
             || self.argument.is_some()
@@ -230,21 +230,24 @@ impl Rule {
     }
 
     /// Whether it may stop a message before that is whole.
-    pub fn watches_text(&self) -> bool {
-        let is_of_message = self.text.is_some() || self.kinds.contains(&Kind::Message);
+    pub(crate) fn watches_text(&self) -> bool {
+        let is_of_message = self.text.is_some() || self.kinds.contains(&DraftKind::Message);
         let is_of_call = self.tool.is_some() || self.argument.is_some();
-        is_of_message && !is_of_call && self.takes(Kind::Message) && self.action != Action::Send
+        is_of_message
+            && !is_of_call
+            && self.takes(DraftKind::Message)
+            && self.action != RuleAction::Send
     }
 
-    fn takes(&self, kind: Kind) -> bool {
+    fn takes(&self, kind: DraftKind) -> bool {
         match self.text {
             // Thoughts are looked into where they are named.
-            Some(_) if self.kinds.is_empty() => kind == Kind::Message,
+            Some(_) if self.kinds.is_empty() => kind == DraftKind::Message,
             _ => self.kinds.is_empty() || self.kinds.contains(&kind),
         }
     }
 
-    pub fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
+    pub(crate) fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
         let mut matched = Matched::new();
         self.holds_for(subject, &mut matched)?;
         if matched.is_empty() {
@@ -253,8 +256,12 @@ impl Rule {
         Some(self.decision(matched))
     }
 
-    pub fn of_item(&self, subject: &Subject<'_>, drafted: &Drafted<'_>) -> Option<Decision> {
-        let Drafted { item, kind, .. } = *drafted;
+    pub(crate) fn of_item(
+        &self,
+        subject: &Subject<'_>,
+        drafted: &DraftedItem<'_>,
+    ) -> Option<Decision> {
+        let DraftedItem { item, kind, .. } = *drafted;
         if !self.takes(kind) {
             return None;
         }
@@ -263,7 +270,7 @@ impl Rule {
             matched.push(format!("kind {}", kind.name()));
         }
         if let Some(text) = &self.text {
-            matches!(kind, Kind::Message | Kind::Think).then_some(())?;
+            matches!(kind, DraftKind::Message | DraftKind::Think).then_some(())?;
             matched.push(format!("text {}", text.found_in(&item.words())?));
         }
         match &self.tool {
@@ -285,21 +292,22 @@ impl Rule {
         Some(self.decision(matched))
     }
 
-    pub fn of_text(&self, subject: &Subject<'_>, text: &str, new: usize) -> Option<Decision> {
+    pub(crate) fn of_text(
+        &self,
+        subject: &Subject<'_>,
+        text: &str,
+        new: usize,
+    ) -> Option<Decision> {
         if text.is_empty() {
             return None;
         }
         let mut matched = Matched::new();
         if !self.kinds.is_empty() {
-            matched.push(format!("kind {}", Kind::Message.name()));
+            matched.push(format!("kind {}", DraftKind::Message.name()));
         }
         if let Some(pattern) = &self.text {
             let from = text.len().saturating_sub(new.saturating_add(LOOKED_BACK));
-            let mut boundaries = (0..=from).rev();
-            let from = boundaries
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(0);
-            let found = pattern.find_from(text, from)?;
+            let found = pattern.find_from(text, text.floor_char_boundary(from))?;
             matched.push(format!("text {}", excerpt(text, found)));
         }
         // Last, because most of what is asked ends before.
@@ -333,14 +341,14 @@ impl Rule {
     }
 
     /// What is found in the arguments of a call.
-    fn argument_of(&self, drafted: &Drafted<'_>, argument: &Pattern) -> Option<String> {
+    fn argument_of(&self, drafted: &DraftedItem<'_>, argument: &Pattern) -> Option<String> {
         let name = self.parameter.as_deref();
         let texts = match (name, &drafted.command) {
             (None, Some(command)) => vec![Cow::Borrowed(&**command)],
             _ => texts_of(drafted.item, name),
         };
         // What is sent is sent for what it does, and not for a word in any place of it.
-        let is_plain = texts.len() == 1 || self.action != Action::Send;
+        let is_plain = texts.len() == 1 || self.action != RuleAction::Send;
         let mut texts = texts.iter().filter(|_| is_plain);
         let found = texts.find_map(|text| argument.found_in(text))?;
         Some(format!("{} {found}", name.unwrap_or("argument")))

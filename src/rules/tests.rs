@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::api::{Content, Format, Interner, Phase};
+use crate::api::{ContentPart, Format, Interner, Phase};
 
 /// The rules of a configuration.
 fn rules(text: &str) -> Rules {
@@ -14,7 +14,7 @@ fn rules(text: &str) -> Rules {
 fn try_rules(text: &str) -> Result<Rules, (usize, &'static str, RuleError)> {
     #[derive(Deserialize)]
     struct File {
-        rule: Vec<Written>,
+        rule: Vec<RuleTable>,
     }
     let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("{error}"));
     Rules::new(&file.rule)
@@ -90,7 +90,6 @@ fn subject<'a>(agent: &'a str, request: &'a Request) -> Subject<'a> {
         title: "Fix the build",
         directory: Some("/src/site"),
         request,
-        new_from: 0,
     }
 }
 
@@ -352,7 +351,7 @@ fn the_first_rule_that_applies_is_the_only_one() {
     let timeout = decision.timeout.unwrap();
     assert_eq!(
         timeout,
-        (Duration::from_secs(300), Action::Draft("other".into()))
+        (Duration::from_secs(300), RuleAction::Draft("other".into()))
     );
     let (rule, why) = met(&rules, &codex, &patch("*** Begin Patch\n*** End Patch")).unwrap();
     assert_eq!(
@@ -415,7 +414,7 @@ fn a_rule_about_a_request_looks_at_what_is_new_in_it() {
         site.matched,
         "conversation \"/src/site\", prompt \"make: *** Error 2\""
     );
-    assert_eq!(site.action, Action::Reject("Fix it yourself.".into()));
+    assert_eq!(site.action, RuleAction::Reject("Fix it yourself.".into()));
     // opencode's title, the prompt of which stands in a message of its own.
     let title = request(
         Format::Chat,
@@ -427,7 +426,7 @@ fn a_rule_about_a_request_looks_at_what_is_new_in_it() {
     let title = decided(&title).unwrap();
     assert_eq!(
         (title.rule.as_str(), title.action),
-        ("titles", Action::Answer("A title".into()))
+        ("titles", RuleAction::Answer("A title".into()))
     );
     // A model that has answered was asked something else.
     let talk = request(
@@ -632,7 +631,10 @@ fn what_is_held_is_held_while_it_is_written() {
     assert_eq!(whole("OK").unwrap().0, "fine");
     assert_eq!(whole("for project X").unwrap().0, "names");
     let parts = Body::Message {
-        content: vec![Content::Text("a".into()), Content::Text("project X".into())],
+        content: vec![
+            ContentPart::Text("a".into()),
+            ContentPart::Text("project X".into()),
+        ],
         phase: None,
     };
     assert!(met(&rules, &request, &parts).is_some());
@@ -689,10 +691,7 @@ proptest! {
                 0 if before > 0 => LOOKED_BACK,
                 _ => sizes.next().unwrap_or(1),
             };
-            let mut end = (sent + more).min(text.len());
-            while !text.is_char_boundary(end) {
-                end += 1;
-            }
+            let end = text.ceil_char_boundary(sent + more);
             decided = rules.of_text(&subject, &text[..end], end - sent);
             // What is written so far, at once, is decided alike.
             prop_assert_eq!(&decided, &rules.of_text(&subject, &text[..end], end));
@@ -723,7 +722,7 @@ proptest! {
             3 => (&codex, Body::message(text.as_str(), Phase::FinalAnswer)),
             _ => (&codex, Body::reasoning(text.as_str())),
         };
-        let action = if sends { Action::Send } else { Action::Hold };
+        let action = if sends { RuleAction::Send } else { RuleAction::Hold };
         let known = rules("[[rule]]\nname = 'hold any message'\naction = 'hold'");
         let subject = subject("Codex", request);
         for proposal in proposals(&subject, &item, &action, &known) {
@@ -742,7 +741,7 @@ proptest! {
 #[test]
 fn proposals_are_what_a_person_would_write() {
     let codex = codex();
-    let made = |item: &Body, action: Action| {
+    let made = |item: &Body, action: RuleAction| {
         let made = proposals(&subject("Codex", &codex), item, &action, &Rules::default());
         let made = made.into_iter();
         made.map(|made| (made.about, made.rule.to_toml()))
@@ -751,7 +750,7 @@ fn proposals_are_what_a_person_would_write() {
     let toml = |name: &str, rest: &str| format!("[[rule]]\nname = \"{name}\"\n{rest}");
     let rm = call("exec_command", json!({"cmd": "rm -rf ./x.y"}));
     assert_eq!(
-        made(&rm, Action::Hold),
+        made(&rm, RuleAction::Hold),
         [
             (
                 "the command \"rm -rf ./x.y\"".to_owned(),
@@ -770,7 +769,7 @@ fn proposals_are_what_a_person_would_write() {
         ]
     );
     let cargo = call("exec_command", json!({"cmd": "RUST_LOG=x cargo test"}));
-    let (about, rule) = made(&cargo, Action::Send).pop().unwrap();
+    let (about, rule) = made(&cargo, RuleAction::Send).pop().unwrap();
     assert_eq!(about, "a line that runs cargo and nothing else");
     let rules = rules(&rule);
     for (line, sends) in [
@@ -791,14 +790,17 @@ fn proposals_are_what_a_person_would_write() {
     }
     // Whoever lets one of these run lets everything run.
     for runner in ["sudo rm x", "bash -c 'rm x'", "/bin/sh a", "env rm x"] {
-        let made = made(&call("exec_command", json!({"cmd": runner})), Action::Send);
+        let made = made(
+            &call("exec_command", json!({"cmd": runner})),
+            RuleAction::Send,
+        );
         assert_eq!(made.len(), 1, "{runner}: {made:?}");
     }
     let edit = call(
         "Edit",
         json!({"file_path": "/src/a.rs", "old_string": "x\ny"}),
     );
-    let edits = made(&edit, Action::Reject("No.".into()));
+    let edits = made(&edit, RuleAction::Reject("No.".into()));
     assert_eq!(edits[0].0, "Edit with file_path \"/src/a.rs\"");
     assert_eq!(
         edits[0].1,
@@ -810,5 +812,5 @@ fn proposals_are_what_a_person_would_write() {
     );
     assert_eq!(edits[1].0, "any call of Edit");
     let long = Body::message("x".repeat(5000), Phase::FinalAnswer);
-    assert_eq!(made(&long, Action::Hold).len(), 1);
+    assert_eq!(made(&long, RuleAction::Hold).len(), 1);
 }

@@ -5,12 +5,12 @@ use std::fmt;
 use serde::de::{self, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Action;
+use super::RuleAction;
 
 /// A `[[rule]]`: every condition may be left out, and all that are there must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
-pub struct Written {
+pub struct RuleTable {
     /// What it is called; no other is.
     pub name: String,
     /// The program that asks.
@@ -45,7 +45,7 @@ pub struct Written {
         deserialize_with = "read_action",
         skip_serializing_if = "Option::is_none"
     )]
-    pub action: Option<Action>,
+    pub action: Option<RuleAction>,
     /// After how long something happens if nobody does anything about what is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
@@ -54,13 +54,13 @@ pub struct Written {
         deserialize_with = "read_action",
         skip_serializing_if = "Option::is_none"
     )]
-    pub timeout_action: Option<Action>,
+    pub timeout_action: Option<RuleAction>,
 }
 
 /// What a model drafts, in the words of the composer; a final answer and a note are both a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum DraftKind {
     /// Words for whoever asked.
     Message,
     /// A command for a shell.
@@ -71,7 +71,7 @@ pub enum Kind {
     Think,
 }
 
-impl Kind {
+impl DraftKind {
     /// All of them.
     const ALL: [Self; 4] = [Self::Message, Self::Command, Self::Tool, Self::Think];
 
@@ -92,7 +92,7 @@ impl Kind {
 
 /// Some kinds; none of them stands for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kinds(pub Vec<Kind>);
+pub struct Kinds(pub Vec<DraftKind>);
 
 impl Kinds {
     pub(super) fn is_empty(&self) -> bool {
@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Kinds {
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Kinds, E> {
-                let kind = Kind::of_name(name);
+                let kind = DraftKind::of_name(name);
                 let kind =
                     kind.ok_or_else(|| E::invalid_value(de::Unexpected::Str(name), &self))?;
                 Ok(Kinds(vec![kind]))
@@ -134,7 +134,7 @@ impl<'de> Deserialize<'de> for Kinds {
                 }
                 let kinds = names.iter().map(|name| {
                     let wrong = || de::Error::invalid_value(de::Unexpected::Str(name), &Read);
-                    Kind::of_name(name).ok_or_else(wrong)
+                    DraftKind::of_name(name).ok_or_else(wrong)
                 });
                 Ok(Kinds(kinds.collect::<Result<_, _>>()?))
             }
@@ -145,11 +145,11 @@ impl<'de> Deserialize<'de> for Kinds {
 }
 
 /// Reads an action, of which everything that can be wrong is told in the same words.
-fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Action>, D::Error> {
+fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RuleAction>, D::Error> {
     struct Read;
 
     impl<'de> Visitor<'de> for Read {
-        type Value = Option<Action>;
+        type Value = Option<RuleAction>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(
@@ -158,20 +158,20 @@ fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Acti
             )
         }
 
-        fn visit_str<E: de::Error>(self, name: &str) -> Result<Option<Action>, E> {
+        fn visit_str<E: de::Error>(self, name: &str) -> Result<Option<RuleAction>, E> {
             match name {
-                "hold" => Ok(Some(Action::Hold)),
-                "send" => Ok(Some(Action::Send)),
+                "hold" => Ok(Some(RuleAction::Hold)),
+                "send" => Ok(Some(RuleAction::Send)),
                 other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
             }
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<Action>, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<RuleAction>, A::Error> {
             let first: Option<(String, String)> = map.next_entry()?;
             let action = match first {
-                Some((key, words)) if key == "reject" => Action::Reject(words),
-                Some((key, words)) if key == "answer" => Action::Answer(words),
-                Some((key, model)) if key == "draft" => Action::Draft(model),
+                Some((key, words)) if key == "reject" => RuleAction::Reject(words),
+                Some((key, words)) if key == "answer" => RuleAction::Answer(words),
+                Some((key, model)) if key == "draft" => RuleAction::Draft(model),
                 _ => return Err(de::Error::invalid_value(de::Unexpected::Map, &self)),
             };
             match map.next_key::<String>()? {
@@ -184,7 +184,7 @@ fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Acti
     deserializer.deserialize_any(Read)
 }
 
-impl Written {
+impl RuleTable {
     /// The rule as it stands in the configuration, with its head.
     pub fn to_toml(&self) -> String {
         let mut out = String::from("[[rule]]\n");

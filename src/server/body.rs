@@ -7,36 +7,36 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::time::{timeout, timeout_at};
 
-use super::budget::{Budget, Part};
+use super::budget::{Budget, Reservation};
 use super::limits::Limits;
-use super::pace::{Pace, Progress};
+use super::read_timeout::{ReadDeadline, ReadTimeouts};
 use crate::api::ApiError;
 
 /// How long a client may go on sending what nobody wants to read.
 const LINGER: Duration = Duration::from_secs(10);
 /// How much room is made for a body before any of it is there, in bytes: a client may say what it
 /// likes of its length.
-const MOST_AHEAD: usize = 1 << 20;
-/// What part of the memory for requests those may hold together that stand in line: they do so for
+const MAX_AHEAD: usize = 1 << 20;
+/// The share of the memory for requests that queued ones may hold together: they do so for
 /// as long as a person thinks, and there must be room for others.
-const IN_LINE: usize = 4;
+const QUEUE_SHARE: usize = 4;
 
 /// How bodies are read.
 #[derive(Debug, Clone)]
-pub(super) struct Reading {
+pub(super) struct BodyReader {
     /// The largest body, in bytes.
     max: usize,
-    pace: Pace,
+    timeouts: ReadTimeouts,
     budget: Budget,
-    line: Budget,
+    queue_budget: Budget,
 }
 
-/// A whole body, and the part of the budget that it takes until what was to be done with it is
+/// A whole body, and the memory that is reserved for it until what was to be done with it is
 /// done.
 #[derive(Debug)]
 pub(super) struct Received {
     bytes: Bytes,
-    part: Part,
+    reservation: Reservation,
 }
 
 impl Received {
@@ -44,34 +44,34 @@ impl Received {
         self.bytes.len()
     }
 
-    pub(super) fn into_parts(self) -> (Bytes, Part) {
-        (self.bytes, self.part)
+    pub(super) fn into_parts(self) -> (Bytes, Reservation) {
+        (self.bytes, self.reservation)
     }
 }
 
-impl Reading {
+impl BodyReader {
     pub(super) fn new(max: usize, limits: &Limits) -> Self {
         Self {
             max,
-            pace: Pace::new(limits),
+            timeouts: ReadTimeouts::new(limits),
             budget: Budget::new(limits.memory),
-            line: Budget::new(limits.memory / IN_LINE),
+            queue_budget: Budget::new(limits.memory / QUEUE_SHARE),
         }
     }
 
-    /// A part of the budget that holds nothing yet.
-    pub(super) fn part(&self) -> Part {
-        self.budget.part()
+    /// A reservation of no memory yet.
+    pub(super) fn reserve(&self) -> Reservation {
+        self.budget.reserve()
     }
 
-    /// The same, of what those may hold that stand in line.
-    pub(super) fn part_in_line(&self) -> Part {
-        self.line.part()
+    /// A reservation of no memory yet, for a request that is queued behind others.
+    pub(super) fn reserve_queued(&self) -> Reservation {
+        self.queue_budget.reserve()
     }
 
     /// A request begins to come in.
-    pub(super) fn begin(&self) -> Progress {
-        self.pace.begin()
+    pub(super) fn begin(&self) -> ReadDeadline {
+        self.timeouts.begin()
     }
 
     /// Takes in what was read as a whole already, and what it holds of the budget.
@@ -79,9 +79,13 @@ impl Reading {
     /// # Errors
     ///
     /// If there is no memory for it.
-    pub(super) fn receive(&self, bytes: Bytes, mut part: Part) -> Result<Received, ApiError> {
-        part.grow_to(bytes.len())?;
-        Ok(Received { bytes, part })
+    pub(super) fn receive(
+        &self,
+        bytes: Bytes,
+        mut reservation: Reservation,
+    ) -> Result<Received, ApiError> {
+        reservation.grow_to(bytes.len())?;
+        Ok(Received { bytes, reservation })
     }
 
     /// Reads a whole body.
@@ -96,26 +100,27 @@ impl Reading {
             linger(chunks, LINGER).await;
             return Err(self.too_large());
         }
-        let mut part = self.part();
-        let mut bytes = Vec::with_capacity(announced.min(MOST_AHEAD));
-        let mut progress = self.begin();
+        let mut reservation = self.reserve();
+        let mut bytes = Vec::with_capacity(announced.min(MAX_AHEAD));
+        let mut deadline = self.begin();
         loop {
-            let chunk = match timeout_at(progress.until(), chunks.next()).await {
+            let chunk = match timeout_at(deadline.until(), chunks.next()).await {
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(error))) => {
                     let message = format!("The body could not be read: {error}.");
                     return Err(ApiError::invalid(message));
                 }
                 Ok(None) => break,
-                Err(_) => return Err(progress.late()),
+                Err(_) => return Err(deadline.error()),
             };
-            progress.moved();
-            let fault = match bytes.len() + chunk.len() > self.max {
-                true => Err(self.too_large()),
-                false => part.grow(chunk.len()),
+            deadline.extend();
+            let fault = if bytes.len() + chunk.len() > self.max {
+                Err(self.too_large())
+            } else {
+                reservation.grow(chunk.len())
             };
             if let Err(error) = fault {
-                drop((bytes, part));
+                drop((bytes, reservation));
                 linger(chunks, LINGER).await;
                 return Err(error);
             }
@@ -123,7 +128,7 @@ impl Reading {
         }
         Ok(Received {
             bytes: bytes.into(),
-            part,
+            reservation,
         })
     }
 
@@ -144,7 +149,7 @@ pub(super) async fn discard(body: Body) {
     discard_for(body, LINGER).await;
 }
 
-/// The same, for at most so long.
+/// Reads what is left of a body and forgets it, for at most so long.
 pub(super) async fn discard_for(body: Body, most: Duration) {
     linger(body.into_data_stream(), most).await;
 }

@@ -21,9 +21,9 @@ impl Budget {
         Self(Arc::new(Semaphore::new(units)))
     }
 
-    /// A part of the budget that holds nothing yet.
-    pub(super) fn part(&self) -> Part {
-        Part {
+    /// A reservation of no memory yet.
+    pub(super) fn reserve(&self) -> Reservation {
+        Reservation {
             budget: self.clone(),
             held: None,
             bytes: 0,
@@ -31,20 +31,20 @@ impl Budget {
     }
 }
 
-/// A part of the budget, given back when it is dropped.
+/// Memory that is taken from a budget, and given back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Reservation {
     budget: Budget,
     held: Option<OwnedSemaphorePermit>,
     bytes: usize,
 }
 
-impl Part {
+impl Reservation {
     /// Takes this many bytes more.
     ///
     /// # Errors
     ///
-    /// If there are not as many left; the part holds what it held before.
+    /// If there are not as many left; the reservation stays as it was.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.grow_to(self.bytes.saturating_add(bytes))
     }
@@ -53,7 +53,7 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// If there are not as many left; the part holds what it held before.
+    /// If there are not as many left; the reservation stays as it was.
     pub(super) fn grow_to(&mut self, total: usize) -> Result<(), ApiError> {
         let held = self.held.as_ref().map_or(0, |held| held.num_permits());
         let missing = total.div_ceil(UNIT).saturating_sub(held);
@@ -88,16 +88,16 @@ mod tests {
     #[test]
     fn what_one_holds_another_has_not_until_it_is_given_back() {
         let budget = Budget::new(4 * UNIT);
-        let mut one = budget.part();
+        let mut one = budget.reserve();
         one.grow(UNIT / 2).expect("room");
         one.grow(UNIT / 2).expect("in the unit that it holds");
         one.grow(2 * UNIT).expect("room");
-        let mut other = budget.part();
+        let mut other = budget.reserve();
         other.grow(UNIT).expect("the last unit");
         assert_eq!(other.grow(1).expect_err("nothing left").status, 503);
         drop(one);
         other.grow(3 * UNIT).expect("what was given back");
         drop(other);
-        budget.part().grow(4 * UNIT).expect("all of it");
+        budget.reserve().grow(4 * UNIT).expect("all of it");
     }
 }

@@ -1,4 +1,4 @@
-//! One connection: hyper reads requests and sends what is ready, and what is held open goes past it.
+//! One connection: hyper reads requests and sends what is ready, and detached responses go past it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::watch;
 
-use super::held::{self, Handover, Service};
+use super::detached::{self, Handover, Service};
 use super::stream::Stream;
 
 /// Serves a connection until one side has had enough, or until it is told to end with the response
@@ -30,7 +30,7 @@ pub(super) async fn serve(
             return;
         };
         stream = rest;
-        if let Err(error) = held::send(&mut stream, response).await {
+        if let Err(error) = detached::send(&mut stream, response).await {
             tracing::debug!(%error, "connection");
             return;
         }
@@ -41,7 +41,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Lets hyper have the stream until it is done with it, or until a response is to be held, which
+/// Lets hyper have the stream until it is done with it, or until a response is detached, which
 /// comes back with the stream.
 async fn turn(
     http: &http1::Builder,

@@ -25,7 +25,7 @@ use crate::api::ApiError;
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
-/// How many connections are told at once that there is no place. The rest waits in the queue of the
+/// How many connections are told at once that the server is full. The rest waits in the queue of the
 /// system until these are gone: telling costs descriptors too.
 const REFUSALS: usize = 32;
 /// How long telling may take.
@@ -39,19 +39,20 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Connections {
     listener: TcpListener,
     router: Router,
-    /// What answers where there is no place.
-    no_place: Router,
+    /// Answers the connections that are one too many.
+    at_capacity: Router,
     limits: Limits,
     http: http1::Builder,
     served: Arc<Semaphore>,
     refused: Arc<Semaphore>,
     /// Tells all connections to end with the response that is under way. Each has a receiver for as
-    /// long as it lasts.
+    /// long as it lasts, so that this also tells when the last has ended: what a `CancellationToken` and a
+    /// `TaskTracker` of tokio-util would do together.
     ending: watch::Sender<()>,
 }
 
 /// What becomes of a new connection. The permit goes with its descriptor.
-enum Place {
+enum Admission {
     Served(OwnedSemaphorePermit),
     Refused(OwnedSemaphorePermit),
 }
@@ -60,7 +61,7 @@ impl Connections {
     pub(super) fn new(
         listener: TcpListener,
         router: Router,
-        no_place: Router,
+        at_capacity: Router,
         limits: Limits,
     ) -> Self {
         let mut http = http1::Builder::new();
@@ -70,7 +71,7 @@ impl Connections {
         Self {
             listener,
             router,
-            no_place,
+            at_capacity,
             served: Arc::new(Semaphore::new(limits.connections)),
             refused: Arc::new(Semaphore::new(REFUSALS)),
             limits,
@@ -96,11 +97,11 @@ impl Connections {
     async fn accept_all(&self) {
         let mut is_failing = false;
         loop {
-            let place = self.place().await;
+            let admission = self.admit().await;
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     is_failing = false;
-                    self.begin(stream, place);
+                    self.begin(stream, admission);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -115,52 +116,53 @@ impl Connections {
         }
     }
 
-    /// A place for the next connection, as soon as there is one of either kind.
-    async fn place(&self) -> Place {
+    /// Waits until another connection may be accepted, to be served or to be refused.
+    async fn admit(&self) -> Admission {
         let (served, refused) = (Arc::clone(&self.served), Arc::clone(&self.refused));
         let permit = tokio::select! {
             biased;
-            permit = served.acquire_owned() => permit.map(Place::Served),
-            permit = refused.acquire_owned() => permit.map(Place::Refused),
+            permit = served.acquire_owned() => permit.map(Admission::Served),
+            permit = refused.acquire_owned() => permit.map(Admission::Refused),
         };
         match permit {
-            Ok(place) => place,
+            Ok(admission) => admission,
             // Nobody closes these semaphores.
             Err(_) => std::future::pending().await,
         }
     }
 
-    fn begin(&self, stream: TcpStream, place: Place) {
+    fn begin(&self, stream: TcpStream, admission: Admission) {
         // It may have become free while this one was not there yet.
-        let place = match place {
-            Place::Refused(refused) => match Arc::clone(&self.served).try_acquire_owned() {
-                Ok(served) => Place::Served(served),
-                Err(_) => Place::Refused(refused),
+        let admission = match admission {
+            Admission::Refused(refused) => match Arc::clone(&self.served).try_acquire_owned() {
+                Ok(served) => Admission::Served(served),
+                Err(_) => Admission::Refused(refused),
             },
             served => served,
         };
         let ending = self.ending.subscribe();
-        let (router, permit, is_served) = match place {
-            Place::Served(permit) => (self.router.clone(), permit, true),
-            Place::Refused(permit) => (self.no_place.clone(), permit, false),
+        let (router, permit, is_served) = match admission {
+            Admission::Served(permit) => (self.router.clone(), permit, true),
+            Admission::Refused(permit) => (self.at_capacity.clone(), permit, false),
         };
         let mut http = self.http.clone();
         http.keep_alive(is_served);
         let stream = Stream::new(stream, self.limits.write_timeout, permit);
         let connection = connection::serve(http, TowerToHyperService::new(router), stream, ending);
         // One that panics ends alone.
-        match is_served {
-            true => drop(tokio::spawn(connection)),
-            false => drop(tokio::spawn(async {
+        if is_served {
+            drop(tokio::spawn(connection))
+        } else {
+            drop(tokio::spawn(async {
                 // A client that takes longer learns of it as well as that goes.
                 let _ = tokio::time::timeout(REFUSAL_TIMEOUT, connection).await;
-            })),
+            }))
         }
     }
 }
 
-/// What a connection is told for which there is no place, whatever it asks for.
-pub(super) fn no_place(refusals: Refusals) -> Router {
+/// What a connection is told that was not admitted, whatever it asks for.
+pub(super) fn at_capacity(refusals: Refusals) -> Router {
     Router::new()
         .fallback(refuse)
         .layer(from_fn_with_state(refusals, error::in_callers_form))

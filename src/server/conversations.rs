@@ -2,20 +2,25 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, State as Shared};
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use serde_json::json;
 
-use super::State;
-use super::answer::{Answer, json as json_of, receive_unanswered as receive};
-use super::exchange::{new_id, unix_now};
-use super::stored::{Found, Id, Pairs};
-use crate::api::responses::{Page, parse_items};
-use crate::store::{Stored, resolve_items};
+use super::AppState;
+use super::active_response::{new_id, unix_now};
+use super::create::{HandlerResult, json as json_of, receive_unanswered as receive};
+use super::stored::{Id, JsonResult, QueryPairs};
+use crate::api::responses::{PageQuery, parse_items};
+use crate::store::{StoredResponses, resolve_items};
 
 /// `POST /v1/conversations`, with `items` to begin with and `metadata`.
-pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, body: Body) -> Found {
-    let ((mut items, metadata), _part) = receive(&state, &headers, body, parse_items).await?;
+pub(super) async fn create(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: Body,
+) -> JsonResult {
+    let ((mut items, metadata), _reservation) =
+        receive(&state, &headers, body, parse_items).await?;
     let object = json!({"id": new_id("conv"), "object": "conversation",
         "created_at": unix_now(), "metadata": metadata});
     {
@@ -28,23 +33,29 @@ pub(super) async fn create(Shared(state): Shared<State>, headers: HeaderMap, bod
 }
 
 /// `GET /v1/conversations/{id}`.
-pub(super) async fn retrieve(Shared(state): Shared<State>, Id(id): Id) -> Found {
+pub(super) async fn retrieve(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
     let found = responses.with(&id, |stored, id| stored.conversation(id).cloned());
     Ok(Json(found.await?))
 }
 
 /// `DELETE /v1/conversations/{id}`.
-pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
+pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
-    let deleted = responses.with(&id, Stored::delete_conversation).await?;
+    let deleted = responses
+        .with(&id, StoredResponses::delete_conversation)
+        .await?;
     state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
 }
 
 /// `GET /v1/conversations/{id}/items`.
-pub(super) async fn items(Shared(state): Shared<State>, Id(id): Id, Query(query): Pairs) -> Answer {
-    let page = Page::read(&query)?;
+pub(super) async fn items(
+    State(state): State<AppState>,
+    Id(id): Id,
+    Query(query): QueryPairs,
+) -> HandlerResult {
+    let page = PageQuery::read(&query)?;
     let responses = state.store.responses();
     let items = responses.with(&id, move |stored, id| stored.conversation_items(id, &page));
     let items = items.await?;
@@ -55,12 +66,12 @@ pub(super) async fn items(Shared(state): Shared<State>, Id(id): Id, Query(query)
 
 /// `POST /v1/conversations/{id}/items`.
 pub(super) async fn add_items(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     Id(id): Id,
     headers: HeaderMap,
     body: Body,
-) -> Answer {
-    let ((mut items, _), _part) = receive(&state, &headers, body, parse_items).await?;
+) -> HandlerResult {
+    let ((mut items, _), _reservation) = receive(&state, &headers, body, parse_items).await?;
     let responses = state.store.responses();
     let added = responses.with(&id, move |stored, id| {
         resolve_items(&mut items, &[stored], "items")?;

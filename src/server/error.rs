@@ -44,7 +44,7 @@ pub(super) async fn in_callers_form(
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<ApiError>();
     if let Some(error) = &error {
-        refusals.tell(error);
+        refusals.log(error);
     }
     match error.filter(|_| is_anthropic) {
         Some(error) => {

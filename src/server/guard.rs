@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::ErrorResponse;
 use super::refusals::excerpt;
-use super::{Settings, body, cors};
+use super::{ServerSettings, body, cors};
 use crate::api::ApiError;
 
 /// The header in which Anthropic's clients send the key.
@@ -23,13 +23,13 @@ const API_KEY: &str = "x-api-key";
 pub(super) struct Guard {
     api_key: Option<Vec<u8>>,
     loopback: bool,
-    names: Vec<Name>,
+    names: Vec<HostName>,
     allowed_origins: Vec<String>,
 }
 
 /// What a `Host` names.
 #[derive(Debug, PartialEq, Eq)]
-enum Name {
+enum HostName {
     /// An address, as what it really is: `::ffff:127.0.0.1` is 127.0.0.1.
     Address(IpAddr),
     /// Anything else, in lower case. Browsers write addresses in one way only, so that `127.1` and
@@ -37,7 +37,7 @@ enum Name {
     Word(String),
 }
 
-impl Name {
+impl HostName {
     /// The name in `name:port`, `[v6]:port` or a bare name or address; `None` if it is none of
     /// these.
     fn of(host: &str) -> Option<Self> {
@@ -50,13 +50,13 @@ impl Name {
 }
 
 impl Guard {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &ServerSettings) -> Self {
         let address = settings.address.ip().to_canonical();
         let (v4, v6) = (Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into());
-        let own = [v4, v6, address].map(Name::Address).into_iter();
-        let own = own.chain([Name::Word("localhost".into())]);
+        let own = [v4, v6, address].map(HostName::Address).into_iter();
+        let own = own.chain([HostName::Word("localhost".into())]);
         let allowed = settings.allowed_hosts.iter();
-        let allowed = allowed.filter_map(|host| Name::of(host));
+        let allowed = allowed.filter_map(|host| HostName::of(host));
         Self {
             api_key: settings.api_key.clone(),
             loopback: address.is_loopback(),
@@ -69,7 +69,7 @@ impl Guard {
     /// machine (DNS rebinding) still sends its own name. Off loopback the key protects instead,
     /// because the names of the machine are not known.
     fn knows_host(&self, host: &str) -> bool {
-        !self.loopback || Name::of(host).is_some_and(|name| self.names.contains(&name))
+        !self.loopback || HostName::of(host).is_some_and(|name| self.names.contains(&name))
     }
 
     /// Browsers send an `Origin` with every request that a page could not make by itself; agents
@@ -147,9 +147,10 @@ pub(super) async fn same_site(
     let Some(origin) = headers.get(ORIGIN).cloned() else {
         return next.run(request).await;
     };
-    let mut response = match cors::is_preflight(request.method(), headers) {
-        true => cors::preflight(headers),
-        false => next.run(request).await,
+    let mut response = if cors::is_preflight(request.method(), headers) {
+        cors::preflight(headers)
+    } else {
+        next.run(request).await
     };
     cors::permit(origin, &mut response);
     response
@@ -176,9 +177,10 @@ pub(super) async fn authorize(
         return next.run(request).await;
     }
     let headers = request.headers();
-    let fault = match headers.contains_key(AUTHORIZATION) || headers.contains_key(API_KEY) {
-        true => "Incorrect API key provided.",
-        false => "You didn't provide an API key.",
+    let fault = if headers.contains_key(AUTHORIZATION) || headers.contains_key(API_KEY) {
+        "Incorrect API key provided."
+    } else {
+        "You didn't provide an API key."
     };
     let message = format!(
         "{fault} Send the key of this server as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
@@ -229,7 +231,7 @@ mod tests {
             loopback,
             names: ["localhost", "127.0.0.7", "My-Laptop.lan", "[fd00::1]"]
                 .into_iter()
-                .filter_map(Name::of)
+                .filter_map(HostName::of)
                 .collect(),
             allowed_origins: Vec::new(),
         };

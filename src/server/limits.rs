@@ -7,7 +7,7 @@ use std::time::Duration;
 const OWN_DESCRIPTORS: usize = 96;
 /// Connections that are served at once, however many descriptors there are, unless more requests
 /// than that may wait. One that does nothing costs some 10 KB.
-const MOST_CONNECTIONS: usize = 16_384;
+const MAX_CONNECTIONS: usize = 16_384;
 /// Bodies that may be read at once, as a multiple of the largest that is allowed.
 const BODIES: usize = 4;
 /// The least that all bodies may hold together, in bytes.
@@ -41,7 +41,7 @@ impl Limits {
         let free = descriptors.saturating_sub(OWN_DESCRIPTORS);
         let free = free.max(descriptors / 4).max(1);
         // Those who wait are not all: others ask what models there are.
-        let wanted = MOST_CONNECTIONS.max(max_waiting.saturating_add(max_waiting / 8));
+        let wanted = MAX_CONNECTIONS.max(max_waiting.saturating_add(max_waiting / 8));
         Self {
             connections: free.min(wanted),
             head_timeout: Duration::from_secs(60),
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(connections(1_024, 1_000), 1_024 - OWN_DESCRIPTORS);
         assert_eq!(connections(64, 1_000), 16);
         assert_eq!(connections(0, 1_000), 1);
-        assert_eq!(connections(usize::MAX, 1_000), MOST_CONNECTIONS);
+        assert_eq!(connections(usize::MAX, 1_000), MAX_CONNECTIONS);
         assert_eq!(connections(65_536, 40_000), 45_000);
     }
 }

@@ -1,8 +1,7 @@
 //! The HTTP server: routes, who may use them, and how bytes travel. What they mean is in
 //! [`crate::api`]; who answers is behind the [`Intake`].
 
-mod answer;
-mod arriving;
+mod active_response;
 mod background;
 mod body;
 mod budget;
@@ -10,20 +9,21 @@ mod connection;
 mod connections;
 mod conversations;
 mod cors;
+mod create;
+mod detached;
 mod error;
-mod exchange;
 mod guard;
-mod held;
+mod incoming;
 mod limits;
-mod meter;
 mod models;
-mod pace;
 mod pacing;
+mod read_timeout;
 mod refusals;
 mod socket;
 mod sse;
 mod stored;
 mod stream;
+mod token_counter;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -36,13 +36,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use self::body::Reading;
+use self::body::BodyReader;
 use self::connections::Connections;
 use self::error::ErrorResponse;
 use self::guard::Guard;
 pub use self::limits::Limits;
 use self::refusals::Refusals;
-use crate::agents::Answered;
+use crate::agents::AutoAnswered;
 use crate::api::ApiError;
 use crate::inbox::Intake;
 use crate::store::Store;
@@ -50,7 +50,7 @@ use crate::study::Study;
 
 /// What the server needs to know.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ServerSettings {
     /// The address it listens on; it decides which `Host` headers are its own.
     pub address: SocketAddr,
     /// The bearer token that clients must send; anyone may ask if absent.
@@ -69,7 +69,7 @@ pub struct Settings {
     /// Values that the `Origin` header may carry.
     pub allowed_origins: Vec<String>,
     /// Which of the requests that agents make for themselves the program answers.
-    pub answered: Answered,
+    pub answered: AutoAnswered,
     /// What a study goes by, if there is one.
     pub study: Study,
     /// What a client may cost.
@@ -80,15 +80,15 @@ pub struct Settings {
 pub const SOCKET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// How many WebSockets may be open at once.
-const MOST_SOCKETS: usize = 256;
+const MAX_SOCKETS: usize = 256;
 
 /// What every route sees.
 #[derive(Debug, Clone)]
-struct State {
+struct AppState {
     intake: Intake,
-    settings: Arc<Settings>,
+    settings: Arc<ServerSettings>,
     store: Store,
-    reading: Reading,
+    reading: BodyReader,
     refusals: Refusals,
     /// One for each WebSocket that may still be opened.
     sockets: Arc<Semaphore>,
@@ -100,8 +100,8 @@ struct State {
 #[derive(Debug)]
 pub struct Routes {
     router: Router,
-    state: State,
-    no_place: Router,
+    state: AppState,
+    at_capacity: Router,
     at_work: mpsc::Receiver<()>,
 }
 
@@ -113,17 +113,17 @@ impl Routes {
 }
 
 /// All routes, behind the guard.
-pub fn router(intake: Intake, settings: Settings) -> Routes {
+pub fn router(intake: Intake, settings: ServerSettings) -> Routes {
     let guard = Arc::new(Guard::new(&settings));
     let (at_work, is_at_work) = mpsc::channel(1);
     let refusals = Refusals::default();
-    let state = State {
+    let state = AppState {
         store: intake.store().clone(),
         intake,
-        reading: Reading::new(settings.max_body, &settings.limits),
+        reading: BodyReader::new(settings.max_body, &settings.limits),
         refusals: refusals.clone(),
         settings: Arc::new(settings),
-        sockets: Arc::new(Semaphore::new(MOST_SOCKETS)),
+        sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
         _at_work: at_work,
     };
     let open = Router::new().route("/healthz", get(healthz));
@@ -141,7 +141,7 @@ pub fn router(intake: Intake, settings: Settings) -> Routes {
     Routes {
         router,
         state,
-        no_place: connections::no_place(refusals),
+        at_capacity: connections::at_capacity(refusals),
         at_work: is_at_work,
     }
 }
@@ -160,12 +160,12 @@ fn below_base(path: &str) -> &str {
 }
 
 /// All routes that want the key, with paths that begin with `base`.
-fn with_routes(router: Router<State>, base: &str) -> Router<State> {
+fn with_routes(router: Router<AppState>, base: &str) -> Router<AppState> {
     let at = |path: &str| format!("{base}{path}");
     router
-        .route(&at("/responses"), post(answer::responses).get(socket::open))
-        .route(&at("/responses/compact"), post(answer::compact))
-        .route(&at("/responses/input_tokens"), post(answer::input_tokens))
+        .route(&at("/responses"), post(create::responses).get(socket::open))
+        .route(&at("/responses/compact"), post(create::compact))
+        .route(&at("/responses/input_tokens"), post(create::input_tokens))
         .route(
             &at("/responses/{id}"),
             get(stored::retrieve).delete(stored::delete),
@@ -181,9 +181,9 @@ fn with_routes(router: Router<State>, base: &str) -> Router<State> {
             &at("/conversations/{id}/items"),
             get(conversations::items).post(conversations::add_items),
         )
-        .route(&at("/chat/completions"), post(answer::chat))
-        .route(&at("/messages"), post(answer::messages))
-        .route(&at("/messages/count_tokens"), post(answer::count_tokens))
+        .route(&at("/chat/completions"), post(create::chat))
+        .route(&at("/messages"), post(create::messages))
+        .route(&at("/messages/count_tokens"), post(create::count_tokens))
         .route(&at("/models"), get(models::list))
         .route(&at("/models/{*id}"), get(models::retrieve))
 }
@@ -228,13 +228,13 @@ impl Server {
         let Routes {
             router,
             state,
-            no_place,
+            at_capacity,
             mut at_work,
         } = self.routes;
         background::resume_all(&state).await;
         let limits = state.settings.limits.clone();
         drop(state);
-        Connections::new(listener, router, no_place, limits)
+        Connections::new(listener, router, at_capacity, limits)
             .serve(self.stop, self.closed)
             .await;
         // Background responses and WebSockets go on beside the connections that were waited for.

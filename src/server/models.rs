@@ -1,16 +1,16 @@
 //! `GET /v1/models`: the person, under the names that were configured.
 
 use axum::Json;
-use axum::extract::State as Shared;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::State;
+use super::AppState;
 use super::error::{ErrorResponse, is_anthropic};
 use super::stored::Id;
 use crate::api::ApiError;
 
-pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Json<Value> {
+pub(super) async fn list(State(state): State<AppState>, headers: HeaderMap) -> Json<Value> {
     if is_anthropic("", &headers) {
         let models = &state.settings.models;
         let data: Vec<Value> = models.iter().map(|id| anthropic_model(id)).collect();
@@ -24,14 +24,15 @@ pub(super) async fn list(Shared(state): Shared<State>, headers: HeaderMap) -> Js
 }
 
 pub(super) async fn retrieve(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Json<Value>, ErrorResponse> {
     if state.settings.models.contains(&id) {
-        return Ok(Json(match is_anthropic("", &headers) {
-            true => anthropic_model(&id),
-            false => model(&id),
+        return Ok(Json(if is_anthropic("", &headers) {
+            anthropic_model(&id)
+        } else {
+            model(&id)
         }));
     }
     let known = state.settings.models.join(", ");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::api::{Body, Content, Ending, Phase, Reply};
+use crate::api::{Body, ContentPart, Ending, Phase, Reply};
 use crate::study::{Delay, Plan};
 
 /// What is on its way out.
@@ -31,7 +31,7 @@ struct Paced {
 
 impl Pacing {
     /// Whether nothing is on its way.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.steps.is_empty()
     }
 
@@ -141,9 +141,10 @@ impl Pacing {
         } else {
             &later
         };
-        let pause = match rest.is_empty() {
-            true => Duration::ZERO,
-            false => delay.pause_before_call(number),
+        let pause = if rest.is_empty() {
+            Duration::ZERO
+        } else {
+            delay.pause_before_call(number)
         };
         parts.push((
             pause,
@@ -162,7 +163,7 @@ fn text_of(item: &Body) -> Option<(&str, Phase)> {
         return None;
     };
     match content.as_slice() {
-        [Content::Text(text)] if !text.is_empty() => {
+        [ContentPart::Text(text)] if !text.is_empty() => {
             Some((text, phase.unwrap_or(Phase::FinalAnswer)))
         }
         _ => None,

@@ -6,39 +6,39 @@ use std::time::Duration;
 
 use crate::api::ApiError;
 
-/// How many refusals of one status are told one by one in each stretch of time.
-const MOST_LINES: u64 = 20;
+/// How many refusals of one status are logged one by one in each window.
+const MAX_LINES: u64 = 20;
 /// The most that the log quotes of a client at once, in characters.
-const MOST_QUOTED: usize = 100;
-/// How long such a stretch is. What was left out is counted at its end.
-const STRETCH: Duration = Duration::from_secs(60);
+const MAX_QUOTED: usize = 100;
+/// How long such a window is. What was left out is counted at its end.
+const WINDOW: Duration = Duration::from_secs(60);
 
-/// Tells the log what was refused, whoever refused it.
+/// Logs what was refused, whoever refused it.
 #[derive(Debug, Clone)]
 pub(super) struct Refusals {
-    stretch: Duration,
-    /// How many there were in the stretch that lasts, by status.
+    window: Duration,
+    /// How many there were in the current window, by status.
     counts: Arc<Mutex<BTreeMap<u16, u64>>>,
 }
 
 impl Default for Refusals {
     fn default() -> Self {
         Self {
-            stretch: STRETCH,
+            window: WINDOW,
             counts: Arc::default(),
         }
     }
 }
 
 impl Refusals {
-    /// Tells of a refusal, or counts it where there were many like it.
-    pub(super) fn tell(&self, error: &ApiError) {
+    /// Logs a refusal, or counts it where there were many like it.
+    pub(super) fn log(&self, error: &ApiError) {
         let status = error.status;
         match self.count(status) {
             1 => {
                 tokio::spawn(self.clone().sum_up(status));
             }
-            count if count > MOST_LINES => return,
+            count if count > MAX_LINES => return,
             _ => {}
         }
         // Both may hold the client's words.
@@ -54,14 +54,14 @@ impl Refusals {
         *count
     }
 
-    /// Ends a stretch of time.
+    /// Ends a window.
     async fn sum_up(self, status: u16) {
-        tokio::time::sleep(self.stretch).await;
+        tokio::time::sleep(self.window).await;
         let count = {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             counts.remove(&status).unwrap_or_default()
         };
-        if let Some(more @ 1..) = count.checked_sub(MOST_LINES) {
+        if let Some(more @ 1..) = count.checked_sub(MAX_LINES) {
             tracing::info!(status, "refused {more} more like this");
         }
     }
@@ -71,7 +71,7 @@ impl Refusals {
 /// that a terminal would obey.
 pub(super) fn excerpt(text: &str) -> String {
     let mut chars = text.chars().filter(|c| !c.is_control());
-    let mut excerpt: String = chars.by_ref().take(MOST_QUOTED).collect();
+    let mut excerpt: String = chars.by_ref().take(MAX_QUOTED).collect();
     if chars.next().is_some() {
         excerpt.push('…');
     }
@@ -84,42 +84,42 @@ mod tests {
 
     #[tokio::test]
     async fn many_of_one_kind_are_counted() {
-        let written = Written::default();
+        let written = LoggedRefusals::default();
         let lines = written.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || lines.clone())
             .finish();
         let _guard = tracing::subscriber::set_default(subscriber);
         let refusals = Refusals {
-            stretch: Duration::from_millis(1),
+            window: Duration::from_millis(1),
             ..Refusals::default()
         };
         // Nothing else runs before this has told of all of them.
         for _ in 0..1_000 {
-            refusals.tell(&ApiError::invalid("no").status(401));
+            refusals.log(&ApiError::invalid("no").status(401));
         }
-        refusals.tell(&ApiError::invalid("what?").status(400));
+        refusals.log(&ApiError::invalid("what?").status(400));
         let count = |text: &str| written.text().matches(text).count();
         assert_eq!((count("reason=\"no\""), count("reason=\"what?\"")), (20, 1));
         while count("more like this") == 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(count("refused 980 more like this"), 1);
-        refusals.tell(&ApiError::invalid("no").status(401));
+        refusals.log(&ApiError::invalid("no").status(401));
         assert_eq!(count("reason=\"no\""), 21);
     }
 
     #[derive(Debug, Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
+    struct LoggedRefusals(Arc<Mutex<Vec<u8>>>);
 
-    impl Written {
+    impl LoggedRefusals {
         fn text(&self) -> String {
             let bytes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             String::from_utf8_lossy(&bytes).into_owned()
         }
     }
 
-    impl std::io::Write for Written {
+    impl std::io::Write for LoggedRefusals {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.extend_from_slice(bytes);
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn an_excerpt_is_short_and_harmless() {
         assert_eq!(excerpt("a\n\x1b[31mb"), "a[31mb");
-        let whole = "日".repeat(MOST_QUOTED);
+        let whole = "日".repeat(MAX_QUOTED);
         assert_eq!(excerpt(&whole), whole);
         assert_eq!(excerpt(&format!("{whole}本")), format!("{whole}…"));
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::State as Shared;
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -20,39 +20,39 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 use tungstenite::error::ProtocolError;
 
-use super::answer::{self, RESPONSES};
-use super::arriving::{Arriving, Fault};
+use super::active_response::{ActiveResponse, new_id, unix_now};
 use super::body::Received;
-use super::budget::Part;
+use super::budget::Reservation;
+use super::create::{self, RESPONSES};
 use super::error::ErrorResponse;
-use super::exchange::{Exchange, new_id, unix_now};
+use super::incoming::{IncomingMessage, ReceiveError};
 use super::refusals::excerpt;
 use super::stream::Flow;
-use super::{State, sse};
+use super::{AppState, sse};
 use crate::agents::Caller;
 use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
-use crate::store::{Record, Responses, Stored};
+use crate::store::{ResponseRecorder, Responses, StoredResponses};
 
-/// How long a client may take to answer a farewell. One that was not read when the connection
+/// How long a client may take to answer a close frame. One that was not read when the connection
 /// goes may never arrive.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How much larger than it may be a message is read at all: somebody who sends a little too much
 /// is told so, and goes on.
-const INDULGENCE: usize = 2;
+const OVERSIZE_FACTOR: usize = 2;
 /// The room for reading that a socket has while nothing large comes over it, in bytes. It has none
 /// for writing: each message is taken by the connection before anything more is read.
 const BUFFER: usize = 8 * 1024;
 /// How many responses the connection itself remembers.
-const MOST_REMEMBERED: usize = 16;
+const MAX_REMEMBERED: usize = 16;
 /// How many bytes of JSON they may hold together; the newest one stays, however large it is.
-const MOST_BYTES: usize = 16 << 20;
-/// How many requests may stand in line on a connection.
-const MOST_IN_LINE: usize = 32;
+const MAX_BYTES: usize = 16 << 20;
+/// How many requests may be queued on a connection.
+const MAX_QUEUED: usize = 32;
 
 /// `GET /v1/responses`.
 pub(super) async fn open(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     headers: HeaderMap,
     flow: Option<Extension<Arc<Flow>>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -67,18 +67,18 @@ pub(super) async fn open(
         return ErrorResponse(error.kind("too_many_requests")).into_response();
     };
     let most = state.settings.max_body;
-    let most = most.saturating_mul(INDULGENCE);
+    let most = most.saturating_mul(OVERSIZE_FACTOR);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
     let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
     let flow = flow.map(|Extension(flow)| flow).unwrap_or_default();
     upgrade.on_upgrade(move |socket| async move {
-        let mut connection = Connection {
-            caller: answer::caller(&headers),
+        let mut connection = SocketSession {
+            caller: create::caller(&headers),
             headers,
-            remembered: Responses::new(Stored::with_bytes(MOST_REMEMBERED, MOST_BYTES)),
+            remembered: Responses::new(StoredResponses::with_bytes(MAX_REMEMBERED, MAX_BYTES)),
             until: Instant::now() + state.settings.socket_lifetime,
             line: VecDeque::new(),
-            arriving: Arriving::new(state.reading.clone(), flow),
+            incoming: IncomingMessage::new(state.reading.clone(), flow),
             state,
             socket,
         };
@@ -106,10 +106,10 @@ fn upgrade_required() -> Response {
 struct Gone;
 
 /// A request that waits until those before it are answered.
-struct InLine {
+struct QueuedMessage {
     message: Received,
     /// What it takes of the room for such requests.
-    _part: Part,
+    _reservation: Reservation,
 }
 
 impl From<axum::Error> for Gone {
@@ -120,9 +120,9 @@ impl From<axum::Error> for Gone {
 }
 
 /// A client that stays connected.
-struct Connection {
+struct SocketSession {
     socket: WebSocket,
-    state: State,
+    state: AppState,
     /// Who opened it, in the words of the handshake.
     caller: Caller,
     /// What the handshake said besides.
@@ -131,12 +131,12 @@ struct Connection {
     remembered: Responses,
     until: Instant,
     /// Requests that came while another one was answered.
-    line: VecDeque<InLine>,
+    line: VecDeque<QueuedMessage>,
     /// What has come of the next message.
-    arriving: Arriving,
+    incoming: IncomingMessage,
 }
 
-impl Connection {
+impl SocketSession {
     /// Answers one request after the other until one side hangs up, and the other has said so too.
     async fn serve(&mut self) -> Result<(), Gone> {
         loop {
@@ -165,23 +165,23 @@ impl Connection {
 
     /// The next message, if it comes as it should. Can be given up and begun again without losing
     /// anything.
-    async fn recv(&mut self) -> Option<Result<Message, Fault>> {
-        self.arriving.recv(&mut self.socket).await
+    async fn recv(&mut self) -> Option<Result<Message, ReceiveError>> {
+        self.incoming.recv(&mut self.socket).await
     }
 
     /// Answers one message of the client.
     async fn answer(&mut self, message: Received) -> Result<(), Gone> {
-        let message = answer::read(&self.state, message, |body, interner| {
-            parse_message(body, interner).map_err(Refused::from)
+        let message = create::read(&self.state, message, |body, interner| {
+            parse_message(body, interner).map_err(RejectedMessage::from)
         });
         let (previous, failed) = match message.await {
-            Ok((Create { request, generate }, part)) => {
+            Ok((Create { request, generate }, reservation)) => {
                 let previous = match &request.previous {
                     Some(Previous::Response(id)) => Some(id.clone()),
                     _ => None,
                 };
                 let failed = match self.resolve(request).await {
-                    Ok(request) if generate => self.respond(request, part).await?,
+                    Ok(request) if generate => self.respond(request, reservation).await?,
                     Ok(request) => {
                         self.prepare(request).await?;
                         false
@@ -193,7 +193,7 @@ impl Connection {
                 };
                 (previous, failed)
             }
-            Err(Refused { error, previous }) => {
+            Err(RejectedMessage { error, previous }) => {
                 self.refuse(&error).await?;
                 (previous, true)
             }
@@ -226,44 +226,49 @@ impl Connection {
     }
 
     /// Has the person answer a request, and tells whether the response has failed.
-    async fn respond(&mut self, mut request: Request, part: Part) -> Result<bool, Gone> {
+    async fn respond(
+        &mut self,
+        mut request: Request,
+        reservation: Reservation,
+    ) -> Result<bool, Gone> {
         let places = self.places(&request);
         let header = |name: &str| self.headers.get(name)?.to_str().ok();
         let study = &self.state.settings.study;
         request.assigned = study.assigned(header, &request.model);
         let agent = self.caller.introduce(&mut request);
-        let exchange = Exchange::open(&self.state, request, part, agent, RESPONSES, places).await;
-        let mut exchange = match exchange {
-            Ok(exchange) => exchange,
+        let active =
+            ActiveResponse::open(&self.state, request, reservation, agent, RESPONSES, places).await;
+        let mut active = match active {
+            Ok(active) => active,
             Err(ErrorResponse(error)) => {
                 self.refuse(&error).await?;
                 return Ok(true);
             }
         };
-        exchange.settled().await;
-        self.send_all(&exchange.start()).await?;
+        active.settled().await;
+        self.send_all(&active.start()).await?;
         let mut heartbeats = sse::heartbeats(self.state.settings.heartbeat);
-        while !exchange.has_ended() {
+        while !active.has_ended() {
             tokio::select! {
                 biased;
-                heard = exchange.heard() => {
-                    let frames = exchange.say(heard).await;
+                next = active.next_reply() => {
+                    let frames = active.write(next).await;
                     self.send_all(&frames).await?;
-                    exchange.delivered();
+                    active.delivered();
                     heartbeats.reset();
                 }
                 message = self.recv() => {
                     if let Some(message) = self.take(message).await? {
-                        self.stand_in_line(message).await?;
+                        self.enqueue(message).await?;
                     }
                 }
                 _ = heartbeats.tick() => {
-                    let frame = exchange.heartbeat();
+                    let frame = active.heartbeat();
                     self.send(&frame).await?;
                 }
             }
         }
-        Ok(exchange.has_failed())
+        Ok(active.has_failed())
     }
 
     /// Takes in a request that is not to be answered (`generate: false`), so that the next one can
@@ -275,7 +280,7 @@ impl Connection {
         let Some(response) = writer.response() else {
             return Ok(());
         };
-        let mut record = Record::begin(self.places(&request), &request, response, None);
+        let mut record = ResponseRecorder::begin(self.places(&request), &request, response, None);
         let mut frames = writer.start();
         let nothing = Reply::End {
             items: Vec::new(),
@@ -308,7 +313,7 @@ impl Connection {
 
     /// Sends an error, after which the connection goes on.
     async fn refuse(&mut self, error: &ApiError) -> Result<(), Gone> {
-        self.state.refusals.tell(error);
+        self.state.refusals.log(error);
         let data = json!({"type": "error", "status": error.status, "error": {
             "type": error.kind,
             // The schema wants a code in every error here.
@@ -333,16 +338,16 @@ impl Connection {
             .await
     }
 
-    /// Says farewell, and waits for the client to have read it.
+    /// Sends a close frame, and waits for the client to have read it.
     async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
-        self.say_farewell(code, reason).await?;
+        self.send_close_frame(code, reason).await?;
         let heard = async { while let Some(Ok(_)) = self.socket.recv().await {} };
         // A client that takes longer learns of it as well as that goes.
-        let _ = tokio::time::timeout(FAREWELL, heard).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, heard).await;
         Err(Gone)
     }
 
-    async fn say_farewell(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
+    async fn send_close_frame(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
         let reason = reason.into();
         let message = Message::Close(Some(CloseFrame { code, reason }));
         Ok(self.socket.send(message).await?)
@@ -352,16 +357,17 @@ impl Connection {
     /// of, and for what was refused.
     async fn take(
         &mut self,
-        message: Option<Result<Message, Fault>>,
+        message: Option<Result<Message, ReceiveError>>,
     ) -> Result<Option<Received>, Gone> {
         let most = self.state.settings.max_body;
         match message.ok_or(Gone)? {
             Ok(Message::Text(text)) => {
                 let bytes = Bytes::from(text);
-                let part = self.arriving.finish(bytes.clone());
-                let received = match bytes.len() > most {
-                    true => Err(too_large(most)),
-                    false => self.state.reading.receive(bytes, part),
+                let reservation = self.incoming.finish(bytes.clone());
+                let received = if bytes.len() > most {
+                    Err(too_large(most))
+                } else {
+                    self.state.reading.receive(bytes, reservation)
                 };
                 match received {
                     Ok(message) => Ok(Some(message)),
@@ -372,19 +378,19 @@ impl Connection {
                 }
             }
             Ok(Message::Binary(bytes)) => {
-                drop(self.arriving.finish(bytes));
+                drop(self.incoming.finish(bytes));
                 let message = "Binary messages are not understood here: send JSON as text.";
                 self.refuse(&ApiError::invalid(message)).await?;
                 Ok(None)
             }
             Ok(Message::Ping(payload)) => {
-                self.arriving.control(payload.len());
+                self.incoming.control(payload.len());
                 // A client that asks and takes no answers is not heard until it does.
                 self.socket.flush().await?;
                 Ok(None)
             }
             Ok(Message::Pong(payload)) => {
-                self.arriving.control(payload.len());
+                self.incoming.control(payload.len());
                 Ok(None)
             }
             Ok(Message::Close(_)) => {
@@ -392,11 +398,11 @@ impl Connection {
                 let _ = self.socket.recv().await;
                 Err(Gone)
             }
-            Err(Fault::Broken(error)) => self.break_off(error).await,
-            Err(Fault::Refused(error)) => {
+            Err(ReceiveError::Broken(error)) => self.break_off(error).await,
+            Err(ReceiveError::Refused(error)) => {
                 self.refuse(&error).await?;
                 // The rest of the message would have to be read to go on after it.
-                self.say_farewell(close_code::AGAIN, "the message was not taken")
+                self.send_close_frame(close_code::AGAIN, "the message was not taken")
                     .await?;
                 Err(Gone)
             }
@@ -413,7 +419,7 @@ impl Connection {
                 close_code::SIZE
             }
             Some(tungstenite::Error::Utf8(_)) => close_code::INVALID,
-            // This is what hanging up without a farewell is called.
+            // This is what hanging up without a close frame is called.
             Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
                 return Err(Gone);
             }
@@ -421,32 +427,34 @@ impl Connection {
             _ => return Err(Gone),
         };
         tracing::info!(code, error = text, "socket broken off");
-        self.say_farewell(code, "the message could not be read")
+        self.send_close_frame(code, "the message could not be read")
             .await?;
         Err(Gone)
     }
 
     /// Keeps a request until those before it are answered.
-    async fn stand_in_line(&mut self, message: Received) -> Result<(), Gone> {
+    async fn enqueue(&mut self, message: Received) -> Result<(), Gone> {
         let bytes: usize = self.line.iter().map(|next| next.message.len()).sum();
-        let is_full = self.line.len() >= MOST_IN_LINE
+        let is_full = self.line.len() >= MAX_QUEUED
             || !self.line.is_empty() && bytes + message.len() > self.state.settings.max_body;
-        let mut part = self.state.reading.part_in_line();
-        if !is_full && part.grow(message.len()).is_ok() {
-            let _part = part;
-            self.line.push_back(InLine { message, _part });
+        let mut reservation = self.state.reading.reserve_queued();
+        if !is_full && reservation.grow(message.len()).is_ok() {
+            let _reservation = reservation;
+            self.line.push_back(QueuedMessage {
+                message,
+                _reservation,
+            });
             return Ok(());
         }
-        let error = ApiError::invalid(match is_full {
-            true => format!(
-                "{} requests stand in line on this connection already: wait for a response to end.",
+        let error = ApiError::invalid(if is_full {
+            format!(
+                "{} requests are queued on this connection already: wait for a response to end.",
                 self.line.len()
-            ),
-            false => {
-                "The requests that stand in line fill the memory that is there for them: wait \
-                      for the response to end."
-                    .into()
-            }
+            )
+        } else {
+            "The requests that are queued fill the memory that is there for them: wait \
+                  for the response to end."
+                .into()
         });
         self.refuse(&error.status(429).kind("too_many_requests"))
             .await
@@ -463,19 +471,19 @@ fn too_large(most: usize) -> ApiError {
 }
 
 /// Why a message is no request.
-struct Refused {
+struct RejectedMessage {
     error: ApiError,
     /// What it goes on from.
     previous: Option<String>,
 }
 
-impl From<(ApiError, Option<String>)> for Refused {
+impl From<(ApiError, Option<String>)> for RejectedMessage {
     fn from((error, previous): (ApiError, Option<String>)) -> Self {
         Self { error, previous }
     }
 }
 
-impl From<ApiError> for Refused {
+impl From<ApiError> for RejectedMessage {
     fn from(error: ApiError) -> Self {
         Self::from((error, None))
     }

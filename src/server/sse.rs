@@ -14,9 +14,9 @@ use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::State;
-use super::exchange::Exchange;
-use super::held::Held;
+use super::AppState;
+use super::active_response::ActiveResponse;
+use super::detached::Detachable;
 use crate::api::Frame;
 use crate::api::responses::DONE;
 use crate::inbox::Intake;
@@ -27,11 +27,11 @@ use crate::store::Store;
 const LARGE: usize = 64 * 1024;
 
 /// Streams a response to the client that asked for it.
-pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
+pub(super) fn live(active: ActiveResponse, heartbeat: Duration) -> Response {
     let state = Live {
         queue: VecDeque::new(),
         has_started: false,
-        exchange,
+        active,
         heartbeats: heartbeats(heartbeat),
     };
     events(stream::unfold(state, |mut state| async move {
@@ -42,7 +42,7 @@ pub(super) fn live(exchange: Exchange, heartbeat: Duration) -> Response {
 
 /// Streams a background response from its log: the events after number `after` that are there,
 /// and those that come.
-pub(super) fn replay(state: &State, id: String, after: Option<u64>) -> Response {
+pub(super) fn replay(state: &AppState, id: String, after: Option<u64>) -> Response {
     let state = Replayed {
         changes: state.store.responses().changes(),
         store: state.store.clone(),
@@ -78,7 +78,7 @@ fn events(parts: impl Stream<Item = Bytes> + Send + 'static) -> Response {
         ),
     ];
     let body = Body::from_stream(parts.map(Ok::<_, Infallible>));
-    (Extension(Held), headers, body).into_response()
+    (Extension(Detachable), headers, body).into_response()
 }
 
 /// The events that wait, as they leave: together as far as they are small, so that one reply costs
@@ -102,7 +102,7 @@ fn written(queue: &mut VecDeque<Frame>) -> Option<Bytes> {
 
 /// An open stream.
 struct Live {
-    exchange: Exchange,
+    active: ActiveResponse,
     heartbeats: Interval,
     /// Events that wait for the connection to take them.
     queue: VecDeque<Frame>,
@@ -114,25 +114,25 @@ impl Live {
     /// is how delivery is known.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.has_started, true) {
-            self.exchange.settled().await;
-            self.queue.extend(self.exchange.start());
+            self.active.settled().await;
+            self.queue.extend(self.active.start());
         }
         loop {
             if let Some(part) = written(&mut self.queue) {
                 return Some(part);
             }
-            self.exchange.delivered();
-            if self.exchange.has_ended() {
+            self.active.delivered();
+            if self.active.has_ended() {
                 return None;
             }
             tokio::select! {
                 biased;
-                heard = self.exchange.heard() => {
-                    self.queue.extend(self.exchange.say(heard).await);
+                next = self.active.next_reply() => {
+                    self.queue.extend(self.active.write(next).await);
                     self.heartbeats.reset();
                 }
                 _ = self.heartbeats.tick() => {
-                    let frame = self.exchange.heartbeat();
+                    let frame = self.active.heartbeat();
                     self.queue.push_back(frame);
                 }
             }

@@ -3,20 +3,20 @@
 use std::convert::Infallible;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State as Shared};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use serde_json::Value;
 
-use super::State;
-use super::answer::{Answer, json};
+use super::AppState;
+use super::create::{HandlerResult, json};
 use super::error::ErrorResponse;
 use super::sse;
 use crate::api::ApiError;
-use crate::api::responses::Page;
-use crate::store::Stored;
+use crate::api::responses::PageQuery;
+use crate::store::StoredResponses;
 
 /// The query of a URL, in the order in which it stands there.
-pub(super) type Pairs = Query<Vec<(String, String)>>;
+pub(super) type QueryPairs = Query<Vec<(String, String)>>;
 
 /// The id in a path.
 pub(super) struct Id(pub(super) String);
@@ -32,14 +32,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 }
 
 /// A JSON document, or the error that there is instead.
-pub(super) type Found = Result<Json<Value>, ErrorResponse>;
+pub(super) type JsonResult = Result<Json<Value>, ErrorResponse>;
 
 /// `GET /v1/responses/{id}`, with `stream=true` its events after number `starting_after`.
 pub(super) async fn retrieve(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     Id(id): Id,
-    Query(query): Pairs,
-) -> Answer {
+    Query(query): QueryPairs,
+) -> HandlerResult {
     let responses = state.store.responses();
     let value = |name: &str| {
         let mut all = query.iter();
@@ -69,16 +69,16 @@ pub(super) async fn retrieve(
 }
 
 /// `DELETE /v1/responses/{id}`.
-pub(super) async fn delete(Shared(state): Shared<State>, Id(id): Id) -> Found {
+pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
-    let deleted = responses.with(&id, Stored::delete).await?;
+    let deleted = responses.with(&id, StoredResponses::delete).await?;
     responses.tell();
     state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
 }
 
 /// `POST /v1/responses/{id}/cancel`.
-pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Answer {
+pub(super) async fn cancel(State(state): State<AppState>, Id(id): Id) -> HandlerResult {
     let responses = state.store.responses();
     let cancelled = responses.with(&id, |stored, id| stored.cancel(id).cloned());
     let cancelled = cancelled.await?;
@@ -89,11 +89,11 @@ pub(super) async fn cancel(Shared(state): Shared<State>, Id(id): Id) -> Answer {
 
 /// `GET /v1/responses/{id}/input_items`.
 pub(super) async fn input_items(
-    Shared(state): Shared<State>,
+    State(state): State<AppState>,
     Id(id): Id,
-    Query(query): Pairs,
-) -> Answer {
-    let page = Page::read(&query)?;
+    Query(query): QueryPairs,
+) -> HandlerResult {
+    let page = PageQuery::read(&query)?;
     let responses = state.store.responses();
     let items = responses.with(&id, move |stored, id| stored.input_items(id, &page));
     Ok(json(items.await?))

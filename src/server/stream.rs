@@ -157,9 +157,10 @@ impl AsyncRead for Stream {
             buffer.put_slice(&self.early.split_to(count));
             return Poll::Ready(Ok(()));
         }
-        let limit = match self.coming < LARGE {
-            true => READ,
-            false => LARGE as u64,
+        let limit = if self.coming < LARGE {
+            READ
+        } else {
+            LARGE as u64
         };
         self.tcp.set_limit(limit);
         let before = buffer.filled().len();

@@ -6,7 +6,7 @@
 //! Anthropic's 2.11.0. Neither starts without an API key. Anthropic's takes `ANTHROPIC_AUTH_TOKEN`
 //! too, but `ANTHROPIC_API_KEY` beats it.
 
-use super::agents::{ANY_KEY, Agent, KEY_VARIABLE};
+use super::agents::{ANY_KEY, AgentProgram, KEY_VARIABLE};
 use super::programs::find;
 use super::shell::{quoted, word};
 use super::{BaseUrls, SetupError};
@@ -44,7 +44,7 @@ impl Sdks {
 
 /// The API key as the client has to give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Key {
+enum KeyForm {
     /// The server asks for none.
     Any,
     /// The one in the environment.
@@ -57,7 +57,7 @@ enum Key {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guide {
     base_urls: BaseUrls,
-    key: Key,
+    key: KeyForm,
     models: Vec<String>,
     /// The flags to repeat in commands, each with a space in front.
     flags: String,
@@ -66,7 +66,7 @@ pub struct Guide {
 }
 
 /// An agent as a line of the list.
-fn listed(agent: &Agent, environment: &Environment) -> String {
+fn listed(agent: &AgentProgram, environment: &Environment) -> String {
     let place = match find(agent.program, environment) {
         Some(path) => path.display().to_string(),
         None => format!("not found: {}", agent.install),
@@ -85,9 +85,9 @@ impl Guide {
         environment: &Environment,
     ) -> Result<Self, SetupError> {
         let key = match (&config.api_key, environment.get(KEY_VARIABLE)) {
-            (None, _) => Key::Any,
-            (Some(_), Some(_)) => Key::InEnvironment,
-            (Some(_), None) => Key::InFile,
+            (None, _) => KeyForm::Any,
+            (Some(_), Some(_)) => KeyForm::InEnvironment,
+            (Some(_), None) => KeyForm::InFile,
         };
         let listen = flags.listen.as_deref().map(word);
         // The other terminal may be in another folder.
@@ -100,7 +100,7 @@ impl Guide {
             base_urls: BaseUrls::of(config.listen)?,
             key,
             models: config.models.clone(),
-            agents: Agent::ALL
+            agents: AgentProgram::ALL
                 .iter()
                 .map(|agent| listed(agent, environment))
                 .collect(),
@@ -157,10 +157,10 @@ impl Guide {
     pub fn env(&self, sdks: &[Sdks]) -> String {
         let lines: String = sdks.iter().flat_map(|sdks| self.exports(*sdks)).collect();
         match self.key {
-            Key::Any | Key::InEnvironment => lines,
+            KeyForm::Any | KeyForm::InEnvironment => lines,
             // One command, because a shell that somebody types into goes on with the next one: better
             // no variable than some, with which the client would fail in other words.
-            Key::InFile => format!(
+            KeyForm::InFile => format!(
                 "{{ : \"${{{KEY_VARIABLE}:?set it to the api_key in the config file of humanllm}}\"\n\
                  {lines}}}\n"
             ),
@@ -179,8 +179,8 @@ impl Guide {
             Sdks::Anthropic => &self.base_urls.anthropic,
         });
         let key = match self.key {
-            Key::Any => quoted(ANY_KEY),
-            Key::InEnvironment | Key::InFile => format!("\"${KEY_VARIABLE}\""),
+            KeyForm::Any => quoted(ANY_KEY),
+            KeyForm::InEnvironment | KeyForm::InFile => format!("\"${KEY_VARIABLE}\""),
         };
         [
             format!("export {prefix}_BASE_URL={base_url}\n"),
@@ -191,8 +191,8 @@ impl Guide {
     /// What to do before all else where there is an API key.
     fn key_first(&self) -> String {
         match self.key {
-            Key::Any => String::new(),
-            Key::InEnvironment | Key::InFile => {
+            KeyForm::Any => String::new(),
+            KeyForm::InEnvironment | KeyForm::InFile => {
                 format!("    export {KEY_VARIABLE}='YOUR KEY'\n")
             }
         }
@@ -200,9 +200,11 @@ impl Guide {
 
     fn key_in_words(&self) -> String {
         match self.key {
-            Key::Any => "anything: humanllm needs none, but SDKs do not start without one".into(),
-            Key::InEnvironment => format!("the one in {KEY_VARIABLE}, which is not shown here"),
-            Key::InFile => "the api_key in the config file, which is not shown here".into(),
+            KeyForm::Any => {
+                "anything: humanllm needs none, but SDKs do not start without one".into()
+            }
+            KeyForm::InEnvironment => format!("the one in {KEY_VARIABLE}, which is not shown here"),
+            KeyForm::InFile => "the api_key in the config file, which is not shown here".into(),
         }
     }
 

@@ -3,7 +3,6 @@
 pub mod agents;
 mod base_urls;
 pub mod check;
-pub mod codex;
 pub mod guide;
 pub mod model;
 mod own_file;
@@ -14,6 +13,7 @@ mod running;
 mod shell;
 pub mod split;
 
+pub use agents::codex;
 pub use base_urls::BaseUrls;
-pub use own_file::{Outcome, SetupError};
-pub use report::{Printed, Report};
+pub use own_file::{FileOutcome, SetupError};
+pub use report::{Printed, SetupReport};

@@ -76,7 +76,7 @@ pub enum SetupError {
 
 /// What happened to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FileOutcome {
     /// It was not there.
     Created,
     /// It had other contents.
@@ -92,7 +92,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub(super) struct OwnFile {
     pub path: PathBuf,
-    pub contents: Contents,
+    pub(crate) contents: Contents,
 }
 
 /// What a file is to hold, and what becomes of what it holds already.
@@ -116,12 +116,12 @@ pub(super) enum Contents {
     },
     /// These entries of a JSON object, which may have others and is kept as it was under another
     /// name.
-    Entries(Vec<Entry>),
+    Entries(Vec<JsonEntry>),
 }
 
 /// An entry of a JSON object.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct JsonEntry {
     /// The keys that lead to it, at least one.
     pub path: &'static [&'static str],
     pub value: Value,
@@ -129,7 +129,7 @@ pub(super) struct Entry {
     unless_there: bool,
 }
 
-impl Entry {
+impl JsonEntry {
     pub fn new(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
             path,
@@ -139,7 +139,7 @@ impl Entry {
     }
 
     /// One that is written where there is none.
-    pub fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+    pub(crate) fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
             unless_there: true,
             ..Self::new(path, value)
@@ -187,8 +187,8 @@ impl Contents {
 pub(super) fn write_all(
     files: &[OwnFile],
     force: bool,
-) -> Result<Vec<(PathBuf, Outcome)>, SetupError> {
-    let plans: Vec<Plan> = files
+) -> Result<Vec<(PathBuf, FileOutcome)>, SetupError> {
+    let plans: Vec<FilePlan> = files
         .iter()
         .map(|file| file.plan(force))
         .collect::<Result<_, _>>()?;
@@ -211,7 +211,7 @@ pub(super) fn write_all(
 }
 
 /// What is to be done about a file.
-struct Plan {
+struct FilePlan {
     /// What is to be written, if anything is.
     text: Option<String>,
     /// What is there now.
@@ -220,10 +220,10 @@ struct Plan {
     is_kept: bool,
 }
 
-impl Plan {
-    fn carry_out(self, staged: Option<Staged>) -> io::Result<Outcome> {
+impl FilePlan {
+    fn carry_out(self, staged: Option<Staged>) -> io::Result<FileOutcome> {
         let Some(staged) = staged else {
-            return Ok(Outcome::Unchanged);
+            return Ok(FileOutcome::Unchanged);
         };
         let backup = match &self.found {
             Some(found) if self.is_kept => {
@@ -236,8 +236,8 @@ impl Plan {
         };
         staged.commit()?;
         Ok(match self.found {
-            None => Outcome::Created,
-            Some(_) => Outcome::Replaced { backup },
+            None => FileOutcome::Created,
+            Some(_) => FileOutcome::Replaced { backup },
         })
     }
 }
@@ -289,7 +289,7 @@ fn write_error(path: &Path, error: io::Error) -> SetupError {
 
 /// How a file that was written once is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum FileState {
     /// As it would be written.
     AsWritten,
     /// There, and not so.
@@ -300,22 +300,22 @@ pub(super) enum Standing {
 
 impl OwnFile {
     /// How the file is now.
-    pub fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> FileState {
         match self.plan(true) {
-            Err(_) | Ok(Plan { found: None, .. }) => Standing::Missing,
-            Ok(Plan { text: None, .. }) => Standing::AsWritten,
-            Ok(Plan { text: Some(_), .. }) => Standing::Changed,
+            Err(_) | Ok(FilePlan { found: None, .. }) => FileState::Missing,
+            Ok(FilePlan { text: None, .. }) => FileState::AsWritten,
+            Ok(FilePlan { text: Some(_), .. }) => FileState::Changed,
         }
     }
 
     /// Whether the file is as it would be written, or changed and yet no `otherwise`: with all lines
     /// that only the one of the two has, and none that only the other has.
-    pub fn serves(&self, otherwise: &Self) -> bool {
+    pub(crate) fn serves(&self, otherwise: &Self) -> bool {
         match (self.standing(), &self.contents) {
-            (Standing::AsWritten, _) => return true,
+            (FileState::AsWritten, _) => return true,
             // What else is in the file is no matter here.
-            (Standing::Missing, _) | (_, Contents::Entries(_)) => return false,
-            (Standing::Changed, _) => {}
+            (FileState::Missing, _) | (_, Contents::Entries(_)) => return false,
+            (FileState::Changed, _) => {}
         }
         let Ok(found) = fs::read_to_string(&self.path) else {
             return false;
@@ -326,10 +326,10 @@ impl OwnFile {
             && other.difference(&own).all(|line| !found.contains(line))
     }
 
-    fn plan(&self, force: bool) -> Result<Plan, SetupError> {
+    fn plan(&self, force: bool) -> Result<FilePlan, SetupError> {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Plan {
+                return Ok(FilePlan {
                     text: Some(self.contents.fresh()),
                     found: None,
                     is_kept: false,
@@ -358,7 +358,7 @@ impl OwnFile {
             Contents::Longer { text, .. } => (text.clone(), true),
             Contents::Entries(entries) => (self.with_entries(entries, &found)?, true),
         };
-        Ok(Plan {
+        Ok(FilePlan {
             text: (found != text.as_bytes()).then_some(text),
             found: Some(found),
             is_kept,
@@ -366,15 +366,16 @@ impl OwnFile {
     }
 
     /// What was found, with these entries; the very same where it has them.
-    fn with_entries(&self, entries: &[Entry], found: &[u8]) -> Result<String, SetupError> {
+    fn with_entries(&self, entries: &[JsonEntry], found: &[u8]) -> Result<String, SetupError> {
         let no_object = || SetupError::NoObject(self.path.clone());
         let found = std::str::from_utf8(found).map_err(|_| no_object())?;
         let old: Map<String, Value> = serde_json::from_str(found).map_err(|_| no_object())?;
         let mut new = old.clone();
         entries.iter().for_each(|entry| entry.put(&mut new));
-        Ok(match new == old {
-            true => found.to_owned(),
-            false => format!("{:#}\n", Value::from(new)),
+        Ok(if new == old {
+            found.to_owned()
+        } else {
+            format!("{:#}\n", Value::from(new))
         })
     }
 

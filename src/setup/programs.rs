@@ -27,7 +27,7 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// How long a program may take to say which version it is.
-const PATIENCE: Duration = Duration::from_secs(20);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The first line that a program prints with these arguments, if it succeeds with them.
 pub(super) fn version(program: &Path, arguments: &[&str]) -> Option<String> {
@@ -48,7 +48,7 @@ pub(super) fn version(program: &Path, arguments: &[&str]) -> Option<String> {
         // Nobody may be waiting any more.
         let _ = ended.send(child.wait_with_output());
     });
-    let Ok(output) = end.recv_timeout(PATIENCE) else {
+    let Ok(output) = end.recv_timeout(VERSION_TIMEOUT) else {
         if let Some(group) = group {
             // All may have ended by themselves just now.
             let _ = kill_process_group(group, Signal::KILL);

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::own_file::{Contents, Outcome, OwnFile};
+use super::own_file::{Contents, FileOutcome, OwnFile};
 
 /// What was done, to be shown to the person. Its last line is the command that starts the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
+pub enum SetupReport {
     /// Nothing was written.
     Printed {
         /// The files that would be, and their contents.
@@ -20,7 +20,7 @@ pub enum Report {
         /// What the agent calls itself.
         title: &'static str,
         /// What happened to each file.
-        files: Vec<(PathBuf, Outcome)>,
+        files: Vec<(PathBuf, FileOutcome)>,
         /// Where the agent will look for this program.
         base_url: String,
         /// Whether it needs the API key in its environment.
@@ -39,7 +39,7 @@ pub struct Printed {
     is_part: bool,
 }
 
-impl Report {
+impl SetupReport {
     pub(super) fn printed(files: Vec<OwnFile>, command: String) -> Self {
         let files = files.into_iter().map(|file| Printed {
             contents: file.contents.fresh(),
@@ -62,29 +62,30 @@ impl Report {
 }
 
 /// What happened to files, a line each.
-pub(super) fn written(files: &[(PathBuf, Outcome)]) -> String {
-    let line = |(path, outcome): &(PathBuf, Outcome)| {
+pub(super) fn written(files: &[(PathBuf, FileOutcome)]) -> String {
+    let line = |(path, outcome): &(PathBuf, FileOutcome)| {
         let path = path.display();
         match outcome {
-            Outcome::Created => format!("wrote {path}\n"),
-            Outcome::Replaced { backup: None } => format!("rewrote {path}\n"),
-            Outcome::Replaced {
+            FileOutcome::Created => format!("wrote {path}\n"),
+            FileOutcome::Replaced { backup: None } => format!("rewrote {path}\n"),
+            FileOutcome::Replaced {
                 backup: Some(backup),
             } => format!("rewrote {path}\n    as it was: {}\n", backup.display()),
-            Outcome::Unchanged => format!("unchanged {path}\n"),
+            FileOutcome::Unchanged => format!("unchanged {path}\n"),
         }
     };
     files.iter().map(line).collect()
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for SetupReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Printed { files, command } => {
                 for file in files {
-                    let part = match file.is_part {
-                        true => ", these entries alone",
-                        false => "",
+                    let part = if file.is_part {
+                        ", these entries alone"
+                    } else {
+                        ""
                     };
                     let path = file.path.display();
                     writeln!(f, "==> {path}{part} <==\n{}\n", file.contents.trim_end())?;

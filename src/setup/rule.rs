@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::own_file::{Contents, Outcome, OwnFile, SetupError, write_all};
+use super::own_file::{Contents, FileOutcome, OwnFile, SetupError, write_all};
 use crate::config::{self, ConfigError, Flags};
 use crate::environment::Environment;
-use crate::rules::{Decision, Rules, Written, free_name};
+use crate::rules::{Decision, RuleTable, Rules, free_name};
 
 /// Why no rule was saved. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -26,18 +26,18 @@ pub enum SaveError {
 
 /// A rule that was saved. Its text is what to tell the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saved {
+pub struct SavedRule {
     /// What it is called: a number is added to a name that another rule has.
     pub name: String,
     /// The file that it stands in.
     pub file: PathBuf,
     /// What happened to the file.
-    pub outcome: Outcome,
+    pub outcome: FileOutcome,
     /// The rule before it that decides what it was made for.
-    pub shadowed_by: Option<String>,
+    pub(crate) shadowed_by: Option<String>,
 }
 
-impl fmt::Display for Saved {
+impl fmt::Display for SavedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, file, .. } = self;
         write!(f, "saved as rule `{name}` in {}", file.display())?;
@@ -55,11 +55,11 @@ impl fmt::Display for Saved {
 ///
 /// If the file cannot be read or written, or holds a mistake.
 pub fn save(
-    rule: &Written,
+    rule: &RuleTable,
     decides: impl FnOnce(&Rules) -> Option<Decision>,
     flags: &Flags,
     environment: &Environment,
-) -> Result<Saved, SaveError> {
+) -> Result<SavedRule, SaveError> {
     let (path, _) = config::file(flags, environment).ok_or(SaveError::NoFile)?;
     let before = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -67,7 +67,7 @@ pub fn save(
         Err(error) => return Err(SetupError::Read { path, error }.into()),
     };
     let known = config::read(&path, &before, flags, environment)?.rules;
-    let rule = Written {
+    let rule = RuleTable {
         name: free_name(&rule.name, &known),
         ..rule.clone()
     };
@@ -80,7 +80,7 @@ pub fn save(
     };
     let mut written = write_all(&[file], false)?;
     let (file, outcome) = written.pop().ok_or(SaveError::NoFile)?;
-    Ok(Saved {
+    Ok(SavedRule {
         shadowed_by: shadowed_by.filter(|name| *name != rule.name),
         name: rule.name,
         file,
@@ -88,7 +88,7 @@ pub fn save(
     })
 }
 
-fn with_rule(before: &str, rule: &Written) -> String {
+fn with_rule(before: &str, rule: &RuleTable) -> String {
     let mut text = before.to_owned();
     if !text.is_empty() {
         let ends_line = text.ends_with('\n');
@@ -104,15 +104,15 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::rules::Action;
+    use crate::rules::RuleAction;
 
-    fn rule(name: &str) -> Written {
-        Written {
+    fn rule(name: &str) -> RuleTable {
+        RuleTable {
             name: name.into(),
             tool: Some("shell".into()),
             argument: Some(r"^it's\n\x2d$".into()),
-            action: Some(Action::Reject("No, \"never\".\nAsk.".into())),
-            ..Written::default()
+            action: Some(RuleAction::Reject("No, \"never\".\nAsk.".into())),
+            ..RuleTable::default()
         }
     }
 
@@ -134,11 +134,11 @@ mod tests {
             self.folder().join("config.toml")
         }
 
-        fn save(&self, rule: &Written) -> Result<Saved, SaveError> {
+        fn save(&self, rule: &RuleTable) -> Result<SavedRule, SaveError> {
             self.save_in(rule, &self.file())
         }
 
-        fn save_in(&self, rule: &Written, file: &Path) -> Result<Saved, SaveError> {
+        fn save_in(&self, rule: &RuleTable, file: &Path) -> Result<SavedRule, SaveError> {
             let flags = Flags {
                 config: Some(file.to_owned()),
                 ..Flags::default()
@@ -214,7 +214,7 @@ mod tests {
 
         let fresh = home.0.path().join("new/folder/config.toml");
         let saved = home.save_in(&rule("a"), &fresh).unwrap();
-        assert_eq!(saved.outcome, Outcome::Created);
+        assert_eq!(saved.outcome, FileOutcome::Created);
         let mode = fs::metadata(&fresh).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(home.rules(&fresh), ["a"]);
@@ -228,7 +228,7 @@ mod tests {
             ("rule = [{ name = \"a\", action = \"hold\" }]", rule("b")),
             (
                 "",
-                Written {
+                RuleTable {
                     argument: Some("(".into()),
                     ..rule("a")
                 },
@@ -254,7 +254,7 @@ mod tests {
             Some(Decision {
                 rule: name,
                 matched: String::new(),
-                action: Action::Hold,
+                action: RuleAction::Hold,
                 timeout: None,
                 waited: false,
             })

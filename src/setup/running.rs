@@ -8,9 +8,9 @@ use super::BaseUrls;
 use crate::config::ApiKey;
 
 /// How long a server that runs may take to say so.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is read of an answer at most.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Who answers at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) fn answering(server: &BaseUrls, key: Option<&ApiKey>) -> Answering {
     let Ok(address) = host.parse::<SocketAddr>() else {
         return Answering::Nobody;
     };
-    let Ok(stream) = TcpStream::connect_timeout(&address, PATIENCE) else {
+    let Ok(stream) = TcpStream::connect_timeout(&address, PROBE_TIMEOUT) else {
         return Answering::Nobody;
     };
     match asked(stream, host, key) {
@@ -44,13 +44,13 @@ pub(super) fn answering(server: &BaseUrls, key: Option<&ApiKey>) -> Answering {
 }
 
 fn asked(mut stream: TcpStream, host: &str, key: Option<&ApiKey>) -> io::Result<String> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
+    stream.set_write_timeout(Some(PROBE_TIMEOUT))?;
     let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));
     let key = key.unwrap_or_default();
     let head = format!("GET /v1/models HTTP/1.1\r\nHost: {host}\r\n{key}Connection: close\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(MOST_BYTES).read_to_end(&mut answer)?;
+    stream.take(MAX_BYTES).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::agents::{Agent, Launch};
+use super::agents::{AgentProgram, Launch};
 use super::programs::find;
 use super::running::{Answering, answering};
 use super::shell::{quoted, word};
@@ -91,7 +91,7 @@ impl Split {
     /// # Errors
     /// No tmux, no agent, no address, or no place for its files.
     pub fn new(
-        agent: &Agent,
+        agent: &AgentProgram,
         arguments: &[String],
         config: &Config,
         environment: &Environment,
@@ -115,9 +115,10 @@ impl Split {
             }
         };
         let launch = agent.launch(config, environment)?;
-        let written = match agent.is_set_up(config, environment)? {
-            true => String::new(),
-            false => agent.set_up(false, config, environment)?.written(),
+        let written = if agent.is_set_up(config, environment)? {
+            String::new()
+        } else {
+            agent.set_up(false, config, environment)?.written()
         };
         Ok(Self {
             written,
@@ -182,7 +183,7 @@ impl Split {
 /// What a shell does in the new pane.
 fn script(
     folder: &Path,
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: &Launch,
     arguments: &[String],
     key: Option<&ApiKey>,

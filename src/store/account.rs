@@ -9,14 +9,14 @@ use crate::api::Item;
 /// items, and keeps them when the earlier one goes: an item is counted once, and for as long as
 /// anybody has it.
 #[derive(Debug, Default)]
-pub(crate) struct Account {
+pub(crate) struct MemoryUse {
     /// The bytes.
     pub bytes: usize,
     /// How many have an item, by its address, which stays the same while one of them does.
     holders: HashMap<usize, u32>,
 }
 
-impl Account {
+impl MemoryUse {
     /// Somebody takes these items.
     pub fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
@@ -30,7 +30,7 @@ impl Account {
     }
 
     /// Counts what somebody takes besides items anew.
-    pub fn recount(&mut self, known: &mut usize, bytes: usize) {
+    pub(crate) fn recount(&mut self, known: &mut usize, bytes: usize) {
         self.bytes = self.bytes + bytes - *known;
         *known = bytes;
     }

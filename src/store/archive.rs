@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{failed, turn};
 use crate::api::responses::ResponseObject;
 use crate::api::{Frame, Interner, Item, Previous, Request};
-use crate::journal::{self, Journal, Reader};
+use crate::journal::{self, Journal, JournalReader};
 
 /// Where what has no room in memory is found.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub(super) struct Archive {
 }
 
 /// Something that was found.
-pub(super) enum Found {
+pub(super) enum ArchivedEntry {
     Response(Box<FoundResponse>),
     Conversation(Value, Vec<Arc<Item>>),
     /// An output item of a response, and its id.
@@ -41,7 +41,7 @@ impl Archive {
 
     /// Finds the responses, conversations and output items with these ids. For threads that may wait
     /// for the disk.
-    pub fn find(&self, ids: &[String]) -> Vec<Found> {
+    pub fn find(&self, ids: &[String]) -> Vec<ArchivedEntry> {
         let reader = self.journal.reader();
         let mut found = Vec::new();
         for id in ids {
@@ -52,7 +52,7 @@ impl Archive {
                 {
                     found.extend(conversation(&reader, id));
                 }
-                found.push(Found::Response(Box::new(response)));
+                found.push(ArchivedEntry::Response(Box::new(response)));
             } else {
                 found.extend(conversation(&reader, id).or_else(|| item(&reader, id)));
             }
@@ -60,14 +60,14 @@ impl Archive {
         found
     }
 
-    fn response(&self, reader: &Reader, id: &str) -> Option<FoundResponse> {
+    fn response(&self, reader: &JournalReader, id: &str) -> Option<FoundResponse> {
         let row = reader.response(id).unwrap_or_else(failed)?;
         let turn = reader.turn(row.turn?).unwrap_or_else(failed)?;
         let request = turn::request(&turn, &self.interner)?;
         let response = ResponseObject::from_checkpoint(&request, &row.state)?;
         let log = row.background.then(|| {
             let events = reader.events(id, -1, u32::MAX).unwrap_or_else(failed);
-            let frame = |event: journal::Event| Frame::of_event(event.name, event.data);
+            let frame = |event: journal::EventRow| Frame::of_event(event.name, event.data);
             events.into_iter().map(frame).collect()
         });
         Some(FoundResponse {
@@ -80,17 +80,17 @@ impl Archive {
     }
 }
 
-fn conversation(reader: &Reader, id: &str) -> Option<Found> {
+fn conversation(reader: &JournalReader, id: &str) -> Option<ArchivedEntry> {
     let (row, items) = reader.api_conversation(id).unwrap_or_else(failed)?;
     let items = items
         .into_iter()
         .map(|item| Arc::new(Item::of_text(item.text)));
     let object = serde_json::from_str(&row.object).unwrap_or_default();
-    Some(Found::Conversation(object, items.collect()))
+    Some(ArchivedEntry::Conversation(object, items.collect()))
 }
 
-fn item(reader: &Reader, id: &str) -> Option<Found> {
+fn item(reader: &JournalReader, id: &str) -> Option<ArchivedEntry> {
     let found = reader.response_item(id).unwrap_or_else(failed)?;
     let item = Arc::new(Item::of_text(found.text));
-    Some(Found::Item(id.to_owned(), item))
+    Some(ArchivedEntry::Item(id.to_owned(), item))
 }

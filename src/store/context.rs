@@ -2,21 +2,29 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::agents::purpose;
 use crate::api::{ApiError, Format, Interner, Item, Request};
 
 /// What is known of a request besides its text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Context {
     /// The items that were not sent, because they were stored.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Arc<str>>,
     /// What stands in the place of items that only refer to others: where, and its JSON.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<(usize, Arc<str>)>,
     /// What identifies the thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
     /// The thread on whose behalf that was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// What requests that go on from one another by id have in common.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<String>,
 }
 

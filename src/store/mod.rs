@@ -5,6 +5,7 @@
 //! - `stored` and `responses` keep what later requests of the Responses API go on from
 //! - `context` is what is known of a request that others keep
 //! - `past` reads the turns of a conversation again, one after the other
+//! - [`marks`] is what the person makes of conversations and turns
 //! - `archive` is what only the journal has of those
 //! - `rejections` knows what the person has rejected, for a while
 //! - `account` counts what all of that takes
@@ -15,6 +16,8 @@
 mod account;
 mod archive;
 mod context;
+pub mod marks;
+mod outline;
 mod past;
 mod rejections;
 mod responses;
@@ -22,6 +25,7 @@ mod stored;
 mod threads;
 mod turn;
 
+use std::collections::HashMap;
 use std::future::pending;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -31,26 +35,28 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use self::archive::Archive;
+use self::marks::Marked;
 use self::rejections::Rejections;
-use self::threads::{Hints, Names, Threads};
+use self::threads::{LikelyKeys, ThreadKeys, Threads};
 use crate::agents::Opening;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
-    self, Blob, Conversation, Decision, Excerpt, Health, Journal, Mark, ModelDraft, Reader, Recall,
-    Record as Row, Said, SaidState, Seq, State, Turn, TurnTime,
+    self, Blob, ConversationRow, DecisionRow, Excerpt, Health, Journal, JournalReader, MarkRow,
+    ModelDraftRow, Recall, Record as Row, SaidRow, SaidState, Seq, TurnRow, TurnState, TurnTime,
 };
 
 pub(crate) use crate::journal::now;
-pub(crate) use account::Account;
+pub(crate) use account::MemoryUse;
 pub(crate) use context::Context;
+pub use outline::{Outline, OutlinedTurn};
 pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
-pub(crate) use responses::{Record, Responses};
-pub use stored::{History, Replay, Stored, resolve, resolve_items};
-pub(crate) use threads::Place;
+pub(crate) use responses::{ResponseRecorder, Responses};
+pub use stored::{History, Replay, StoredResponses, resolve, resolve_items};
+pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
-pub(crate) use turn::assigned;
+pub(crate) use turn::{asked, assigned};
 
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
@@ -72,11 +78,11 @@ pub struct Saving(Option<Seq>);
 /// A request that was put where it belongs.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub place: Place,
+    pub place: RequestKey,
     /// The conversation on whose behalf it was begun, if that is in memory.
     pub parent: Option<ConversationId>,
     /// The conversation as it was, if it has to be read again.
-    pub earlier: Option<Box<Loaded>>,
+    pub earlier: Option<Box<LoadedConversation>>,
     pub saving: Saving,
 }
 
@@ -91,7 +97,7 @@ impl Opened {
 
 /// A conversation from an earlier run, as far as a list shows it.
 #[derive(Debug, Clone)]
-pub struct Header {
+pub struct ConversationHeader {
     /// Its name.
     pub id: ConversationId,
     /// The program on the other side.
@@ -104,28 +110,30 @@ pub struct Header {
     pub active: i64,
     /// Whether its last client went away without an answer.
     pub gone: bool,
+    /// What the person makes of it and of its turns.
+    pub marks: Vec<Marked>,
 }
 
 /// A conversation that was found.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundConversation {
     /// What a list shows.
-    pub header: Header,
+    pub header: ConversationHeader,
     /// Some of the text in which it was found; empty where nothing was searched for.
-    pub excerpt: Excerpt,
+    pub(crate) excerpt: Excerpt,
 }
 
 /// All that is known of a conversation from an earlier run.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedConversation {
     /// What a list shows.
-    pub header: Header,
+    pub header: ConversationHeader,
     /// Its newest request.
     pub request: Request,
     /// When that came, in milliseconds since 1970.
     pub arrived: i64,
     /// What was said to it.
-    pub said: Vec<Said>,
+    pub said: Vec<SaidRow>,
 }
 
 impl Store {
@@ -134,7 +142,7 @@ impl Store {
     pub fn new(most_responses: usize) -> Self {
         Self {
             interner: Arc::default(),
-            responses: Responses::new(Stored::new(most_responses)),
+            responses: Responses::new(StoredResponses::new(most_responses)),
             threads: Arc::new(Mutex::new(Threads::new(1, 1))),
             rejections: Arc::default(),
             next_said: Arc::new(AtomicI64::new(1)),
@@ -163,7 +171,7 @@ impl Store {
             next_draft: Arc::new(AtomicI64::new(next.model_draft)),
             next_decision: Arc::new(AtomicI64::new(next.decision)),
             journal: Some(Arc::clone(&journal)),
-            responses: Responses::new(Stored::with_archive(
+            responses: Responses::new(StoredResponses::with_archive(
                 most_responses,
                 Archive::new(journal, Arc::clone(&interner)),
             )),
@@ -200,7 +208,7 @@ impl Store {
         }
     }
 
-    /// The same on a thread that may wait; tells whether it is in the journal.
+    /// Waits for a write on a thread that may block; tells whether it is in the journal.
     pub fn settled_blocking(&self, saving: Saving) -> bool {
         match (&self.journal, saving) {
             (Some(journal), Saving(Some(seq))) => journal.settled_blocking(seq),
@@ -213,16 +221,16 @@ impl Store {
         Saving(journal.map(|journal| journal.write(rows)))
     }
 
-    fn reader(&self) -> Option<Reader> {
+    fn reader(&self) -> Option<JournalReader> {
         self.journal.as_ref().map(|journal| journal.reader())
     }
 
     /// What the journal has, to be read by others than the store; `None` where nothing is written.
-    pub fn journal_reader(&self) -> Option<Reader> {
+    pub fn journal_reader(&self) -> Option<JournalReader> {
         self.reader()
     }
 
-    fn searcher(&self) -> Option<Reader> {
+    fn searcher(&self) -> Option<JournalReader> {
         self.journal.as_ref().map(|journal| journal.searcher())
     }
 
@@ -239,26 +247,26 @@ impl Store {
     }
 
     /// The names by which the conversation of a request is found.
-    fn names(&self, request: &Request) -> Names {
+    fn names(&self, request: &Request) -> ThreadKeys {
         // Made of what is parsed for it, before anything is locked.
-        let names = Names::of(request);
+        let names = ThreadKeys::of(request);
         self.threads().aside(names)
     }
 
-    fn needs_past(&self, names: &Names, automatic: Option<&str>) -> bool {
+    fn needs_past(&self, names: &ThreadKeys, automatic: Option<&str>) -> bool {
         self.threads().needs_past(names, automatic.is_some())
     }
 
     /// What only the journal has of the conversation that a request goes on with.
     fn past(
         &self,
-        names: &Names,
+        names: &ThreadKeys,
         automatic: Option<&str>,
-    ) -> Option<(Conversation, Option<Box<Loaded>>)> {
+    ) -> Option<(ConversationRow, Option<Box<LoadedConversation>>)> {
         let reader = self
             .reader()
             .filter(|_| self.needs_past(names, automatic))?;
-        let is_past = |row: &Conversation| self.threads().is_past(row, automatic.is_some());
+        let is_past = |row: &ConversationRow| self.threads().is_past(row, automatic.is_some());
         let row = threads::find_past(names, automatic, &reader, is_past)?;
         let loaded = self.load_with(&reader, ConversationId(row.id));
         Some((row, loaded.map(Box::new)))
@@ -272,9 +280,10 @@ impl Store {
         let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
         let items = request.items.len();
         let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
-        let hints = match is_known {
-            true => Hints::default(),
-            false => Hints::of(request, &names),
+        let hints = if is_known {
+            LikelyKeys::default()
+        } else {
+            LikelyKeys::of(request, &names)
         };
         let placed = self
             .threads()
@@ -289,7 +298,7 @@ impl Store {
                 (_, None) => request.title(),
             };
             let row = placed.row.as_ref();
-            let row = Conversation {
+            let row = ConversationRow {
                 id: placed.place.conversation.0,
                 thread: placed.thread.clone(),
                 chain: request.chain.clone().filter(|_| request.thread.is_none()),
@@ -299,7 +308,7 @@ impl Store {
                 title,
                 begun: row.map_or(now, |row| row.begun),
                 active: now,
-                state: State::Waiting,
+                state: TurnState::Waiting,
             };
             self.threads().remember(row.clone());
             rows.push(Row::Conversation(row));
@@ -335,19 +344,23 @@ impl Store {
         }
     }
 
-    /// The same of requests in which these words answer what has this title.
+    /// Requests in which these words answer what has this title belong to a conversation from now on.
     pub(crate) fn answered(&self, conversation: ConversationId, title: &str, words: &str) {
         self.threads().answered(conversation, title, words);
     }
 
     /// A request was answered, with a rejection perhaps, or its client went away.
-    pub(crate) fn close(&self, place: Place, gone: bool, rejected: bool) {
+    pub(crate) fn close(&self, place: RequestKey, gone: bool, rejected: bool) {
         // Held until it is in the queue: the last one to close says last how it stands.
         let mut threads = self.threads();
         let row = threads.close(place.conversation, gone, rejected);
         let turn = Row::TurnState {
             id: place.request.0,
-            state: if gone { State::Gone } else { State::Answered },
+            state: if gone {
+                TurnState::Gone
+            } else {
+                TurnState::Answered
+            },
         };
         let conversation = row.map(|row| Row::ConversationState {
             id: row.id,
@@ -364,7 +377,7 @@ impl Store {
 
     /// A request was rejected with these words, which it gets again for a while. After that, it goes
     /// on with this conversation.
-    pub(crate) fn reject(&self, place: Place, request: &Request, words: &str) {
+    pub(crate) fn reject(&self, place: RequestKey, request: &Request, words: &str) {
         self.rejections().add(place, request, words, Instant::now());
     }
 
@@ -379,7 +392,7 @@ impl Store {
     }
 
     /// A client did not get its rejection; says whether nothing else was rejected in its conversation.
-    pub(crate) fn withdraw(&self, place: Place) -> bool {
+    pub(crate) fn withdraw(&self, place: RequestKey) -> bool {
         self.rejections().withdraw(place)
     }
 
@@ -394,61 +407,69 @@ impl Store {
     }
 
     /// Deletes a conversation for good.
-    pub fn delete(&self, conversation: ConversationId) {
+    pub fn delete(&self, conversation: ConversationId) -> Saving {
         self.threads().delete(conversation);
-        self.write(vec![Row::DeleteConversation { id: conversation.0 }]);
+        self.write(vec![Row::DeleteConversation { id: conversation.0 }])
     }
 
     /// The conversations of earlier runs, the newest first.
-    pub fn recent(&self, most: u32) -> Vec<Header> {
+    pub fn recent(&self, most: u32) -> Vec<ConversationHeader> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
         let found = reader.recent(most, None).unwrap_or_else(failed);
-        found.into_iter().map(Header::from).collect()
+        with_marks(&reader, found.into_iter().map(ConversationHeader::from))
     }
 
     /// A conversation of an earlier run.
-    pub fn load(&self, conversation: ConversationId) -> Option<Loaded> {
+    pub fn load(&self, conversation: ConversationId) -> Option<LoadedConversation> {
         self.load_with(&self.reader()?, conversation)
     }
 
-    fn load_with(&self, reader: &Reader, conversation: ConversationId) -> Option<Loaded> {
+    fn load_with(
+        &self,
+        reader: &JournalReader,
+        conversation: ConversationId,
+    ) -> Option<LoadedConversation> {
         let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
         let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
         let said = reader.said(conversation.0).unwrap_or_else(failed);
-        Loaded::of_rows(row, &newest, said, &self.interner)
+        let mut loaded = LoadedConversation::of_rows(row, &newest, said, &self.interner)?;
+        let marks = reader.numbered_marks(&[conversation.0]);
+        loaded.header.marks = marked(marks.unwrap_or_else(failed));
+        Some(loaded)
     }
 
     /// Conversations that have all of these words, the best first; without any words, the newest.
-    pub fn find(&self, words: &str, most: u32) -> Vec<Found> {
+    pub fn find(&self, words: &str, most: u32) -> Vec<FoundConversation> {
         let Some(reader) = self.searcher() else {
             return Vec::new();
         };
-        let found: Vec<Found> = match words.trim().is_empty() {
-            true => {
-                let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
-                let found = rows.map(|row| Found {
-                    header: Header::from(row),
-                    excerpt: Excerpt::default(),
-                });
-                found.collect()
-            }
-            false => {
-                let hits = reader.search(words, most).unwrap_or_else(failed);
-                let found = hits.into_iter().filter_map(|hit| {
-                    let row = reader.conversation(hit.conversation);
-                    Some(Found {
-                        header: Header::from(row.unwrap_or_else(failed)?),
-                        excerpt: hit.excerpt,
-                    })
-                });
-                found.collect()
-            }
+        let found: Vec<FoundConversation> = if words.trim().is_empty() {
+            let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
+            let found = rows.map(|row| FoundConversation {
+                header: ConversationHeader::from(row),
+                excerpt: Excerpt::default(),
+            });
+            found.collect()
+        } else {
+            let hits = reader.search(words, most).unwrap_or_else(failed);
+            let found = hits.into_iter().filter_map(|hit| {
+                let row = reader.conversation(hit.conversation);
+                Some(FoundConversation {
+                    header: ConversationHeader::from(row.unwrap_or_else(failed)?),
+                    excerpt: hit.excerpt,
+                })
+            });
+            found.collect()
         };
+        let headers = found.iter().map(|found| found.header.clone());
+        let headers = with_marks(&reader, headers);
+        let found = found.into_iter().zip(headers);
+        let found = found.map(|(found, header)| FoundConversation { header, ..found });
         let threads = self.threads();
-        let there = |found: &Found| !threads.is_deleted(found.header.id);
-        found.into_iter().filter(there).collect()
+        let there = |found: &FoundConversation| !threads.is_deleted(found.header.id);
+        found.filter(there).collect()
     }
 
     /// Whether something was kept that [`Store::find`] does not find by its words yet.
@@ -466,7 +487,7 @@ impl Store {
     /// draft, and a setting.
     pub(crate) fn say(
         &self,
-        said: Vec<(Said, String)>,
+        said: Vec<(SaidRow, String)>,
         rest: Option<(ConversationId, &Draft)>,
         setting: Option<(&str, String)>,
     ) -> Saving {
@@ -499,34 +520,27 @@ impl Store {
     }
 
     /// Keeps what a model drafted, new or as it is now.
-    pub fn keep_model_draft(&self, draft: ModelDraft) -> Saving {
+    pub fn keep_model_draft(&self, draft: ModelDraftRow) -> Saving {
         self.write(vec![Row::ModelDraft(Box::new(draft))])
     }
 
     /// A name for what a rule decides.
-    pub fn next_decision(&self) -> i64 {
+    pub(crate) fn next_decision(&self) -> i64 {
         self.next_decision.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Keeps the times of a turn.
-    pub fn keep_times(&self, times: TurnTime) -> Saving {
+    pub(crate) fn keep_times(&self, times: TurnTime) -> Saving {
         self.write(vec![Row::TurnTime(times)])
     }
 
     /// Keeps what a rule decided.
-    pub fn keep_decision(&self, decision: Decision) -> Saving {
+    pub(crate) fn keep_decision(&self, decision: DecisionRow) -> Saving {
         self.write(vec![Row::Decision(decision)])
     }
 
-    /// What the person makes of a conversation, and then of its turns.
-    pub fn marks(&self, conversation: ConversationId) -> Vec<Mark> {
-        let reader = self.reader();
-        let marks = reader.map(|reader| reader.marks(conversation.0).unwrap_or_else(failed));
-        marks.unwrap_or_default()
-    }
-
     /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
-    pub fn keep_mark(&self, mark: Mark) -> Saving {
+    pub(crate) fn keep_mark(&self, mark: MarkRow) -> Saving {
         self.write(vec![Row::Mark(mark)])
     }
 
@@ -597,13 +611,13 @@ impl Store {
                 .conversation(turn.conversation)
                 .unwrap_or_else(failed)?;
             let id = ConversationId(turn.conversation);
-            let row = Conversation {
-                state: State::Waiting,
+            let row = ConversationRow {
+                state: TurnState::Waiting,
                 ..row
             };
             let waits = Row::TurnState {
                 id: turn.id,
-                state: State::Waiting,
+                state: TurnState::Waiting,
             };
             let talk = Row::ConversationState {
                 id: row.id,
@@ -623,17 +637,17 @@ impl Store {
     }
 }
 
-impl Loaded {
+impl LoadedConversation {
     /// What these rows say of a conversation; `None` if its newest request cannot be read any more.
     pub(crate) fn of_rows(
-        row: Conversation,
-        newest: &Turn,
-        mut said: Vec<Said>,
+        row: ConversationRow,
+        newest: &TurnRow,
+        mut said: Vec<SaidRow>,
         interner: &Interner,
     ) -> Option<Self> {
         said.retain(|said| said.turn == newest.id);
         Some(Self {
-            header: Header::from(row),
+            header: ConversationHeader::from(row),
             request: turn::request(newest, interner)?,
             arrived: newest.arrived,
             said,
@@ -641,8 +655,8 @@ impl Loaded {
     }
 }
 
-impl From<Conversation> for Header {
-    fn from(row: Conversation) -> Self {
+impl From<ConversationRow> for ConversationHeader {
+    fn from(row: ConversationRow) -> Self {
         Self {
             id: ConversationId(row.id),
             agent: row.agent,
@@ -650,20 +664,45 @@ impl From<Conversation> for Header {
             automatic: row.automatic,
             active: row.active,
             // Whoever waited when the program ended does not any more.
-            gone: row.state != State::Answered,
+            gone: row.state != TurnState::Answered,
+            marks: Vec::new(),
         }
     }
 }
 
+/// The same with what the person makes of them, read at once.
+fn with_marks(
+    reader: &JournalReader,
+    headers: impl Iterator<Item = ConversationHeader>,
+) -> Vec<ConversationHeader> {
+    let mut headers: Vec<ConversationHeader> = headers.collect();
+    let ids: Vec<i64> = headers.iter().map(|header| header.id.0).collect();
+    let marks = reader.numbered_marks(&ids).unwrap_or_else(failed);
+    let mut of: HashMap<i64, Vec<Marked>> = HashMap::new();
+    for marked in marked(marks) {
+        of.entry(marked.mark.conversation).or_default().push(marked);
+    }
+    for header in &mut headers {
+        header.marks = of.remove(&header.id.0).unwrap_or_default();
+    }
+    headers
+}
+
+fn marked(marks: Vec<(Option<u64>, MarkRow)>) -> Vec<Marked> {
+    let marks = marks.into_iter();
+    marks.map(|(turn, mark)| Marked { turn, mark }).collect()
+}
+
 fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
     let conversation = conversation.map_or(0, |id| id.0);
-    match draft.is_empty() {
-        true => Row::ClearDraft { conversation },
-        false => Row::Draft(journal::Draft {
+    if draft.is_empty() {
+        Row::ClearDraft { conversation }
+    } else {
+        Row::Draft(journal::DraftRow {
             conversation,
             updated: now(),
             body: draft.to_json(),
-        }),
+        })
     }
 }
 
@@ -677,7 +716,7 @@ fn found_by(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Ite
 }
 
 /// The request of a turn; `None` if it cannot be read any more.
-pub(crate) fn request_of(turn: &Turn, interner: &Interner) -> Option<Request> {
+pub(crate) fn request_of(turn: &TurnRow, interner: &Interner) -> Option<Request> {
     turn::request(turn, interner)
 }
 
@@ -688,23 +727,18 @@ fn texts(
     from: usize,
 ) -> impl Iterator<Item = Row> {
     /// What is longer is output that nobody searches for.
-    const LONGEST: usize = 64 * 1024;
+    const MAX_LENGTH: usize = 64 * 1024;
     let opening = Opening::of(request);
     let new = request.items.iter().enumerate().skip(from);
     let new = new.filter(move |(index, _)| !opening.holds(&request.items, *index));
     let texts = new
         .map(|(_, item)| item)
         .map(|item| item.text())
-        .filter(|text| text.len() <= LONGEST && !text.trim().is_empty());
+        .filter(|text| text.len() <= MAX_LENGTH && !text.trim().is_empty());
     texts.map(move |text| Row::Text {
         conversation: conversation.0,
         text: Blob::new(text),
     })
-}
-
-/// The text of the request of a turn as it came, byte for byte; `None` if it cannot be read any more.
-pub fn body_of(turn: &Turn) -> Option<String> {
-    turn::body(turn)
 }
 
 /// Does what may wait for the disk where that holds up nobody. It is done even if nobody waits for it
@@ -733,13 +767,13 @@ mod tests {
     use super::*;
     use crate::api::Format;
     use crate::api::messages::parse;
-    use crate::journal::Options;
+    use crate::journal::JournalOptions;
 
     #[test]
     fn what_stands_beside_a_thread_is_not_at_hand_because_the_thread_is() {
         let folder = tempfile::tempdir().unwrap();
         let store = || {
-            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
             Store::with_journal(10, journal).unwrap()
         };
         let request = |told: &str, tools: Value| {
@@ -773,7 +807,7 @@ mod tests {
     fn what_the_journal_knows_for_certain_comes_before_what_is_likely_in_memory() {
         let folder = tempfile::tempdir().unwrap();
         let store = || {
-            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
             Store::with_journal(10, journal).unwrap()
         };
         let chat = |messages: &[(&str, &str)]| {

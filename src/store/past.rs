@@ -4,18 +4,19 @@
 use std::sync::Arc;
 use std::vec;
 
-use super::turn::{self, Known};
+use super::turn::{self, PreviousTurn};
 use crate::api::{Interner, Item, Request};
-use crate::journal::{ReadError, Reader, State};
+use crate::journal::{JournalReader, ReadError, TurnState};
 
 /// The turns of a conversation, the oldest first.
 #[derive(Debug)]
 pub struct PastTurns {
-    reader: Reader,
+    reader: JournalReader,
     interner: Interner,
-    left: vec::IntoIter<i64>,
+    /// Those to come, each with its number.
+    left: std::iter::Enumerate<vec::IntoIter<i64>>,
     /// What the turn before it was made of.
-    known: Known,
+    known: PreviousTurn,
     /// The items of the turn before it.
     before: Vec<Arc<Item>>,
 }
@@ -25,10 +26,12 @@ pub struct PastTurns {
 pub struct PastTurn {
     /// Its name in the journal.
     pub id: i64,
+    /// Its number in its conversation, from 1.
+    pub number: usize,
     /// When its request came, in milliseconds since 1970.
     pub arrived: i64,
     /// What became of it.
-    pub state: State,
+    pub state: TurnState,
     /// What was asked; `None` if it cannot be read any more.
     pub request: Option<Request>,
     /// How many items, from the first on, say what those of the turn before it say.
@@ -39,34 +42,34 @@ pub struct PastTurn {
 
 impl PastTurn {
     /// Whether the agent has changed what was said before, and not only gone on.
-    pub fn is_rewritten(&self) -> bool {
+    pub(crate) fn is_rewritten(&self) -> bool {
         self.kept < self.before
     }
 }
 
 impl PastTurns {
-    /// Those of this conversation.
+    /// The turns of this conversation.
     ///
     /// # Errors
     ///
     /// If the journal cannot be read.
-    pub fn of(reader: &Reader, conversation: i64) -> Result<Self, ReadError> {
+    pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
         Ok(Self {
-            left: reader.turns(conversation)?.into_iter(),
+            left: reader.turns(conversation)?.into_iter().enumerate(),
             reader: reader.clone(),
             interner: Interner::default(),
-            known: Known::default(),
+            known: PreviousTurn::default(),
             before: Vec::new(),
         })
     }
 
-    fn read(&mut self, id: i64) -> Result<Option<PastTurn>, ReadError> {
+    fn read(&mut self, number: usize, id: i64) -> Result<Option<PastTurn>, ReadError> {
         let Some(mut parts) = self.reader.parts(id, |key| self.known.has(key))? else {
             return Ok(None);
         };
         if !self.known.is_of(&parts) {
             // The same text means something else in another format.
-            self.known = Known::default();
+            self.known = PreviousTurn::default();
             match self.reader.parts(id, |_| false)? {
                 Some(whole) => parts = whole,
                 None => return Ok(None),
@@ -75,6 +78,7 @@ impl PastTurns {
         let before = self.before.len();
         let mut read = PastTurn {
             id,
+            number,
             arrived: parts.arrived,
             state: parts.state,
             request: None,
@@ -103,9 +107,9 @@ impl Iterator for PastTurns {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let id = self.left.next()?;
+            let (place, id) = self.left.next()?;
             // One that was deleted in between is none.
-            if let Some(read) = self.read(id).transpose() {
+            if let Some(read) = self.read(place + 1, id).transpose() {
                 return Some(read);
             }
         }
@@ -118,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::api::Format;
-    use crate::journal::{Journal, Options};
+    use crate::journal::{Journal, JournalOptions};
 
     /// Requests of each format as agents send them: what one has, the next one has too, with marks that
     /// move and a history that is put together anew at the end.
@@ -191,12 +195,12 @@ mod tests {
     fn turns_are_read_as_they_came_and_what_they_share_once() {
         for (format, bodies) in conversations() {
             let folder = tempfile::tempdir().unwrap();
-            let journal = Journal::open(folder.path(), Options::default()).unwrap();
+            let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
             let mut rows = Vec::new();
             for (id, body) in (1..).zip(&bodies) {
                 let body = body.to_string();
                 let request = format.parse(body.as_bytes(), &Interner::default()).unwrap();
-                let place = super::super::Place {
+                let place = super::super::RequestKey {
                     conversation: super::super::ConversationId(1),
                     request: super::super::RequestId(id),
                 };
@@ -229,7 +233,7 @@ mod tests {
                     (whole.preamble, whole.earlier)
                 );
                 assert_eq!(request.whole(), body.to_string());
-                assert_eq!(turn::body(row).unwrap(), body.to_string());
+                assert_eq!(turn::asked(row).unwrap().0, body.to_string());
             }
             assert!(read.last().unwrap().is_rewritten());
             for pair in read.windows(2) {

@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ConversationId, Place};
+use super::{ConversationId, RequestKey};
 use crate::api::{Format, Item, OutputFormat, Request, ToolChoice};
 use crate::hash::Hash;
 
 /// For how long a rejection holds.
 pub const REJECTED_FOR: Duration = Duration::from_secs(10 * 60);
 /// How many are known; the oldest go first.
-const MOST: usize = 1_000;
+const MAX: usize = 1_000;
 
 /// The rejections that hold, the oldest first.
 #[derive(Debug, Default)]
@@ -24,8 +24,8 @@ pub(super) struct Rejections {
 
 #[derive(Debug)]
 struct Rejection {
-    place: Place,
-    asked: Asked,
+    place: RequestKey,
+    asked: RequestFingerprint,
     words: String,
     at: Instant,
 }
@@ -33,7 +33,7 @@ struct Rejection {
 /// What makes a request the same as another. Whether the client streams makes no difference, nor,
 /// within a thread, what agents add in front by themselves, in which they count retries.
 #[derive(Debug, PartialEq)]
-struct Asked {
+struct RequestFingerprint {
     format: Format,
     thread: Option<String>,
     output_format: OutputFormat,
@@ -45,7 +45,7 @@ struct Asked {
     items: Hash,
 }
 
-impl Asked {
+impl RequestFingerprint {
     fn of(request: &Request) -> Self {
         Self {
             format: request.format,
@@ -70,10 +70,10 @@ impl Asked {
 
 impl Rejections {
     /// A request was rejected with these words.
-    pub fn add(&mut self, place: Place, request: &Request, words: &str, now: Instant) {
-        let asked = Asked::of(request);
+    pub fn add(&mut self, place: RequestKey, request: &Request, words: &str, now: Instant) {
+        let asked = RequestFingerprint::of(request);
         self.all.retain(|old| old.asked != asked);
-        if self.all.len() >= MOST {
+        if self.all.len() >= MAX {
             self.all.pop_front();
         }
         self.all.push_back(Rejection {
@@ -112,7 +112,7 @@ impl Rejections {
 
     /// A client did not get its rejection, which is none then; says whether nothing else was rejected
     /// in that conversation.
-    pub fn withdraw(&mut self, place: Place) -> bool {
+    pub(crate) fn withdraw(&mut self, place: RequestKey) -> bool {
         self.all.retain(|old| old.place != place);
         let mut others = self.all.iter().map(|old| old.place.conversation);
         !others.any(|conversation| conversation == place.conversation)
@@ -121,7 +121,7 @@ impl Rejections {
     /// A conversation goes on, which lifts what was rejected in it; says whether it does. It does not
     /// where several requests were: they waited beside each other, and each of their clients that
     /// tries again would lift what the others were told.
-    pub fn go_on(&mut self, conversation: ConversationId) -> bool {
+    pub(crate) fn go_on(&mut self, conversation: ConversationId) -> bool {
         let in_it = |old: &&Rejection| old.place.conversation == conversation;
         self.all.iter().filter(in_it).nth(1).is_none() && self.lift(conversation)
     }
@@ -159,7 +159,7 @@ mod tests {
     use crate::store::RequestId;
 
     const NOW: ConversationId = ConversationId(7);
-    const HERE: Place = Place {
+    const HERE: RequestKey = RequestKey {
         conversation: NOW,
         request: RequestId(1),
     };
@@ -292,17 +292,17 @@ mod tests {
     #[test]
     fn only_so_many_are_known() {
         let (mut rejections, now) = (Rejections::default(), Instant::now());
-        for id in 0..=MOST {
+        for id in 0..=MAX {
             let mut body = hello();
             body["messages"][1]["content"] = json!(id.to_string());
             let conversation = ConversationId(i64::try_from(id).unwrap());
-            let place = Place {
+            let place = RequestKey {
                 conversation,
                 ..HERE
             };
             rejections.add(place, &asked(body), "no", now);
         }
-        assert_eq!(rejections.all.len(), MOST);
+        assert_eq!(rejections.all.len(), MAX);
         assert_eq!(rejections.all[0].place.conversation, ConversationId(1));
     }
 }

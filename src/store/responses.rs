@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{RequestId, Saving, Stored, blocking, resolve};
+use super::{RequestId, Saving, StoredResponses, blocking, resolve};
 use crate::api::responses::ResponseObject;
 use crate::api::{ApiError, Frame, Previous, Request};
 
 /// Stored responses that many can use at once.
 #[derive(Debug, Clone)]
 pub(crate) struct Responses {
-    stored: Arc<Mutex<Stored>>,
+    stored: Arc<Mutex<StoredResponses>>,
     changed: Arc<watch::Sender<()>>,
 }
 
 impl Responses {
-    pub(crate) fn new(stored: Stored) -> Self {
+    pub(crate) fn new(stored: StoredResponses) -> Self {
         Self {
             stored: Arc::new(Mutex::new(stored)),
             changed: Arc::new(watch::Sender::new(())),
@@ -25,7 +25,7 @@ impl Responses {
 
     /// The store, to look something up or to change it. Whoever changes what others wait for says
     /// so with [`Responses::tell`].
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Stored> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, StoredResponses> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -49,7 +49,7 @@ impl Responses {
     pub(crate) async fn with<T: Send + 'static>(
         &self,
         id: &str,
-        act: impl FnOnce(&mut Stored, &str) -> T + Send + 'static,
+        act: impl FnOnce(&mut StoredResponses, &str) -> T + Send + 'static,
     ) -> T {
         let id = id.to_owned();
         let ids = [id.clone()];
@@ -59,7 +59,7 @@ impl Responses {
     async fn with_all<T: Send + 'static>(
         &self,
         ids: &[String],
-        act: impl FnOnce(&mut Stored) -> T + Send + 'static,
+        act: impl FnOnce(&mut StoredResponses) -> T + Send + 'static,
     ) -> T {
         let (archive, missing) = {
             let mut stored = self.lock();
@@ -113,13 +113,13 @@ fn named(request: &Request) -> Vec<String> {
 
 /// Where a response is kept while it comes to be.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct ResponseRecorder {
     places: Vec<Responses>,
     id: String,
     ended: bool,
 }
 
-impl Record {
+impl ResponseRecorder {
     /// Begins to keep the response to a request.
     pub(crate) fn begin(
         places: Vec<Responses>,
@@ -129,7 +129,7 @@ impl Record {
     ) -> Self {
         for place in &places {
             let turn = turn.map(|turn| turn.0);
-            place.lock().begin_turn(request, response.clone(), turn);
+            place.lock().begin(request, response.clone(), turn);
         }
         Self {
             places,
@@ -167,9 +167,7 @@ impl Record {
         let mut is_kept = false;
         for place in &self.places {
             let checkpoint = checkpoint.clone();
-            is_kept |= place
-                .lock()
-                .update_from(response, checkpoint, frames, ended);
+            is_kept |= place.lock().update(response, checkpoint, frames, ended);
             place.tell();
         }
         is_kept
@@ -181,7 +179,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for ResponseRecorder {
     fn drop(&mut self) {
         if !self.ended {
             for place in &self.places {

@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::Account;
-use super::archive::{Archive, Found, FoundResponse};
+use super::account::MemoryUse;
+use super::archive::{Archive, ArchivedEntry, FoundResponse};
 use super::turn;
 use super::{Saving, now};
-use crate::api::responses::{Page, ResponseObject, Status, conversation_items, page};
+use crate::api::responses::{PageQuery, ResponseObject, ResponseStatus, conversation_items, page};
 use crate::api::{ApiError, Frame, Item, Previous, Request};
 use crate::journal::{self, ApiConversation, Record as Row};
 
 /// How many bytes of JSON all responses and conversations together may hold.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 /// How many events are handed out at once, so that many who watch a long response do not each
 /// hold a copy of all of it.
-const MOST_EVENTS: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
 #[derive(Debug)]
-pub struct Stored {
-    responses: HashMap<String, Entry>,
-    conversations: HashMap<String, Conversation>,
+pub struct StoredResponses {
+    responses: HashMap<String, StoredResponse>,
+    conversations: HashMap<String, StoredConversation>,
     /// The ids of those of both that nobody works on, by age. The oldest comes first.
     idle: BTreeMap<Age, String>,
     /// The age of what came last.
@@ -35,10 +35,10 @@ pub struct Stored {
     items: HashMap<String, Arc<Item>>,
     /// Output items of responses that are not in memory, which were referred to lately.
     past_items: HashMap<String, Arc<Item>>,
-    held: Account,
+    held: MemoryUse,
     most: usize,
     most_bytes: usize,
-    past: Option<Past>,
+    past: Option<OnDisk>,
 }
 
 /// Numbers responses by when they were made, and conversations by when they were last used.
@@ -46,7 +46,7 @@ type Age = u64;
 
 /// Where all of it is on disk.
 #[derive(Debug)]
-struct Past {
+struct OnDisk {
     archive: Archive,
     /// What was written last.
     saving: Saving,
@@ -56,7 +56,7 @@ struct Past {
 
 /// A response, under way or ended.
 #[derive(Debug)]
-struct Entry {
+struct StoredResponse {
     /// The response object as it stands.
     response: ResponseObject,
     /// What the person was asked, without the instructions.
@@ -79,7 +79,7 @@ struct Entry {
 
 /// A conversation that the client has made, to which responses add.
 #[derive(Debug)]
-struct Conversation {
+struct StoredConversation {
     object: Value,
     items: Vec<Arc<Item>>,
     age: Age,
@@ -102,14 +102,14 @@ pub struct Replay {
     pub ended: bool,
 }
 
-impl Stored {
+impl StoredResponses {
     /// Room for at most so many responses and conversations.
     pub fn new(most: usize) -> Self {
-        Self::with_bytes(most, MOST_BYTES)
+        Self::with_bytes(most, MAX_BYTES)
     }
 
-    /// The same, with so many bytes of JSON at most.
-    pub fn with_bytes(most: usize, most_bytes: usize) -> Self {
+    /// Room for at most so many responses and conversations, and so many bytes of JSON.
+    pub(crate) fn with_bytes(most: usize, most_bytes: usize) -> Self {
         Self {
             responses: HashMap::new(),
             conversations: HashMap::new(),
@@ -118,17 +118,18 @@ impl Stored {
             talked_in: HashMap::new(),
             items: HashMap::new(),
             past_items: HashMap::new(),
-            held: Account::default(),
+            held: MemoryUse::default(),
             most,
             most_bytes,
             past: None,
         }
     }
 
-    /// The same, with all of it in a journal too: what has no room in memory is found there.
+    /// Room for at most so many responses and conversations in memory. All of them are in a journal too, where
+    /// what has no room is found.
     pub(super) fn with_archive(most: usize, archive: Archive) -> Self {
         Self {
-            past: Some(Past {
+            past: Some(OnDisk {
                 archive,
                 saving: Saving::default(),
                 deleted: HashSet::new(),
@@ -137,18 +138,9 @@ impl Stored {
         }
     }
 
-    /// Keeps a response that has just begun; its events too, if its client comes back for it.
-    pub fn begin(&mut self, request: &Request, response: ResponseObject) {
-        self.begin_turn(request, response, None);
-    }
-
-    /// The same, for the request that has this number in the journal.
-    pub(super) fn begin_turn(
-        &mut self,
-        request: &Request,
-        response: ResponseObject,
-        turn: Option<i64>,
-    ) {
+    /// Keeps a response that has just begun, to the request that has this number in the journal; its
+    /// events too, if its client comes back for it.
+    pub fn begin(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let state = || response.checkpoint();
         let row = self.response_row(response.id(), turn, true, request.background, state);
         self.write(row.into_iter().collect());
@@ -166,7 +158,7 @@ impl Stored {
         };
         let used = conversation.as_ref().and_then(|id| self.touch(id));
         self.write(used.into_iter().collect());
-        let entry = Entry {
+        let entry = StoredResponse {
             own: request.earlier.min(input.len()),
             bytes: response.bytes(),
             response,
@@ -191,14 +183,9 @@ impl Stored {
         self.responses.insert(id, entry);
     }
 
-    /// Takes in what a response has become, and the events that say so. Returns false if nobody
-    /// wants it any more: it was cancelled or deleted.
-    pub fn update(&mut self, response: &ResponseObject, frames: &[Frame], ended: bool) -> bool {
-        self.update_from(response, None, frames, ended)
-    }
-
-    /// The same, with what it takes to go on with the response after a restart.
-    pub(super) fn update_from(
+    /// Takes in what a response has become, the events that say so, and what it takes to go on with it
+    /// after a restart. Returns false if nobody wants it any more: it was cancelled or deleted.
+    pub fn update(
         &mut self,
         response: &ResponseObject,
         checkpoint: Option<String>,
@@ -276,7 +263,7 @@ impl Stored {
         };
         if !matches!(
             entry.response.status(),
-            Status::Completed | Status::Incomplete
+            ResponseStatus::Completed | ResponseStatus::Incomplete
         ) {
             // What was refused is not part of what was said.
             return rows;
@@ -319,9 +306,9 @@ impl Stored {
     }
 
     /// Ends a response that nobody will finish. Its status becomes `cancelled`.
-    pub fn abandon(&mut self, id: &str) {
+    pub(crate) fn abandon(&mut self, id: &str) {
         if let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) {
-            entry.response.set_status(Status::Cancelled);
+            entry.response.set_status(ResponseStatus::Cancelled);
             let (state, turn) = (entry.response.checkpoint(), entry.turn);
             let background = entry.log.is_some();
             self.close(id);
@@ -383,7 +370,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn input_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+    pub fn input_items(&self, id: &str, wanted: &PageQuery) -> Result<String, ApiError> {
         page(&self.entry(id)?.input, id, wanted)
     }
 
@@ -402,7 +389,7 @@ impl Stored {
         };
         let from = after.map_or(0, |after| after.saturating_add(1));
         let from = usize::try_from(from).map_or(log.len(), |from| from.min(log.len()));
-        let to = log.len().min(from + MOST_EVENTS);
+        let to = log.len().min(from + MAX_EVENTS);
         Ok(Replay {
             frames: log[from..to].to_vec(),
             ended: !entry.open && to == log.len(),
@@ -463,8 +450,8 @@ impl Stored {
         self.items.get(id).or_else(|| self.past_items.get(id))
     }
 
-    /// Those of these responses, conversations and output items that only the journal can have, and
-    /// where to look for them; `None` if there are none.
+    /// Which of these responses, conversations and output items only the journal can have, and where to
+    /// look for them; `None` if there are none.
     pub(super) fn missing(&self, ids: &[String]) -> Option<(Archive, Vec<String>)> {
         let past = self.past.as_ref()?;
         let ids = ids.iter().filter(|id| self.is_missing(id));
@@ -473,7 +460,7 @@ impl Stored {
     }
 
     fn is_missing(&self, id: &str) -> bool {
-        let is_deleted = |past: &Past| past.deleted.contains(id);
+        let is_deleted = |past: &OnDisk| past.deleted.contains(id);
         !self.knows(id) && !self.past.as_ref().is_some_and(is_deleted)
     }
 
@@ -485,23 +472,23 @@ impl Stored {
     }
 
     /// Takes into memory what was found in the journal, unless it is there by now.
-    pub(super) fn take_back(&mut self, found: Vec<Found>) {
+    pub(super) fn take_back(&mut self, found: Vec<ArchivedEntry>) {
         /// Items of the journal that are kept in memory.
-        const MOST: usize = 1_000;
+        const MAX: usize = 1_000;
         for found in found {
             match found {
-                Found::Response(found) if self.is_missing(found.response.id()) => {
+                ArchivedEntry::Response(found) if self.is_missing(found.response.id()) => {
                     self.take_back_response(*found);
                 }
-                Found::Conversation(object, items)
+                ArchivedEntry::Conversation(object, items)
                     if object["id"].as_str().is_some_and(|id| self.is_missing(id)) =>
                 {
                     let past = self.past.take();
                     self.begin_conversation(object, items);
                     self.past = past;
                 }
-                Found::Item(id, item) if self.is_missing(&id) => {
-                    if self.past_items.len() >= MOST {
+                ArchivedEntry::Item(id, item) if self.is_missing(&id) => {
+                    if self.past_items.len() >= MAX {
                         self.past_items.clear();
                     }
                     self.past_items.insert(id, item);
@@ -543,7 +530,7 @@ impl Stored {
         state: impl FnOnce() -> String,
     ) -> Option<Row> {
         (self.past.is_some() && turn.is_some()).then(|| {
-            Row::Response(journal::Response {
+            Row::Response(journal::ResponseRow {
                 id: id.to_owned(),
                 turn,
                 open,
@@ -568,13 +555,13 @@ impl Stored {
             .unwrap_or_default()
     }
 
-    fn entry(&self, id: &str) -> Result<&Entry, ApiError> {
+    fn entry(&self, id: &str) -> Result<&StoredResponse, ApiError> {
         let entry = self.responses.get(id);
         entry.ok_or_else(|| not_found("Response", id, "response_id"))
     }
 
     /// Makes a conversation; `object` is what its client gets to see.
-    pub fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
+    pub(crate) fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
         let Some(id) = object["id"].as_str().map(str::to_owned) else {
             return;
         };
@@ -593,7 +580,7 @@ impl Stored {
         if !self.talked_in.contains_key(&id) {
             self.idle.insert(age, id.clone());
         }
-        let conversation = Conversation { object, items, age };
+        let conversation = StoredConversation { object, items, age };
         self.conversations.insert(id, conversation);
         self.tidy();
     }
@@ -612,7 +599,11 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a page that does not exist.
-    pub fn conversation_items(&self, id: &str, wanted: &Page) -> Result<String, ApiError> {
+    pub(crate) fn conversation_items(
+        &self,
+        id: &str,
+        wanted: &PageQuery,
+    ) -> Result<String, ApiError> {
         page(&self.conversation_entry(id)?.items, id, wanted)
     }
 
@@ -621,7 +612,11 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id, 400 for a conversation that becomes too long.
-    pub fn add_items(&mut self, id: &str, items: Vec<Arc<Item>>) -> Result<String, ApiError> {
+    pub(crate) fn add_items(
+        &mut self,
+        id: &str,
+        items: Vec<Arc<Item>>,
+    ) -> Result<String, ApiError> {
         let known = &self.conversation_entry(id)?.items;
         let first = known.len();
         check_length(known.iter().chain(&items), self.most_bytes, "items")?;
@@ -642,7 +637,7 @@ impl Stored {
     /// # Errors
     ///
     /// 404 for an unknown id.
-    pub fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
+    pub(crate) fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
         self.conversation_entry(id)?;
         self.forget(id);
         self.deleted([id.to_owned()]);
@@ -650,7 +645,7 @@ impl Stored {
         Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
     }
 
-    /// These are not to be found in the journal any more.
+    /// Keeps in mind that these ids were deleted: the journal may still have them for a moment.
     fn deleted(&mut self, ids: impl IntoIterator<Item = String>) {
         let Some(past) = &mut self.past else {
             return;
@@ -661,7 +656,7 @@ impl Stored {
         }
     }
 
-    fn conversation_entry(&self, id: &str) -> Result<&Conversation, ApiError> {
+    fn conversation_entry(&self, id: &str) -> Result<&StoredConversation, ApiError> {
         let found = self.conversations.get(id);
         found.ok_or_else(|| not_found("Conversation", id, "conversation"))
     }
@@ -729,7 +724,7 @@ impl Stored {
 ///
 /// 400 for an unknown response, for the output of a call that was never made, or for more than may
 /// be stored; 404 for an unknown item or conversation.
-pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError> {
+pub fn resolve(request: &mut Request, stores: &[&StoredResponses]) -> Result<(), ApiError> {
     let own = request.preamble;
     request.references = resolve_items(&mut request.items[own..], stores, "input")?;
     if let Some(named) = &request.previous {
@@ -767,7 +762,7 @@ pub fn resolve(request: &mut Request, stores: &[&Stored]) -> Result<(), ApiError
 /// 404 for something that is not stored.
 pub fn resolve_items(
     items: &mut [Arc<Item>],
-    stores: &[&Stored],
+    stores: &[&StoredResponses],
     param: &str,
 ) -> Result<Vec<(usize, Arc<Item>)>, ApiError> {
     let mut references = Vec::new();
@@ -852,7 +847,7 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
 
 /// The row of events of a response, the first of which has this number.
 fn events(response: &str, first: usize, frames: &[Frame]) -> Row {
-    let event = |(number, frame): (usize, &Frame)| journal::Event {
+    let event = |(number, frame): (usize, &Frame)| journal::EventRow {
         number: i64::try_from(first + number).unwrap_or(i64::MAX),
         name: frame.event.map(str::to_owned),
         data: frame.data.to_string(),

@@ -26,13 +26,13 @@ fn frames(count: usize) -> Vec<Frame> {
 }
 
 /// A response that goes on from what its request names, and has ended.
-fn respond(stored: &mut Stored, id: &str, body: Value, reply: &str) {
+fn respond(stored: &mut StoredResponses, id: &str, body: Value, reply: &str) {
     let mut request = request(body);
     resolve(&mut request, &[stored]).unwrap();
-    stored.begin(&request, response(&request, id, &[]));
+    stored.begin(&request, response(&request, id, &[]), None);
     let mut response = response(&request, id, &[reply]);
     response.end(&Ending::Completed, 8);
-    assert!(stored.update(&response, &[], true));
+    assert!(stored.update(&response, None, &[], true));
     check(stored);
 }
 
@@ -40,12 +40,12 @@ fn item(text: &str) -> Arc<Item> {
     Arc::new(Item::user_message(text))
 }
 
-fn talk(stored: &mut Stored, id: &str, items: Vec<Arc<Item>>) {
+fn talk(stored: &mut StoredResponses, id: &str, items: Vec<Arc<Item>>) {
     stored.begin_conversation(json!({"id": id}), items);
     check(stored);
 }
 
-fn ids(stored: &Stored) -> Vec<&str> {
+fn ids(stored: &StoredResponses) -> Vec<&str> {
     let responses = stored.responses.iter().map(|(id, entry)| (entry.age, id));
     let conversations = stored.conversations.iter();
     let conversations = conversations.map(|(id, talk)| (talk.age, id));
@@ -54,7 +54,7 @@ fn ids(stored: &Stored) -> Vec<&str> {
 }
 
 /// Counts all that is kept anew, and compares.
-fn check(stored: &Stored) {
+fn check(stored: &StoredResponses) {
     let responses = stored.responses.values();
     let items = responses.flat_map(|entry| entry.input.iter().chain(&entry.output));
     let talked = stored.conversations.values().flat_map(|talk| &talk.items);
@@ -87,7 +87,7 @@ fn check(stored: &Stored) {
 
 #[test]
 fn every_byte_is_counted_once_and_given_back() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     respond(&mut stored, "resp_1", json!({"input": "one"}), "first");
     let next = json!({"input": "two", "previous_response_id": "resp_1"});
     respond(&mut stored, "resp_2", next.clone(), "second");
@@ -103,17 +103,22 @@ fn every_byte_is_counted_once_and_given_back() {
     respond(&mut stored, "resp_6", within, "on");
 
     let live = request(json!({"input": "x", "background": true}));
-    stored.begin(&live, response(&live, "resp_7", &[]));
+    stored.begin(&live, response(&live, "resp_7", &[]), None);
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_7", &["a"]),
+        None,
         &frames(3),
         false
     ));
     check(&stored);
-    assert_eq!(stored.cancel("resp_7").unwrap().status(), Status::Cancelled);
+    assert_eq!(
+        stored.cancel("resp_7").unwrap().status(),
+        ResponseStatus::Cancelled
+    );
     check(&stored);
     assert!(!stored.update(
         &response(&request(json!({"input": "x"})), "resp_7", &["a", "b"]),
+        None,
         &frames(1),
         true
     ));
@@ -125,13 +130,13 @@ fn every_byte_is_counted_once_and_given_back() {
         stored.forget(&id);
         check(&stored);
     }
-    assert!(stored.is_empty());
+    assert_eq!(stored.len(), 0);
     assert_eq!((stored.held.bytes, stored.held.items()), (0, 0));
 }
 
 #[test]
 fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     stored.most_bytes = 20_000;
     let text = "x".repeat(6_000);
     respond(&mut stored, "resp_1", json!({"input": text}), "1");
@@ -151,7 +156,7 @@ fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
 
 #[test]
 fn a_few_words_cannot_stand_for_more_than_the_room() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     stored.most_bytes = 20_000;
     let reply = "x".repeat(6_000);
     respond(&mut stored, "resp_1", json!({"input": "?"}), &reply);
@@ -164,7 +169,7 @@ fn a_few_words_cannot_stand_for_more_than_the_room() {
 
 #[test]
 fn a_conversation_does_not_outgrow_the_room() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     stored.most_bytes = 20_000;
     talk(&mut stored, "conv_1", Vec::new());
     let text = "x".repeat(6_000);
@@ -178,14 +183,16 @@ fn a_conversation_does_not_outgrow_the_room() {
         (Some("context_length_exceeded"), Some("items"))
     );
     check(&stored);
-    let list = stored.conversation_items("conv_1", &Page::all()).unwrap();
+    let list = stored
+        .conversation_items("conv_1", &PageQuery::all())
+        .unwrap();
     let list: Value = serde_json::from_str(&list).unwrap();
     assert_eq!(list["data"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn many_references_to_few_items_take_room_too() {
-    let mut stored = Stored::new(1_000);
+    let mut stored = StoredResponses::new(1_000);
     let items: Vec<_> = (0..100).map(|_| item("hi")).collect();
     talk(&mut stored, "conv_1", items);
     let before = stored.held.bytes;
@@ -199,25 +206,25 @@ fn many_references_to_few_items_take_room_too() {
 
 #[test]
 fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
-    let mut stored = Stored::new(2);
+    let mut stored = StoredResponses::new(2);
     let open = request(json!({"input": "x"}));
-    stored.begin(&open, response(&open, "resp_open", &[]));
+    stored.begin(&open, response(&open, "resp_open", &[]), None);
     for id in ["resp_1", "resp_2", "resp_3"] {
         respond(&mut stored, id, json!({"input": "x"}), "y");
     }
     assert_eq!(ids(&stored), ["resp_open", "resp_3"]);
     assert!(stored.item("msg_resp_1_0").is_none());
     for id in ["resp_4", "resp_5"] {
-        stored.begin(&open, response(&open, id, &[]));
+        stored.begin(&open, response(&open, id, &[]), None);
     }
     assert_eq!(ids(&stored), ["resp_open", "resp_4", "resp_5"]);
     stored.abandon("resp_open");
-    stored.begin(&open, response(&open, "resp_6", &[]));
+    stored.begin(&open, response(&open, "resp_6", &[]), None);
     assert_eq!(ids(&stored), ["resp_4", "resp_5", "resp_6"]);
     check(&stored);
 
     // Its client has just been told of it.
-    let mut none = Stored::new(0);
+    let mut none = StoredResponses::new(0);
     respond(&mut none, "resp_1", json!({"input": "x"}), "y");
     respond(&mut none, "resp_2", json!({"input": "x"}), "y");
     assert_eq!(ids(&none), ["resp_2"]);
@@ -228,7 +235,7 @@ fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
 
 #[test]
 fn a_conversation_that_is_talked_in_is_not_old() {
-    let mut stored = Stored::new(3);
+    let mut stored = StoredResponses::new(3);
     talk(&mut stored, "conv_1", vec![item("zero")]);
     for turn in 0..10 {
         let body = json!({"input": "x", "conversation": "conv_1"});
@@ -251,14 +258,15 @@ fn a_conversation_that_is_talked_in_is_not_old() {
 
 #[test]
 fn a_response_outlives_its_conversation() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     talk(&mut stored, "conv_1", vec![item("zero")]);
     let mut open = request(json!({"input": "x", "conversation": "conv_1"}));
     resolve(&mut open, &[&stored]).unwrap();
-    stored.begin(&open, response(&open, "resp_1", &[]));
+    stored.begin(&open, response(&open, "resp_1", &[]), None);
     stored.delete_conversation("conv_1").unwrap();
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
+        None,
         &[],
         true
     ));
@@ -272,9 +280,9 @@ fn a_response_outlives_its_conversation() {
 
 #[test]
 fn an_open_response_cannot_be_gone_on_from() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let open = request(json!({"input": "x"}));
-    stored.begin(&open, response(&open, "resp_1", &[]));
+    stored.begin(&open, response(&open, "resp_1", &[]), None);
     assert!(stored.is_open("resp_1"));
     let mut next = request(json!({"input": "y", "previous_response_id": "resp_1"}));
     let error = resolve(&mut next, &[&stored]).unwrap_err();
@@ -282,6 +290,7 @@ fn an_open_response_cannot_be_gone_on_from() {
     // Cancelled, it counts as far as it got.
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["half"]),
+        None,
         &[],
         false
     ));
@@ -293,7 +302,7 @@ fn an_open_response_cannot_be_gone_on_from() {
 
 #[test]
 fn the_nearer_store_is_asked_first() {
-    let (mut near, mut far) = (Stored::new(10), Stored::new(10));
+    let (mut near, mut far) = (StoredResponses::new(10), StoredResponses::new(10));
     respond(&mut near, "resp_1", json!({"input": "near"}), "n");
     respond(&mut far, "resp_1", json!({"input": "far"}), "f");
     respond(&mut far, "resp_2", json!({"input": "only there"}), "t");
@@ -306,7 +315,7 @@ fn the_nearer_store_is_asked_first() {
 
 #[test]
 fn instructions_stay_in_front_of_what_was_stored() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let body = json!({"input": "one", "instructions": "old"});
     respond(&mut stored, "resp_1", body, "first");
     let reference = json!({"id": "msg_resp_1_0"});
@@ -320,12 +329,13 @@ fn instructions_stay_in_front_of_what_was_stored() {
 
 #[test]
 fn a_long_log_is_handed_out_in_parts() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let open = request(json!({"input": "x", "background": true}));
-    stored.begin(&open, response(&open, "resp_1", &[]));
-    let all = frames(MOST_EVENTS * 2 + 1);
+    stored.begin(&open, response(&open, "resp_1", &[]), None);
+    let all = frames(MAX_EVENTS * 2 + 1);
     assert!(stored.update(
         &response(&request(json!({"input": "x"})), "resp_1", &["y"]),
+        None,
         &all,
         true
     ));
@@ -347,7 +357,7 @@ fn a_long_log_is_handed_out_in_parts() {
 
 #[test]
 fn pages_reach_their_end_even_where_ids_are_given_twice() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let with_id = |id: &str| json!({"role": "user", "content": "x", "id": id});
     let input = json!([with_id("a"), with_id("b"), with_id("a"), {"role": "user", "content": "x"},
         with_id("a"), with_id("c")]);
@@ -361,7 +371,7 @@ fn pages_reach_their_end_even_where_ids_are_given_twice() {
                 pair("order", order),
                 pair("after", &after),
             ];
-            let wanted = Page::read(&query).unwrap();
+            let wanted = PageQuery::read(&query).unwrap();
             let list = stored.input_items("resp_1", &wanted).unwrap();
             let list: Value = serde_json::from_str(&list).unwrap();
             seen.push(list["data"][0]["id"].as_str().unwrap().to_owned());
@@ -378,7 +388,7 @@ fn pages_reach_their_end_even_where_ids_are_given_twice() {
 
 #[test]
 fn only_a_new_output_must_have_its_call() {
-    let mut stored = Stored::new(100);
+    let mut stored = StoredResponses::new(100);
     let output =
         |kind: &str, call_id: &str| json!({"type": kind, "call_id": call_id, "output": "x"});
     // A client that sends everything itself may have left the call out.

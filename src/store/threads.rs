@@ -6,7 +6,7 @@ use super::now;
 use crate::agents::prompt_title;
 use crate::api::{Item, Purpose, Request};
 use crate::hash::Hash;
-use crate::journal::{Conversation, Reader, State};
+use crate::journal::{ConversationRow, JournalReader, TurnState};
 
 /// Identifies a conversation, in this run of the program and in later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub struct RequestId(pub(crate) i64);
 /// What requests are found by. What an agent asks for itself, which the program answers
 /// (`automatic`), must not end up among what the person talks about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Name {
+enum ThreadKey {
     /// The client's own name for the thread.
     Thread(String),
     /// The response or the conversation that its requests go on from.
@@ -42,17 +42,17 @@ enum Name {
 }
 
 /// How many answers and calls a conversation is found by, the newest.
-const MOST_SAID: usize = 16;
+const MAX_SAID: usize = 16;
 /// How many of each are looked for in a request, the newest.
 const LOOKED_FOR: usize = 6;
 /// Milliseconds in which a client that gave up, or was turned away, may ask for something else instead.
-const SECOND_THOUGHTS: i64 = 15 * 60 * 1000;
+const RETRY_WINDOW_MS: i64 = 15 * 60 * 1000;
 
 /// The conversations that requests may go on with.
 #[derive(Debug)]
 pub(super) struct Threads {
-    names: HashMap<(Name, bool), Vec<ConversationId>>,
-    known: HashMap<ConversationId, Known>,
+    names: HashMap<(ThreadKey, bool), Vec<ConversationId>>,
+    known: HashMap<ConversationId, KnownThread>,
     /// What the journal may still have for a moment, and nothing goes on with.
     deleted: HashSet<ConversationId>,
     /// Whether there may be conversations that only the journal knows.
@@ -62,11 +62,11 @@ pub(super) struct Threads {
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownThread {
     automatic: bool,
-    names: Vec<Name>,
+    names: Vec<ThreadKey>,
     /// By what was said in it, the newest last.
-    said: VecDeque<Name>,
+    said: VecDeque<ThreadKey>,
     /// How many items its last request had.
     items: usize,
     /// Whether the model had said nothing in that.
@@ -78,23 +78,23 @@ struct Known {
     /// When the client of the last one that was open went away, or was turned away.
     lost: Option<i64>,
     /// What the journal has of it.
-    row: Option<Conversation>,
+    row: Option<ConversationRow>,
 }
 
 /// A request whose place was found.
 #[derive(Debug)]
-pub(super) struct Placed {
-    pub place: Place,
+pub(super) struct AssignedRequest {
+    pub place: RequestKey,
     /// The hash of its items.
     pub prefix: Option<Hash>,
     /// What the journal has of the conversation.
-    pub row: Option<Conversation>,
+    pub row: Option<ConversationRow>,
     /// Whether nobody has the conversation in memory.
-    pub is_cold: bool,
+    pub(crate) is_cold: bool,
     /// How many items the request before it had.
-    pub known_items: usize,
+    pub(crate) known_items: usize,
     /// Whether the request takes the place of the first one.
-    pub begins_anew: bool,
+    pub(crate) begins_anew: bool,
     /// The conversation on whose behalf it was begun.
     pub parent: Option<ConversationId>,
     /// The name of its thread.
@@ -103,7 +103,7 @@ pub(super) struct Placed {
 
 /// Where a request belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct RequestKey {
     /// The conversation.
     pub conversation: ConversationId,
     /// The request.
@@ -124,18 +124,18 @@ impl Threads {
     }
 
     /// Whether there may be conversations that only the journal knows.
-    pub fn has_past(&self) -> bool {
+    pub(crate) fn has_past(&self) -> bool {
         self.has_past
     }
 
     /// Whether the journal has to be asked for what the request with these names goes on with.
-    pub fn needs_past(&self, names: &Names, automatic: bool) -> bool {
+    pub(crate) fn needs_past(&self, names: &ThreadKeys, automatic: bool) -> bool {
         self.has_past && !self.knows(names, automatic)
     }
 
     /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
     /// request that is answered by the program, or by the person, may go on with it.
-    pub fn is_past(&self, row: &Conversation, automatic: bool) -> bool {
+    pub(crate) fn is_past(&self, row: &ConversationRow, automatic: bool) -> bool {
         let id = ConversationId(row.id);
         row.automatic.is_some() == automatic
             && !self.known.contains_key(&id)
@@ -143,7 +143,7 @@ impl Threads {
     }
 
     /// Whether a conversation in memory is what the request with these names goes on with, for certain.
-    pub fn knows(&self, names: &Names, automatic: bool) -> bool {
+    pub fn knows(&self, names: &ThreadKeys, automatic: bool) -> bool {
         self.find(names, automatic).is_some()
     }
 
@@ -151,12 +151,12 @@ impl Threads {
     /// what the journal has of it, if it was asked, and `hints` are for what nobody knows for certain.
     pub fn place(
         &mut self,
-        names: Names,
-        hints: &Hints,
+        names: ThreadKeys,
+        hints: &LikelyKeys,
         items: usize,
         automatic: bool,
-        past: Option<Conversation>,
-    ) -> Placed {
+        past: Option<ConversationRow>,
+    ) -> AssignedRequest {
         // Others have gone on while the journal was read.
         let found = self.find(&names, automatic);
         let past = past.filter(|row| found.is_none() && self.is_past(row, automatic));
@@ -181,8 +181,8 @@ impl Threads {
         let was_beginning = std::mem::replace(&mut known.is_beginning, is_beginning);
         let row = known.row.clone();
         self.next_request += 1;
-        Placed {
-            place: Place {
+        AssignedRequest {
+            place: RequestKey {
                 conversation,
                 request: RequestId(self.next_request - 1),
             },
@@ -198,7 +198,7 @@ impl Threads {
 
     /// The names of a request that bears the name of a thread and has nothing to do with what is said
     /// there: agents ask for much beside it, with other instructions and without tools.
-    pub fn aside(&self, mut names: Names) -> Names {
+    pub fn aside(&self, mut names: ThreadKeys) -> ThreadKeys {
         let Some(thread) = names.thread().map(str::to_owned) else {
             return names;
         };
@@ -208,36 +208,46 @@ impl Threads {
             && first != own
             && !names.is_summary
         {
-            let name = Name::Thread(format!("aside: {thread}"));
+            let name = ThreadKey::Thread(format!("aside: {thread}"));
             names.own = vec![name.clone()];
             names.goes_on = Some(name);
-            names.parent = Some(Name::Thread(thread));
+            names.parent = Some(ThreadKey::Thread(thread));
         }
         names
     }
 
     /// Opens a request of an earlier run again.
-    pub fn reopen(&mut self, row: Conversation, turn: i64, request: &Request) -> Place {
+    pub(crate) fn reopen(
+        &mut self,
+        row: ConversationRow,
+        turn: i64,
+        request: &Request,
+    ) -> RequestKey {
         let conversation = ConversationId(row.id);
         let automatic = row.automatic.is_some();
-        let known = self.enter(conversation, automatic, Names::of(request));
+        let known = self.enter(conversation, automatic, ThreadKeys::of(request));
         known.items = request.items.len();
         known.row = Some(row);
-        Place {
+        RequestKey {
             conversation,
             request: RequestId(turn),
         }
     }
 
     /// One more request of a conversation is open, which is found by these names from now on.
-    fn enter(&mut self, id: ConversationId, automatic: bool, names: Names) -> &mut Known {
+    fn enter(
+        &mut self,
+        id: ConversationId,
+        automatic: bool,
+        names: ThreadKeys,
+    ) -> &mut KnownThread {
         let old = self.known.get(&id).map(|known| known.names.clone());
         self.unname(id, automatic, &old.unwrap_or_default());
         for name in &names.own {
             let ids = self.names.entry((name.clone(), automatic)).or_default();
             ids.push(id);
         }
-        let known = self.known.entry(id).or_insert_with(|| Known {
+        let known = self.known.entry(id).or_insert_with(|| KnownThread {
             automatic,
             names: Vec::new(),
             said: VecDeque::new(),
@@ -254,7 +264,7 @@ impl Threads {
     }
 
     /// Keeps what the journal has of a conversation.
-    pub fn remember(&mut self, row: Conversation) {
+    pub(crate) fn remember(&mut self, row: ConversationRow) {
         if let Some(known) = self.known.get_mut(&ConversationId(row.id)) {
             known.row = Some(row);
         }
@@ -262,7 +272,7 @@ impl Threads {
 
     /// A conversation is found by a call that it was told to make from now on.
     pub fn called(&mut self, conversation: ConversationId, call_id: String) {
-        self.remember_said(conversation, Name::Call(call_id));
+        self.remember_said(conversation, ThreadKey::Call(call_id));
     }
 
     /// A conversation is found from now on by an answer that it got to what has this title.
@@ -270,7 +280,7 @@ impl Threads {
         self.remember_said(conversation, said(title, words));
     }
 
-    fn remember_said(&mut self, conversation: ConversationId, name: Name) {
+    fn remember_said(&mut self, conversation: ConversationId, name: ThreadKey) {
         let Some(known) = self.known.get_mut(&conversation) else {
             return;
         };
@@ -279,11 +289,12 @@ impl Threads {
         let again = known.said.iter().position(|said| *said == name);
         let again = again.and_then(|again| known.said.remove(again));
         known.said.push_back(name.clone());
-        let oldest = match known.said.len() > MOST_SAID {
-            true => known.said.pop_front(),
-            false => None,
+        let oldest = if known.said.len() > MAX_SAID {
+            known.said.pop_front()
+        } else {
+            None
         };
-        let old: Vec<Name> = again.into_iter().chain(oldest).collect();
+        let old: Vec<ThreadKey> = again.into_iter().chain(oldest).collect();
         self.unname(conversation, automatic, &old);
         self.names
             .entry((name, automatic))
@@ -298,16 +309,16 @@ impl Threads {
         conversation: ConversationId,
         gone: bool,
         turned_away: bool,
-    ) -> Option<&Conversation> {
+    ) -> Option<&ConversationRow> {
         let known = self.known.get_mut(&conversation)?;
         known.open = known.open.saturating_sub(1);
         known.lost = (gone || turned_away).then(now);
         let row = known.row.as_mut()?;
         row.active = now();
         row.state = match (known.open, gone) {
-            (0, true) => State::Gone,
-            (0, false) => State::Answered,
-            _ => State::Waiting,
+            (0, true) => TurnState::Gone,
+            (0, false) => TurnState::Answered,
+            _ => TurnState::Waiting,
         };
         Some(row)
     }
@@ -329,14 +340,14 @@ impl Threads {
     }
 
     /// Whether a conversation was deleted for good.
-    pub fn is_deleted(&self, conversation: ConversationId) -> bool {
+    pub(crate) fn is_deleted(&self, conversation: ConversationId) -> bool {
         self.deleted.contains(&conversation)
     }
 
     /// The conversations of a name, the one that was used last first.
     fn named<'a>(
         &'a self,
-        name: &Name,
+        name: &ThreadKey,
         automatic: bool,
     ) -> impl Iterator<Item = ConversationId> + use<'a> {
         let ids = self.names.get(&(name.clone(), automatic));
@@ -344,8 +355,8 @@ impl Threads {
     }
 
     /// What a request with these names goes on with for certain.
-    fn find(&self, names: &Names, automatic: bool) -> Option<ConversationId> {
-        let named = |name: &Name| self.named(name, automatic);
+    fn find(&self, names: &ThreadKeys, automatic: bool) -> Option<ConversationId> {
+        let named = |name: &ThreadKey| self.named(name, automatic);
         let chained = names.goes_on.iter().flat_map(named).next();
         chained
             .or_else(|| {
@@ -356,20 +367,20 @@ impl Threads {
     }
 
     /// What a request with these hints most likely goes on with.
-    fn find_likely(&self, hints: &Hints, automatic: bool) -> Option<ConversationId> {
+    fn find_likely(&self, hints: &LikelyKeys, automatic: bool) -> Option<ConversationId> {
         self.find_said(&hints.said, automatic).or_else(|| {
             let before = hints.before.iter();
             let mut begun = before.flat_map(|name| self.named(name, automatic));
-            let since = now() - SECOND_THOUGHTS;
+            let since = now() - RETRY_WINDOW_MS;
             begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
         })
     }
 
     /// The conversation in which the most of this was said, the newest of several. Others may have said
     /// the same: what somebody waits in is gone on with elsewhere, unless it made a call.
-    fn find_said(&self, names: &[Name], automatic: bool) -> Option<ConversationId> {
-        let ids = |name: &Name| self.named(name, automatic);
-        let is_call = |name: &&Name| matches!(name, Name::Call(_));
+    fn find_said(&self, names: &[ThreadKey], automatic: bool) -> Option<ConversationId> {
+        let ids = |name: &ThreadKey| self.named(name, automatic);
+        let is_call = |name: &&ThreadKey| matches!(name, ThreadKey::Call(_));
         let called = names.iter().filter(is_call).flat_map(ids).next();
         called.or_else(|| {
             let is_idle = |id: &ConversationId| {
@@ -398,7 +409,7 @@ impl Threads {
         known.lost.filter(|_| known.open == 0)
     }
 
-    fn unname(&mut self, id: ConversationId, automatic: bool, names: &[Name]) {
+    fn unname(&mut self, id: ConversationId, automatic: bool, names: &[ThreadKey]) {
         for name in names {
             let key = (name.clone(), automatic);
             if let Some(ids) = self.names.get_mut(&key) {
@@ -414,27 +425,27 @@ impl Threads {
 /// Finds in the journal what the request with these names goes on with, among what `is_past`. Nothing
 /// is locked while the disk is read. `automatic` is why the program answers by itself, if it does.
 pub(super) fn find_past(
-    names: &Names,
+    names: &ThreadKeys,
     automatic: Option<&str>,
-    reader: &Reader,
-    is_past: impl Fn(&Conversation) -> bool,
-) -> Option<Conversation> {
+    reader: &JournalReader,
+    is_past: impl Fn(&ConversationRow) -> bool,
+) -> Option<ConversationRow> {
     let found = match &names.goes_on {
-        Some(Name::Thread(thread)) => reader.by_thread(thread, automatic),
-        Some(Name::Chain(chain)) => reader.by_chain(chain),
+        Some(ThreadKey::Thread(thread)) => reader.by_thread(thread, automatic),
+        Some(ThreadKey::Chain(chain)) => reader.by_chain(chain),
         _ => Ok(None),
     };
     let found = found.unwrap_or_else(super::failed).filter(&is_past);
     if found.is_some() || names.repeats.is_none() {
         return found;
     }
-    let hash = |name: &Name| match name {
-        Name::Prefix(hash) => Some(*hash),
+    let hash = |name: &ThreadKey| match name {
+        ThreadKey::Prefix(hash) => Some(*hash),
         _ => None,
     };
     let same: Vec<Hash> = names.repeats.iter().filter_map(hash).collect();
     let same = reader.by_prefix(&same).unwrap_or_else(super::failed);
-    let lost = same.filter(|row| is_past(row) && row.state != State::Answered);
+    let lost = same.filter(|row| is_past(row) && row.state != TurnState::Answered);
     lost.or_else(|| {
         let prefixes: Vec<Hash> = names.extends.iter().filter_map(hash).collect();
         let longest = reader.by_prefix(&prefixes).unwrap_or_else(super::failed);
@@ -444,16 +455,16 @@ pub(super) fn find_past(
 
 /// The names by which the conversation of a request is found, and by which it is found from then on.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct ThreadKeys {
     /// Of what it goes on with, whatever became of its items.
-    goes_on: Option<Name>,
+    goes_on: Option<ThreadKey>,
     /// Of what has the same items, which it goes on with if the client has lost its connection.
-    repeats: Option<Name>,
+    repeats: Option<ThreadKey>,
     /// Of what it may begin with, the longest first.
-    extends: Vec<Name>,
-    own: Vec<Name>,
+    extends: Vec<ThreadKey>,
+    own: Vec<ThreadKey>,
     /// Of the conversation on whose behalf it was begun.
-    parent: Option<Name>,
+    parent: Option<ThreadKey>,
     /// Whether the model has said nothing yet.
     is_beginning: bool,
     /// Its instructions, and whether there are tools.
@@ -464,11 +475,11 @@ pub(super) struct Names {
     prefix: Option<Hash>,
 }
 
-impl Names {
+impl ThreadKeys {
     /// The client's own name for the thread.
     fn thread(&self) -> Option<&str> {
         match &self.goes_on {
-            Some(Name::Thread(thread)) => Some(thread),
+            Some(ThreadKey::Thread(thread)) => Some(thread),
             _ => None,
         }
     }
@@ -476,7 +487,7 @@ impl Names {
     pub fn of(request: &Request) -> Self {
         let has_tools = !request.tools.is_empty();
         if let Some(thread) = &request.thread {
-            let name = Name::Thread(thread.clone());
+            let name = ThreadKey::Thread(thread.clone());
             return Self {
                 goes_on: Some(name.clone()),
                 own: vec![name],
@@ -487,21 +498,21 @@ impl Names {
                     .get(request.preamble.saturating_sub(1))
                     .map(|told| (told.likeness(), has_tools)),
                 is_summary: request.purpose == Purpose::Summary,
-                parent: request.parent.clone().map(Name::Thread),
+                parent: request.parent.clone().map(ThreadKey::Thread),
                 ..Self::default()
             };
         }
-        let chain = request.chain.clone().map(Name::Chain);
+        let chain = request.chain.clone().map(ThreadKey::Chain);
         let prefixes = request.items.iter().scan(Hash::of(b""), |hash, item| {
             *hash = hash.then(item.likeness());
-            Some(Name::Prefix(*hash))
+            Some(ThreadKey::Prefix(*hash))
         });
-        let mut extends: Vec<Name> = prefixes.collect();
+        let mut extends: Vec<ThreadKey> = prefixes.collect();
         let repeats = extends.pop();
         extends.reverse();
         let before = before(request, &extends).next();
         let prefix = match &repeats {
-            Some(Name::Prefix(hash)) => Some(*hash),
+            Some(ThreadKey::Prefix(hash)) => Some(*hash),
             _ => None,
         };
         Self {
@@ -509,7 +520,7 @@ impl Names {
             is_beginning: request.is_beginning(),
             offers: None,
             is_summary: false,
-            parent: request.parent.clone().map(Name::Thread),
+            parent: request.parent.clone().map(ThreadKey::Thread),
             // What is chained to nothing earlier begins a chain.
             goes_on: chain.clone().filter(|_| request.earlier > 0),
             own: chain
@@ -526,16 +537,16 @@ impl Names {
 /// By what the conversation of a request may be found where its names lead to none. To have them, the
 /// whole request is read.
 #[derive(Debug, Default)]
-pub(super) struct Hints {
+pub(super) struct LikelyKeys {
     /// Of what was said in it, the newest first: agents put their histories together anew.
-    said: Vec<Name>,
+    said: Vec<ThreadKey>,
     /// Of what stands before each of its last prompts, if somebody sits at the client.
-    before: Vec<Name>,
+    before: Vec<ThreadKey>,
 }
 
-impl Hints {
-    /// Those of a request with these names.
-    pub fn of(request: &Request, names: &Names) -> Self {
+impl LikelyKeys {
+    /// The likely keys of a request whose certain ones are `names`.
+    pub fn of(request: &Request, names: &ThreadKeys) -> Self {
         // Whoever names the thread means no other.
         if request.thread.is_some() {
             return Self::default();
@@ -548,19 +559,19 @@ impl Hints {
 }
 
 /// The name of an answer to what has this title.
-fn said(title: &str, words: &str) -> Name {
+fn said(title: &str, words: &str) -> ThreadKey {
     let title = Hash::of(title.as_bytes());
     // Between the messages of an answer there may be more space when they come back.
     let words: Vec<&str> = words.split_whitespace().collect();
-    Name::Said(title.then(Hash::of(words.join(" ").as_bytes())))
+    ThreadKey::Said(title.then(Hash::of(words.join(" ").as_bytes())))
 }
 
 /// The names of what was said in the conversation of a request, if it was said here.
-fn said_in(request: &Request) -> Vec<Name> {
+fn said_in(request: &Request) -> Vec<ThreadKey> {
     let items = &request.items;
     let calls = items.iter().rev().filter_map(|item| item.output_of());
     let calls = calls.filter(|id| !id.is_empty()).take(LOOKED_FOR);
-    let mut names: Vec<Name> = calls.map(|id| Name::Call(id.to_owned())).collect();
+    let mut names: Vec<ThreadKey> = calls.map(|id| ThreadKey::Call(id.to_owned())).collect();
     // Each with the prompt before it, and all of its messages; what the agent itself says is no answer
     // to one.
     let mut asked = None;
@@ -596,7 +607,10 @@ fn said_in(request: &Request) -> Vec<Name> {
 /// The names of what stands before each of the last prompts of a request, the last first: whoever gave up
 /// has seen one more answer at most. `extends` are those of what it may begin with. Whoever does not stream
 /// asks many things at once, which have nothing to do with each other.
-fn before<'a>(request: &'a Request, extends: &'a [Name]) -> impl Iterator<Item = Name> + 'a {
+fn before<'a>(
+    request: &'a Request,
+    extends: &'a [ThreadKey],
+) -> impl Iterator<Item = ThreadKey> + 'a {
     let items = request.stream.then(|| request.with_prompts().enumerate());
     let items = items.into_iter().flat_map(Iterator::rev);
     let (mut answers, mut is_amid) = (0, false);
@@ -610,7 +624,7 @@ fn before<'a>(request: &'a Request, extends: &'a [Name]) -> impl Iterator<Item =
     let prompts = near.filter(|(place, is_prompt)| *is_prompt && *place > 0);
     prompts.filter_map(
         |(place, _)| match extends.get(extends.len().checked_sub(place)?)? {
-            Name::Prefix(hash) => Some(Name::Before(*hash)),
+            ThreadKey::Prefix(hash) => Some(ThreadKey::Before(*hash)),
             _ => None,
         },
     )
@@ -624,13 +638,13 @@ mod tests {
     use crate::api::responses::parse;
     use crate::api::{Format, Interner};
 
-    fn names() -> Names {
+    fn names() -> ThreadKeys {
         let body = br#"{"model": "m", "input": "again", "prompt_cache_key": "thread"}"#;
-        Names::of(&parse(body, &Interner::default()).unwrap())
+        ThreadKeys::of(&parse(body, &Interner::default()).unwrap())
     }
 
-    fn row() -> Conversation {
-        Conversation {
+    fn row() -> ConversationRow {
+        ConversationRow {
             id: 3,
             thread: Some("thread".into()),
             chain: None,
@@ -640,7 +654,7 @@ mod tests {
             title: "again".into(),
             begun: 1,
             active: 2,
-            state: State::Answered,
+            state: TurnState::Answered,
         }
     }
 
@@ -649,8 +663,8 @@ mod tests {
         // Two requests that found the same.
         let mut threads = Threads::new(10, 10);
         assert!(threads.needs_past(&names(), false));
-        let first = threads.place(names(), &Hints::default(), 1, false, Some(row()));
-        let second = threads.place(names(), &Hints::default(), 1, false, Some(row()));
+        let first = threads.place(names(), &LikelyKeys::default(), 1, false, Some(row()));
+        let second = threads.place(names(), &LikelyKeys::default(), 1, false, Some(row()));
         assert_eq!(
             (first.place.conversation, first.is_cold),
             (ConversationId(3), true)
@@ -663,7 +677,7 @@ mod tests {
         // One that is deleted before it is gone on with.
         let mut threads = Threads::new(10, 10);
         threads.delete(ConversationId(3));
-        let placed = threads.place(names(), &Hints::default(), 1, false, Some(row()));
+        let placed = threads.place(names(), &LikelyKeys::default(), 1, false, Some(row()));
         assert_eq!(
             (placed.place.conversation, placed.is_cold),
             (ConversationId(10), false)
@@ -683,14 +697,14 @@ mod tests {
     #[test]
     fn what_was_said_twice_is_as_new_as_the_second_time() {
         let mut threads = Threads::new(1, 1);
-        let first = Names::of(&chat(&[("user", "Fix it")]));
+        let first = ThreadKeys::of(&chat(&[("user", "Fix it")]));
         let id = threads
-            .place(first, &Hints::default(), 1, false, None)
+            .place(first, &LikelyKeys::default(), 1, false, None)
             .place
             .conversation;
         threads.close(id, false, false);
         let talk = |threads: &mut Threads, from: usize| {
-            for turn in from..from + MOST_SAID - 2 {
+            for turn in from..from + MAX_SAID - 2 {
                 threads.answered(id, &format!("prompt {turn}"), "done");
             }
         };
@@ -703,8 +717,8 @@ mod tests {
     }
 
     fn place(threads: &mut Threads, request: &Request) -> ConversationId {
-        let names = Names::of(request);
-        let hints = Hints::of(request, &names);
+        let names = ThreadKeys::of(request);
+        let hints = LikelyKeys::of(request, &names);
         let items = request.items.len();
         let placed = threads.place(names, &hints, items, false, None);
         placed.place.conversation

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
+use super::RequestKey;
 use super::context::{Context, resolve};
 use crate::agents::purpose;
 use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
-use crate::journal::{Blob, Content, Key, Parts, State, Turn};
+use crate::journal::{Blob, BlobContent, BlobKey, TurnParts, TurnRow, TurnState};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Detail {
+struct TurnDetail {
     /// How many of the items were not sent, because they were stored.
     earlier: usize,
     thread: Option<String>,
@@ -28,11 +28,11 @@ struct Detail {
 }
 
 /// The row of a request that came at a moment, in milliseconds since 1970.
-pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
+pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> TurnRow {
     let earlier = &request.items[request.preamble..][..request.earlier];
     let own = &request.items[request.preamble + request.earlier..];
     let resolved = |(at, _): &(usize, Arc<Item>)| Some((*at, own.get(*at)?.shared_raw().clone()));
-    let detail = Detail {
+    let detail = TurnDetail {
         earlier: earlier.len(),
         thread: request.thread.clone(),
         parent: request.parent.clone(),
@@ -42,12 +42,12 @@ pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
     };
     let sent = request.sent().filter(|item| item.begins_text());
     let tools = &request.tools;
-    Turn {
+    TurnRow {
         id: place.request.0,
         conversation: place.conversation.0,
         format: request.format.number(),
         arrived: now,
-        state: State::Waiting,
+        state: TurnState::Waiting,
         envelope: Blob::new(serde_json::to_string(&*request.envelope).unwrap_or_default()),
         instructions: request.beside().map(|item| blob(item)),
         tools: tools.is_given().then(|| Blob {
@@ -60,8 +60,8 @@ pub(super) fn row(place: Place, request: &Request, now: i64) -> Turn {
 }
 
 /// Whose a turn is in a study, as it is written down.
-pub fn assigned(detail: &str) -> Option<Arc<Assigned>> {
-    serde_json::from_str::<Detail>(detail).ok()?.study
+pub(crate) fn assigned(detail: &str) -> Option<Arc<Assigned>> {
+    serde_json::from_str::<TurnDetail>(detail).ok()?.study
 }
 
 /// The content of an item.
@@ -72,21 +72,16 @@ pub(super) fn blob(item: &Item) -> Blob {
     }
 }
 
-/// The text of a request as it came, byte for byte; `None` if it cannot be read any more.
-pub(super) fn body(turn: &Turn) -> Option<String> {
-    let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
+/// The text of a request as it came, byte for byte, and what is known of it besides; `None` if it cannot
+/// be read any more.
+pub(crate) fn asked(turn: &TurnRow) -> Option<(String, Context)> {
+    let detail: TurnDetail = serde_json::from_str(&turn.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&turn.envelope.text).ok()?;
-    let own = turn.items.get(detail.earlier..)?;
+    let (earlier, own) = turn.items.split_at_checked(detail.earlier)?;
     let none = ToolList::default();
     let tools = turn.tools.as_ref().map_or(none.raw(), |tools| &tools.text);
     let beside = turn.instructions.as_ref().map(|beside| &*beside.text);
-    Some(envelope.whole(tools, beside, own.iter().map(|item| &*item.text)))
-}
-
-/// The request of a row; `None` if it cannot be read any more.
-pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
-    let detail: Detail = serde_json::from_str(&turn.detail).unwrap_or_default();
-    let earlier = turn.items.get(..detail.earlier)?;
+    let whole = envelope.whole(tools, beside, own.iter().map(|item| &*item.text));
     let context = Context {
         earlier: earlier.iter().map(|item| Arc::clone(&item.text)).collect(),
         references: detail.references,
@@ -94,41 +89,46 @@ pub(super) fn request(turn: &Turn, interner: &Interner) -> Option<Request> {
         parent: detail.parent,
         chain: detail.chain,
     };
+    Some((whole, context))
+}
+
+/// The request of a row; `None` if it cannot be read any more.
+pub(super) fn request(turn: &TurnRow, interner: &Interner) -> Option<Request> {
     let format = Format::of_number(turn.format)?;
-    let whole = body(turn)?;
+    let (whole, context) = asked(turn)?;
     let mut request = context.request(format, whole.as_bytes(), interner).ok()?;
-    request.assigned = detail.study;
+    request.assigned = assigned(&turn.detail);
     Some(request)
 }
 
 /// What a turn was made of, for the next one, which has most of it too.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct PreviousTurn {
     format: Option<i64>,
-    tools: Option<(Key, Arc<ToolList>)>,
-    beside: Option<(Key, Vec<Arc<Item>>)>,
-    items: HashMap<Key, Vec<Arc<Item>>>,
+    tools: Option<(BlobKey, Arc<ToolList>)>,
+    beside: Option<(BlobKey, Vec<Arc<Item>>)>,
+    items: HashMap<BlobKey, Vec<Arc<Item>>>,
 }
 
-impl Known {
+impl PreviousTurn {
     /// Whether the text of a content is at hand.
-    pub fn has(&self, key: Key) -> bool {
+    pub fn has(&self, key: BlobKey) -> bool {
         let tools = self.tools.as_ref().map(|(key, _)| *key);
         let beside = self.beside.as_ref().map(|(key, _)| *key);
         tools == Some(key) || beside == Some(key) || self.items.contains_key(&key)
     }
 
     /// Whether it is good for this turn.
-    pub fn is_of(&self, parts: &Parts) -> bool {
+    pub(crate) fn is_of(&self, parts: &TurnParts) -> bool {
         let is_same = self.format.is_none_or(|format| format == parts.format);
         // A content may be one thing in this turn that it was not in the turn before it.
-        let has_all = |items: &[Content]| {
+        let has_all = |items: &[BlobContent]| {
             let unread = items.iter().filter(|item| item.text.is_none());
             unread
                 .map(|item| item.key)
                 .all(|key| self.items.contains_key(&key))
         };
-        let is_read = |content: &Option<Content>, key: Option<Key>| {
+        let is_read = |content: &Option<BlobContent>, key: Option<BlobKey>| {
             let unread = content.as_ref().filter(|content| content.text.is_none());
             unread.is_none_or(|content| Some(content.key) == key)
         };
@@ -145,16 +145,16 @@ impl Known {
 /// The request of a turn that was read in parts, and what it is made of; `None` if it cannot be read
 /// any more.
 pub(super) fn request_of_parts(
-    parts: &Parts,
-    known: &Known,
+    parts: &TurnParts,
+    known: &PreviousTurn,
     interner: &Interner,
-) -> Option<(Request, Known)> {
-    let detail: Detail = serde_json::from_str(&parts.detail).unwrap_or_default();
+) -> Option<(Request, PreviousTurn)> {
+    let detail: TurnDetail = serde_json::from_str(&parts.detail).unwrap_or_default();
     let envelope: Envelope = serde_json::from_str(&parts.envelope).ok()?;
     let format = Format::of_number(parts.format)?;
     let (earlier, own) = parts.items.split_at_checked(detail.earlier)?;
     // What is at hand is not read again: something short stands in its place.
-    let text = |content: &Option<Content>, other: &'static str| -> Option<Arc<str>> {
+    let text = |content: &Option<BlobContent>, other: &'static str| -> Option<Arc<str>> {
         let content = content.as_ref()?;
         Some(content.text.clone().unwrap_or_else(|| other.into()))
     };
@@ -164,7 +164,7 @@ pub(super) fn request_of_parts(
         let whole = envelope.whole(tools, beside, item);
         format.parse(whole.as_bytes(), interner).ok()
     };
-    let mut items: HashMap<Key, Vec<Arc<Item>>> = HashMap::with_capacity(parts.items.len());
+    let mut items: HashMap<BlobKey, Vec<Arc<Item>>> = HashMap::with_capacity(parts.items.len());
     for content in earlier {
         let read = match (&content.text, known.items.get(&content.key)) {
             (Some(text), _) => vec![Arc::new(Item::of_text(Arc::clone(text)))],
@@ -195,9 +195,9 @@ pub(super) fn request_of_parts(
         first.as_deref(),
     )?;
     request.items.truncate(request.preamble);
-    let mut now_known = Known {
+    let mut now_known = PreviousTurn {
         format: Some(parts.format),
-        ..Known::default()
+        ..PreviousTurn::default()
     };
     if let Some(content) = &parts.tools {
         if content.text.is_none() {
@@ -212,7 +212,7 @@ pub(super) fn request_of_parts(
         }
         now_known.beside = Some((content.key, request.items.clone()));
     }
-    let of = |content: &Content| items.get(&content.key).cloned().unwrap_or_default();
+    let of = |content: &BlobContent| items.get(&content.key).cloned().unwrap_or_default();
     request.items.extend(earlier.iter().flat_map(of));
     let start = request.items.len();
     request.items.extend(own.iter().flat_map(of));

@@ -27,7 +27,7 @@ pub struct Delay {
 
 /// Words that leave together, after a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct DelayedWords {
     /// How long nothing leaves before them.
     pub pause: Duration,
     /// The words: a token most of the time, more where one ends within a character.
@@ -49,7 +49,7 @@ pub struct Plan {
 
 impl Delay {
     /// A text in steps. `number` tells this reply from all others, so that each has pauses of its own.
-    pub fn steps(&self, text: &str, number: (i64, u64)) -> Vec<Step> {
+    pub fn steps(&self, text: &str, number: (i64, u64)) -> Vec<DelayedWords> {
         let parts = match self.tokens_per_second {
             0 => vec![text],
             _ => tokens::split(text),
@@ -59,7 +59,7 @@ impl Delay {
             .collect();
         self.limit(&mut pauses);
         let steps = parts.into_iter().zip(pauses);
-        let steps = steps.map(|(text, pause)| Step {
+        let steps = steps.map(|(text, pause)| DelayedWords {
             pause,
             text: text.to_owned(),
         });
@@ -123,7 +123,7 @@ mod tests {
 
     const TEXT: &str = "The answer is forty-two, 👋🏽 and こんにちは to all.\n\nIndeed.";
 
-    fn total(steps: &[Step]) -> Duration {
+    fn total(steps: &[DelayedWords]) -> Duration {
         steps.iter().map(|step| step.pause).sum()
     }
 
@@ -189,7 +189,7 @@ mod tests {
             maximum_ms: 3_000,
             ..Delay::default()
         };
-        let near = |steps: &[Step], expected: u64| {
+        let near = |steps: &[DelayedWords], expected: u64| {
             let difference = total(steps).abs_diff(Duration::from_millis(expected));
             assert!(difference < Duration::from_millis(1), "{:?}", total(steps));
         };

@@ -18,18 +18,20 @@ use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
 pub use self::rule::NewRule;
+pub use self::turns::TurnPurpose;
 use crate::agents::{ALLOW, BLOCK};
-use crate::inbox::{Ask, Conversation, ConversationId, Inbox};
+use crate::inbox::{Conversation, ConversationId, DraftRequest, Inbox};
 use crate::store::{Saving, Store};
 use crate::study::Study;
-use crate::tui::composer::{Composer, Editor, ReplyKind};
+use crate::tui::composer::{ArgumentsEditor, Composer, ReplyKind};
+use crate::tui::export::{ExportJob, Exporting};
 use crate::tui::form::{self, Form};
-use crate::tui::inbox::List;
+use crate::tui::inbox::InboxList;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
+use crate::tui::marks::Marking;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
-use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 
 mod attention;
@@ -41,10 +43,12 @@ mod dialogs;
 pub(in crate::tui) mod drafting;
 mod drafts;
 mod events;
+mod export;
 mod find;
 mod focus;
 mod forced;
 mod listed;
+mod marks;
 mod mouse;
 mod navigate;
 mod palette;
@@ -55,6 +59,8 @@ mod process;
 mod prompt;
 mod recall;
 mod rule;
+mod study;
+mod turns;
 mod unsend;
 
 /// Something that must happen outside of the state.
@@ -87,6 +93,12 @@ pub enum Effect {
     Copy(String),
     /// Show a text in the person's pager.
     Page(String),
+    /// Make a file of a conversation, or look what would be in it, for [`App::on_export`].
+    Export(Box<ExportJob>),
+    /// Read the turns of a conversation, for [`App::on_turns`].
+    ReadTurns(ConversationId, TurnPurpose),
+    /// Ask the request of a turn again, by its number, as a conversation of its own.
+    Fork(ConversationId, usize),
     /// Save pictures as files.
     SavePictures(Vec<Picture>),
     /// Open pictures in another program.
@@ -127,7 +139,7 @@ pub enum Dialog {
     /// The question whether to delete a conversation for good.
     Delete(ConversationId),
     /// A list to choose from.
-    Picker(Purpose, Box<Picker>),
+    Picker(PickerPurpose, Box<Picker>),
     /// What a command is given besides the command line.
     Options(Box<Form>),
     /// The parts collected so far, and which of them is selected.
@@ -136,6 +148,10 @@ pub enum Dialog {
     Find(Box<Finder>),
     /// A line that is asked for.
     Prompt(Box<Prompt>),
+    /// Where a file goes that is made of a conversation.
+    Export(Box<Exporting>),
+    /// What the person makes of a conversation.
+    Marks(Box<Marking>),
 }
 
 impl Dialog {
@@ -143,11 +159,30 @@ impl Dialog {
     pub fn is_question(&self) -> bool {
         matches!(self, Self::Quit | Self::Delete(_))
     }
+
+    /// The form that is to be filled in, if there is one.
+    pub(super) fn form(&self) -> Option<&Form> {
+        match self {
+            Self::Options(form) => Some(form),
+            Self::Export(exporting) => Some(&exporting.form),
+            Self::Marks(marking) => Some(&marking.form),
+            _ => None,
+        }
+    }
+
+    /// What is asked for in the place of a reply, where that has nothing to do with one.
+    pub(super) fn title(&self) -> Option<String> {
+        match self {
+            Self::Export(exporting) => Some(exporting.title()),
+            Self::Marks(marking) => Some(marking.title()),
+            _ => None,
+        }
+    }
 }
 
 /// What a picker is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum PickerPurpose {
     /// A tool to call.
     Tool,
     /// A text to insert.
@@ -164,11 +199,15 @@ pub enum Purpose {
     RuleAction,
     /// What a rule applies to.
     Rule,
+    /// The format of a file.
+    Export,
+    /// A turn to ask again.
+    Turn,
 }
 
 /// What does not change while the program runs.
 #[derive(Debug)]
-pub struct Settings {
+pub struct AppSettings {
     /// What the keys do.
     pub keymap: Keymap,
     /// The zone that times of day are shown in.
@@ -187,13 +226,15 @@ pub struct Settings {
     pub snippets: Vec<(String, String)>,
     /// How long an answer or a rejection can be taken back; zero if it leaves at once.
     pub unsend: Duration,
+    /// What files of conversations are made with.
+    pub export: crate::tui::export::ExportSettings,
 }
 
 /// The state of the terminal interface.
 #[derive(Debug)]
 pub struct App {
     /// What does not change.
-    pub settings: Settings,
+    pub settings: AppSettings,
     /// The time, as of the last event.
     pub now: Timestamp,
     pub(super) inbox: Inbox,
@@ -212,7 +253,7 @@ pub struct App {
     unkept: Unkept,
     effects: Vec<Effect>,
     /// What is about to be sent.
-    held: Option<unsend::Held>,
+    held: Option<unsend::DelayedReply>,
     /// That a model is about to answer by itself.
     coming: Option<coming::Coming>,
     /// Whether the last key was the interrupt key.
@@ -221,6 +262,8 @@ pub struct App {
     pub(super) insists: Option<compose::Insists>,
     /// How far back in what was said the last key has walked, from the newest.
     walked: Option<usize>,
+    /// What the list that is open offers to be inserted.
+    offered: Vec<recall::Recallable>,
     /// What was said, oldest first, to be said again, and where.
     said_before: Vec<(String, Option<ConversationId>)>,
     past: Past,
@@ -232,17 +275,21 @@ pub struct App {
     hint: String,
     /// The rule that the person is about to make.
     making: Option<rule::Making>,
+    /// The file of a conversation that is being made.
+    exports: self::export::ExportDialog,
+    /// The conversation of which a turn is to be asked again.
+    forking: Option<ConversationId>,
     /// Whether models have said something in the open conversation since it was drawn.
     unsynced: bool,
     /// The list of conversations on the screen.
-    pub(super) list: List,
+    pub(super) list: InboxList,
     /// Where the transcript is on the screen, if it is.
     pub(super) transcript_area: Option<Rect>,
 }
 
 impl App {
     /// A program that has just started.
-    pub fn new(settings: Settings, store: Store, now: Timestamp) -> Self {
+    pub fn new(settings: AppSettings, store: Store, now: Timestamp) -> Self {
         let said_before = store.recalls();
         Self {
             settings,
@@ -263,6 +310,7 @@ impl App {
             interrupted: false,
             insists: None,
             walked: None,
+            offered: Vec::new(),
             said_before,
             past: Past::default(),
             attention: Attention::default(),
@@ -270,8 +318,10 @@ impl App {
             last_query: String::new(),
             hint: String::new(),
             making: None,
+            exports: self::export::ExportDialog::default(),
+            forking: None,
             unsynced: false,
-            list: List::default(),
+            list: InboxList::default(),
             transcript_area: None,
         }
     }
@@ -284,15 +334,6 @@ impl App {
     /// Says what a study goes by, from now on.
     pub fn set_study(&mut self, study: Study) {
         self.inbox.set_study(study, self.now);
-    }
-
-    /// That the study stands still, in words; nothing if it does not.
-    pub(super) fn paused(&self) -> String {
-        let Some(since) = self.inbox.paused() else {
-            return String::new();
-        };
-        let since = time_of_day(since, &self.settings.zone);
-        format!("study paused since {since}: nothing is sent; humanllm study start has it go on")
     }
 
     /// The conversation on the screen.
@@ -480,7 +521,7 @@ impl App {
         if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
             return self.list.paste(text, &self.inbox);
         }
-        if matches!(self.dialog, Dialog::Picker(Purpose::Path, _)) {
+        if matches!(self.dialog, Dialog::Picker(PickerPurpose::Path, _)) {
             // The word goes on as it was pasted.
             self.dialog = Dialog::None;
         }
@@ -496,13 +537,17 @@ impl App {
             Dialog::Prompt(prompt) => prompt.paste(text),
             Dialog::Picker(purpose, picker) => {
                 picker.paste(text);
-                if *purpose == Purpose::Conversation {
+                if *purpose == PickerPurpose::Conversation {
                     self.ask_for_found();
                 }
             }
             Dialog::Options(form) => {
                 form.paste(text);
             }
+            Dialog::Export(exporting) => {
+                exporting.form.paste(text);
+            }
+            Dialog::Marks(marking) => marking.paste(text),
             Dialog::Find(finder) => {
                 finder.paste(text);
                 self.find_from_here();
@@ -609,7 +654,7 @@ impl App {
             Action::Allow => self.decide(ALLOW),
             Action::Block => self.decide(BLOCK),
             Action::Live => self.toggle_live(),
-            Action::Draft => self.ask_for_draft(Ask::default()),
+            Action::Draft => self.ask_for_draft(DraftRequest::default()),
             Action::DraftWith => self.ask_for_hint(),
             Action::ContinueDraft => self.go_on_with_draft(),
             Action::NextDraft => self.step_draft(true),
@@ -675,6 +720,10 @@ impl App {
             | Action::Help => {
                 self.toggle_view(action);
             }
+            Action::Study => self.turn_study(),
+            Action::Export => self.export(),
+            Action::Mark => self.ask_for_turns(TurnPurpose::Mark),
+            Action::Fork => self.ask_for_turns(TurnPurpose::Fork),
             Action::Cancel => self.cancel(),
             Action::Redraw => self.effects.push(Effect::Redraw),
             Action::Reload => self.effects.push(Effect::Reload),
@@ -718,24 +767,24 @@ impl App {
             return true;
         }
         match &mut call.editor {
-            Editor::Form(form) if for_fields => {
+            ArgumentsEditor::Form(form) if for_fields => {
                 match form.on_key(key) {
-                    form::Outcome::Submit => {
+                    form::FormOutcome::Submit => {
                         self.composer_mut().touch();
                         self.submit();
                     }
-                    form::Outcome::Consumed => self.keep_draft(),
-                    form::Outcome::Ignored => return false,
+                    form::FormOutcome::Consumed => self.keep_draft(),
+                    form::FormOutcome::Ignored => return false,
                 }
                 true
             }
-            Editor::Text(area) if action.is_none() => {
+            ArgumentsEditor::Text(area) if action.is_none() => {
                 if area.input(key) {
                     self.keep_draft();
                 }
                 true
             }
-            Editor::Text(area) if action == Some(Action::Newline) => {
+            ArgumentsEditor::Text(area) if action == Some(Action::Newline) => {
                 area.insert_newline();
                 self.keep_draft();
                 true

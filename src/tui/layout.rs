@@ -10,8 +10,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Widget};
 
 use super::app::{App, Dialog, Focus};
-use super::composer::view::{self as composer, Place, Words};
-use super::status::Status;
+use super::composer::view::{self as composer, ComposerLabels, ComposerPlacement};
+use super::status::StatusLine;
 use super::text::paint::draw_line;
 use super::transcript::view as transcript;
 use super::ui::Ui;
@@ -45,20 +45,23 @@ struct Panes {
     inbox: Option<Rect>,
     /// The title of what is read, and what is read.
     main: Option<(Rect, Rect)>,
-    composer: Option<(Rect, Words, Place)>,
+    /// What the person makes of the conversation, under its title.
+    marks: Option<Rect>,
+    composer: Option<(Rect, ComposerLabels, ComposerPlacement)>,
     /// Lines between panes: each takes the last column of its area.
     borders: Vec<Rect>,
-    status: (Status, Rect),
+    status: (StatusLine, Rect),
 }
 
 impl Panes {
     fn new(app: &App, area: Rect) -> Self {
-        let status = Status::new(app, area.width);
+        let status = StatusLine::new(app, area.width);
         let rows = Constraint::Length(status.height());
         let [body, last] = Layout::vertical([Constraint::Min(0), rows]).areas(area);
         let mut panes = Self {
             inbox: None,
             main: None,
+            marks: None,
             composer: None,
             borders: Vec::new(),
             status: (status, last),
@@ -78,25 +81,34 @@ impl Panes {
         let read = if area.width >= THREE_COLUMNS {
             let [left, right] =
                 Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(body);
-            let words = Words::new(app, right.width, Place::Beside);
-            panes.composer = Some((right, words, Place::Beside));
+            let words = ComposerLabels::new(app, right.width, ComposerPlacement::Beside);
+            panes.composer = Some((right, words, ComposerPlacement::Beside));
             panes.with_border(left)
         } else if covers_composer(app, panes.inbox.is_some()) {
             body
         } else {
-            let words = Words::new(app, body.width, Place::Below);
+            let words = ComposerLabels::new(app, body.width, ComposerPlacement::Below);
             let height = composer::height(app, &words, body.height);
             let [top, bottom] =
                 Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(body);
-            panes.composer = Some((bottom, words, Place::Below));
+            panes.composer = Some((bottom, words, ComposerPlacement::Below));
             top
         };
         if panes.inbox.is_none() && app.is_in_inbox() {
             panes.inbox = Some(read);
         } else {
-            let [title, rest] =
-                Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(read);
+            let is_marked = app.view().is_none()
+                && app
+                    .conversation()
+                    .is_some_and(|conversation| !conversation.marks().is_empty());
+            let [title, marks, rest] = Layout::vertical([
+                Constraint::Length(1),
+                Constraint::Length(u16::from(is_marked)),
+                Constraint::Min(0),
+            ])
+            .areas(read);
             panes.main = Some((title, rest));
+            panes.marks = is_marked.then_some(marks);
         }
         panes
     }
@@ -119,7 +131,7 @@ impl Panes {
         app.transcript_area = None;
         if let Some((_, area)) = self.main {
             if let Focus::View(view) = &mut app.focus {
-                view.layout(area.width, area.height);
+                view.layout(ui, area.width, area.height);
             } else if let Some(transcript) = app.transcript_mut() {
                 transcript.layout(area.width, area.height, ui.pictures);
                 app.transcript_area = Some(area);
@@ -147,6 +159,9 @@ impl Panes {
         }
         if let Some((title, area)) = self.main {
             status::draw_title(frame, ui, app, title);
+            if let Some(area) = self.marks {
+                status::draw_marks(frame, ui, app, area);
+            }
             draw_main(frame, ui, app, area);
         }
         if let Some((area, words, place)) = &self.composer {

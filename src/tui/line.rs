@@ -23,7 +23,7 @@ pub(super) enum Edit {
 
 /// A text with a cursor. Line breaks are characters like any other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct LineEditor {
     text: String,
     /// In bytes, between graphemes.
     at: usize,
@@ -33,7 +33,7 @@ pub(super) struct Line {
     is_query: bool,
 }
 
-impl Line {
+impl LineEditor {
     /// `text` with the cursor at its end.
     pub(super) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -149,7 +149,9 @@ impl Line {
             true => window_start(text, self.at, room.saturating_sub(1)),
             false => 0,
         };
-        let end = floor(text, start + CELL * (room + 1)).max(start);
+        let end = text
+            .floor_char_boundary(start + CELL * (room + 1))
+            .max(start);
         let seen = visible(&text[start..end]);
         let at = columns(&visible(&text[start..self.at.clamp(start, end)]));
         let more = end < text.len() || columns(&seen) > room;
@@ -243,7 +245,7 @@ fn in_short(text: &str, room: usize) -> String {
 
 /// Where to start so that the text up to the cursor fits into `room`.
 fn window_start(text: &str, at: usize, room: usize) -> usize {
-    let least = floor(text, at.saturating_sub(CELL * (room + 1)));
+    let least = text.floor_char_boundary(at.saturating_sub(CELL * (room + 1)));
     let before = &text[least..at];
     if least == 0 && columns(&visible(before)) <= room {
         return 0;
@@ -264,19 +266,11 @@ fn visible(text: &str) -> String {
     text.replace('\n', "⏎")
 }
 
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn press(line: &mut Line, keys: &[(KeyCode, KeyModifiers)]) {
+    fn press(line: &mut LineEditor, keys: &[(KeyCode, KeyModifiers)]) {
         for (code, modifiers) in keys {
             line.on_key(KeyEvent::new(*code, *modifiers));
         }
@@ -287,7 +281,7 @@ mod tests {
 
     #[test]
     fn it_moves_and_deletes_by_what_is_seen() {
-        let mut line = Line::new("a👩‍🚀e\u{301}");
+        let mut line = LineEditor::new("a👩‍🚀e\u{301}");
         press(
             &mut line,
             &[(KeyCode::Left, NONE), (KeyCode::Backspace, NONE)],
@@ -299,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_every_shell_work() {
-        let mut line = Line::new("git commit -m x");
+        let mut line = LineEditor::new("git commit -m x");
         press(&mut line, &[(KeyCode::Char('w'), CTRL)]);
         assert_eq!(line.text(), "git commit -m ");
         press(&mut line, &[(KeyCode::Char('y'), CTRL)]);
@@ -328,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_cursor_stays_between_graphemes() {
-        let mut line = Line::new("\u{301}x");
+        let mut line = LineEditor::new("\u{301}x");
         press(
             &mut line,
             &[(KeyCode::Home, NONE), (KeyCode::Char('e'), NONE)],
@@ -338,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_query_is_short_and_on_one_line() {
-        let mut query = Line::query();
+        let mut query = LineEditor::query();
         query.insert("one\ntwo\x1b");
         assert_eq!(query.text(), "one two ");
         query.insert(&"é".repeat(1 << 20));

@@ -8,6 +8,7 @@
 //! - [`search`] finds and counts what is looked for in the transcript and the views
 //! - `line` edits a line of text: what is looked for, and the fields of forms
 //! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list
+//! - [`export`] makes a file of a conversation, [`marks`] is what the person makes of one
 //! - [`text`] lays out what is visible of texts of any size, and scrolls in it
 //! - [`markup`] says what stretches of a text are, [`theme`] how things look
 //! - [`worker`] does what takes longer than a frame
@@ -18,11 +19,13 @@
 
 pub mod app;
 pub mod composer;
+pub mod export;
 pub mod form;
 pub mod inbox;
 pub mod keys;
 pub mod layout;
 mod line;
+pub mod marks;
 pub mod markup;
 mod paths;
 pub mod picker;

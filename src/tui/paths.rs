@@ -5,9 +5,9 @@ use std::fs::read_dir;
 use std::path::Path;
 
 /// Paths that are listed; what is deeper is left out first.
-const MOST: usize = 10_000;
+const MAX: usize = 10_000;
 /// Entries that are looked at, listed or not.
-const MOST_SEEN: usize = 50_000;
+const MAX_SEEN: usize = 50_000;
 
 /// The files and folders below a folder, relative to it, those that are less deep first; folders end
 /// in `/`. Hidden ones are left out, and links are not followed. Nothing if it is no folder here.
@@ -22,7 +22,7 @@ pub fn list(folder: &Path) -> Vec<String> {
         let mut here = Vec::new();
         for entry in entries.flatten() {
             seen += 1;
-            if seen > MOST_SEEN {
+            if seen > MAX_SEEN {
                 break;
             }
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
@@ -37,7 +37,7 @@ pub fn list(folder: &Path) -> Vec<String> {
         }
         here.sort_unstable();
         for (path, is_folder) in here {
-            if found.len() >= MOST {
+            if found.len() >= MAX {
                 return found;
             }
             if is_folder {
@@ -45,7 +45,7 @@ pub fn list(folder: &Path) -> Vec<String> {
             }
             found.push(path);
         }
-        if seen > MOST_SEEN {
+        if seen > MAX_SEEN {
             return found;
         }
     }
@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn there_is_an_end_to_it() {
         let folder = tempfile::tempdir().unwrap();
-        for n in 0..MOST + 10 {
+        for n in 0..MAX + 10 {
             write(folder.path().join(format!("{n:06}")), "").unwrap();
         }
-        assert_eq!(list(folder.path()).len(), MOST);
+        assert_eq!(list(folder.path()).len(), MAX);
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event;
@@ -17,16 +18,17 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::reload::{Reload, Reloaded};
 
-use self::files::Files;
+use self::exports::ExportRunner;
+use self::files::TemporaryFiles;
 use self::frames::Frames;
 use self::ground::Following;
-use self::keys::Keys;
+use self::keys::KeyInput;
 use self::reload::Reloads;
-use self::searches::{Search, Searches};
-use self::signals::Signals;
+use self::searches::{FinishedSearch, Searches};
+use self::signals::EndSignals;
 
 use super::layout;
-use crate::inbox::Event;
+use crate::inbox::{ConversationId, Event};
 use crate::journal::Health;
 use crate::store::Saving;
 use crate::tui::app::{App, Effect, Level};
@@ -37,9 +39,10 @@ use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::program::Program;
 use crate::tui::terminal::screen::Screen;
-use crate::tui::theme::{Choice, Ground};
+use crate::tui::theme::{Ground, ThemeChoice};
 use crate::tui::ui::Ui;
 
+mod exports;
 mod files;
 mod frames;
 mod ground;
@@ -49,12 +52,12 @@ mod searches;
 mod signals;
 
 /// How long tmux has to take a text, and the disk a draft.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the screen may wait for the disk before it calls a reply sent or delivered.
 const SENT_WITHIN: Duration = Duration::from_millis(200);
 /// Events that are taken in before the next look at the keys.
-const MOST_EVENTS: usize = 256;
+const MAX_EVENTS: usize = 256;
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub enum Exit {
 
 /// What the loop needs to know.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct LoopOptions {
     /// Whether the title of the terminal tells how many wait.
     pub title: bool,
     /// Whether the mouse does anything.
@@ -79,14 +82,18 @@ pub struct Options {
     /// Where the editor's files go.
     pub state_dir: PathBuf,
     /// How things look.
-    pub theme: Choice,
+    pub theme: ThemeChoice,
     /// What the terminal's environment tells of its background.
     pub ground: Option<Ground>,
     /// How pictures are shown.
     pub graphics: Graphics,
 }
 
-impl Options {
+/// Asks the request of a turn of a conversation again, by its number, and waits for the answer; an error
+/// is what the person has to know.
+pub type Fork = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
+
+impl LoopOptions {
     /// What all that is drawn shares at first.
     ///
     /// # Errors
@@ -107,12 +114,13 @@ pub async fn run(
     app: &mut App,
     ui: &mut Ui,
     mut events: UnboundedReceiver<Event>,
-    mut options: Options,
+    mut options: LoopOptions,
     reload: Reload,
+    fork: Fork,
 ) -> io::Result<Exit> {
-    let mut signals = Signals::new()?;
+    let mut signals = EndSignals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
-    let mut keys = Keys::new()?;
+    let mut keys = KeyInput::new()?;
     ui.pictures.measure();
     let mut made = ui.worker.changes();
     let store = app.store().clone();
@@ -120,7 +128,10 @@ pub async fn run(
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
     let (listed, mut lists) = tokio::sync::mpsc::unbounded_channel();
     let mut searches = Searches::new(store.clone());
-    let mut files = Files::new();
+    let mut files = TemporaryFiles::new();
+    let mut exports = ExportRunner::new(store.clone());
+    let (read, mut turns) = tokio::sync::mpsc::unbounded_channel();
+    let (failed, mut forks) = tokio::sync::mpsc::unbounded_channel();
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
     let mut reloads = Reloads::new(reload);
@@ -162,7 +173,7 @@ pub async fn run(
                 app.on_event(event);
                 // All that is there already is drawn once.
                 let more = std::iter::from_fn(|| events.try_recv().ok());
-                more.take(MOST_EVENTS).for_each(|event| app.on_event(event));
+                more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
                 frames.draw_soon();
             }
             signal = signals.next() => return Ok(Exit::Signal(number(signal))),
@@ -189,10 +200,23 @@ pub async fn run(
                 app.on_paths(found);
                 frames.draw_now();
             }
-            Some(Search { query, found, is_behind }) = searches.next() => {
+            Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
                 if app.on_found(&query, found) && is_behind {
                     searches.again(query);
                 }
+                frames.draw_now();
+            }
+            Some((is_dry, news)) = exports.next() => {
+                app.on_export(is_dry, news);
+                frames.draw_now();
+            }
+            Some((id, wanted, outline)) = turns.recv() => {
+                app.on_turns(id, wanted, &outline);
+                frames.draw_now();
+            }
+            Some(why) = forks.recv() => {
+                let why: String = why;
+                app.say(Level::Bad, why);
                 frames.draw_now();
             }
             Some((level, words)) = files.next() => {
@@ -248,6 +272,22 @@ pub async fn run(
                     app.say(Level::Info, notice);
                 }
                 Effect::SavePictures(pictures) => files.save(pictures),
+                Effect::Export(order) => exports.begin(*order),
+                Effect::ReadTurns(id, wanted) => {
+                    let (store, read) = (store.clone(), read.clone());
+                    spawn_blocking(move || {
+                        let _ = read.send((id, wanted, store.outline(id)));
+                    });
+                }
+                Effect::Fork(id, number) => {
+                    let (fork, failed) = (fork.clone(), failed.clone());
+                    // Until it is answered.
+                    spawn_blocking(move || {
+                        if let Err(why) = fork(id, number) {
+                            let _ = failed.send(why);
+                        }
+                    });
+                }
                 Effect::OpenPictures(pictures) => files.open(pictures),
                 Effect::Load(id) => {
                     // The disk may be slow, and the screen must not wait for it.
@@ -407,7 +447,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
     if let Some(mut stdin) = tmux.stdin.take() {
         stdin.write_all(text.as_bytes()).await?;
     }
-    let status = timeout(PATIENCE, tmux.wait()).await??;
+    let status = timeout(TIMEOUT, tmux.wait()).await??;
     status
         .success()
         .then_some(())
@@ -416,7 +456,7 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
 
 /// Lets the person edit the draft; returns the signal that ends the program meanwhile. What was
 /// saved in the editor is in the draft then too.
-async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option<Signal> {
+async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) -> Option<Signal> {
     let (text, suffix) = app.composer().edited_text();
     let file = match EditorFile::create(&text, suffix, &options.state_dir) {
         Ok(file) => file,
@@ -447,7 +487,7 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
     let saving = saving.max(keep(app));
     let store = app.store();
     // Until it is certain that the text is kept, there is the file; unless nothing is to be kept.
-    let is_kept = async { timeout(PATIENCE, store.settled(saving)).await == Ok(true) };
+    let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };
     if !is_news || !store.keeps() || is_kept.await {
         file.remove();
     }
@@ -457,7 +497,7 @@ async fn edit(app: &mut App, options: &Options, signals: &mut Signals) -> Option
 /// Waits until a program has ended as it should; or ends it, because of the signal that is returned.
 async fn wait_for(
     program: io::Result<Program>,
-    signals: &mut Signals,
+    signals: &mut EndSignals,
 ) -> Result<Option<Signal>, String> {
     let mut program = program.map_err(|error| error.to_string())?;
     loop {

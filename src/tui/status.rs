@@ -10,20 +10,23 @@ use ratatui::text::{Line, Span};
 use crate::agents::{ALLOW, BLOCK};
 use crate::api::{self, OutputFormat};
 use crate::inbox::{self, Conversation};
-use crate::tui::app::{App, Dialog, Level, Purpose};
+use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::preview::mode_of;
-use crate::tui::composer::{Call, ReplyKind};
+use crate::tui::composer::{ComposedCall, ReplyKind};
+use crate::tui::inbox::assigned;
 use crate::tui::keys::action::Action;
+use crate::tui::marks::all_in_words;
 use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
 use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
+use crate::tui::views::TextView;
 
 /// Stands between two hints.
 const BETWEEN: &str = " · ";
 /// Rows for what has to be known.
-const MOST_ALERT: usize = 2;
+const MAX_ALERT: usize = 2;
 /// Columns that the question whether to delete takes beside the title, with its answers.
 const ASKED_TO_DELETE: usize = 41;
 /// Columns from which a notice leaves room for more than one hint.
@@ -31,7 +34,7 @@ const ROOMY: usize = 60;
 
 /// The last rows of the screen, found out once for each frame: what has to be known for as long as
 /// it is so, what just happened, and what the keys do now.
-pub(super) struct Status {
+pub(super) struct StatusLine {
     alert: Vec<String>,
     notice: String,
     level: Level,
@@ -42,7 +45,7 @@ pub(super) struct Status {
     rows: u16,
 }
 
-impl Status {
+impl StatusLine {
     /// The status for a screen of this width.
     pub(super) fn new(app: &App, screen: u16) -> Self {
         let (notice, level) = notice(app, usize::from(screen));
@@ -137,8 +140,8 @@ fn alert(app: &App, width: u16) -> Vec<String> {
     let mut lines: Vec<String> = wrapped(&words, width)
         .map(|row| words[row].trim_end().to_owned())
         .collect();
-    if lines.len() > MOST_ALERT {
-        let rest = lines.split_off(MOST_ALERT - 1).join(" ");
+    if lines.len() > MAX_ALERT {
+        let rest = lines.split_off(MAX_ALERT - 1).join(" ");
         lines.push(one_line(&rest, width));
     }
     lines.retain(|line| !line.is_empty());
@@ -190,14 +193,16 @@ fn hints(app: &App) -> Vec<String> {
         Dialog::Delete(_) => return vec!["y delete".into(), "n keep".into()],
         Dialog::Picker(purpose, _) => {
             let enter = match purpose {
-                Purpose::Conversation => "Enter open",
-                Purpose::Action => "Enter run",
-                Purpose::Rule => "Enter save",
-                Purpose::Tool
-                | Purpose::Recall
-                | Purpose::Path
-                | Purpose::Model
-                | Purpose::RuleAction => "Enter choose",
+                PickerPurpose::Conversation => "Enter open",
+                PickerPurpose::Action => "Enter run",
+                PickerPurpose::Rule => "Enter save",
+                PickerPurpose::Turn => "Enter ask again",
+                PickerPurpose::Tool
+                | PickerPurpose::Recall
+                | PickerPurpose::Path
+                | PickerPurpose::Model
+                | PickerPurpose::Export
+                | PickerPurpose::RuleAction => "Enter choose",
             };
             hints.extend([enter, "Esc cancel"].map(|key| Some(key.to_owned())));
         }
@@ -205,6 +210,20 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(hint(Action::Options, "set"));
             hints.push(hint(Action::Cancel, "cancel"));
             hints.push(Some("Down next field".into()));
+        }
+        Dialog::Export(exporting) => {
+            let words = match exporting.is_there {
+                Some(_) => "replace",
+                None => "write",
+            };
+            hints.push(hint(Action::Submit, words));
+            hints.push(hint(Action::Cancel, "cancel"));
+            hints.push(Some("Down next field".into()));
+        }
+        Dialog::Marks(_) => {
+            hints.push(hint(Action::Submit, "save"));
+            hints.push(hint(Action::Cancel, "cancel"));
+            hints.push(Some("Up Down fields".into()));
         }
         Dialog::Parts(_) => {
             hints.push(Some("Enter edit".into()));
@@ -240,6 +259,9 @@ fn hints(app: &App) -> Vec<String> {
         }
         Dialog::None if app.view().is_some() => {
             hints.push(hint(Action::Cancel, "close"));
+            if app.view().is_some_and(TextView::has_pages) {
+                hints.push(Some("Left Right days".into()));
+            }
             hints.push(Some("Up Down scroll".into()));
             hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
@@ -277,7 +299,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
         found.push((Action::Cancel, "stop"));
         found.push((Action::Draft, "another"));
     } else if let Some(conversation) = waiting {
-        let in_form = call.and_then(Call::enter_words);
+        let in_form = call.and_then(ComposedCall::enter_words);
         let words = in_form.unwrap_or_else(|| composer.kind.verb());
         found.push((Action::Submit, words));
         if !app.inbox.models().is_empty() {
@@ -322,7 +344,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     }
     if waiting.is_some() {
         found.push((Action::NextKind, "kind"));
-        if call.is_some_and(Call::is_to_process) {
+        if call.is_some_and(ComposedCall::is_to_process) {
             found.push((Action::InterruptProcess, "Ctrl+C"));
             found.push((Action::EndInput, "Ctrl+D"));
         }
@@ -378,6 +400,7 @@ fn fit(hints: &[String], width: usize) -> String {
 /// Draws the name of what is in the middle pane, and what it is doing.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
+    let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
     let (name, mut state) = match (app.view(), app.conversation()) {
         (Some(view), _) => (view.title().to_owned(), String::new()),
         (None, None) => ("humanllm".to_owned(), String::new()),
@@ -386,20 +409,28 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             let count = app.inbox.conversations().len();
             let mut state = match (state(conversation, app), left(conversation, app.now)) {
                 (state, None) => state,
-                (_, Some((_, left))) if area.width < u16::try_from(ROOMY).unwrap_or(0) => left,
+                (_, Some((_, left))) if !is_roomy => left,
                 (state, Some((_, left))) => format!("{state} · {left}"),
             };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
-            let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
-            let mode = mode_of(app, conversation, is_roomy);
-            if !mode.is_empty() {
-                state = format!("{mode} · {state}");
+            let whose = match is_roomy {
+                true => harmless(&assigned(conversation)).into_owned(),
+                false => String::new(),
+            };
+            for words in [mode_of(app, conversation, is_roomy), whose] {
+                if !words.is_empty() {
+                    state = format!("{words}{BETWEEN}{state}");
+                }
             }
             (conversation.title().to_owned(), state)
         }
     };
+    if let (Some(phase), None) = (app.inbox.phase(), app.view()) {
+        let between = if state.is_empty() { "" } else { BETWEEN };
+        state = format!("phase {}{between}{state}", harmless(&phase.name));
+    }
     let progress = app.reading().map(|reading| reading.progress().to_string());
     if let Some(progress) = progress.filter(|progress| !progress.is_empty()) {
         if !state.is_empty() {
@@ -416,6 +447,14 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         false => ui.theme.bar(),
     };
     draw_line(frame.buffer_mut(), area, &Line::styled(line, style));
+}
+
+/// Draws what the person makes of the open conversation.
+pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
+    let marks = app.conversation().map_or(&[][..], Conversation::marks);
+    let words = one_line(&all_in_words(marks), area.width.saturating_sub(2));
+    let line = Line::styled(format!(" {words}"), ui.theme.dim());
+    draw_line(frame.buffer_mut(), area, &line);
 }
 
 /// What a conversation is doing, in words.

@@ -6,14 +6,14 @@ mod role;
 
 use ratatui::style::{Color, Modifier, Style};
 
-pub use self::choice::{Base, Choice, Colours, Paint, ThemeError};
+pub use self::choice::{Base, Colours, Paint, ThemeChoice, ThemeError};
 pub use self::ground::Ground;
 pub use self::role::Role;
 
 use self::ground::contrast;
 use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
-use crate::tui::transcript::block::Kind;
+use crate::tui::transcript::block::BlockKind;
 
 /// How well letters that a program has coloured must stand out from their ground.
 const LEAST_CONTRAST: f32 = 2.0;
@@ -28,17 +28,17 @@ pub struct Theme {
 impl Theme {
     /// For light letters on a dark ground.
     pub fn dark() -> Self {
-        Choice::of(Base::Dark).theme(None)
+        ThemeChoice::of(Base::Dark).theme(None)
     }
 
     /// For dark letters on a light ground.
     pub fn light() -> Self {
-        Choice::of(Base::Light).theme(None)
+        ThemeChoice::of(Base::Light).theme(None)
     }
 
     /// Without colours.
     pub fn plain() -> Self {
-        Choice::of(Base::None).theme(None)
+        ThemeChoice::of(Base::None).theme(None)
     }
 
     /// What matters less.
@@ -95,22 +95,22 @@ impl Theme {
     }
 
     /// The header of a block.
-    pub fn label(&self, kind: Kind) -> Style {
+    pub fn label(&self, kind: BlockKind) -> Style {
         let style = match kind {
-            Kind::Prompt => self.of(Role::Prompt),
-            Kind::Assistant => self.of(Role::Assistant),
-            Kind::Call => self.of(Role::Call),
-            Kind::Output => self.of(Role::Output),
-            Kind::Boilerplate => return self.dim(),
-            Kind::Other => Style::new(),
+            BlockKind::Prompt => self.of(Role::Prompt),
+            BlockKind::Assistant => self.of(Role::Assistant),
+            BlockKind::Call => self.of(Role::Call),
+            BlockKind::Output => self.of(Role::Output),
+            BlockKind::Boilerplate => return self.dim(),
+            BlockKind::Other => Style::new(),
         };
         style.add_modifier(Modifier::BOLD)
     }
 
     /// The text of a block, where no tone says more.
-    pub fn text(&self, kind: Kind) -> Style {
+    pub fn text(&self, kind: BlockKind) -> Style {
         match kind {
-            Kind::Call => self.strong(),
+            BlockKind::Call => self.strong(),
             _ => Style::new(),
         }
     }
@@ -206,7 +206,7 @@ mod tests {
             theme.fresh(),
             theme.bad(),
             theme.notice(Level::Info),
-            theme.label(Kind::Prompt),
+            theme.label(BlockKind::Prompt),
             theme.tone(Tone::Added),
             theme.tone(Tone::Keyword),
             theme.tone(sgr(Some(Color::Red), Some(Color::Blue))),
@@ -257,10 +257,10 @@ mod tests {
 
     #[test]
     fn the_terminal_decides_unless_the_person_does() {
-        let auto = Choice::of(Base::Auto);
+        let auto = ThemeChoice::of(Base::Auto);
         assert_eq!(auto.theme(None), Theme::dark());
         assert_eq!(auto.theme(Some(Ground::Light)), Theme::light());
-        let dark = Choice::of(Base::Dark);
+        let dark = ThemeChoice::of(Base::Dark);
         assert_eq!(dark.theme(Some(Ground::Light)), Theme::dark());
         assert!(auto.follows_terminal() && !dark.follows_terminal());
     }

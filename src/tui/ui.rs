@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::pictures::{Graphics, Setting};
+use super::pictures::{Graphics, PictureSetting};
 use super::theme::Theme;
 use super::worker::Worker;
 
@@ -13,7 +13,7 @@ pub struct Ui {
     /// How things look.
     pub theme: Theme,
     /// What pictures are made for.
-    pub pictures: Setting,
+    pub pictures: PictureSetting,
     /// Works on colours of code and on pictures.
     pub worker: Worker,
 }
@@ -27,7 +27,7 @@ impl Ui {
     pub fn new(theme: Theme, graphics: Graphics) -> io::Result<Self> {
         Ok(Self {
             theme,
-            pictures: Setting::new(graphics),
+            pictures: PictureSetting::new(graphics),
             worker: Worker::new()?,
         })
     }

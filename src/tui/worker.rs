@@ -17,15 +17,15 @@ use tokio::sync::watch;
 
 /// Tasks that wait. There are more only if somebody scrolls past them faster than they are worked
 /// on, and then those that waited longest are not on the screen any more.
-const MOST_WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 
 /// Bytes that are kept. What fits on a screen is far less, so what is on the screen stays.
-const MOST_KEPT: usize = 96 << 20;
+const MAX_KEPT: usize = 96 << 20;
 
 /// Something that is worked on in the background.
 pub(super) trait Task: Debug + Send + Sync {
     /// Works for a while; where there is nothing left to do, that is no error.
-    fn work(&self) -> Step;
+    fn work(&self) -> TaskProgress;
 
     /// Gives up for good: the work panicked.
     fn fail(&self);
@@ -36,7 +36,7 @@ pub(super) trait Task: Debug + Send + Sync {
 
 /// What a task has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct TaskProgress {
     /// Whether there is more to see than before.
     pub shows: bool,
     /// Whether there is more to do.
@@ -47,17 +47,17 @@ pub(super) struct Step {
 
 /// The worker. It ends when this is dropped, or rather when it has done what it is at.
 #[derive(Debug)]
-pub struct Worker(Arc<Shared>);
+pub struct Worker(Arc<SharedWork>);
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedWork {
+    state: Mutex<WorkerState>,
     more: Condvar,
     changes: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WorkerState {
     /// The last is next: that is where the person looks.
     waiting: VecDeque<Weak<dyn Task>>,
     /// What there is to forget, and its bytes; what was looked at last is the last.
@@ -72,7 +72,7 @@ impl Worker {
     ///
     /// If the system gives no thread.
     pub fn new() -> io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedWork {
             state: Mutex::default(),
             more: Condvar::new(),
             changes: watch::Sender::new(()),
@@ -96,7 +96,7 @@ impl Worker {
         }
         state.waiting.retain(|other| !is(other, &task));
         state.waiting.push_back(task);
-        let dropped = match state.waiting.len() > MOST_WAITING {
+        let dropped = match state.waiting.len() > MAX_WAITING {
             true => state.waiting.pop_front(),
             false => None,
         };
@@ -125,7 +125,7 @@ impl Drop for Worker {
     }
 }
 
-impl Shared {
+impl SharedWork {
     fn work(&self) {
         while let Some(next) = self.next() {
             // Nobody has it any more.
@@ -137,9 +137,9 @@ impl Shared {
             let step = catch_unwind(AssertUnwindSafe(|| task.work()));
             let step = step.unwrap_or_else(|_| {
                 task.fail();
-                Step {
+                TaskProgress {
                     shows: true,
-                    ..Step::default()
+                    ..TaskProgress::default()
                 }
             });
             if step.goes_on {
@@ -182,7 +182,7 @@ impl Shared {
         state.kept.push_back((task, bytes));
         let mut sum: usize = state.kept.iter().map(|(_, bytes)| bytes).sum();
         let mut oldest = Vec::new();
-        while sum > MOST_KEPT && state.kept.len() > 1 {
+        while sum > MAX_KEPT && state.kept.len() > 1 {
             let Some((task, bytes)) = state.kept.pop_front() else {
                 break;
             };
@@ -194,7 +194,7 @@ impl Shared {
         oldest.iter().for_each(|task| task.forget());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WorkerState> {
         lock(&self.state)
     }
 }
@@ -216,13 +216,13 @@ mod tests {
     use super::*;
 
     /// Longer than anything here takes.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
 
     /// What happens to tasks, by their names.
     type News = (&'static str, &'static str);
 
     #[derive(Debug)]
-    struct Told {
+    struct WorkerNotice {
         name: &'static str,
         /// Steps that are left.
         left: Mutex<usize>,
@@ -232,7 +232,7 @@ mod tests {
         gate: Option<Mutex<Receiver<()>>>,
     }
 
-    impl Told {
+    impl WorkerNotice {
         fn new(name: &'static str, steps: usize, news: &Sender<News>) -> Self {
             Self {
                 name,
@@ -248,16 +248,16 @@ mod tests {
         }
     }
 
-    impl Task for Told {
-        fn work(&self) -> Step {
+    impl Task for WorkerNotice {
+        fn work(&self) -> TaskProgress {
             self.tell("works");
             if let Some(gate) = &self.gate {
-                let _ = lock(gate).recv_timeout(PATIENCE);
+                let _ = lock(gate).recv_timeout(TIMEOUT);
             }
             assert_ne!(self.name, "broken");
             let mut left = lock(&self.left);
             *left -= 1;
-            Step {
+            TaskProgress {
                 shows: true,
                 goes_on: *left > 0,
                 bytes: self.bytes,
@@ -273,22 +273,28 @@ mod tests {
         }
     }
 
-    fn ask(worker: &Worker, task: &Arc<Told>) {
-        let weak: Weak<Told> = Arc::downgrade(task);
+    fn ask(worker: &Worker, task: &Arc<WorkerNotice>) {
+        let weak: Weak<WorkerNotice> = Arc::downgrade(task);
         worker.ask(weak);
     }
 
     /// A worker that is busy until the sender is used, and what happens next.
-    fn busy() -> (Worker, Arc<Told>, Sender<()>, Sender<News>, Receiver<News>) {
+    fn busy() -> (
+        Worker,
+        Arc<WorkerNotice>,
+        Sender<()>,
+        Sender<News>,
+        Receiver<News>,
+    ) {
         let (news, told) = channel();
         let (open, gate) = channel();
-        let first = Arc::new(Told {
+        let first = Arc::new(WorkerNotice {
             gate: Some(Mutex::new(gate)),
-            ..Told::new("first", 1, &news)
+            ..WorkerNotice::new("first", 1, &news)
         });
         let worker = Worker::new().unwrap();
         ask(&worker, &first);
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(("first", "works")));
+        assert_eq!(told.recv_timeout(TIMEOUT), Ok(("first", "works")));
         (worker, first, open, news, told)
     }
 
@@ -296,12 +302,12 @@ mod tests {
     fn what_was_looked_at_last_is_next_and_long_work_takes_turns() {
         let (worker, _first, open, news, told) = busy();
         let [a, b, c] = [("a", 1), ("b", 3), ("c", 2)]
-            .map(|(name, steps)| Arc::new(Told::new(name, steps, &news)));
+            .map(|(name, steps)| Arc::new(WorkerNotice::new(name, steps, &news)));
         for task in [&a, &b, &c, &b] {
             ask(&worker, task);
         }
         open.send(()).unwrap();
-        let order = std::array::from_fn(|_| told.recv_timeout(PATIENCE).unwrap().0);
+        let order = std::array::from_fn(|_| told.recv_timeout(TIMEOUT).unwrap().0);
         assert_eq!(order, ["b", "c", "a", "b", "c", "b"]);
     }
 
@@ -309,12 +315,12 @@ mod tests {
     fn a_panic_ends_the_task_and_not_the_worker() {
         let (worker, _first, open, news, told) = busy();
         let changes = worker.changes();
-        let broken = Arc::new(Told::new("broken", 1, &news));
-        let sound = Arc::new(Told::new("sound", 1, &news));
+        let broken = Arc::new(WorkerNotice::new("broken", 1, &news));
+        let sound = Arc::new(WorkerNotice::new("sound", 1, &news));
         ask(&worker, &sound);
         ask(&worker, &broken);
         open.send(()).unwrap();
-        let order = std::array::from_fn(|_| told.recv_timeout(PATIENCE).unwrap());
+        let order = std::array::from_fn(|_| told.recv_timeout(TIMEOUT).unwrap());
         let expected = [("broken", "works"), ("broken", "fails"), ("sound", "works")];
         assert_eq!(order, expected);
         assert!(changes.has_changed().unwrap());
@@ -323,23 +329,23 @@ mod tests {
     #[test]
     fn what_nobody_has_or_looks_at_is_left() {
         let (worker, _first, open, news, told) = busy();
-        let gone = Arc::new(Told::new("gone", 1, &news));
-        let waits = Arc::new(Told::new("waits", 1, &news));
+        let gone = Arc::new(WorkerNotice::new("gone", 1, &news));
+        let waits = Arc::new(WorkerNotice::new("waits", 1, &news));
         ask(&worker, &waits);
         ask(&worker, &gone);
         drop(gone);
         // More than anybody could look at: the one that waits longest is told so.
-        let many: Vec<_> = (0..MOST_WAITING)
-            .map(|_| Arc::new(Told::new("one of many", 1, &news)))
+        let many: Vec<_> = (0..MAX_WAITING)
+            .map(|_| Arc::new(WorkerNotice::new("one of many", 1, &news)))
             .collect();
         many[1..].iter().for_each(|task| ask(&worker, task));
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(("waits", "forgets")));
+        assert_eq!(told.recv_timeout(TIMEOUT), Ok(("waits", "forgets")));
         open.send(()).unwrap();
-        for _ in 1..MOST_WAITING {
-            assert_eq!(told.recv_timeout(PATIENCE), Ok(("one of many", "works")));
+        for _ in 1..MAX_WAITING {
+            assert_eq!(told.recv_timeout(TIMEOUT), Ok(("one of many", "works")));
         }
         ask(&worker, &waits);
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(("waits", "works")));
+        assert_eq!(told.recv_timeout(TIMEOUT), Ok(("waits", "works")));
     }
 
     #[test]
@@ -347,26 +353,26 @@ mod tests {
         let (worker, _first, open, news, told) = busy();
         open.send(()).unwrap();
         let heavy = |name| {
-            Arc::new(Told {
-                bytes: MOST_KEPT / 2,
-                ..Told::new(name, 1, &news)
+            Arc::new(WorkerNotice {
+                bytes: MAX_KEPT / 2,
+                ..WorkerNotice::new(name, 1, &news)
             })
         };
         let [a, b, c] = ["a", "b", "c"].map(heavy);
         for task in [&a, &b] {
             ask(&worker, task);
-            assert_eq!(told.recv_timeout(PATIENCE), Ok((task.name, "works")));
+            assert_eq!(told.recv_timeout(TIMEOUT), Ok((task.name, "works")));
         }
         // When it works on the next one, it has kept the last one.
-        let after = Arc::new(Told::new("after", 1, &news));
+        let after = Arc::new(WorkerNotice::new("after", 1, &news));
         ask(&worker, &after);
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(("after", "works")));
-        let looked_at: Weak<Told> = Arc::downgrade(&a);
+        assert_eq!(told.recv_timeout(TIMEOUT), Ok(("after", "works")));
+        let looked_at: Weak<WorkerNotice> = Arc::downgrade(&a);
         let looked_at: Weak<dyn Task> = looked_at;
         worker.touch(&looked_at);
         ask(&worker, &c);
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(("c", "works")));
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(("b", "forgets")));
+        assert_eq!(told.recv_timeout(TIMEOUT), Ok(("c", "works")));
+        assert_eq!(told.recv_timeout(TIMEOUT), Ok(("b", "forgets")));
     }
 
     #[test]
@@ -375,7 +381,7 @@ mod tests {
         let shared = Arc::downgrade(&worker.0);
         drop(worker);
         open.send(()).unwrap();
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = std::time::Instant::now() + TIMEOUT;
         while shared.strong_count() > 0 {
             assert!(std::time::Instant::now() < deadline, "it goes on");
             thread::sleep(Duration::from_millis(1));

@@ -1,6 +1,6 @@
 //! Answers of a model on another server.
 
-use humanllm::api::upstream::{Ask, Continuing, Reader, error_message};
+use humanllm::api::upstream::{Continuing, DraftContext, UpstreamReader, error_message};
 use humanllm::api::{Body, Format, Interner, Piece};
 use serde_json::Map;
 
@@ -36,11 +36,11 @@ pub fn answers(bytes: &[u8]) {
     }
 }
 
-fn reader(format: Format, continues: Option<&str>) -> Reader {
+fn reader(format: Format, continues: Option<&str>) -> UpstreamReader {
     let request = Format::Responses
         .parse(AGENT, &Interner::default())
         .expect("a request");
-    let ask = Ask {
+    let ask = DraftContext {
         request: &request,
         said: &[],
         continues,

@@ -10,7 +10,7 @@ use axum::http::{Method, Request, Response};
 use humanllm::api::Ending;
 use humanllm::draft::Draft;
 use humanllm::inbox::{self, Change, Event, Inbox};
-use humanllm::server::{Limits, Settings, router};
+use humanllm::server::{Limits, ServerSettings, router};
 use humanllm::store::Store;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -38,8 +38,8 @@ pub fn http(data: &[u8]) {
     });
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> ServerSettings {
+    ServerSettings {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
         api_key: None,
         models: vec!["human".into(), "org/human".into()],
@@ -48,7 +48,7 @@ fn settings() -> Settings {
         socket_lifetime: Duration::from_secs(3600),
         allowed_hosts: vec!["example.org".into()],
         allowed_origins: vec!["https://example.org".into()],
-        answered: humanllm::agents::Answered::default(),
+        answered: humanllm::agents::AutoAnswered::default(),
         study: humanllm::study::Study::default(),
         limits: Limits::new(1_024, 1 << 20, 100),
     }

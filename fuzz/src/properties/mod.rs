@@ -1,6 +1,6 @@
 //! What must hold for any bytes that reach the program from outside: one function for each parser.
 //!
-//! They are what the fuzz targets run, and `tests/seeds.rs` runs them on the committed seeds. Each takes
+//! They are what the fuzz targets run, and `tests/it/seeds.rs` runs them on the committed seeds. Each takes
 //! bytes and panics where something does not hold.
 
 mod answers;

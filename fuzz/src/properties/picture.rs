@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use humanllm::api::Item;
-use humanllm::tui::pictures::{Look, Picture, Setting};
+use humanllm::tui::pictures::{Picture, PictureLook, PictureSetting};
 use humanllm::tui::worker::Worker;
 use serde_json::json;
 
@@ -25,7 +25,7 @@ pub fn picture(data: &[u8]) {
 
 /// Looks until there is a picture, or words instead of one.
 fn look_at(url: &str) {
-    let (setting, worker) = (Setting::default(), Worker::new().expect("a thread"));
+    let (setting, worker) = (PictureSetting::default(), Worker::new().expect("a thread"));
     let content = json!([{"type": "input_image", "image_url": url}]);
     let item = json!({"type": "message", "role": "user", "content": content});
     for picture in Picture::all_of(&Arc::new(Item::from_responses(&item))) {
@@ -33,7 +33,7 @@ fn look_at(url: &str) {
             assert!(picture.rows(room, setting) <= usize::from(u16::MAX));
         }
         let deadline = Instant::now() + PATIENCE;
-        while let Look::Loading = picture.look(20, setting, &worker) {
+        while let PictureLook::Loading = picture.look(20, setting, &worker) {
             assert!(Instant::now() < deadline, "it is still loading");
             std::thread::sleep(Duration::from_micros(50));
         }

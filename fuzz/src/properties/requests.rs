@@ -1,12 +1,12 @@
 //! Requests of each wire format, and the responses to them.
 
-use humanllm::agents::{Answered, Caller, Housekeeping, drafts};
+use humanllm::agents::{AutoAnswered, Caller, Housekeeping, drafts};
 use humanllm::api::responses::ResponseObject;
 use humanllm::api::{
     ApiError, Body, Ending, FailureCode, Frame, Ids, Interner, Phase, Previous, Reply, Request,
     ResponseWriter, Usage, chat as chat_api, messages as messages_api, responses as responses_api,
 };
-use humanllm::store::{Stored, resolve};
+use humanllm::store::{StoredResponses, resolve};
 use humanllm::tokens;
 use serde_json::Value;
 
@@ -24,15 +24,15 @@ pub(super) struct Format {
 
 const RESPONSES: Format = Format {
     parse: responses_api::parse,
-    write: |request, ids| Box::new(responses_api::Writer::new(request, 1, ids)),
+    write: |request, ids| Box::new(responses_api::ResponsesWriter::new(request, 1, ids)),
 };
 const CHAT: Format = Format {
     parse: chat_api::parse,
-    write: |request, ids| Box::new(chat_api::Writer::new(request, 1, ids)),
+    write: |request, ids| Box::new(chat_api::ChatWriter::new(request, 1, ids)),
 };
 const MESSAGES: Format = Format {
     parse: messages_api::parse,
-    write: |request, ids| Box::new(messages_api::Writer::new(request, ids)),
+    write: |request, ids| Box::new(messages_api::MessagesWriter::new(request, ids)),
 };
 
 pub(super) const FORMATS: [Format; 3] = [RESPONSES, CHAT, MESSAGES];
@@ -57,15 +57,15 @@ pub fn responses(body: &[u8]) {
 
 /// A request that is kept, and one that goes on from it.
 fn kept(request: &Request) {
-    let mut stored = Stored::new(2);
+    let mut stored = StoredResponses::new(2);
     for id in ["resp_1", "resp_2", "resp_3"] {
         let response = ResponseObject::new(request, id.to_owned(), 1);
-        stored.begin(request, response.clone());
-        assert!(stored.update(&response, &[], true));
+        stored.begin(request, response.clone(), None);
+        assert!(stored.update(&response, None, &[], true));
         assert!(stored.len() <= 2);
         let mut page = Some(vec![("limit".to_owned(), "7".to_owned())]);
         while let Some(query) = page.take() {
-            let wanted = responses_api::Page::read(&query).expect("a page");
+            let wanted = responses_api::PageQuery::read(&query).expect("a page");
             let list = stored.input_items(id, &wanted).expect("a list");
             let list: Value = serde_json::from_str(&list).expect("JSON");
             for item in list["data"].as_array().expect("items") {
@@ -118,9 +118,9 @@ pub fn messages(body: &[u8]) {
 fn drafted(request: &Request) -> (Option<Housekeeping>, Vec<String>) {
     let mut request = request.clone();
     Caller::default().introduce(&mut request);
-    let all = Answered {
+    let all = AutoAnswered {
         commit_messages: true,
-        ..Answered::default()
+        ..AutoAnswered::default()
     };
     (Housekeeping::of(&request, &all), drafts(&request))
 }

@@ -2,11 +2,11 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures_util::FutureExt;
-use humanllm::agents::{Answered, Caller, Housekeeping};
+use humanllm::agents::{AutoAnswered, Caller, Housekeeping};
 use humanllm::api::{Interner, ResponseWriter, Usage};
-use humanllm::inbox::{self, Event, Pending};
+use humanllm::inbox::{self, Event, PendingRequest};
 use humanllm::store::Store;
-use humanllm::tui::app::{App, Settings};
+use humanllm::tui::app::{App, AppSettings};
 use humanllm::tui::keys::keymap::Keymap;
 use humanllm::tui::layout;
 use humanllm::tui::pictures::Graphics;
@@ -92,7 +92,7 @@ pub fn screen(body: &[u8]) {
             }
             let mut request = request.clone();
             let agent = Caller::default().introduce(&mut request);
-            let housekeeping = Housekeeping::of(&request, &Answered::default());
+            let housekeeping = Housekeeping::of(&request, &AutoAnswered::default());
             let pending = intake.open(request, agent, housekeeping);
             let mut pending = pending.expect("there is room");
             desk.step();
@@ -120,7 +120,7 @@ struct Desk {
 
 impl Desk {
     fn new(store: Store, events: UnboundedReceiver<Event>) -> Self {
-        let settings = Settings {
+        let settings = AppSettings {
             keymap: Keymap::default(),
             zone: TimeZone::UTC,
             bell: true,
@@ -130,6 +130,7 @@ impl Desk {
             setup: "humanllm setup codex".into(),
             snippets: Vec::new(),
             unsend: std::time::Duration::ZERO,
+            export: Default::default(),
         };
         let terminal = |(columns, rows)| {
             let backend = TestBackend::new(columns, rows);
@@ -166,7 +167,7 @@ impl Desk {
 }
 
 /// Writes what the person said.
-fn hear(pending: &mut Pending, writer: &mut dyn ResponseWriter, is_deep: bool) {
+fn hear(pending: &mut PendingRequest, writer: &mut dyn ResponseWriter, is_deep: bool) {
     while let Some(Some((ticket, reply))) = pending.next().now_or_never() {
         is_one_event(&writer.heartbeat(), is_deep);
         let usage = reply.ends().then(Usage::default);

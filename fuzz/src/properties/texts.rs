@@ -1,8 +1,8 @@
 //! Texts of a conversation: what programs wrote, Markdown, patches.
 
 use humanllm::api::patch as patches;
-use humanllm::tui::markup::{Markup, Piece, Styled};
-use humanllm::tui::search::Search;
+use humanllm::tui::markup::{Markup, RowPiece, Styled};
+use humanllm::tui::search::SearchQuery;
 use humanllm::tui::text::{harmless, shown_spans};
 use humanllm::tui::theme::Theme;
 use humanllm::tui::worker::Worker;
@@ -34,17 +34,6 @@ pub fn patch(data: &[u8]) {
         // Only the text in what was found may differ: nothing that is told has a `\r` in it.
         assert_eq!(patches::check(&text.replace('\n', "\r\n")), checked);
     }
-    let kinds = [
-        patches::Kind::Add,
-        patches::Kind::Update,
-        patches::Kind::Delete,
-        patches::Kind::Move,
-    ];
-    for kind in kinds {
-        let template = patches::template(kind, &text);
-        assert!(template.ends_with("*** End Patch\n"));
-        let _ = patches::check(&template);
-    }
 }
 
 /// A text of any kind, as it is laid out, coloured and searched.
@@ -53,7 +42,7 @@ pub fn markup(data: &[u8]) {
     let theme = Theme::dark();
     let worker = Worker::new().expect("a thread");
     let query: String = text.chars().take(3).collect();
-    let search = Search::new(&query);
+    let search = SearchQuery::new(&query);
     assert!(!harmless(&text).contains(char::is_control));
     for markup in [
         Markup::Plain,
@@ -84,7 +73,7 @@ pub fn markup(data: &[u8]) {
                 let laid_out = styled.rows(index, width);
                 assert_eq!(laid_out.len(), styled.row_count(index, width), "{markup:?}");
                 for piece in laid_out.into_iter().flatten() {
-                    let Piece::Text(row, columns) = piece else {
+                    let RowPiece::Text(row, columns) = piece else {
                         continue;
                     };
                     assert!(line.get(row.clone()).is_some(), "{markup:?}: {row:?}");

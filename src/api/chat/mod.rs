@@ -5,7 +5,7 @@ mod writer;
 
 pub use request::parse;
 pub(crate) use request::{bodies, read_functions, read_tools};
-pub use writer::Writer;
+pub use writer::ChatWriter;
 
 #[cfg(test)]
 mod tests;

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages};
-use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid, value};
+use crate::api::fields::{self, Fields, JsonKind, kind, messages, value};
+use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid};
 use crate::api::{
-    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
-    Shape, Tool,
+    ApiError, Body, ContentPart, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits,
+    Request, Shape, Tool,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -25,7 +25,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
         ..Request::empty(Format::Chat)
     };
     match fields.get("n") {
-        Some(n) if kind(n) != Kind::Number => {
+        Some(n) if kind(n) != JsonKind::Number => {
             return Err(ApiError::wrong_type("n", "an integer", n));
         }
         Some(n) if n.get() != "1" => {
@@ -69,7 +69,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     request.output_format = output_format(&fields)?;
     request.tool_choice = tool_choice(value(choice).as_ref().map(flat_choice).as_ref());
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
-    request.limits = Limits::read(&fields);
+    request.limits = OutputLimits::read(&fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }
@@ -93,7 +93,7 @@ pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     if let Some(thoughts) = thoughts.find(|text| !text.is_empty()) {
         bodies.push(ItemBody::reasoning(vec![thoughts]));
     }
-    let refusal = message.text("refusal").map(Content::Refusal);
+    let refusal = message.text("refusal").map(ContentPart::Refusal);
     let calls = message.list("tool_calls");
     // Some clients send no words beside calls as an empty text.
     let content = content.filter(|content| calls.is_empty() || content.get() != "\"\"");
@@ -107,7 +107,7 @@ pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     // The form before there were tools; the output is joined to it by name.
     if let Some(raw) = message
         .get("function_call")
-        .filter(|raw| kind(raw) == Kind::Object)
+        .filter(|raw| kind(raw) == JsonKind::Object)
     {
         let call = Fields::of(raw);
         bodies.push(ItemBody::call(
@@ -125,7 +125,7 @@ fn call(raw: &RawValue) -> ItemBody {
     let call = Fields::of(raw);
     let custom = call
         .get("custom")
-        .filter(|raw| kind(raw) == Kind::Object)
+        .filter(|raw| kind(raw) == JsonKind::Object)
         .map(Fields::of);
     let body = match custom {
         Some(custom) => Body::CustomToolCall {
@@ -149,28 +149,28 @@ fn function_call(fields: &Fields<'_>) -> Body {
 }
 
 /// The content parts; what is not known stays as it is, and is shown as JSON.
-fn parts(content: &RawValue) -> Vec<Content> {
-    Content::all_of(content, |raw| [part(raw)])
+fn parts(content: &RawValue) -> Vec<ContentPart> {
+    ContentPart::all_of(content, |raw| [part(raw)])
 }
 
-fn part(raw: &RawValue) -> Content {
+fn part(raw: &RawValue) -> ContentPart {
     let fields = Fields::of(raw);
     let read = match fields.text("type").as_deref() {
-        Some("text") => fields.text("text").map(Content::Text),
-        Some("refusal") => fields.text("refusal").map(Content::Refusal),
+        Some("text") => fields.text("text").map(ContentPart::Text),
+        Some("refusal") => fields.text("refusal").map(ContentPart::Refusal),
         Some("image_url") => {
             let url = fields.text("image_url");
             let url = url.or_else(|| fields.object("image_url").text("url"));
-            url.map(Content::Image)
+            url.map(ContentPart::Image)
         }
         Some("file") => {
             let file = fields.object("file");
             let name = file.text("filename").or_else(|| file.text("file_id"));
-            name.map(|name| Content::file(name, file.text("file_data").as_deref()))
+            name.map(|name| ContentPart::file(name, file.text("file_data").as_deref()))
         }
         _ => None,
     };
-    read.unwrap_or_else(|| Content::Other(raw.get().to_owned()))
+    read.unwrap_or_else(|| ContentPart::Other(raw.get().to_owned()))
 }
 
 /// Reads `tools`.
@@ -224,7 +224,7 @@ fn flat_choice(choice: &Value) -> Value {
 }
 
 fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
-    fields.expect("response_format", "an object", &[Kind::Object])?;
+    fields.expect("response_format", "an object", &[JsonKind::Object])?;
     let format = fields.object("response_format");
     Ok(match format.text("type").as_deref() {
         Some("json_object") => OutputFormat::JsonObject,

@@ -14,13 +14,13 @@ fn request(extra: Value) -> Request {
     parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
 }
 
-fn writer(extra: Value) -> Writer {
+fn writer(extra: Value) -> ChatWriter {
     let mut count = 0;
     let ids = move |prefix: &str| {
         count += 1;
         format!("{prefix}_{count}")
     };
-    Writer::new(&request(extra), 7, Box::new(ids))
+    ChatWriter::new(&request(extra), 7, Box::new(ids))
 }
 
 fn note(text: &str) -> Body {
@@ -40,7 +40,7 @@ fn call(name: &str, arguments: &str) -> Body {
 }
 
 /// The document, taken apart.
-fn document(writer: &Writer) -> Value {
+fn document(writer: &ChatWriter) -> Value {
     serde_json::from_str(&writer.document().unwrap()).unwrap()
 }
 
@@ -58,7 +58,7 @@ const USAGE: Option<Usage> = Some(Usage {
 });
 
 /// All chunks as JSON, and whether the last line was the end of the stream.
-fn stream(writer: &mut Writer, replies: &[Reply]) -> Vec<Value> {
+fn stream(writer: &mut ChatWriter, replies: &[Reply]) -> Vec<Value> {
     let mut frames: Vec<Frame> = writer.start();
     frames.push(writer.heartbeat());
     for reply in replies {

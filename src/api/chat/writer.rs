@@ -8,7 +8,7 @@ use crate::api::{
 };
 
 /// Turns what the person says into chunks, and keeps the message that they add up to.
-pub struct Writer {
+pub struct ChatWriter {
     ids: Ids,
     id: String,
     model: String,
@@ -28,7 +28,7 @@ pub struct Writer {
     live: Option<Phase>,
 }
 
-impl Writer {
+impl ChatWriter {
     /// A completion for `request`, created at `created` (Unix seconds).
     pub fn new(request: &Request, created: u64, mut ids: Ids) -> Self {
         let fields = Fields::of_text(request.envelope.text());
@@ -141,14 +141,13 @@ impl Writer {
         if let Value::Object(call) = call {
             whole.extend(call);
         }
-        let delta = match self.legacy {
-            true => json!({"function_call": whole.get("function")}),
-            false => {
-                let mut part = Map::new();
-                part.insert("index".into(), self.calls.len().into());
-                part.extend(whole.clone());
-                json!({"tool_calls": [part]})
-            }
+        let delta = if self.legacy {
+            json!({"function_call": whole.get("function")})
+        } else {
+            let mut part = Map::new();
+            part.insert("index".into(), self.calls.len().into());
+            part.extend(whole.clone());
+            json!({"tool_calls": [part]})
         };
         frames.push(self.chunk(delta, None));
         self.calls.push(Value::Object(whole));
@@ -174,7 +173,7 @@ impl Writer {
     }
 }
 
-impl ResponseWriter for Writer {
+impl ResponseWriter for ChatWriter {
     fn id(&self) -> &str {
         &self.id
     }

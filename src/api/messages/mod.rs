@@ -6,7 +6,7 @@ mod writer;
 
 pub(crate) use request::{bodies, read_tools};
 pub use request::{parse, parse_for_count};
-pub use writer::Writer;
+pub use writer::MessagesWriter;
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use super::ApiError;
 const NO_THREADS: &str = "thread_unsupported_request";
 
 /// An error in the form that Anthropic's clients read.
-pub fn error_object(error: &ApiError) -> Value {
+pub(crate) fn error_object(error: &ApiError) -> Value {
     let kind = match error.status {
         401 => "authentication_error",
         403 => "permission_error",

@@ -6,11 +6,11 @@ use serde_json::value::RawValue;
 use super::{NO_THREADS, own};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind, messages};
-use crate::api::responses::{sealed, tools, valid, value};
+use crate::api::fields::{self, Fields, JsonKind, kind, messages, value};
+use crate::api::responses::{sealed, tools, valid};
 use crate::api::{
-    ApiError, Body, Content, Format, Interner, Item, ItemBody, Limits, OutputFormat, Request,
-    Shape, Tool, ToolChoice,
+    ApiError, Body, ContentPart, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits,
+    Request, Shape, Tool, ToolChoice,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -26,7 +26,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
         let message = "Threads are not kept here: send the whole conversation without 'thread'.";
         return Err(ApiError::invalid(message).code(NO_THREADS).param("thread"));
     }
-    fields.expect("max_tokens", "an integer", &[Kind::Number])?;
+    fields.expect("max_tokens", "an integer", &[JsonKind::Number])?;
     match fields.get("max_tokens") {
         Some(_) => Ok(request),
         None => Err(ApiError::missing("max_tokens")),
@@ -55,7 +55,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
         fields.expect(
             "system",
             "a string or an array",
-            &[Kind::String, Kind::Array],
+            &[JsonKind::String, JsonKind::Array],
         )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
             valid(body, system.get())?;
@@ -93,7 +93,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
     request.tool_choice = tool_choice(&choice);
     let one_at_a_time = choice.flag("disable_parallel_tool_use").ok().flatten();
     request.parallel_tool_calls = one_at_a_time != Some(true);
-    request.limits = Limits::read(fields);
+    request.limits = OutputLimits::read(fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }
@@ -104,7 +104,7 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     let message = |content| ItemBody::message(role, content);
     let messages = |content| blocks::of_role(role, content).into_iter().map(message);
     let blocks = match content {
-        Some(content) if kind(content) == Kind::Array => fields::list(content),
+        Some(content) if kind(content) == JsonKind::Array => fields::list(content),
         content => return messages(content.map(parts).unwrap_or_default()).collect(),
     };
     let mut bodies = Vec::new();
@@ -122,7 +122,7 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
             }
             Some("tool_result") => {
                 let is_error = block.flag("is_error").ok().flatten() == Some(true);
-                let fault = is_error.then(|| Content::Text("(error)".into()));
+                let fault = is_error.then(|| ContentPart::Text("(error)".into()));
                 let output = block.get("content").map(parts).unwrap_or_default();
                 ItemBody::ToolOutput {
                     call_id: block.text_or_empty("tool_use_id"),
@@ -133,7 +133,7 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
             // Nobody but the one who wrote it can read it.
             Some("redacted_thinking") => ItemBody::reasoning(Vec::new()),
             _ => {
-                words.extend(Content::member(raw, read_block));
+                words.extend(ContentPart::member(raw, read_block));
                 continue;
             }
         };
@@ -148,12 +148,12 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     bodies
 }
 
-fn parts(content: &RawValue) -> Vec<Content> {
-    Content::all_of(content, read_block)
+fn parts(content: &RawValue) -> Vec<ContentPart> {
+    ContentPart::all_of(content, read_block)
 }
 
 /// The parts of one block; what is not known stays as it is, and is shown as JSON.
-fn read_block(raw: &RawValue) -> Vec<Content> {
+fn read_block(raw: &RawValue) -> Vec<ContentPart> {
     let block = Fields::of(raw);
     let source = block.object("source");
     let data = || {
@@ -161,19 +161,24 @@ fn read_block(raw: &RawValue) -> Vec<Content> {
         Some(format!("data:{kind};base64,{data}"))
     };
     let read = match block.text("type").as_deref() {
-        Some("text") => block.text("text").map(Content::Text),
+        Some("text") => block.text("text").map(ContentPart::Text),
         Some("image") => {
             let url = data().or_else(|| source.text("url"));
-            url.or_else(|| source.text("file_id")).map(Content::Image)
+            url.or_else(|| source.text("file_id"))
+                .map(ContentPart::Image)
         }
         Some("document") => return read_document(&block, &source, data()),
         _ => None,
     };
-    vec![read.unwrap_or_else(|| Content::Other(raw.get().to_owned()))]
+    vec![read.unwrap_or_else(|| ContentPart::Other(raw.get().to_owned()))]
 }
 
 /// A document: its name, what the client says about it, and its words where they can be read.
-fn read_document(block: &Fields<'_>, source: &Fields<'_>, data: Option<String>) -> Vec<Content> {
+fn read_document(
+    block: &Fields<'_>,
+    source: &Fields<'_>,
+    data: Option<String>,
+) -> Vec<ContentPart> {
     let words = match source.text("type").as_deref() {
         Some("text") => source.get("data").map(parts),
         Some("content") => source.get("content").map(parts),
@@ -181,15 +186,15 @@ fn read_document(block: &Fields<'_>, source: &Fields<'_>, data: Option<String>) 
     };
     let title = block.text("title");
     let file = match words {
-        Some(_) => title.map(|name| Content::file(name, None)),
+        Some(_) => title.map(|name| ContentPart::file(name, None)),
         None => {
             let named = ["url", "file_id", "media_type"].into_iter();
             let name = title.or_else(|| named.filter_map(|key| source.text(key)).next());
             let name = name.unwrap_or_else(|| "document".into());
-            Some(Content::file(name, data.as_deref()))
+            Some(ContentPart::file(name, data.as_deref()))
         }
     };
-    let context = block.text("context").map(Content::Text);
+    let context = block.text("context").map(ContentPart::Text);
     let words = words.into_iter().flatten();
     file.into_iter().chain(context).chain(words).collect()
 }
@@ -225,7 +230,7 @@ fn tool(raw: &RawValue) -> Tool {
 
 /// `output_config.format`. The schemas have no names here.
 fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
-    fields.expect("output_config", "an object", &[Kind::Object])?;
+    fields.expect("output_config", "an object", &[JsonKind::Object])?;
     let format = fields.object("output_config").object("format");
     Ok(match format.text("type").as_deref() {
         Some("json_schema") => OutputFormat::JsonSchema {

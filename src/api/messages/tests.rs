@@ -15,13 +15,13 @@ fn request(extra: Value) -> Request {
     parse(body.to_string().as_bytes(), &Interner::default()).unwrap()
 }
 
-fn writer() -> Writer {
+fn writer() -> MessagesWriter {
     let mut count = 0;
     let ids = move |prefix: &str| {
         count += 1;
         format!("{prefix}_{count}")
     };
-    Writer::new(&request(json!({})), Box::new(ids))
+    MessagesWriter::new(&request(json!({})), Box::new(ids))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn threads_are_refused_so_that_clients_send_the_whole_conversation() {
 }
 
 /// All events of a stream, each with a name that is its type.
-fn stream(writer: &mut Writer, replies: &[Reply]) -> Vec<Value> {
+fn stream(writer: &mut MessagesWriter, replies: &[Reply]) -> Vec<Value> {
     let usage = Some(Usage {
         input: 5,
         output: 3,
@@ -74,7 +74,7 @@ fn message(text: &str, phase: Phase) -> Body {
 }
 
 /// The document, taken apart.
-fn document(writer: &Writer) -> Value {
+fn document(writer: &MessagesWriter) -> Value {
     serde_json::from_str(&writer.document().unwrap()).unwrap()
 }
 
@@ -324,7 +324,7 @@ fn a_schema_for_the_answer_is_read() {
 #[test]
 fn an_answer_that_was_cut_off_says_so() {
     let ids = |prefix: &str| format!("{prefix}_1");
-    let mut writer = Writer::new(&request(json!({})), Box::new(ids));
+    let mut writer = MessagesWriter::new(&request(json!({})), Box::new(ids));
     let item = Body::message("half an ans", Phase::FinalAnswer);
     let cut = Reply::End {
         items: vec![item],

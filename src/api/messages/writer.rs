@@ -8,7 +8,7 @@ use crate::api::{
 };
 
 /// Turns what the person says into events, and keeps the message that they add up to.
-pub struct Writer {
+pub struct MessagesWriter {
     ids: Ids,
     id: String,
     model: String,
@@ -20,7 +20,7 @@ pub struct Writer {
     ending: Option<Ending>,
 }
 
-impl Writer {
+impl MessagesWriter {
     /// A message in answer to `request`.
     pub fn new(request: &Request, mut ids: Ids) -> Self {
         Self {
@@ -168,7 +168,7 @@ impl Writer {
     }
 }
 
-impl ResponseWriter for Writer {
+impl ResponseWriter for MessagesWriter {
     fn id(&self) -> &str {
         &self.id
     }

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::api::fields::{Fields, text};
-use crate::api::{Body, Content, ItemBody, Phase, compaction};
+use crate::api::{Body, ContentPart, ItemBody, Phase, compaction};
 
 /// What an item means, whatever is in it.
 pub(crate) fn read_item(raw: &str) -> ItemBody {
@@ -91,26 +91,26 @@ fn says(fields: &Fields<'_>) -> String {
     fields.collect()
 }
 
-fn read_content(content: &RawValue) -> Vec<Content> {
-    Content::all_of(content, |part| [read_part(part)])
+fn read_content(content: &RawValue) -> Vec<ContentPart> {
+    ContentPart::all_of(content, |part| [read_part(part)])
 }
 
-fn read_part(part: &RawValue) -> Content {
+fn read_part(part: &RawValue) -> ContentPart {
     let fields = Fields::of(part);
     let found = |keys: &[&str]| keys.iter().find_map(|key| fields.text(key));
     let read = match fields.text("type").as_deref() {
         Some("input_text" | "output_text" | "text" | "summary_text" | "reasoning_text") => {
-            found(&["text"]).map(Content::Text)
+            found(&["text"]).map(ContentPart::Text)
         }
-        Some("refusal") => found(&["refusal"]).map(Content::Refusal),
-        Some("input_image") => found(&["image_url", "file_id"]).map(Content::Image),
+        Some("refusal") => found(&["refusal"]).map(ContentPart::Refusal),
+        Some("input_image") => found(&["image_url", "file_id"]).map(ContentPart::Image),
         Some("input_file") => {
             let name = found(&["filename", "file_id", "file_url"]);
-            name.map(|name| Content::file(name, fields.text("file_data").as_deref()))
+            name.map(|name| ContentPart::file(name, fields.text("file_data").as_deref()))
         }
         // What a command printed (`shell_call_output`), which is read where it is shown.
-        None if fields.get("stdout").is_some() => Some(Content::Text(part.get().to_owned())),
+        None if fields.get("stdout").is_some() => Some(ContentPart::Text(part.get().to_owned())),
         _ => None,
     };
-    read.unwrap_or_else(|| Content::Other(part.get().to_owned()))
+    read.unwrap_or_else(|| ContentPart::Other(part.get().to_owned()))
 }

@@ -11,19 +11,19 @@ use crate::api::fields::is_bushy;
 use crate::api::{ApiError, Body, Item, ItemBody};
 
 /// How many items a page has where the client does not say.
-const USUAL: usize = 20;
+const DEFAULT_LIMIT: usize = 20;
 /// How many it may have.
-const MOST: usize = 100;
+const MAX: usize = 100;
 
 /// Which part of a list a client wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct PageQuery {
     limit: usize,
     ascending: bool,
     after: Option<String>,
 }
 
-impl Page {
+impl PageQuery {
     /// Reads the query of a list: `limit` (1 to 100, 20 by default), `order` (`asc`, or `desc` by
     /// default) and `after` (the id of the last item of the page before). The rest is ignored.
     ///
@@ -32,7 +32,7 @@ impl Page {
     /// 400 naming the parameter at fault.
     pub fn read(query: &[(String, String)]) -> Result<Self, ApiError> {
         let mut page = Self {
-            limit: USUAL,
+            limit: DEFAULT_LIMIT,
             ascending: false,
             after: None,
         };
@@ -40,7 +40,7 @@ impl Page {
             match key.as_str() {
                 "limit" => {
                     let limit = value.parse().ok();
-                    let limit = limit.filter(|limit| (1..=MOST).contains(limit));
+                    let limit = limit.filter(|limit| (1..=MAX).contains(limit));
                     page.limit = limit.ok_or_else(|| wrong("limit", value, "1 to 100"))?;
                 }
                 "order" => {
@@ -91,7 +91,7 @@ fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>
 
 /// A page of a list, as OpenAI documents it.
 #[derive(Serialize)]
-struct List {
+struct ListPage {
     object: &'static str,
     data: Vec<Box<RawValue>>,
     first_id: Option<String>,
@@ -104,7 +104,11 @@ struct List {
 /// # Errors
 ///
 /// 400 for a page that does not exist.
-pub(crate) fn page(items: &[Arc<Item>], owner: &str, wanted: &Page) -> Result<String, ApiError> {
+pub(crate) fn page(
+    items: &[Arc<Item>],
+    owner: &str,
+    wanted: &PageQuery,
+) -> Result<String, ApiError> {
     page_of(listed(items, owner), wanted)
 }
 
@@ -118,11 +122,11 @@ pub(crate) fn conversation_items(
     owner: &str,
     first: usize,
 ) -> Result<String, ApiError> {
-    page_of(listed(items, owner).split_off(first), &Page::all())
+    page_of(listed(items, owner).split_off(first), &PageQuery::all())
 }
 
 /// Only what is on the page is read.
-fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &Page) -> Result<String, ApiError> {
+fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<String, ApiError> {
     if !wanted.ascending {
         items.reverse();
     }
@@ -137,7 +141,7 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &Page) -> Result<String
     let mut rest = items.split_off(from);
     let has_more = rest.len() > wanted.limit;
     rest.truncate(wanted.limit);
-    let list = List {
+    let list = ListPage {
         object: "list",
         data: rest
             .iter()

@@ -13,12 +13,12 @@ mod writer;
 
 pub use compaction::CompactionWriter;
 pub(crate) use item::read_item;
-pub use list::Page;
+pub use list::PageQuery;
 pub(crate) use list::{conversation_items, page};
 pub use object::ResponseObject;
-pub(crate) use object::Status;
+pub(crate) use object::ResponseStatus;
 pub(crate) use object::{echo_tools, event_name};
 pub use request::{Message, parse, parse_compaction, parse_for_count, parse_items, parse_message};
-pub(crate) use request::{read_tool, read_tools, tool_choice, valid, value};
+pub(crate) use request::{read_tool, read_tools, tool_choice, valid};
 pub(in crate::api) use request::{sealed, tools};
-pub use writer::{DONE, Writer};
+pub use writer::{DONE, ResponsesWriter};

@@ -6,8 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::request::value;
-use crate::api::fields::{Fields, Kind, kind, list_of_text};
+use crate::api::fields::{Fields, JsonKind, kind, list_of_text, value};
 use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
 
 /// A response as it stands: what its request decides, and what came of it so far. Copies of it share
@@ -28,8 +27,8 @@ pub(crate) struct ResponseState {
     created_at: u64,
     /// Unix seconds.
     completed_at: Option<u64>,
-    status: Status,
-    error: Option<Fault>,
+    status: ResponseStatus,
+    error: Option<ErrorObject>,
     usage: Option<Usage>,
     /// The output items that are complete, as JSON.
     output: Vec<Arc<str>>,
@@ -60,7 +59,7 @@ impl<State: Serialize, Live: Serialize> Checkpoint<State, Live> {
 /// How far a response is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
+pub(crate) enum ResponseStatus {
     /// A background response that nobody has been asked for yet.
     Queued,
     /// It waits for the person.
@@ -74,7 +73,7 @@ pub(crate) enum Status {
 
 /// Why a response failed, as a client is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Fault {
+struct ErrorObject {
     code: String,
     message: String,
     // More than the format asks for. Without it, the AI SDK 7 takes the whole document for broken
@@ -86,9 +85,10 @@ struct Fault {
 impl ResponseObject {
     /// The response to a request that has just come in; `created_at` is in Unix seconds.
     pub fn new(request: &Request, id: String, created_at: u64) -> Self {
-        let status = match request.background {
-            true => Status::Queued,
-            false => Status::InProgress,
+        let status = if request.background {
+            ResponseStatus::Queued
+        } else {
+            ResponseStatus::InProgress
         };
         let state = ResponseState {
             id,
@@ -129,13 +129,13 @@ impl ResponseObject {
         &self.state.id
     }
 
-    /// What came of it so far.
+    /// The part of the response that its request does not decide.
     pub(crate) fn state(&self) -> &ResponseState {
         &self.state
     }
 
     /// How far it is.
-    pub(crate) fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> ResponseStatus {
         self.state.status
     }
 
@@ -149,7 +149,7 @@ impl ResponseObject {
         self.state.output.push(item);
     }
 
-    pub(crate) fn set_status(&mut self, status: Status) {
+    pub(crate) fn set_status(&mut self, status: ResponseStatus) {
         self.state.status = status;
     }
 
@@ -162,13 +162,13 @@ impl ResponseObject {
         let state = &mut self.state;
         match ending {
             Ending::Completed => {
-                state.status = Status::Completed;
+                state.status = ResponseStatus::Completed;
                 state.completed_at = Some(now);
             }
-            Ending::OutOfTokens => state.status = Status::Incomplete,
+            Ending::OutOfTokens => state.status = ResponseStatus::Incomplete,
             Ending::Failed { code, message } => {
-                state.status = Status::Failed;
-                state.error = Some(Fault {
+                state.status = ResponseStatus::Failed;
+                state.error = Some(ErrorObject {
                     code: code.as_str().to_owned(),
                     message: message.clone(),
                     kind: ending.error().map(|error| error.kind.to_owned()),
@@ -214,13 +214,13 @@ impl ResponseObject {
             object: &'static str,
             created_at: u64,
             completed_at: Option<u64>,
-            status: Status,
+            status: ResponseStatus,
             incomplete_details: Option<Value>,
-            error: Option<&'a Fault>,
+            error: Option<&'a ErrorObject>,
             usage: Option<Value>,
         }
         let state = &self.state;
-        let incomplete = state.status == Status::Incomplete;
+        let incomplete = state.status == ResponseStatus::Incomplete;
         let head = Head {
             id: &state.id,
             object: "response",
@@ -372,7 +372,7 @@ pub(crate) fn echo_tools(raw: &str) -> String {
             return None;
         }
         let parameters = fields.get("parameters");
-        let parameters = value(parameters.filter(|raw| kind(raw) == Kind::Object));
+        let parameters = value(parameters.filter(|raw| kind(raw) == JsonKind::Object));
         Some(json!({
             "type": "function",
             "name": fields.text("name")?,

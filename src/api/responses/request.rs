@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use super::object;
 use crate::api::envelope::Cutter;
-use crate::api::fields::{self, Fields, Kind, kind};
+use crate::api::fields::{self, Fields, JsonKind, kind, value};
 use crate::api::{
-    ApiError, Envelope, Format, Interner, Item, Limits, OutputFormat, Previous, Purpose, Request,
-    Shape, Tool, ToolChoice, ToolList,
+    ApiError, Envelope, Format, Interner, Item, OutputFormat, OutputLimits, Previous, Purpose,
+    Request, Shape, Tool, ToolChoice, ToolList,
 };
 
 /// Reads a request. What `interner` knows is not read again.
@@ -124,7 +124,7 @@ pub fn parse_items(body: &[u8], interner: &Interner) -> Result<(Vec<Arc<Item>>, 
     let mut items = Vec::new();
     let members = fields.members("items")?.unwrap_or_default();
     read_members(body, &members, "items", interner, &mut items)?;
-    fields.expect("metadata", "an object", &[Kind::Object])?;
+    fields.expect("metadata", "an object", &[JsonKind::Object])?;
     let metadata = value(fields.get("metadata"));
     Ok((items, object::metadata(metadata.as_ref())))
 }
@@ -150,11 +150,11 @@ fn read(
     }
     if let Some(input) = fields.get("input") {
         match kind(input) {
-            Kind::String => {
+            JsonKind::String => {
                 read_text(body, input, Shape::Prompt, interner, items)?;
                 cutter.prompt(input);
             }
-            Kind::Array => {
+            JsonKind::Array => {
                 let members = fields::members(input);
                 read_members(body, &members, "input", interner, items)?;
                 cutter.items(&members);
@@ -180,7 +180,7 @@ fn read(
     request.previous = previous(fields);
     request.store = fields.flag("store")?.unwrap_or(true);
     request.background = fields.flag("background")?.unwrap_or(false);
-    request.limits = Limits::read(fields);
+    request.limits = OutputLimits::read(fields);
     request.envelope = sealed(body, cutter)?;
     Ok(request)
 }
@@ -213,7 +213,7 @@ pub(in crate::api) fn tools<'a>(
     let Some(raw) = fields.get(key) else {
         return Ok(Arc::default());
     };
-    if kind(raw) != Kind::Array {
+    if kind(raw) != JsonKind::Array {
         return Err(ApiError::wrong_type(key, "an array", raw));
     }
     cutter.tools(raw);
@@ -268,10 +268,10 @@ fn read_members(
 /// Types of the fields that the response echoes or that change what happens.
 fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
     for key in ["metadata", "text", "reasoning"] {
-        fields.expect(key, "an object", &[Kind::Object])?;
+        fields.expect(key, "an object", &[JsonKind::Object])?;
     }
-    fields.expect("include", "an array", &[Kind::Array])?;
-    let either = [Kind::String, Kind::Object];
+    fields.expect("include", "an array", &[JsonKind::Array])?;
+    let either = [JsonKind::String, JsonKind::Object];
     fields.expect("tool_choice", "a string or an object", &either)?;
     for key in [
         "temperature",
@@ -279,7 +279,7 @@ fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
         "presence_penalty",
         "frequency_penalty",
     ] {
-        fields.expect(key, "a number", &[Kind::Number])?;
+        fields.expect(key, "a number", &[JsonKind::Number])?;
     }
     for key in ["max_output_tokens", "max_tool_calls", "top_logprobs"] {
         fields.integer(key)?;
@@ -294,7 +294,7 @@ fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
         "truncation",
         "previous_response_id",
     ] {
-        fields.expect(key, "a string", &[Kind::String])?;
+        fields.expect(key, "a string", &[JsonKind::String])?;
     }
     let named = fields.get("conversation");
     if let Some(raw) = named.filter(|raw| conversation(raw).is_none()) {
@@ -333,7 +333,7 @@ fn previous(fields: &Fields<'_>) -> Option<Previous> {
 /// The id in the `conversation` of a request: a string, or an object that has it.
 fn conversation(raw: &RawValue) -> Option<String> {
     match kind(raw) {
-        Kind::Object => Fields::of(raw).text("id"),
+        JsonKind::Object => Fields::of(raw).text("id"),
         _ => fields::text(raw),
     }
 }
@@ -343,7 +343,9 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
     let mut found = Vec::new();
     for raw in fields::list_of_text(raw) {
         let fields = Fields::of(raw);
-        let inner = fields.get("tools").filter(|raw| kind(raw) == Kind::Array);
+        let inner = fields
+            .get("tools")
+            .filter(|raw| kind(raw) == JsonKind::Array);
         if let Some(inner) = inner
             && fields.text("type").as_deref() == Some("namespace")
         {
@@ -363,7 +365,7 @@ pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
     // Chat Completions nests a function's fields; some clients send that form here too.
     let nested = outer
         .get("function")
-        .filter(|raw| kind(raw) == Kind::Object);
+        .filter(|raw| kind(raw) == JsonKind::Object);
     let raw = nested.unwrap_or(raw);
     let fields = Fields::of(raw);
     Tool {
@@ -375,18 +377,9 @@ pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
     }
 }
 
-/// A value as a tree, unless that would take all memory.
-pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
-    let text = raw?.get();
-    match fields::is_bushy(text) {
-        true => None,
-        false => serde_json::from_str(text).ok(),
-    }
-}
-
 fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
     let text = fields.object("text");
-    text.expect("format", "an object", &[Kind::Object])
+    text.expect("format", "an object", &[JsonKind::Object])
         .map_err(|error| match text.get("format") {
             Some(raw) => ApiError::wrong_type("text.format", "an object", raw),
             None => error,

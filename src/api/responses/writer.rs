@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::object::{Checkpoint, ResponseObject, ResponseState, Status, event};
+use super::object::{Checkpoint, ResponseObject, ResponseState, ResponseStatus, event};
 use crate::api::{
     ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
@@ -15,7 +15,7 @@ pub const DONE: &str = "[DONE]";
 
 /// Turns what the person says into the events of one response, in the order of the
 /// specification, and keeps the response object that they add up to.
-pub struct Writer {
+pub struct ResponsesWriter {
     ids: Ids,
     sequence_number: u64,
     response: ResponseObject,
@@ -56,7 +56,7 @@ fn text_part(text: &str) -> Value {
     json!({"type": "output_text", "text": text, "annotations": []})
 }
 
-impl Writer {
+impl ResponsesWriter {
     /// A response to `request`, created at `created_at` (Unix seconds).
     pub fn new(request: &Request, created_at: u64, mut ids: Ids) -> Self {
         let response = ResponseObject::new(request, ids("resp"), created_at);
@@ -71,7 +71,7 @@ impl Writer {
 
     /// Goes on with a response from where [`Writer::checkpoint`] was taken; `None` if that cannot be
     /// read.
-    pub fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
+    pub(crate) fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
         let checkpoint: Checkpoint<ResponseState, OpenMessage> =
             serde_json::from_str(checkpoint).ok()?;
         Some(Self {
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     /// All that it takes to go on with the response later, as JSON.
-    pub fn checkpoint(&self) -> String {
+    pub(crate) fn checkpoint(&self) -> String {
         Checkpoint::to_json(
             self.response.state(),
             self.sequence_number,
@@ -93,7 +93,7 @@ impl Writer {
     }
 
     /// Whether its first events have been written.
-    pub fn has_started(&self) -> bool {
+    pub(crate) fn has_started(&self) -> bool {
         self.sequence_number > 0
     }
 
@@ -101,9 +101,9 @@ impl Writer {
     fn events_of_start(&mut self) -> Vec<Frame> {
         let mut events = Vec::new();
         self.snapshot("response.created", &mut events);
-        if self.response.status() == Status::Queued {
+        if self.response.status() == ResponseStatus::Queued {
             self.snapshot("response.queued", &mut events);
-            self.response.set_status(Status::InProgress);
+            self.response.set_status(ResponseStatus::InProgress);
         }
         self.snapshot("response.in_progress", &mut events);
         events
@@ -422,7 +422,7 @@ impl Writer {
     }
 }
 
-impl ResponseWriter for Writer {
+impl ResponseWriter for ResponsesWriter {
     fn id(&self) -> &str {
         self.response.id()
     }

@@ -10,27 +10,29 @@ use crate::api::{FailureCode, Interner};
 
 /// An event, taken apart.
 #[derive(Debug, PartialEq)]
-struct Event {
+struct WrittenEvent {
     name: &'static str,
     data: Value,
 }
 
 /// The response object, taken apart.
-fn response(writer: &Writer) -> Value {
+fn response(writer: &ResponsesWriter) -> Value {
     serde_json::from_str(&writer.document().unwrap()).unwrap()
 }
 
 /// The events in what is written.
-fn read(frames: Vec<Frame>) -> Vec<Event> {
+fn read(frames: Vec<Frame>) -> Vec<WrittenEvent> {
     let named = frames.into_iter().filter_map(|frame| {
         let data = serde_json::from_str(&frame.data);
         frame.event.map(|name| (name, data.expect("JSON")))
     });
-    named.map(|(name, data)| Event { name, data }).collect()
+    named
+        .map(|(name, data)| WrittenEvent { name, data })
+        .collect()
 }
 
 /// A writer whose ids are `resp_0`, `msg_1`, … and whose clock stands still.
-fn writer(extra: Value) -> Writer {
+fn writer(extra: Value) -> ResponsesWriter {
     let mut body = json!({"model": "m", "input": "hi"});
     let fields = body.as_object_mut().unwrap();
     fields.extend(extra.as_object().unwrap().clone());
@@ -40,11 +42,11 @@ fn writer(extra: Value) -> Writer {
         count += 1;
         format!("{prefix}_{}", count - 1)
     };
-    Writer::new(&request, 100, Box::new(ids))
+    ResponsesWriter::new(&request, 100, Box::new(ids))
 }
 
 /// All events of a response to which these replies are given.
-fn events(replies: &[Reply]) -> Vec<Event> {
+fn events(replies: &[Reply]) -> Vec<WrittenEvent> {
     let mut writer = writer(json!({}));
     let mut events = writer.start();
     for reply in replies {

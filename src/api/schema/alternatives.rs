@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use super::parts::{names, options};
 use super::reference::{child, target};
-use super::{Kind, Reading, Schema};
+use super::{Schema, SchemaReading, SchemaType};
 
 /// Properties of an alternative that are looked at to find its name.
-const MOST_LOOKED_AT: usize = 64;
+const MAX_LOOKED_AT: usize = 64;
 /// Properties that a name is made of.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// One of several schemas that a value may follow.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct Alternative<R = std::sync::Arc<Value>> {
     pub count: usize,
 }
 
-impl<R: Deref<Target = Value> + Clone> Reading<R> {
+impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     /// What there is to choose from, where the kind is [`Kind::Union`].
     pub(crate) fn alternatives(&self) -> Vec<Alternative<R>> {
         let Some(group) = &self.group else {
@@ -67,7 +67,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
     pub(crate) fn objects(&self) -> Option<Vec<Alternative<R>>> {
         let all = self.alternatives();
         let mut kinds = all.iter().map(|one| one.schema.read().kind);
-        let fit = !all.is_empty() && kinds.all(|kind| kind == Kind::Object);
+        let fit = !all.is_empty() && kinds.all(|kind| kind == SchemaType::Object);
         fit.then_some(all)
     }
 
@@ -90,7 +90,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
         let properties = found
             .iter()
             .filter_map(|part| part.get("properties")?.as_object());
-        let properties = properties.flatten().take(MOST_LOOKED_AT);
+        let properties = properties.flatten().take(MAX_LOOKED_AT);
         let here = root.pointer(&at);
         Own {
             title: found
@@ -107,7 +107,7 @@ impl<R: Deref<Target = Value> + Clone> Reading<R> {
                 .collect(),
             // Alternatives of alternatives may have no end.
             words: match reading.kind {
-                Kind::Union => reading.short().to_owned(),
+                SchemaType::Union => reading.short().to_owned(),
                 _ => reading.words(),
             },
             at,
@@ -200,9 +200,10 @@ fn described(all: &[Own<'_>], at: usize) -> String {
         named = rest;
     }
     named.sort_by_key(|name| !own.required.contains(name));
-    named.truncate(MOST_NAMED);
-    match named.is_empty() {
-        true => own.words.clone(),
-        false => named.join(", "),
+    named.truncate(MAX_NAMED);
+    if named.is_empty() {
+        own.words.clone()
+    } else {
+        named.join(", ")
     }
 }

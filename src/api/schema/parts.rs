@@ -4,26 +4,26 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::Kind;
+use super::SchemaType;
 use super::reference::{child, local, target};
 
 /// Parts of one level: references followed, what `allOf` lists, and alternatives looked at.
-const MOST_PARTS: usize = 256;
+const MAX_PARTS: usize = 256;
 /// Alternatives that a person can choose among.
-const MOST_ALTERNATIVES: usize = 64;
+const MAX_ALTERNATIVES: usize = 64;
 
 /// A list of alternatives.
 #[derive(Debug, Clone)]
-pub(super) struct Group {
+pub(super) struct Alternatives {
     pub(super) at: String,
     /// How many there are.
     pub(super) count: usize,
-    /// Those that are not `null`.
+    /// The alternatives that are not `null`.
     pub(super) rest: Vec<usize>,
 }
 
 /// What all holds at one place, while it is being found.
-pub(super) struct Parts<'a> {
+pub(super) struct SchemaParts<'a> {
     root: &'a Value,
     decided: Option<&'a str>,
     /// Steps that may still be taken.
@@ -33,19 +33,19 @@ pub(super) struct Parts<'a> {
     pub(super) at: Vec<String>,
     found: Vec<&'a Map<String, Value>>,
     /// Alternatives of which more than one is left.
-    groups: Vec<Group>,
+    groups: Vec<Alternatives>,
     /// Whether `null` is one of the alternatives, or of the types.
     pub(super) has_null: bool,
     pub(super) has_null_type: bool,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SchemaParts<'a> {
     /// Nothing yet; `decided` is the list of alternatives that one was chosen of.
     pub(super) fn new(root: &'a Value, decided: Option<&'a str>) -> Self {
         Self {
             root,
             decided,
-            left: MOST_PARTS,
+            left: MAX_PARTS,
             known: HashSet::new(),
             at: Vec::new(),
             found: Vec::new(),
@@ -93,14 +93,14 @@ impl<'a> Parts<'a> {
     }
 
     fn add_group(&mut self, at: String, all: &[Value]) {
-        self.left = self.left.saturating_sub(all.len() / MOST_ALTERNATIVES);
+        self.left = self.left.saturating_sub(all.len() / MAX_ALTERNATIVES);
         let is_null = |one: &Value| is_null(target(self.root, one));
         let rest: Vec<usize> = (0..all.len()).filter(|one| !is_null(&all[*one])).collect();
         self.has_null |= rest.len() < all.len() && !rest.is_empty();
         match rest.as_slice() {
             [] => {}
             [one] => self.add(child(&at, &[&one.to_string()])),
-            _ => self.groups.push(Group {
+            _ => self.groups.push(Alternatives {
                 at,
                 count: all.len(),
                 rest,
@@ -110,7 +110,7 @@ impl<'a> Parts<'a> {
 
     /// What is asked for, and the alternatives if it is one of several. The document itself has
     /// depth 0.
-    pub(super) fn kind(&self, depth: u8) -> (Kind, Option<Group>) {
+    pub(super) fn kind(&self, depth: u8) -> (SchemaType, Option<Alternatives>) {
         if let Some(options) = self.options() {
             return (self.choice(options), None);
         }
@@ -121,20 +121,21 @@ impl<'a> Parts<'a> {
         if let Some(options) = self.options_of(group) {
             return (self.choice(options), None);
         }
-        let is_some_object = matches!(by_type, Kind::Object | Kind::Map);
-        let may_be_any = by_type == Kind::Anything && !self.has("type");
+        let is_some_object = matches!(by_type, SchemaType::Object | SchemaType::Map);
+        let may_be_any = by_type == SchemaType::Anything && !self.has("type");
         let is_open = may_be_any || is_some_object && self.adds_properties(group);
-        match is_open && group.rest.len() <= MOST_ALTERNATIVES {
-            true => (Kind::Union, Some(group.clone())),
-            false => (by_type, None),
+        if is_open && group.rest.len() <= MAX_ALTERNATIVES {
+            (SchemaType::Union, Some(group.clone()))
+        } else {
+            (by_type, None)
         }
     }
 
-    fn choice(&self, mut options: Vec<Value>) -> Kind {
+    fn choice(&self, mut options: Vec<Value>) -> SchemaType {
         if self.has_null && !options.contains(&Value::Null) {
             options.push(Value::Null);
         }
-        Kind::Choice(options)
+        SchemaType::Choice(options)
     }
 
     /// The only values that all parts allow.
@@ -149,7 +150,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The values of alternatives that are nothing but values.
-    fn options_of(&self, group: &Group) -> Option<Vec<Value>> {
+    fn options_of(&self, group: &Alternatives) -> Option<Vec<Value>> {
         let each = group.rest.iter().map(|one| {
             let found = self.root.pointer(&child(&group.at, &[&one.to_string()]))?;
             options(target(self.root, found).as_object()?)
@@ -159,8 +160,8 @@ impl<'a> Parts<'a> {
     }
 
     /// Whether alternatives bring properties of their own, rather than ask for some of those there are.
-    fn adds_properties(&self, group: &Group) -> bool {
-        let mut parts = Parts::new(self.root, None);
+    fn adds_properties(&self, group: &Alternatives) -> bool {
+        let mut parts = SchemaParts::new(self.root, None);
         parts.left = self.left;
         for one in &group.rest {
             parts.add(child(&group.at, &[&one.to_string()]));
@@ -172,14 +173,14 @@ impl<'a> Parts<'a> {
         self.found.iter().any(|part| part.contains_key(keyword))
     }
 
-    fn kind_of_type(&self, depth: u8) -> Kind {
+    fn kind_of_type(&self, depth: u8) -> SchemaType {
         let mut typed = self.found.iter().filter_map(|part| part.get("type"));
         let Some(first) = typed.next() else {
             return match () {
                 () if self.has("properties") => self.object(depth),
-                () if self.has("prefixItems") => Kind::Tuple,
+                () if self.has("prefixItems") => SchemaType::Tuple,
                 () if self.has("items") => self.list(),
-                () => Kind::Anything,
+                () => SchemaType::Anything,
             };
         };
         let mut allowed = names(Some(first));
@@ -197,30 +198,31 @@ impl<'a> Parts<'a> {
             .filter(|one| *one != "null")
             .collect();
         match rest.as_slice() {
-            [] if allowed.contains(&"null") => Kind::Choice(vec![Value::Null]),
-            ["string"] => Kind::Text,
-            ["integer"] => Kind::Number { whole: true },
-            ["number"] => Kind::Number { whole: false },
-            ["boolean"] => Kind::Boolean,
+            [] if allowed.contains(&"null") => SchemaType::Choice(vec![Value::Null]),
+            ["string"] => SchemaType::Text,
+            ["integer"] => SchemaType::Number { whole: true },
+            ["number"] => SchemaType::Number { whole: false },
+            ["boolean"] => SchemaType::Boolean,
             ["object"] => self.object(depth),
             ["array"] => self.list(),
-            _ => Kind::Anything,
+            _ => SchemaType::Anything,
         }
     }
 
-    fn list(&self) -> Kind {
+    fn list(&self) -> SchemaType {
         let is_tuple = |part: &&Map<String, Value>| {
             part.contains_key("prefixItems") || part.get("items").is_some_and(Value::is_array)
         };
-        match self.found.iter().any(is_tuple) {
-            true => Kind::Tuple,
-            false => Kind::List,
+        if self.found.iter().any(is_tuple) {
+            SchemaType::Tuple
+        } else {
+            SchemaType::List
         }
     }
 
     /// An object whose properties cannot be asked for by name is a map. A tool without any
     /// parameters is not such an object.
-    fn object(&self, depth: u8) -> Kind {
+    fn object(&self, depth: u8) -> SchemaType {
         let is_named = self.found.iter().any(|part| {
             let properties = part.get("properties").and_then(Value::as_object);
             properties.is_some_and(|all| !all.is_empty()) || !names(part.get("required")).is_empty()
@@ -235,9 +237,10 @@ impl<'a> Parts<'a> {
             Some(_) => true,
             None => depth > 0 || self.has("patternProperties"),
         };
-        match is_map {
-            true => Kind::Map,
-            false => Kind::Object,
+        if is_map {
+            SchemaType::Map
+        } else {
+            SchemaType::Object
         }
     }
 }

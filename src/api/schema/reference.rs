@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 /// References that are followed one after the other.
-const MOST_HOPS: usize = 12;
+const MAX_HOPS: usize = 12;
 
 /// The schema that another one refers to in the end, itself if it refers to nothing.
 pub(super) fn target<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
-    for _ in 0..MOST_HOPS {
+    for _ in 0..MAX_HOPS {
         let reference = schema.get("$ref").and_then(Value::as_str);
         match reference.and_then(|reference| referred(root, reference)) {
             Some(target) => schema = target,

@@ -2,12 +2,12 @@ use serde_json::json;
 
 use super::*;
 
-fn read(schema: &Value) -> Reading<&Value> {
+fn read(schema: &Value) -> SchemaReading<&Value> {
     Schema::new(schema).read()
 }
 
 /// The kind somewhere inside of a document, where an object may have any names.
-fn kind_of(schema: Value) -> (Kind, bool) {
+fn kind_of(schema: Value) -> (SchemaType, bool) {
     let reading = Schema::new(&schema).read();
     let below = reading.schema.below(vec![String::new()]).read();
     (below.kind, below.nullable)
@@ -18,7 +18,7 @@ fn labels(schema: &Value) -> Vec<String> {
     all.map(|one| one.label).collect()
 }
 
-fn fields(reading: &Reading<&Value>) -> Vec<(String, bool)> {
+fn fields(reading: &SchemaReading<&Value>) -> Vec<(String, bool)> {
     let all = reading.properties().into_iter();
     all.map(|one| (one.name, one.required)).collect()
 }
@@ -32,25 +32,31 @@ fn null_beside_one_type_makes_it_nullable() {
         json!({"anyOf": [{"type": "null"}, {"$ref": "#/$defs/a%20b"}], "$defs": {"a b": {"type": "string"}}}),
         json!({"anyOf": [{"$ref": "#/$defs/none"}, {"type": "string"}], "$defs": {"none": {"type": "null"}}}),
     ] {
-        assert_eq!(kind_of(schema), (Kind::Text, true));
+        assert_eq!(kind_of(schema), (SchemaType::Text, true));
     }
-    let only = Kind::Choice(vec![Value::Null]);
+    let only = SchemaType::Choice(vec![Value::Null]);
     assert_eq!(kind_of(json!({"type": "null"})), (only, false));
     let strict = json!({"type": ["string", "null"], "enum": ["a"]});
-    assert_eq!(kind_of(strict), (Kind::Choice(vec![json!("a")]), false));
+    assert_eq!(
+        kind_of(strict),
+        (SchemaType::Choice(vec![json!("a")]), false)
+    );
 }
 
 #[test]
 fn values_to_choose_from_are_found() {
     let merged = json!({"oneOf": [{"const": "a"}, {"enum": ["b", "c", "a"]}]});
     let all = vec![json!("a"), json!("b"), json!("c")];
-    assert_eq!(kind_of(merged).0, Kind::Choice(all));
+    assert_eq!(kind_of(merged).0, SchemaType::Choice(all));
     let optional = json!({"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]});
     let all = vec![json!("a"), json!("b"), Value::Null];
-    assert_eq!(kind_of(optional), (Kind::Choice(all), true));
+    assert_eq!(kind_of(optional), (SchemaType::Choice(all), true));
     let both = json!({"allOf": [{"enum": [1, 2, 3]}, {"enum": [3, 2]}]});
-    assert_eq!(kind_of(both).0, Kind::Choice(vec![json!(3), json!(2)]));
-    assert_eq!(kind_of(json!({"enum": []})).0, Kind::Anything);
+    assert_eq!(
+        kind_of(both).0,
+        SchemaType::Choice(vec![json!(3), json!(2)])
+    );
+    assert_eq!(kind_of(json!({"enum": []})).0, SchemaType::Anything);
 }
 
 #[test]
@@ -67,13 +73,17 @@ fn what_is_not_understood_is_anything() {
         json!({"$ref": "#"}),
         json!({"$ref": "#%f"}),
     ] {
-        assert_eq!(kind_of(schema.clone()), (Kind::Anything, false), "{schema}");
+        assert_eq!(
+            kind_of(schema.clone()),
+            (SchemaType::Anything, false),
+            "{schema}"
+        );
     }
     let tuple = json!({"type": "array", "prefixItems": [{"type": "string"}]});
-    assert_eq!(kind_of(tuple).0, Kind::Tuple);
+    assert_eq!(kind_of(tuple).0, SchemaType::Tuple);
     let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
-    assert_eq!(read(&map).values().read().kind, Kind::Text);
-    assert_eq!(kind_of(map).0, Kind::Map);
+    assert_eq!(read(&map).values().read().kind, SchemaType::Text);
+    assert_eq!(kind_of(map).0, SchemaType::Map);
     let several = json!({"type": ["string", "integer", "null"]});
     assert_eq!(read(&several).words(), "text or whole number or null");
 }
@@ -91,7 +101,7 @@ fn all_that_holds_at_once_is_one_schema() {
             "properties": {"name": {"type": "string", "default": "web"}}, "required": ["name"]}},
     });
     let reading = read(&schema);
-    assert_eq!(reading.kind, Kind::Object);
+    assert_eq!(reading.kind, SchemaType::Object);
     assert_eq!(reading.description(), "what to deploy");
     let expected = [("name", true), ("replicas", true), ("image", false)];
     let expected = expected.map(|(name, required)| (name.to_owned(), required));
@@ -134,13 +144,13 @@ fn a_chosen_alternative_has_what_holds_for_all_and_its_own() {
             {"properties": {"kind": {"const": "mail"}, "to": {"type": "string"}}, "required": ["to"]},
             {"properties": {"kind": {"const": "call"}, "number": {"type": "string"}}}]});
     let reading = read(&schema);
-    assert_eq!(reading.kind, Kind::Union);
+    assert_eq!(reading.kind, SchemaType::Union);
     assert_eq!(fields(&reading), [("id".to_owned(), true)]);
     let all = reading.objects().expect("objects");
     let call = all[1].schema.read();
     assert_eq!(
         (call.kind.clone(), all[1].index, all[1].count),
-        (Kind::Object, 1, 2)
+        (SchemaType::Object, 1, 2)
     );
     assert_eq!(all[1].tag.as_deref(), Some("kind"));
     let expected = [("id", true), ("kind", false), ("number", false)];
@@ -153,9 +163,9 @@ fn alternatives_that_only_require_are_none() {
     let schema = json!({"type": "object",
         "properties": {"url": {"type": "string"}, "path": {"type": "string"}},
         "anyOf": [{"required": ["url"]}, {"type": "object", "required": ["path"]}]});
-    assert_eq!(read(&schema).kind, Kind::Object);
+    assert_eq!(read(&schema).kind, SchemaType::Object);
     let text = json!({"type": "string", "anyOf": [{"format": "email"}, {"format": "uri"}]});
-    assert_eq!(kind_of(text).0, Kind::Text);
+    assert_eq!(kind_of(text).0, SchemaType::Text);
     let mixed =
         json!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]});
     assert!(read(&mixed).objects().is_none());

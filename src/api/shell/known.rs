@@ -1,7 +1,7 @@
 //! What is known of the shells that agents offer: their names, what takes the command, and what the
 //! other parameters are for. This is the only place that says so.
 
-use crate::api::{Kind, Reading, Tool};
+use crate::api::{SchemaReading, SchemaType, Tool};
 
 /// Names that agents give to their shell, best first.
 pub(super) const NAMES: [&str; 8] = [
@@ -43,25 +43,25 @@ pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
 
 /// Names of parameters that take a command, best first, and what they say of a tool whose own name
 /// is not known.
-pub(super) const PARAMETERS: [(&str, Says); 10] = [
-    ("cmd", Says::Shell),
-    ("command", Says::Shell),
-    ("commands", Says::Perhaps),
-    ("bash", Says::Perhaps),
-    ("shell", Says::Perhaps),
-    ("bash_command", Says::Perhaps),
-    ("shell_command", Says::Perhaps),
-    ("command_line", Says::Perhaps),
-    ("script", Says::IfDescribed),
-    ("code", Says::IfDescribed),
+pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
+    ("cmd", ParameterHint::Shell),
+    ("command", ParameterHint::Shell),
+    ("commands", ParameterHint::Perhaps),
+    ("bash", ParameterHint::Perhaps),
+    ("shell", ParameterHint::Perhaps),
+    ("bash_command", ParameterHint::Perhaps),
+    ("shell_command", ParameterHint::Perhaps),
+    ("command_line", ParameterHint::Perhaps),
+    ("script", ParameterHint::IfDescribed),
+    ("code", ParameterHint::IfDescribed),
 ];
 
 /// What a parameter says of the tool that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Says {
-    /// It is a shell.
+pub(super) enum ParameterHint {
+    /// The tool is a shell.
     Shell,
-    /// It may be one.
+    /// The tool may be a shell.
     Perhaps,
     /// It may be one if its description is about running something.
     IfDescribed,
@@ -79,11 +79,11 @@ pub(super) enum Takes {
 }
 
 /// How a parameter of this name takes a command; `None` if it does not.
-pub(super) fn takes(name: &str, parameter: &Reading<&serde_json::Value>) -> Option<Takes> {
+pub(super) fn takes(name: &str, parameter: &SchemaReading<&serde_json::Value>) -> Option<Takes> {
     match (name, &parameter.kind) {
-        (_, Kind::Text | Kind::Anything) => Some(Takes::Line),
-        ("commands", Kind::List) => Some(Takes::Lines),
-        ("cmd" | "command", Kind::List | Kind::Tuple) => Some(Takes::Words),
+        (_, SchemaType::Text | SchemaType::Anything) => Some(Takes::Line),
+        ("commands", SchemaType::List) => Some(Takes::Lines),
+        ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(Takes::Words),
         // One of a few words is what a tool does, and not what a shell runs.
         _ => None,
     }
@@ -97,12 +97,10 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
     let runs = ["run", "exec"];
     let languages = ["python", "javascript", "typescript", "node", "sql", "ruby"];
     let begins = |word: &str, with: &[&str]| with.iter().any(|start| word.starts_with(start));
-    match words.clone().any(|word| begins(word, &shells)) {
-        true => true,
-        false => {
-            words.clone().any(|word| begins(word, &runs))
-                && !words.any(|word| begins(word, &languages))
-        }
+    if words.clone().any(|word| begins(word, &shells)) {
+        true
+    } else {
+        words.clone().any(|word| begins(word, &runs)) && !words.any(|word| begins(word, &languages))
     }
 }
 
@@ -110,13 +108,13 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
 /// list them by the alphabet, which is no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
-    /// Where it runs.
+    /// The folder in which the command runs.
     Directory,
-    /// How long it may take.
+    /// How long the command may take.
     Patience,
-    /// What it may do.
+    /// What the command may do outside its sandbox.
     Permission,
-    /// Why, in words.
+    /// Why the command runs, in words.
     Reason,
     /// What need not be asked again.
     Rule,

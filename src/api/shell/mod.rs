@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::known::{KEYS, NAMES, PARAMETERS, SHELLS, Says, TYPES, Takes};
-use super::{Body, Kind, Property, Tool, ToolList, is_bushy};
+use self::known::{KEYS, NAMES, PARAMETERS, ParameterHint, SHELLS, TYPES, Takes};
+use super::{Body, Property, SchemaType, Tool, ToolList, is_bushy};
 
 pub(crate) use self::known::Use;
 
@@ -17,7 +17,7 @@ pub(crate) use self::known::Use;
 pub struct ShellTool {
     name: String,
     namespace: Option<String>,
-    shape: Shape,
+    shape: CallShape,
     /// The schema of what else a call can say; not written down, because a call is made without it.
     #[serde(skip)]
     options: Option<Value>,
@@ -31,7 +31,7 @@ pub struct ShellTool {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Shape {
+enum CallShape {
     /// The command is a string in this parameter.
     Line(String),
     /// The command is an array of words in this parameter.
@@ -73,17 +73,18 @@ impl ShellTool {
             plain.find(|tool| tool.name == *name)
         };
         let known = NAMES.iter().filter_map(named);
-        let by = |says: Says| move |tool: &Tool| Self::from_function(tool, |own| own == says);
+        let by =
+            |says: ParameterHint| move |tool: &Tool| Self::from_function(tool, |own| own == says);
         known
             .filter_map(|tool| Self::from_function(tool, |_| true))
             .next()
             .or_else(|| tools.iter().find_map(Self::built_in))
-            .or_else(|| functions().find_map(by(Says::Shell)))
+            .or_else(|| functions().find_map(by(ParameterHint::Shell)))
             .or_else(|| {
                 let described = functions().filter(|tool| known::runs_something(tool));
                 let mut guesses = functions()
-                    .filter_map(by(Says::Perhaps))
-                    .chain(described.filter_map(by(Says::IfDescribed)));
+                    .filter_map(by(ParameterHint::Perhaps))
+                    .chain(described.filter_map(by(ParameterHint::IfDescribed)));
                 let guess = guesses.next()?;
                 Some(Self {
                     is_guess: true,
@@ -99,11 +100,11 @@ impl ShellTool {
         let is_local = environment.is_none_or(|it| it["type"] == "local");
         let (shape, properties) = match tool.kind.as_str() {
             "local_shell" => (
-                Shape::LocalShell,
+                CallShape::LocalShell,
                 json!({"working_directory": {"type": "string"}}),
             ),
             "shell" if is_local => (
-                Shape::Shell,
+                CallShape::Shell,
                 json!({"timeout_ms": {"type": "integer", "minimum": 1},
                     "max_output_length": {"type": "integer", "minimum": 1}}),
             ),
@@ -120,7 +121,7 @@ impl ShellTool {
     }
 
     /// A function, by the first of the known parameters that says what is wanted.
-    fn from_function(tool: &Tool, is_wanted: impl Fn(Says) -> bool) -> Option<Self> {
+    fn from_function(tool: &Tool, is_wanted: impl Fn(ParameterHint) -> bool) -> Option<Self> {
         let arguments = tool.reading()?;
         let parameters = PARAMETERS.iter().filter(|(_, says)| is_wanted(*says));
         let (parameter, takes) = parameters
@@ -136,9 +137,9 @@ impl ShellTool {
             name: tool.name.clone(),
             namespace: tool.namespace.clone(),
             shape: match takes {
-                Takes::Line => Shape::Line(name),
-                Takes::Words => Shape::Words(name),
-                Takes::Lines => Shape::Lines(name),
+                Takes::Line => CallShape::Line(name),
+                Takes::Words => CallShape::Words(name),
+                Takes::Lines => CallShape::Lines(name),
             },
             options: options(tool, parameter, &required),
             required,
@@ -152,17 +153,17 @@ impl ShellTool {
     }
 
     /// The parameter that would get the command, if it is a guess that this is a shell.
-    pub fn guessed_by(&self) -> Option<&str> {
+    pub(crate) fn guessed_by(&self) -> Option<&str> {
         self.parameter().filter(|_| self.is_guess)
     }
 
     /// The parameter that gets the command, of a function.
     fn parameter(&self) -> Option<&str> {
         match &self.shape {
-            Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter) => {
-                Some(parameter)
-            }
-            Shape::LocalShell | Shape::Shell => None,
+            CallShape::Line(parameter)
+            | CallShape::Words(parameter)
+            | CallShape::Lines(parameter) => Some(parameter),
+            CallShape::LocalShell | CallShape::Shell => None,
         }
     }
 
@@ -178,23 +179,25 @@ impl ShellTool {
         let number = |name: &str| options.get(name).and_then(Value::as_u64);
         let mut arguments = Map::new();
         match &self.shape {
-            Shape::LocalShell => {
+            CallShape::LocalShell => {
                 let workdir = options.get("working_directory").and_then(Value::as_str);
                 return Body::LocalShellCall {
                     command: words(),
                     working_directory: workdir.map(str::to_owned),
                 };
             }
-            Shape::Shell => {
+            CallShape::Shell => {
                 return Body::ShellCall {
                     commands: vec![command.to_owned()],
                     timeout_ms: number("timeout_ms"),
                     max_output_length: number("max_output_length"),
                 };
             }
-            Shape::Line(parameter) => arguments.insert(parameter.clone(), command.into()),
-            Shape::Words(parameter) => arguments.insert(parameter.clone(), words().into()),
-            Shape::Lines(parameter) => arguments.insert(parameter.clone(), vec![command].into()),
+            CallShape::Line(parameter) => arguments.insert(parameter.clone(), command.into()),
+            CallShape::Words(parameter) => arguments.insert(parameter.clone(), words().into()),
+            CallShape::Lines(parameter) => {
+                arguments.insert(parameter.clone(), vec![command].into())
+            }
         };
         arguments.extend(options.clone());
         for (name, given) in &self.required {
@@ -215,14 +218,14 @@ impl ShellTool {
     /// The commands that a call of this tool runs, each with what else it says: what
     /// [`Self::call`] makes the same call of. `None` for any other call, and for one that says
     /// something in a way that the person has no place for.
-    pub fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
+    pub(crate) fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
         let found = match (call, &self.shape) {
             (
                 Body::LocalShellCall {
                     command,
                     working_directory,
                 },
-                Shape::LocalShell,
+                CallShape::LocalShell,
             ) => {
                 let workdir = working_directory.clone().map(Value::from);
                 let workdir = workdir.map(|workdir| ("working_directory".to_owned(), workdir));
@@ -234,7 +237,7 @@ impl ShellTool {
                     timeout_ms,
                     max_output_length,
                 },
-                Shape::Shell,
+                CallShape::Shell,
             ) => {
                 let limits = [
                     ("timeout_ms", timeout_ms),
@@ -255,7 +258,9 @@ impl ShellTool {
                     name,
                     arguments,
                 },
-                Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter),
+                CallShape::Line(parameter)
+                | CallShape::Words(parameter)
+                | CallShape::Lines(parameter),
             ) if *name == self.name && *namespace == self.namespace => {
                 vec![self.command_in(parameter, arguments)?]
             }
@@ -270,8 +275,9 @@ impl ShellTool {
     /// The command in the arguments of a call of this tool that are not whole, as far as it is
     /// written; `None` where it has not begun, or is written in another way.
     pub fn begun(&self, arguments: &str) -> Option<String> {
-        let (Shape::Line(parameter) | Shape::Words(parameter) | Shape::Lines(parameter)) =
-            &self.shape
+        let (CallShape::Line(parameter)
+        | CallShape::Words(parameter)
+        | CallShape::Lines(parameter)) = &self.shape
         else {
             return None;
         };
@@ -316,7 +322,7 @@ impl ShellTool {
                     .collect();
                 let words = words?;
                 match &self.shape {
-                    Shape::Words(_) => script(&words)?.to_owned(),
+                    CallShape::Words(_) => script(&words)?.to_owned(),
                     _ => words.into_iter().next()?,
                 }
             }
@@ -346,8 +352,8 @@ fn given(parameter: &Property<&Value>) -> Option<Given> {
     }
     match reading.kind {
         _ if reading.nullable => Some(Given::Value(Value::Null)),
-        Kind::Boolean => Some(Given::Value(false.into())),
-        Kind::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
+        SchemaType::Boolean => Some(Given::Value(false.into())),
+        SchemaType::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
         _ => None,
     }
 }
@@ -433,7 +439,7 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     let is_called = |tool: &&Tool| tool.name == *name && tool.namespace == *namespace;
     let mut functions = tools.tools().iter().filter(|tool| tool.kind == "function");
     let offered = functions.find(is_called);
-    let is_wanted = |says| is_known || says == Says::Shell;
+    let is_wanted = |says| is_known || says == ParameterHint::Shell;
     let shell = offered.and_then(|tool| ShellTool::from_function(tool, is_wanted));
     let guess = tools.shell().ok().filter(|_| shell.is_none());
     let guess = guess.filter(|shell| shell.name == *name && shell.namespace == *namespace);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::api::fields::{self, Kind};
+use crate::api::fields::{self, JsonKind};
 
 /// Names that models give to the text of a free-form tool, whatever they were told.
 const INPUTS: [&str; 8] = [
@@ -20,7 +20,7 @@ const INPUTS: [&str; 8] = [
 /// Whether a text is a whole object.
 pub(super) fn is_object(text: &str) -> bool {
     let raw = serde_json::from_str::<&RawValue>(text.trim());
-    raw.is_ok_and(|raw| fields::kind(raw) == Kind::Object && fields::check(text).is_ok())
+    raw.is_ok_and(|raw| fields::kind(raw) == JsonKind::Object && fields::check(text).is_ok())
 }
 
 /// The arguments of a function as JSON, wherever it can be told what they are to be; as they are
@@ -40,18 +40,20 @@ pub(super) fn mended(arguments: &str) -> String {
         return inner.trim().to_owned();
     }
     let escaped = escaped(text);
-    match is_object(&escaped) {
-        true => escaped,
-        false => text.to_owned(),
+    if is_object(&escaped) {
+        escaped
+    } else {
+        text.to_owned()
     }
 }
 
 /// The arguments of a function for a server: always an object.
 pub(super) fn object(arguments: &str) -> String {
     let mended = mended(arguments);
-    match is_object(&mended) {
-        true => mended,
-        false => serde_json::json!({"arguments": arguments}).to_string(),
+    if is_object(&mended) {
+        mended
+    } else {
+        serde_json::json!({"arguments": arguments}).to_string()
     }
 }
 
@@ -118,13 +120,13 @@ fn escaped(json: &str) -> String {
 /// Finds the text for a free-form tool in arguments while they are being written, to be looked at.
 #[derive(Debug, Default)]
 pub(super) struct FreeText {
-    place: Place,
+    place: ScanPosition,
     /// What is not decided yet: the beginning, or an escape.
     pending: String,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Place {
+enum ScanPosition {
     /// Before the text.
     #[default]
     Before,
@@ -145,10 +147,10 @@ impl FreeText {
         let mut found = String::new();
         for c in arguments.chars() {
             match self.place {
-                Place::Before => self.before(c, &mut found),
-                Place::Text => self.text(c, &mut found),
-                Place::Raw => found.push(c),
-                Place::After => {}
+                ScanPosition::Before => self.before(c, &mut found),
+                ScanPosition::Text => self.text(c, &mut found),
+                ScanPosition::Raw => found.push(c),
+                ScanPosition::After => {}
             }
         }
         found
@@ -163,13 +165,13 @@ impl FreeText {
         }
         let is_json = pending.starts_with('{') && is_near;
         if !is_json && pending != "\"" {
-            self.place = Place::Raw;
+            self.place = ScanPosition::Raw;
             found.push_str(&std::mem::take(&mut self.pending));
         } else if c == '"' {
             // The name of a parameter stands before the colon.
             let head = pending[..pending.len() - 1].trim_end();
             if pending == "\"" || head.ends_with(':') {
-                self.place = Place::Text;
+                self.place = ScanPosition::Text;
                 self.pending.clear();
             }
         }
@@ -178,7 +180,7 @@ impl FreeText {
     fn text(&mut self, c: char, found: &mut String) {
         if self.pending.is_empty() {
             match c {
-                '"' => self.place = Place::After,
+                '"' => self.place = ScanPosition::After,
                 '\\' => self.pending.push(c),
                 c => found.push(c),
             }

@@ -2,13 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
-use super::history::{Call, History, Part, Said, words_of};
+use super::DraftContext;
+use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords, words_of};
 use super::terms::Terms;
 use super::tools::Function;
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(
+    ask: &DraftContext<'_>,
+    mut history: ModelHistory,
+    terms: &Terms,
+) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
@@ -70,7 +74,7 @@ fn nested(format: Value) -> Value {
     }
 }
 
-pub(super) fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+pub(super) fn messages(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Value> {
     let mut messages = Vec::new();
     let system = history.system.join("\n\n");
     if !system.is_empty() {
@@ -89,18 +93,22 @@ pub(super) fn messages(ask: &Ask<'_>, history: &History) -> Vec<Value> {
 }
 
 /// One text where it can be: some servers take no parts.
-fn content(parts: &[Part]) -> Value {
-    let part = |part: &Part| match part {
-        Part::Text(text) => json!({"type": "text", "text": text}),
-        Part::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
+fn content(parts: &[HistoryPart]) -> Value {
+    let part = |part: &HistoryPart| match part {
+        HistoryPart::Text(text) => json!({"type": "text", "text": text}),
+        HistoryPart::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
     };
-    match parts.iter().any(|part| matches!(part, Part::Picture(_))) {
-        true => parts.iter().map(part).collect(),
-        false => words_of(parts).into(),
+    if parts
+        .iter()
+        .any(|part| matches!(part, HistoryPart::Picture(_)))
+    {
+        parts.iter().map(part).collect()
+    } else {
+        words_of(parts).into()
     }
 }
 
-fn assistant(said: &Said, with_thoughts: bool) -> Value {
+fn assistant(said: &ModelWords, with_thoughts: bool) -> Value {
     let mut message = json!({"role": "assistant"});
     if with_thoughts && !said.thoughts.is_empty() {
         message["reasoning_content"] = json!(said.thoughts.join("\n\n"));
@@ -117,6 +125,6 @@ fn assistant(said: &Said, with_thoughts: bool) -> Value {
     message
 }
 
-fn output(call: &Call) -> Value {
+fn output(call: &ModelCall) -> Value {
     json!({"role": "tool", "tool_call_id": call.id, "content": call.output_words()})
 }

@@ -2,18 +2,18 @@
 
 use serde_json::value::RawValue;
 
-use crate::api::fields::{self, Fields, Kind, kind};
+use crate::api::fields::{self, Fields, JsonKind, kind};
 use crate::plain;
 
 /// Characters of an error that are shown: one may be a whole page.
-const LONGEST: usize = 500;
+const MAX_LENGTH: usize = 500;
 
 /// How many errors within errors are looked into.
-const DEEPEST: u8 = 8;
+const MAX_DEPTH: u8 = 8;
 
 /// Why an answer is not whole. What was read of it before stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum AnswerError {
     /// The server says that it cannot answer, in its words.
     #[error("{0}")]
     Told(String),
@@ -33,7 +33,7 @@ pub fn error_message(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let words = match serde_json::from_str::<&RawValue>(text) {
-        Ok(raw) => words(raw, DEEPEST),
+        Ok(raw) => words(raw, MAX_DEPTH),
         // A page for people says little, and a short text all there is.
         Err(_) if text.starts_with('<') => title(text),
         Err(_) => Some(text.to_owned()),
@@ -48,16 +48,16 @@ pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
     let is_error = is_error || fields.text("type").as_deref() == Some("error");
     let error = fields.get("error").filter(|error| match kind(error) {
         // An empty one says that there is none.
-        Kind::Object => error.get() != "{}",
-        Kind::String => error.get() != "\"\"",
-        Kind::Bool => error.get() == "true",
+        JsonKind::Object => error.get() != "{}",
+        JsonKind::String => error.get() != "\"\"",
+        JsonKind::Bool => error.get() == "true",
         _ => false,
     });
     if error.is_none() && !is_error {
         return None;
     }
-    let inner = error.and_then(|error| words(error, DEEPEST));
-    let words = inner.or_else(|| words_of(fields, DEEPEST));
+    let inner = error.and_then(|error| words(error, MAX_DEPTH));
+    let words = inner.or_else(|| words_of(fields, MAX_DEPTH));
     let words = words.unwrap_or_else(|| "it says that there was an error, and not which".into());
     Some(shown(&words))
 }
@@ -66,20 +66,20 @@ pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
 fn words(raw: &RawValue, depth: u8) -> Option<String> {
     let deeper = depth.checked_sub(1)?;
     match kind(raw) {
-        Kind::String => {
+        JsonKind::String => {
             let text = fields::text(raw)?;
             // Proxies hand on what they were told as a text.
             let inner = serde_json::from_str::<&RawValue>(&text).ok();
-            let inner = inner.filter(|inner| kind(inner) == Kind::Object);
+            let inner = inner.filter(|inner| kind(inner) == JsonKind::Object);
             let inner = inner.and_then(|inner| words(inner, deeper));
             Some(inner.unwrap_or(text))
         }
-        Kind::Array => {
+        JsonKind::Array => {
             let members = fields::list(raw).into_iter().take(3);
             let all: Vec<String> = members.filter_map(|member| words(member, deeper)).collect();
             (!all.is_empty()).then(|| all.join("; "))
         }
-        Kind::Object => words_of(&Fields::of(raw), deeper),
+        JsonKind::Object => words_of(&Fields::of(raw), deeper),
         _ => None,
     }
 }
@@ -105,7 +105,7 @@ fn title(page: &str) -> Option<String> {
 /// A text for a person: on one line, and not too long.
 pub(super) fn shown(text: &str) -> String {
     let line = plain::line(text.trim());
-    match line.char_indices().nth(LONGEST) {
+    match line.char_indices().nth(MAX_LENGTH) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }

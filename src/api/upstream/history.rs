@@ -9,12 +9,12 @@ use std::collections::HashMap;
 
 use super::arguments::object;
 use super::tools::Toolbox;
-use super::{Ask, Continuing};
+use super::{Continuing, DraftContext};
 use crate::api::blocks::is_header;
-use crate::api::{Body, Content, Format, Item, ItemBody};
+use crate::api::{Body, ContentPart, Format, Item, ItemBody};
 
 /// Characters of JSON that nobody here can read, as words for the model.
-const MOST_UNKNOWN: usize = 4_000;
+const MAX_UNKNOWN: usize = 4_000;
 
 /// What stands where a conversation begins with words of the model.
 const BEGINNING: &str = "(The conversation begins with what you say.)";
@@ -38,57 +38,57 @@ const SUMMARY: &str = "Sum up the conversation so far for somebody who goes on w
 
 /// The conversation.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(super) struct ModelHistory {
     /// What the model is told before all else.
     pub system: Vec<String>,
-    pub turns: Vec<Turn>,
+    pub turns: Vec<ModelTurn>,
     /// Whether the conversation ends with the beginning of what the model is to say.
-    pub is_begun: bool,
+    pub(crate) is_begun: bool,
 }
 
 /// What the user says, and what the model says to it. The user says nothing where the model goes on
 /// with the outputs of its calls, and the model has said nothing to the last.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
-    pub user: Vec<Part>,
-    pub said: Said,
+pub(super) struct ModelTurn {
+    pub user: Vec<HistoryPart>,
+    pub said: ModelWords,
 }
 
 /// What the model said in a row, and what came of it.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ModelWords {
     pub thoughts: Vec<String>,
     pub words: Vec<String>,
-    pub calls: Vec<Call>,
+    pub calls: Vec<ModelCall>,
 }
 
 /// A call of a function.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ModelCall {
     pub id: String,
     pub name: String,
     /// An object as JSON.
     pub arguments: String,
     /// What came of it; nothing before that is known.
-    pub output: Option<Vec<Part>>,
+    pub output: Option<Vec<HistoryPart>>,
 }
 
 /// A part of a message or an output.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
+pub(super) enum HistoryPart {
     Text(String),
     /// A URL, which may hold the picture itself.
     Picture(String),
 }
 
-impl Part {
+impl HistoryPart {
     /// Words in a block that says what they are.
     fn block(tag: &str, words: &str) -> Self {
         Self::Text(format!("<{tag}>\n{words}\n</{tag}>"))
     }
 }
 
-impl Said {
+impl ModelWords {
     /// Whether nothing came of it.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.calls.is_empty()
@@ -100,27 +100,27 @@ impl Said {
 }
 
 /// Puts a history together.
-struct Builder<'a> {
+struct HistoryBuilder<'a> {
     tools: &'a Toolbox,
     takes_images: bool,
     system: Vec<String>,
-    turns: Vec<Turn>,
+    turns: Vec<ModelTurn>,
     /// The turn after those.
-    current: Turn,
+    current: ModelTurn,
     /// The calls that wait for their output: which turn, and which of its calls.
     waiting: HashMap<String, Vec<(usize, usize)>>,
     calls: usize,
 }
 
-impl History {
+impl ModelHistory {
     /// What was said up to now, what the person adds, and how the answer has begun.
-    pub fn of(ask: &Ask<'_>, tools: &Toolbox) -> Self {
-        let mut builder = Builder {
+    pub fn of(ask: &DraftContext<'_>, tools: &Toolbox) -> Self {
+        let mut builder = HistoryBuilder {
             tools,
             takes_images: ask.takes_images,
             system: Vec::new(),
             turns: Vec::new(),
-            current: Turn::default(),
+            current: ModelTurn::default(),
             waiting: HashMap::new(),
             calls: 0,
         };
@@ -131,21 +131,21 @@ impl History {
             builder.said("assistant", None, body);
         }
         if ask.request.format == Format::Compaction {
-            builder.user(vec![Part::Text(SUMMARY.into())]);
+            builder.user(vec![HistoryPart::Text(SUMMARY.into())]);
         }
         if let Some(hint) = ask.hint.filter(|hint| !hint.trim().is_empty()) {
             let hint = format!(
                 "Instructions for your next reply alone, which the user neither sees nor knows:\n\
                  {hint}"
             );
-            builder.user(vec![Part::block("reply_instructions", &hint)]);
+            builder.user(vec![HistoryPart::block("reply_instructions", &hint)]);
         }
         builder.finish(ask)
     }
 
     /// Takes the pictures out of outputs and puts them into the words of the user behind them, for
     /// formats that have no other place for them.
-    pub fn pictures_to_user(&mut self) {
+    pub(crate) fn pictures_to_user(&mut self) {
         let mut pictures = Vec::new();
         for turn in &mut self.turns {
             turn.user.splice(..0, pictures.drain(..));
@@ -154,32 +154,33 @@ impl History {
             }
         }
         if !pictures.is_empty() {
-            self.turns.push(Turn {
+            self.turns.push(ModelTurn {
                 user: pictures,
-                said: Said::default(),
+                said: ModelWords::default(),
             });
         }
     }
 }
 
-impl Call {
-    fn take_pictures(&mut self, pictures: &mut Vec<Part>) {
-        let is_picture = |part: &Part| matches!(part, Part::Picture(_));
+impl ModelCall {
+    fn take_pictures(&mut self, pictures: &mut Vec<HistoryPart>) {
+        let is_picture = |part: &HistoryPart| matches!(part, HistoryPart::Picture(_));
         let Some(output) = &mut self.output else {
             return;
         };
         if !output.iter().any(is_picture) {
             return;
         }
-        let (taken, mut kept): (Vec<Part>, Vec<Part>) = output.drain(..).partition(is_picture);
-        kept.push(Part::Text("(The picture follows.)".into()));
+        let (taken, mut kept): (Vec<HistoryPart>, Vec<HistoryPart>) =
+            output.drain(..).partition(is_picture);
+        kept.push(HistoryPart::Text("(The picture follows.)".into()));
         *output = kept;
-        pictures.push(Part::Text(format!("(The output of {}:)", self.name)));
+        pictures.push(HistoryPart::Text(format!("(The output of {}:)", self.name)));
         pictures.extend(taken);
     }
 
     /// The words of what came of it.
-    pub fn output_words(&self) -> String {
+    pub(crate) fn output_words(&self) -> String {
         match &self.output {
             Some(parts) => words_of(parts),
             None => NO_OUTPUT.into(),
@@ -188,15 +189,15 @@ impl Call {
 }
 
 /// The texts of parts, apart from each other.
-pub(super) fn words_of(parts: &[Part]) -> String {
+pub(super) fn words_of(parts: &[HistoryPart]) -> String {
     let texts = parts.iter().filter_map(|part| match part {
-        Part::Text(text) => Some(text.as_str()),
-        Part::Picture(_) => None,
+        HistoryPart::Text(text) => Some(text.as_str()),
+        HistoryPart::Picture(_) => None,
     });
     texts.collect::<Vec<_>>().join("\n\n")
 }
 
-impl Builder<'_> {
+impl HistoryBuilder<'_> {
     fn item(&mut self, item: &Item) {
         match item.body() {
             ItemBody::Said {
@@ -213,11 +214,11 @@ impl Builder<'_> {
                     "An earlier part of the conversation was replaced by a summary that cannot be \
                      read here.",
                 );
-                self.user(vec![Part::block("conversation_summary", words)]);
+                self.user(vec![HistoryPart::block("conversation_summary", words)]);
             }
             ItemBody::Other { kind, says, .. } => {
                 let words = cut(says);
-                self.user(vec![Part::block(&tag(kind, "item"), &words)]);
+                self.user(vec![HistoryPart::block(&tag(kind, "item"), &words)]);
             }
         }
     }
@@ -236,7 +237,7 @@ impl Builder<'_> {
         }
     }
 
-    fn message(&mut self, role: &str, content: &[Content]) {
+    fn message(&mut self, role: &str, content: &[ContentPart]) {
         if matches!(content, [header] if is_header(header)) {
             // It says nothing to a model, and is another one each time.
             return;
@@ -246,8 +247,8 @@ impl Builder<'_> {
             "user" => self.user(parts),
             "assistant" => {
                 let words = parts.into_iter().map(|part| match part {
-                    Part::Text(text) => text,
-                    Part::Picture(url) => no_picture(&url),
+                    HistoryPart::Text(text) => text,
+                    HistoryPart::Picture(url) => no_picture(&url),
                 });
                 let words: Vec<String> = words.collect();
                 if !words.is_empty() {
@@ -260,9 +261,9 @@ impl Builder<'_> {
             _ if parts.is_empty() => {}
             role => {
                 let tag = tag(role, "message");
-                let words = Part::block(&tag, &words_of(&parts));
+                let words = HistoryPart::block(&tag, &words_of(&parts));
                 let pictures = parts.into_iter();
-                let pictures = pictures.filter(|part| matches!(part, Part::Picture(_)));
+                let pictures = pictures.filter(|part| matches!(part, HistoryPart::Picture(_)));
                 self.user(std::iter::once(words).chain(pictures).collect());
             }
         }
@@ -273,7 +274,7 @@ impl Builder<'_> {
             return;
         };
         self.calls += 1;
-        let call = Call {
+        let call = ModelCall {
             id: id_of_call(self.calls),
             name,
             arguments: object(&arguments),
@@ -288,7 +289,7 @@ impl Builder<'_> {
         }
     }
 
-    fn output(&mut self, call_id: &str, output: Vec<Part>) {
+    fn output(&mut self, call_id: &str, output: Vec<HistoryPart>) {
         // The first that waits: some formats know calls by the name of the function alone.
         let waiting = self.waiting.get_mut(call_id);
         let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
@@ -300,16 +301,16 @@ impl Builder<'_> {
             call.output = Some(output);
             return;
         }
-        let pictures: Vec<Part> = output
+        let pictures: Vec<HistoryPart> = output
             .iter()
-            .filter(|part| matches!(part, Part::Picture(_)))
+            .filter(|part| matches!(part, HistoryPart::Picture(_)))
             .cloned()
             .collect();
-        let words = Part::block("tool_output", &words_of(&output));
+        let words = HistoryPart::block("tool_output", &words_of(&output));
         self.user(std::iter::once(words).chain(pictures).collect());
     }
 
-    fn user(&mut self, parts: Vec<Part>) {
+    fn user(&mut self, parts: Vec<HistoryPart>) {
         if parts.is_empty() {
             return;
         }
@@ -324,7 +325,7 @@ impl Builder<'_> {
 
     /// What the model says in this turn; what it says after an output is another one, and so are
     /// words after calls.
-    fn assistant(&mut self, is_call: bool) -> &mut Said {
+    fn assistant(&mut self, is_call: bool) -> &mut ModelWords {
         let said = &self.current.said;
         if said.is_answered() || !is_call && !said.calls.is_empty() {
             self.next();
@@ -341,30 +342,33 @@ impl Builder<'_> {
         self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
     }
 
-    fn parts(&self, content: &[Content]) -> Vec<Part> {
-        let part = |content: &Content| match content {
-            Content::Text(text) | Content::Refusal(text) => Part::Text(text.clone()),
-            Content::Image(url) if self.takes_images && is_url(url) => Part::Picture(url.clone()),
-            Content::Image(url) => Part::Text(no_picture(url)),
-            Content::File { name, size } => Part::Text(match size {
+    fn parts(&self, content: &[ContentPart]) -> Vec<HistoryPart> {
+        let part = |content: &ContentPart| match content {
+            ContentPart::Text(text) | ContentPart::Refusal(text) => HistoryPart::Text(text.clone()),
+            ContentPart::Image(url) if self.takes_images && is_url(url) => {
+                HistoryPart::Picture(url.clone())
+            }
+            ContentPart::Image(url) => HistoryPart::Text(no_picture(url)),
+            ContentPart::File { name, size } => HistoryPart::Text(match size {
                 Some(size) => format!("(A file: {name}, {size} bytes.)"),
                 None => format!("(A file: {name}.)"),
             }),
-            Content::Other(json) => Part::Text(cut(json)),
+            ContentPart::Other(json) => HistoryPart::Text(cut(json)),
         };
-        let is_empty = |part: &Part| matches!(part, Part::Text(text) if text.trim().is_empty());
+        let is_empty =
+            |part: &HistoryPart| matches!(part, HistoryPart::Text(text) if text.trim().is_empty());
         let parts = content.iter().map(part);
         parts.filter(|part| !is_empty(part)).collect()
     }
 
     /// The history, which ends with words of the user, outputs, or the beginning of the answer.
-    fn finish(mut self, ask: &Ask<'_>) -> History {
+    fn finish(mut self, ask: &DraftContext<'_>) -> ModelHistory {
         let is_begun = self.end(ask);
         self.next();
         if let Some(first) = self.turns.first_mut().filter(|first| first.user.is_empty()) {
-            first.user.push(Part::Text(BEGINNING.into()));
+            first.user.push(HistoryPart::Text(BEGINNING.into()));
         }
-        History {
+        ModelHistory {
             system: self.system,
             turns: self.turns,
             is_begun,
@@ -372,13 +376,13 @@ impl Builder<'_> {
     }
 
     /// Says what the model is to go on with; whether that is the last that it has said.
-    fn end(&mut self, ask: &Ask<'_>) -> bool {
+    fn end(&mut self, ask: &DraftContext<'_>) -> bool {
         let can_begin = ask.continuing == Continuing::Prefill
             && matches!(ask.format, Format::Chat | Format::Messages);
         if let Some(begun) = ask.continues.filter(|begun| !begun.trim().is_empty()) {
             self.assistant(false).words.push(begun.to_owned());
             if !can_begin {
-                self.user(vec![Part::Text(GO_ON_WITHIN.into())]);
+                self.user(vec![HistoryPart::Text(GO_ON_WITHIN.into())]);
             }
             return can_begin;
         }
@@ -389,7 +393,7 @@ impl Builder<'_> {
         // In this format agents begin an answer for the model.
         let is_begun = can_begin && ask.request.format == Format::Messages && ask.said.is_empty();
         if !is_begun {
-            self.user(vec![Part::Text(GO_ON.into())]);
+            self.user(vec![HistoryPart::Text(GO_ON.into())]);
         }
         is_begun
     }
@@ -409,7 +413,7 @@ fn tag(kind: &str, what: &str) -> String {
 
 /// A text that nobody wrote for a model, not longer than needs be.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MOST_UNKNOWN) {
+    match text.char_indices().nth(MAX_UNKNOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
@@ -422,8 +426,9 @@ fn is_url(text: &str) -> bool {
 }
 
 fn no_picture(url: &str) -> String {
-    match url.starts_with("data:") {
-        true => "(A picture, which you cannot see.)".into(),
-        false => format!("(A picture, which you cannot see: {url})"),
+    if url.starts_with("data:") {
+        "(A picture, which you cannot see.)".into()
+    } else {
+        format!("(A picture, which you cannot see: {url})")
     }
 }

@@ -2,23 +2,27 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
-use super::history::{Call, History, Part, Said};
-use super::terms::{Choice, Terms};
+use super::DraftContext;
+use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords};
+use super::terms::{Terms, ToolUse};
 use crate::api::OutputFormat;
 
 /// How many tokens an answer may have where nobody says, because the format wants it said.
-const MOST_TOKENS: u64 = 8_192;
+const MAX_TOKENS: u64 = 8_192;
 
 /// What the model is told where the format has no other way to ask for it.
 const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(
+    ask: &DraftContext<'_>,
+    mut history: ModelHistory,
+    terms: &Terms,
+) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
     body.insert("stream".into(), true.into());
-    let most = terms.max_tokens.unwrap_or(MOST_TOKENS);
+    let most = terms.max_tokens.unwrap_or(MAX_TOKENS);
     body.insert("max_tokens".into(), most.into());
     if !terms.functions.is_empty() {
         let tools = terms.functions.iter().map(|function| {
@@ -65,9 +69,9 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
 
 fn choice(terms: &Terms) -> Option<Value> {
     let kind = match terms.choice {
-        Choice::None => return Some(json!({"type": "none"})),
-        Choice::Required => "any",
-        Choice::Free => "auto",
+        ToolUse::None => return Some(json!({"type": "none"})),
+        ToolUse::Required => "any",
+        ToolUse::Free => "auto",
     };
     match (kind, terms.one_call) {
         ("auto", false) => None,
@@ -77,7 +81,7 @@ fn choice(terms: &Terms) -> Option<Value> {
 }
 
 /// Messages that alternate: outputs of calls stand before what the user says next.
-fn messages(history: &History) -> Vec<Value> {
+fn messages(history: &ModelHistory) -> Vec<Value> {
     let mut messages = Vec::new();
     let mut outputs: Vec<Value> = Vec::new();
     for (place, turn) in history.turns.iter().enumerate() {
@@ -99,10 +103,10 @@ fn messages(history: &History) -> Vec<Value> {
     messages
 }
 
-fn block(part: &Part) -> Value {
+fn block(part: &HistoryPart) -> Value {
     let url = match part {
-        Part::Text(text) => return json!({"type": "text", "text": text}),
-        Part::Picture(url) => url,
+        HistoryPart::Text(text) => return json!({"type": "text", "text": text}),
+        HistoryPart::Picture(url) => url,
     };
     let data = url.strip_prefix("data:");
     let source = match data.and_then(|data| data.split_once(";base64,")) {
@@ -114,7 +118,7 @@ fn block(part: &Part) -> Value {
 
 /// What the model said. Its thoughts are not among it: they are taken only with a signature of the
 /// server that made them.
-fn said(said: &Said, is_begun: bool) -> Vec<Value> {
+fn said(said: &ModelWords, is_begun: bool) -> Vec<Value> {
     let mut words: Vec<&str> = said.words.iter().map(String::as_str).collect();
     // The beginning of an answer must not end with a space.
     if let Some(last) = words.last_mut().filter(|_| is_begun) {
@@ -129,7 +133,7 @@ fn said(said: &Said, is_begun: bool) -> Vec<Value> {
     texts.chain(calls).collect()
 }
 
-fn output(call: &Call) -> Value {
+fn output(call: &ModelCall) -> Value {
     let content: Value = match &call.output {
         Some(parts) => parts.iter().map(block).collect(),
         None => call.output_words().into(),

@@ -12,13 +12,13 @@ mod terms;
 mod tools;
 mod transcript;
 
-pub use fault::{Fault, error_message};
-pub use reader::Reader;
+pub use fault::{AnswerError, error_message};
+pub use reader::UpstreamReader;
 pub use transcript::Functions;
 
 use serde_json::{Map, Value};
 
-use self::history::History;
+use self::history::ModelHistory;
 use self::terms::Terms;
 use self::tools::Toolbox;
 
@@ -26,7 +26,7 @@ use super::{Body, Format, Request};
 
 /// What a model on another server is asked.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
+pub struct DraftContext<'a> {
     /// What the agent asks.
     pub request: &'a Request,
     /// What was said to that already, in this response, oldest first.
@@ -66,24 +66,21 @@ pub enum Continuing {
 
 /// A request for a server.
 #[derive(Debug)]
-pub struct Asked {
+pub struct UpstreamRequest {
     /// The path below the base URL of the server, which ends with `/v1`.
     pub path: &'static str,
     /// The JSON to send.
     pub body: Vec<u8>,
     /// What reads the answer.
-    pub reader: Reader,
-    /// The tools that the agent offers and the model does not get to know, because neither the agent
-    /// nor this program could run them.
-    pub left_out: Vec<String>,
+    pub reader: UpstreamReader,
 }
 
-impl Ask<'_> {
+impl DraftContext<'_> {
     /// The request for the server. The same history is the same bytes each time, so that what the
     /// server remembers of a prompt is of use.
-    pub fn write(&self) -> Asked {
-        let (toolbox, functions, left_out) = Toolbox::of(self.request.tools.tools());
-        let history = History::of(self, &toolbox);
+    pub fn write(&self) -> UpstreamRequest {
+        let (toolbox, functions) = Toolbox::of(self.request.tools.tools());
+        let history = ModelHistory::of(self, &toolbox);
         let terms = Terms::of(self, &toolbox, functions);
         let is_begun = history.is_begun;
         let (path, mut body) = match self.format {
@@ -104,11 +101,10 @@ impl Ask<'_> {
             body.shift_remove("stream_options");
         }
         let limit = body.get("max_output_tokens").and_then(Value::as_u64);
-        Asked {
+        UpstreamRequest {
             path,
             body: Value::Object(body).to_string().into_bytes(),
-            reader: Reader::new(self.format, toolbox, self.echo(is_begun), limit),
-            left_out,
+            reader: UpstreamReader::new(self.format, toolbox, self.echo(is_begun), limit),
         }
     }
 

@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
-use super::history::{History, Part, Said};
+use super::DraftContext;
+use super::history::{HistoryPart, ModelHistory, ModelWords};
 use super::terms::Terms;
 
 /// The fields of the request.
-pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<String, Value> {
+pub(super) fn body(
+    ask: &DraftContext<'_>,
+    mut history: ModelHistory,
+    terms: &Terms,
+) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
@@ -42,13 +46,13 @@ pub(super) fn body(ask: &Ask<'_>, mut history: History, terms: &Terms) -> Map<St
     body
 }
 
-fn input(ask: &Ask<'_>, history: &History) -> Vec<Value> {
+fn input(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Value> {
     let mut items = Vec::new();
     for turn in &history.turns {
         if !turn.user.is_empty() {
             let parts = turn.user.iter().map(|part| match part {
-                Part::Text(text) => json!({"type": "input_text", "text": text}),
-                Part::Picture(url) => {
+                HistoryPart::Text(text) => json!({"type": "input_text", "text": text}),
+                HistoryPart::Picture(url) => {
                     json!({"type": "input_image", "image_url": url, "detail": "auto"})
                 }
             });
@@ -60,7 +64,7 @@ fn input(ask: &Ask<'_>, history: &History) -> Vec<Value> {
     items
 }
 
-fn said(said: &Said, with_thoughts: bool, items: &mut Vec<Value>) {
+fn said(said: &ModelWords, with_thoughts: bool, items: &mut Vec<Value>) {
     if with_thoughts && !said.is_empty() && !said.thoughts.is_empty() {
         let text = said.thoughts.join("\n\n");
         items.push(json!({"type": "reasoning", "summary": [],

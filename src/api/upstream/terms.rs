@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ask;
+use super::DraftContext;
 use super::tools::{Function, Toolbox};
-use crate::api::responses::value;
+use crate::api::fields::value;
 use crate::api::{Fields, OutputFormat, ToolChoice};
 
 /// What is asked of the answer.
@@ -12,9 +12,9 @@ use crate::api::{Fields, OutputFormat, ToolChoice};
 pub(super) struct Terms {
     /// The functions that may be called.
     pub functions: Vec<Function>,
-    pub choice: Choice,
+    pub choice: ToolUse,
     /// Whether there may be several calls; only told where there may not.
-    pub one_call: bool,
+    pub(crate) one_call: bool,
     pub output: OutputFormat,
     /// Whether the server is to hold the model to the schema.
     pub strict: bool,
@@ -27,7 +27,7 @@ pub(super) struct Terms {
 /// Whether there is to be a call. Of some tools only, there is no other way that all servers take
 /// than to offer only those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(super) enum ToolUse {
     Free,
     None,
     Required,
@@ -45,27 +45,28 @@ const NUMBERS: [&str; 6] = [
 
 impl Terms {
     /// What an agent asks, with these functions in the place of its tools.
-    pub fn of(ask: &Ask<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
+    pub fn of(ask: &DraftContext<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
         let request = ask.request;
         let fields = Fields::of_text(request.envelope.text());
         let mut choice = match &request.tool_choice {
-            ToolChoice::Auto => Choice::Free,
-            ToolChoice::None => Choice::None,
-            ToolChoice::Required => Choice::Required,
+            ToolChoice::Auto => ToolUse::Free,
+            ToolChoice::None => ToolUse::None,
+            ToolChoice::Required => ToolUse::Required,
             ToolChoice::Only { names, required } => {
                 let allowed: Vec<&str> = names
                     .iter()
                     .flat_map(|name| toolbox.names_of(name))
                     .collect();
                 functions.retain(|function| allowed.contains(&function.name.as_str()));
-                match required {
-                    true => Choice::Required,
-                    false => Choice::Free,
+                if *required {
+                    ToolUse::Required
+                } else {
+                    ToolUse::Free
                 }
             }
         };
         if functions.is_empty() {
-            choice = Choice::Free;
+            choice = ToolUse::Free;
         }
         let limits = [request.output_limit(), ask.max_tokens];
         let number = |name: &&'static str| {
@@ -85,7 +86,7 @@ impl Terms {
     }
 
     /// Puts the numbers that a format has into a body.
-    pub fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
+    pub(crate) fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
         for (name, number) in &self.numbers {
             if names.contains(name) {
                 body.insert((*name).to_owned(), number.clone());
@@ -94,11 +95,11 @@ impl Terms {
     }
 
     /// What the two formats of OpenAI call the choice, unless it is free.
-    pub fn choice_word(&self) -> Option<&'static str> {
+    pub(crate) fn choice_word(&self) -> Option<&'static str> {
         match self.choice {
-            Choice::Free => None,
-            Choice::None => Some("none"),
-            Choice::Required => Some("required"),
+            ToolUse::Free => None,
+            ToolUse::None => Some("none"),
+            ToolUse::Required => Some("required"),
         }
     }
 

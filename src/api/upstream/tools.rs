@@ -9,7 +9,7 @@ use crate::api::{Body, ShellTool, Tool};
 use crate::hash::Hash;
 
 /// The most characters that a name may have.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 
 /// The parameter that takes the text of a free-form tool.
 const INPUT: &str = "input";
@@ -29,33 +29,33 @@ pub(super) struct Function {
 /// What the names of the functions stand for.
 #[derive(Debug, Default)]
 pub(super) struct Toolbox {
-    offered: Vec<Offered>,
+    offered: Vec<OfferedTool>,
     by_name: HashMap<String, usize>,
     by_title: HashMap<String, usize>,
 }
 
 /// A tool that the model knows.
 #[derive(Debug)]
-struct Offered {
+struct OfferedTool {
     /// What the model calls it.
     name: String,
     title: String,
     letters: String,
-    kind: Kind,
+    kind: ToolKind,
     own_name: String,
     namespace: Option<String>,
 }
 
 /// How an agent wants a tool to be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ToolKind {
     Function,
     FreeForm,
     LocalShell,
     Shell,
 }
 
-impl Kind {
+impl ToolKind {
     /// The kind of a tool; `None` if neither the agent nor this program could run it.
     fn of(tool: &Tool) -> Option<Self> {
         let is_run_by_agent = || ShellTool::find(std::slice::from_ref(tool)).is_ok();
@@ -71,12 +71,11 @@ impl Kind {
 }
 
 impl Toolbox {
-    /// The tools that a model can be told of, as functions, and the titles of the others.
-    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>, Vec<String>) {
-        let known = |tool| Kind::of(tool).map(|kind| (kind, tool));
-        let offered: Vec<(Kind, &Tool)> = tools.iter().filter_map(known).collect();
-        let others = tools.iter().filter(|tool| Kind::of(tool).is_none());
-        let left_out = others.map(Tool::title).collect();
+    /// The tools that a model can be told of, as functions. It does not learn of those that neither the
+    /// agent nor this program could run.
+    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>) {
+        let known = |tool| ToolKind::of(tool).map(|kind| (kind, tool));
+        let offered: Vec<(ToolKind, &Tool)> = tools.iter().filter_map(known).collect();
         let names = names(&offered);
         let mut toolbox = Self::default();
         let mut functions = Vec::with_capacity(offered.len());
@@ -85,7 +84,7 @@ impl Toolbox {
             let place = toolbox.offered.len();
             toolbox.by_name.insert(name.clone(), place);
             toolbox.by_title.entry(tool.title()).or_insert(place);
-            toolbox.offered.push(Offered {
+            toolbox.offered.push(OfferedTool {
                 name,
                 letters: letters(&tool.title()),
                 title: tool.title(),
@@ -94,7 +93,7 @@ impl Toolbox {
                 namespace: tool.namespace.clone(),
             });
         }
-        (toolbox, functions, left_out)
+        (toolbox, functions)
     }
 
     /// The name of a tool for a person, by what the model calls it.
@@ -109,13 +108,13 @@ impl Toolbox {
     }
 
     /// Whether it takes free text.
-    pub fn is_free_form(&self, written: &str) -> bool {
+    pub(crate) fn is_free_form(&self, written: &str) -> bool {
         let kind = self.find(written).map(|known| known.kind);
-        kind == Some(Kind::FreeForm)
+        kind == Some(ToolKind::FreeForm)
     }
 
     /// The function that a call of the agent's history was of, and its arguments as JSON.
-    pub fn function_of(&self, call: &Body) -> Option<(String, String)> {
+    pub(crate) fn function_of(&self, call: &Body) -> Option<(String, String)> {
         let arguments = match call {
             Body::FunctionCall { arguments, .. } => arguments.clone(),
             Body::CustomToolCall { input, .. } => json!({INPUT: input}).to_string(),
@@ -159,8 +158,8 @@ impl Toolbox {
     }
 
     /// The names by which the model knows tools that the agent calls so.
-    pub fn names_of(&self, own_name: &str) -> Vec<&str> {
-        let is_meant = |known: &&Offered| match known.own_name.as_str() {
+    pub(crate) fn names_of(&self, own_name: &str) -> Vec<&str> {
+        let is_meant = |known: &&OfferedTool| match known.own_name.as_str() {
             "" => known.title == own_name,
             name => name == own_name || known.title == own_name,
         };
@@ -185,23 +184,23 @@ impl Toolbox {
             arguments: arguments.to_owned(),
         };
         match known.kind {
-            Kind::Function => Body::FunctionCall {
+            ToolKind::Function => Body::FunctionCall {
                 namespace: known.namespace.clone(),
                 name: known.own_name.clone(),
                 arguments: mended(arguments),
             },
-            Kind::FreeForm => Body::CustomToolCall {
+            ToolKind::FreeForm => Body::CustomToolCall {
                 name: known.own_name.clone(),
                 input: free_text(arguments, INPUT),
             },
-            Kind::LocalShell => local_shell_call(arguments).unwrap_or_else(unread),
-            Kind::Shell => shell_call(arguments).unwrap_or_else(unread),
+            ToolKind::LocalShell => local_shell_call(arguments).unwrap_or_else(unread),
+            ToolKind::Shell => shell_call(arguments).unwrap_or_else(unread),
         }
     }
 
     /// The tool that is meant by a name as the model has written it: models leave namespaces out, or
     /// write them in ways of their own.
-    fn find(&self, written: &str) -> Option<&Offered> {
+    fn find(&self, written: &str) -> Option<&OfferedTool> {
         let known = |name: &str| {
             let place = self.by_name.get(name).or_else(|| self.by_title.get(name));
             place.and_then(|place| self.offered.get(*place))
@@ -218,7 +217,7 @@ impl Toolbox {
     }
 
     /// The tool of which something is true, if it is only one.
-    fn only(&self, is_meant: impl Fn(&Offered) -> bool) -> Option<&Offered> {
+    fn only(&self, is_meant: impl Fn(&OfferedTool) -> bool) -> Option<&OfferedTool> {
         let mut meant = self.offered.iter().filter(|known| is_meant(known));
         meant.next().filter(|_| meant.next().is_none())
     }
@@ -232,14 +231,17 @@ fn letters(name: &str) -> String {
 
 fn is_valid(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_letter)
+    (1..=MAX_LENGTH).contains(&name.len()) && name.bytes().all(is_letter)
 }
 
 /// Names for tools, each of them once: their own where they can have them.
-fn names(tools: &[(Kind, &Tool)]) -> Vec<String> {
-    let own = |tool: &Tool| match tool.name.is_empty() {
-        true => tool.kind.clone(),
-        false => tool.name.clone(),
+fn names(tools: &[(ToolKind, &Tool)]) -> Vec<String> {
+    let own = |tool: &Tool| {
+        if tool.name.is_empty() {
+            tool.kind.clone()
+        } else {
+            tool.name.clone()
+        }
     };
     let mut taken = HashSet::new();
     let mut names: Vec<Option<String>> = tools
@@ -266,17 +268,20 @@ fn names(tools: &[(Kind, &Tool)]) -> Vec<String> {
 
 /// A name in the letters that every server takes, and not too long.
 fn fitting(name: &str) -> String {
-    let letter = |c: char| match c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-        true => c,
-        false => '_',
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+            c
+        } else {
+            '_'
+        }
     };
     let fitting: String = name.chars().map(letter).collect();
     match fitting.len() {
         0 => "tool".into(),
-        1..=LONGEST => fitting,
+        1..=MAX_LENGTH => fitting,
         _ => {
             let hash = Hash::of(name.as_bytes()).to_string();
-            format!("{}_{}", &fitting[..LONGEST - 9], &hash[..8])
+            format!("{}_{}", &fitting[..MAX_LENGTH - 9], &hash[..8])
         }
     }
 }
@@ -288,7 +293,7 @@ fn free(name: &str, taken: &HashSet<String>) -> String {
     }
     let numbered = (2_usize..).map(|number| {
         let number = format!("_{number}");
-        let kept = name.len().min(LONGEST - number.len());
+        let kept = name.len().min(MAX_LENGTH - number.len());
         format!("{}{number}", &name[..kept])
     });
     let mut numbered = numbered.filter(|name| !taken.contains(name));
@@ -296,20 +301,21 @@ fn free(name: &str, taken: &HashSet<String>) -> String {
 }
 
 /// What the model is told of a tool.
-fn function(kind: Kind, tool: &Tool, name: String) -> Function {
+fn function(kind: ToolKind, tool: &Tool, name: String) -> Function {
     let (description, parameters) = match kind {
-        Kind::Function => {
+        ToolKind::Function => {
             let parameters = parameters(tool);
             // Tools that others defined come without a description of their own.
             let described = parameters["description"].as_str().unwrap_or_default();
-            let description = match tool.description.is_empty() {
-                true => described.to_owned(),
-                false => tool.description.clone(),
+            let description = if tool.description.is_empty() {
+                described.to_owned()
+            } else {
+                tool.description.clone()
             };
             (description, parameters)
         }
-        Kind::FreeForm => (free_form_description(tool), free_form_parameters()),
-        Kind::LocalShell => (
+        ToolKind::FreeForm => (free_form_description(tool), free_form_parameters()),
+        ToolKind::LocalShell => (
             "Runs a program on the machine of the user.".to_owned(),
             json!({"type": "object", "properties": {
                 "command": {"type": "array", "items": {"type": "string"},
@@ -319,7 +325,7 @@ fn function(kind: Kind, tool: &Tool, name: String) -> Function {
                     "description": "Where to run it, if not where the user is."}},
                 "required": ["command"]}),
         ),
-        Kind::Shell => (
+        ToolKind::Shell => (
             "Runs commands in a shell on the machine of the user.".to_owned(),
             json!({"type": "object", "properties": {
                 "commands": {"type": "array", "items": {"type": "string"},

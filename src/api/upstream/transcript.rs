@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::object;
 use super::chat;
-use super::history::History;
+use super::history::ModelHistory;
 use super::tools::{Function, Toolbox};
-use super::{Ask, Continuing};
+use super::{Continuing, DraftContext};
 use crate::api::{Body, Format, Request, ToolList};
 
 /// The tools of an agent as functions, and its calls as calls of those.
@@ -17,14 +17,14 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Those of a list of tools.
+    /// The functions that stand for a list of tools.
     pub fn of(tools: &ToolList) -> Self {
-        let (toolbox, functions, _) = Toolbox::of(tools.tools());
+        let (toolbox, functions) = Toolbox::of(tools.tools());
         Self { toolbox, functions }
     }
 
     /// What a model is told of them.
-    pub fn definitions(&self) -> Vec<Value> {
+    pub(crate) fn definitions(&self) -> Vec<Value> {
         self.functions.iter().map(chat::tool).collect()
     }
 
@@ -54,7 +54,7 @@ impl Functions {
     }
 
     fn messages(&self, request: &Request, said: &[Body], takes_thoughts: bool) -> Vec<Value> {
-        let ask = Ask {
+        let ask = DraftContext {
             request,
             said,
             continues: None,
@@ -67,7 +67,7 @@ impl Functions {
             max_tokens: None,
             parameters: &Map::new(),
         };
-        let mut history = History::of(&ask, &self.toolbox);
+        let mut history = ModelHistory::of(&ask, &self.toolbox);
         history.pictures_to_user();
         chat::messages(&ask, &history)
     }

@@ -17,10 +17,9 @@ pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String
         Question::Status {} => status(answer, zone),
         Question::List {} => list(answer, zone),
         Question::Show { .. } | Question::Wait { .. } => shown(answer, zone),
-        Question::Study { .. } => match time(&answer["since"], zone).as_str() {
-            "" => "The study is running.\n".into(),
-            since => format!("The study is paused since {since}.\n"),
-        },
+        Question::Label { .. } => "marked\n".into(),
+        Question::Delete { .. } => "deleted\n".into(),
+        Question::Study { .. } => study(answer, zone),
         Question::Reply { .. } => {
             let ended = answer["ended"].as_bool() == Some(true);
             said(answer, if ended { "answered" } else { "note sent" })
@@ -50,6 +49,20 @@ fn status(answer: &Value, zone: &TimeZone) -> String {
         text(&answer["address"]),
         answer["process"]
     )
+}
+
+fn study(answer: &Value, zone: &TimeZone) -> String {
+    let mut out = match time(&answer["since"], zone).as_str() {
+        "" => "The study is running.\n".to_owned(),
+        since => format!("The study is paused since {since}.\n"),
+    };
+    if answer["phase"].is_string() {
+        let all: Vec<String> = each(&answer["phases"]).iter().map(text).collect();
+        let (phase, all) = (text(&answer["phase"]), all.join(", "));
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "Its phase is {phase}, of {all}.");
+    }
+    out
 }
 
 fn list(answer: &Value, zone: &TimeZone) -> String {

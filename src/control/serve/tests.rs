@@ -12,7 +12,7 @@ async fn door(owner: u32) -> (tempfile::TempDir, std::path::PathBuf, watch::Send
     let (stop, stopped) = watch::channel(false);
     let store = Store::new(1);
     let (intake, events) = inbox::channel(1, store.clone());
-    let desk = Desk {
+    let desk = ControlState {
         scripts: intake.scripts(),
         store,
         address: String::new(),
@@ -53,7 +53,7 @@ async fn there_is_room_for_so_many_scripts_and_no_more() {
     let (_folder, path, _stop) = door(own_user()).await;
     blocking(move || {
         let connect = || StdStream::connect(&path).expect("connected");
-        let full: Vec<StdStream> = (0..MOST_SCRIPTS).map(|_| connect()).collect();
+        let full: Vec<StdStream> = (0..MAX_SCRIPTS).map(|_| connect()).collect();
         for stream in &full {
             // That each of them is served is known by an answer.
             (&*stream).write_all(b"{}\n").expect("written");

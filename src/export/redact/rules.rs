@@ -12,7 +12,7 @@ const SHORTEST: usize = 8;
 
 /// What is replaced.
 #[derive(Debug)]
-pub(super) struct Rule {
+pub(super) struct RedactionRule {
     /// What it is for, in words.
     pub name: String,
     /// What it looks like; of a group, only that is replaced.
@@ -38,7 +38,7 @@ pub(super) enum Secret {
     ByName,
 }
 
-impl Rule {
+impl RedactionRule {
     /// Whether the text may have something of it.
     pub fn may_be_in(&self, text: &str) -> bool {
         let has = |hint: &&str| memmem::find(text.as_bytes(), hint.as_bytes()).is_some();
@@ -111,7 +111,7 @@ const KEY_HINTS: &[&str] = &[
 ];
 
 /// All rules, in the order in which they are applied: what is larger comes first.
-pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<Rule> {
+pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<RedactionRule> {
     let mut rules = vec![
         rule(
             "private key",
@@ -152,7 +152,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<Rule> {
             &format!(r#"[\x22'](?i:{NAMES})\\?[\x22']\s*:\s*\\?[\x22']([^\x22'\s\\\[]{{8,}})"#),
             &[":"],
         ),
-        Rule {
+        RedactionRule {
             secret: Secret::ByName,
             ..rule("secret field", &format!("^(?i:{NAMES})$"), &[])
         },
@@ -164,12 +164,12 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<Rule> {
     let is_usual = |home: &&str| home.starts_with("/home/") || home.starts_with("/Users/");
     if let Some(home) = own_home.filter(|home| !is_usual(home)) {
         let shape = format!(r"(?:^|[^\w./-])({})\b", regex::escape(home));
-        rules.push(Rule {
+        rules.push(RedactionRule {
             replacement: format!("/home/{USER}"),
             ..rule("home folder", &shape, &[])
         });
     }
-    rules.push(Rule {
+    rules.push(RedactionRule {
         replacement: USER.into(),
         secret: Secret::User,
         ..rule(
@@ -178,7 +178,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<Rule> {
             &["/home/", "Users"],
         )
     });
-    rules.push(Rule {
+    rules.push(RedactionRule {
         secret: Secret::Address,
         ..rule(
             "e-mail address",
@@ -187,7 +187,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<Rule> {
         )
     });
     // Those of the person come last, so that they see what is left.
-    rules.extend((1..).zip(own).map(|(number, pattern)| Rule {
+    rules.extend((1..).zip(own).map(|(number, pattern)| RedactionRule {
         name: format!("rule {number} of the configuration"),
         regex: pattern.regex().clone(),
         replacement: "[redacted]".into(),
@@ -198,9 +198,9 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<Rule> {
 }
 
 /// A rule for what has this shape.
-fn rule(name: &str, shape: &str, hints: &'static [&'static str]) -> Rule {
+fn rule(name: &str, shape: &str, hints: &'static [&'static str]) -> RedactionRule {
     let regex = RegexBuilder::new(shape).build();
-    Rule {
+    RedactionRule {
         name: name.into(),
         // A test makes all of them; one that could not be made would match nothing.
         regex: regex.unwrap_or_else(|_| never()),

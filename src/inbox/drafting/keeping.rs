@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use super::turn::TurnDrafts;
-use super::{DraftId, DraftState, ModelDraft, Order, Partial};
+use super::{DraftId, DraftState, ModelDraft, ModelOrder, Partial};
 use crate::api::{Body, Phase};
 use crate::draft::{Call, Draft, Sender, Source};
-use crate::inbox::{Conversation, ConversationId, Inbox, RequestId, Said, Words};
+use crate::inbox::{Conversation, ConversationId, Inbox, ReplyContent, RequestId, SentReply};
 use crate::journal::{self, DraftFate};
 use crate::rules::Decision;
 
@@ -23,7 +23,7 @@ impl Conversation {
     pub(in crate::inbox) fn end_drafting(&mut self) -> Option<EndedTurn> {
         let turn = self.drafting.take()?;
         let own = self.said.iter().filter(|said| said.request == turn.request);
-        let own: Vec<&Said> = own.collect();
+        let own: Vec<&SentReply> = own.collect();
         let fates = turn.drafts.iter().map(|draft| fate(draft, &own)).collect();
         Some(EndedTurn { turn, fates })
     }
@@ -54,7 +54,7 @@ impl Inbox {
     /// Stops a draft that is still being made.
     pub(super) fn stop(&mut self, draft: &mut ModelDraft, now: Timestamp) {
         if self.making.remove(&draft.id).is_some() {
-            self.order(Order::Cancel(draft.id));
+            self.order(ModelOrder::Cancel(draft.id));
         }
         draft.end(DraftState::Cancelled, now);
     }
@@ -85,7 +85,7 @@ impl Inbox {
         let Some(RequestId(turn)) = request.filter(|_| self.store.keeps()) else {
             return;
         };
-        self.store.keep_decision(journal::Decision {
+        self.store.keep_decision(journal::DecisionRow {
             id: self.store.next_decision(),
             conversation: id.0,
             turn,
@@ -99,16 +99,16 @@ impl Inbox {
     }
 }
 
-fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::ModelDraft {
+fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::ModelDraftRow {
     let (state, failure) = match &draft.state {
-        DraftState::Streaming => (journal::DraftState::Streaming, None),
-        DraftState::Complete => (journal::DraftState::Complete, None),
-        DraftState::CutOff => (journal::DraftState::CutOff, None),
-        DraftState::Failed(words) => (journal::DraftState::Failed, Some(words.clone())),
-        DraftState::Cancelled => (journal::DraftState::Cancelled, None),
+        DraftState::Streaming => (journal::ModelDraftState::Streaming, None),
+        DraftState::Complete => (journal::ModelDraftState::Complete, None),
+        DraftState::CutOff => (journal::ModelDraftState::CutOff, None),
+        DraftState::Failed(words) => (journal::ModelDraftState::Failed, Some(words.clone())),
+        DraftState::Cancelled => (journal::ModelDraftState::Cancelled, None),
     };
     let partial = partial(&draft.partial);
-    journal::ModelDraft {
+    journal::ModelDraftRow {
         id: draft.id.0,
         conversation: id.0,
         turn: draft.request.0,
@@ -144,8 +144,8 @@ fn partial(partial: &Partial) -> Option<Body> {
 }
 
 /// What became of a draft, by what was said to its request.
-fn fate(draft: &ModelDraft, said: &[&Said]) -> DraftFate {
-    let by_itself = |said: &&Said| matches!(said.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
+fn fate(draft: &ModelDraft, said: &[&SentReply]) -> DraftFate {
+    let by_itself = |said: &&SentReply| matches!(said.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
     if draft.sent > 0 || draft.sent_of_message > 0 || said.iter().any(by_itself) {
         return DraftFate::Automatic;
     }
@@ -157,14 +157,16 @@ fn fate(draft: &ModelDraft, said: &[&Said]) -> DraftFate {
     // Thoughts are read, and may be left out.
     let is_thought = |item: &&Body| matches!(item, Body::Reasoning { .. });
     let mut drafted = draft.items.iter().filter(|item| !is_thought(item));
-    let mut sent = sent.filter(|words| !matches!(words, Words::Item(item) if is_thought(&item)));
+    let mut sent =
+        sent.filter(|words| !matches!(words, ReplyContent::Item(item) if is_thought(&item)));
     let is_same = sent.all(|words| match (words, drafted.next()) {
-        (Words::Item(sent), Some(drafted)) => sent.comes_back_as(drafted),
+        (ReplyContent::Item(sent), Some(drafted)) => sent.comes_back_as(drafted),
         _ => false,
     });
-    match is_same && drafted.next().is_none() {
-        true => DraftFate::Sent,
-        false => DraftFate::Edited,
+    if is_same && drafted.next().is_none() {
+        DraftFate::Sent
+    } else {
+        DraftFate::Edited
     }
 }
 

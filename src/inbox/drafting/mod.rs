@@ -25,7 +25,7 @@ pub struct DraftId(pub(crate) i64);
 
 /// Something that models are to do.
 #[derive(Debug)]
-pub enum Order {
+pub enum ModelOrder {
     /// Make a draft.
     Begin(Box<DraftOrder>),
     /// Stop making one. Nothing more of it is wanted.
@@ -51,7 +51,7 @@ pub struct DraftOrder {
 
 /// A step of a draft, or the end of all hope for it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Step {
+pub enum DraftStep {
     /// What the model says.
     Piece(Piece),
     /// There will be no more, in words for the person: what went wrong, and what to do.
@@ -64,7 +64,7 @@ pub struct DraftEvents(pub(super) mpsc::UnboundedSender<Event>);
 
 impl DraftEvents {
     /// Sends a step of a draft; says whether anybody is left to take it.
-    pub fn send(&self, id: DraftId, step: Step) -> bool {
+    pub fn send(&self, id: DraftId, step: DraftStep) -> bool {
         self.0.send(Event::Drafted { id, step }).is_ok()
     }
 }
@@ -112,12 +112,12 @@ pub struct Drafting {
     /// What is decided without the person.
     pub rules: Arc<Rules>,
     /// Where orders go; nowhere without models.
-    pub orders: Option<mpsc::UnboundedSender<Order>>,
+    pub orders: Option<mpsc::UnboundedSender<ModelOrder>>,
 }
 
 /// How a draft is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ask {
+pub struct DraftRequest {
     /// The model, by its name in the configuration; the first if this is absent.
     pub model: Option<String>,
     /// What the person tells it besides.
@@ -142,7 +142,7 @@ pub enum DraftError {
 
 /// What becomes of a draft that has changed, for whoever draws it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Drafted {
+pub enum DraftUpdate {
     /// There is more of it.
     More,
     /// There is more of it, and it was sent.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{DraftId, Drafted, Step};
-use crate::api::{Body, Content, Piece, Usage, text_of};
+use super::{DraftId, DraftStep, DraftUpdate};
+use crate::api::{Body, ContentPart, Piece, Usage, text_of};
 use crate::rules::Decision;
 use crate::store::RequestId;
 
@@ -37,9 +37,9 @@ pub struct ModelDraft {
     /// How many of its items have been sent by themselves.
     pub sent: usize,
     /// How many bytes of the message after those have been, too.
-    pub sent_of_message: usize,
+    pub(crate) sent_of_message: usize,
     /// What a rule decided about it.
-    pub decision: Option<Decision>,
+    pub(crate) decision: Option<Decision>,
 }
 
 /// What there is of an item that is not whole yet.
@@ -98,11 +98,11 @@ impl ModelDraft {
     }
 
     /// What there is to be told of it.
-    pub(super) fn news(&self) -> Drafted {
+    pub(super) fn news(&self) -> DraftUpdate {
         match &self.state {
-            DraftState::Streaming => Drafted::More,
-            DraftState::Failed(_) => Drafted::Failed,
-            DraftState::Complete | DraftState::CutOff | DraftState::Cancelled => Drafted::Ready,
+            DraftState::Streaming => DraftUpdate::More,
+            DraftState::Failed(_) => DraftUpdate::Failed,
+            DraftState::Complete | DraftState::CutOff | DraftState::Cancelled => DraftUpdate::Ready,
         }
     }
 
@@ -133,13 +133,13 @@ impl ModelDraft {
         {
             let words = text_of(content);
             let rest = words.get(self.sent_of_message..).unwrap_or_default();
-            *content = vec![Content::Text(rest.to_owned())];
+            *content = vec![ContentPart::Text(rest.to_owned())];
         }
         items
     }
 
     /// Whether there is something in it that was not sent by itself and could be.
-    pub fn has_rest(&self) -> bool {
+    pub(crate) fn has_rest(&self) -> bool {
         let mut unsent = self.items.iter().skip(self.sent);
         unsent.any(|item| !matches!(item, Body::Reasoning { .. }))
             || match &self.partial {
@@ -155,10 +155,10 @@ impl ModelDraft {
     }
 
     /// Takes a step in. What is still [`Partial`] when the draft ends without being whole stays.
-    pub(super) fn take(&mut self, step: Step, now: Timestamp) {
+    pub(super) fn take(&mut self, step: DraftStep, now: Timestamp) {
         match step {
-            Step::Failed(words) => self.end(DraftState::Failed(words), now),
-            Step::Piece(piece) => {
+            DraftStep::Failed(words) => self.end(DraftState::Failed(words), now),
+            DraftStep::Piece(piece) => {
                 self.first.get_or_insert(now);
                 self.take_piece(piece, now);
             }
@@ -190,9 +190,10 @@ impl ModelDraft {
             }
             (Piece::Done { usage, cut_off }, _) => {
                 self.usage = usage;
-                let state = match cut_off {
-                    true => DraftState::CutOff,
-                    false => DraftState::Complete,
+                let state = if cut_off {
+                    DraftState::CutOff
+                } else {
+                    DraftState::Complete
                 };
                 self.end(state, now);
             }

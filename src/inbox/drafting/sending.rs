@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{DraftId, DraftState, Drafted, Mode, ModelDraft, Partial, Step};
+use super::{DraftId, DraftState, DraftStep, DraftUpdate, Mode, ModelDraft, Partial};
 use crate::api::{Body, Ending, OutputFormat, Phase, Piece, Purpose, Reply, check_answer};
 use crate::draft::{Draft, Origin, ReplyKind, Sender, Source};
 use crate::inbox::{Change, Conversation, ConversationId, Inbox};
-use crate::rules::{Action, Decision};
+use crate::rules::{Decision, RuleAction};
 use crate::store::Saving;
 
 /// How long the words of a model that sends by itself may not be written down.
@@ -20,15 +20,15 @@ impl Inbox {
     pub(in crate::inbox) fn drafted(
         &mut self,
         draft: DraftId,
-        step: Step,
+        step: DraftStep,
         now: Timestamp,
     ) -> Option<Change> {
         let id = *self.making.get(&draft)?;
         let is_sending = self.get(id)?.sending() == Some(draft);
         let made = self.draft_mut(id, draft)?;
         let piece = match &step {
-            Step::Piece(piece) => Some(piece.clone()),
-            Step::Failed(_) => None,
+            DraftStep::Piece(piece) => Some(piece.clone()),
+            DraftStep::Failed(_) => None,
         };
         made.take(step, now);
         if !made.is_streaming() {
@@ -37,10 +37,10 @@ impl Inbox {
         let what = match piece {
             Some(piece) if is_sending => self.send_piece(id, draft, piece, now),
             Some(Piece::Done { .. }) => self.decide(id, draft, now),
-            Some(_) => Drafted::More,
+            Some(_) => DraftUpdate::More,
             None => {
                 self.stop_sending(id, draft);
-                Drafted::Failed
+                DraftUpdate::Failed
             }
         };
         self.keep_draft_of(id, draft);
@@ -72,10 +72,10 @@ impl Inbox {
         draft: DraftId,
         piece: Piece,
         now: Timestamp,
-    ) -> Drafted {
+    ) -> DraftUpdate {
         match piece {
             Piece::Text(more) => self.send_text(id, draft, &more, now),
-            Piece::Thought(_) | Piece::Call { .. } => Drafted::More,
+            Piece::Thought(_) | Piece::Call { .. } => DraftUpdate::More,
             Piece::Item(item) => self.send_item(id, draft, &item, now),
             Piece::Done { .. } => self.send_end(id, draft, now),
         }
@@ -87,29 +87,29 @@ impl Inbox {
         draft: DraftId,
         more: &str,
         now: Timestamp,
-    ) -> Drafted {
+    ) -> DraftUpdate {
         let Some(conversation) = self.get(id) else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         // Whether it is the JSON that was asked for is known at its end.
         if conversation.request().output_format != OutputFormat::Text {
-            return Drafted::More;
+            return DraftUpdate::More;
         }
         let Some(made) = self.draft_of(id, draft) else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         let Partial::Text(text) = &made.partial else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         // What comes behind something that waits for the end waits too.
         if made.sent < made.items.len() {
-            return Drafted::More;
+            return DraftUpdate::More;
         }
         let rules = &self.drafting.rules;
         let watches = rules.watch_text();
         let decide = || rules.of_text(&conversation.subject(), text, more.len());
         let decision = watches.then(decide).flatten();
-        if let Some(decision) = decision.filter(|decision| decision.action != Action::Send) {
+        if let Some(decision) = decision.filter(|decision| decision.action != RuleAction::Send) {
             return self.stop_for(id, draft, decision, now);
         }
         self.send_words(id, draft, more, now)
@@ -122,11 +122,11 @@ impl Inbox {
         draft: DraftId,
         more: &str,
         now: Timestamp,
-    ) -> Drafted {
+    ) -> DraftUpdate {
         self.end_message_before(id, draft, now);
         let said = self.store.next_said();
         let Some(made) = self.draft_mut(id, draft) else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         made.sent_of_message += more.len();
         let (source, sender) = by_model(made);
@@ -139,10 +139,10 @@ impl Inbox {
             ..Draft::default()
         };
         let Some(conversation) = self.conversations.get_mut(&id) else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         let Some(open) = conversation.open.front() else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         let (request, ticket) = (open.id, open.responder.next_ticket());
         let phase = Phase::FinalAnswer;
@@ -160,7 +160,7 @@ impl Inbox {
                 self.keep_said_by_model(id);
             }
         }
-        Drafted::Sent
+        DraftUpdate::Sent
     }
 
     /// Ends the message that the draft has said before the one that begins now.
@@ -183,18 +183,18 @@ impl Inbox {
         draft: DraftId,
         item: &Body,
         now: Timestamp,
-    ) -> Drafted {
+    ) -> DraftUpdate {
         if let Some(decision) = self.objection(id, item) {
             return self.stop_for(id, draft, decision, now);
         }
         let waits = |made: &ModelDraft| made.sent + 1 < made.items.len();
         if self.draft_of(id, draft).is_none_or(waits) {
-            return Drafted::More;
+            return DraftUpdate::More;
         }
         match item {
             Body::Message { .. } => {
                 let Some(made) = self.draft_mut(id, draft) else {
-                    return Drafted::More;
+                    return DraftUpdate::More;
                 };
                 let words = item.words().into_owned();
                 // What came without having been streamed, or differs at its end.
@@ -206,7 +206,7 @@ impl Inbox {
                     made.sent += 1;
                     made.sent_of_message = 0;
                 }
-                Drafted::Sent
+                DraftUpdate::Sent
             }
             Body::Reasoning { .. } => {
                 let carries = self.get(id).map(|found| {
@@ -215,28 +215,28 @@ impl Inbox {
                 });
                 let Some((made, (carries, is_open))) = self.draft_mut(id, draft).zip(carries)
                 else {
-                    return Drafted::More;
+                    return DraftUpdate::More;
                 };
                 // In the middle of a message that goes on they would end it.
                 let leaves = carries && (!is_open || made.has_said());
                 made.sent += 1;
                 if !leaves {
-                    return Drafted::More;
+                    return DraftUpdate::More;
                 }
                 let words = sent_by_itself(made);
                 let reply = Reply::Items(vec![item.clone()]);
                 let _ = self.reply_as(id, reply, words, None, now);
-                Drafted::Sent
+                DraftUpdate::Sent
             }
             // Calls leave together, when it is known that no rule holds one of them.
-            _ => Drafted::More,
+            _ => DraftUpdate::More,
         }
     }
 
     /// Sends what is left, and ends the response.
-    fn send_end(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> Drafted {
+    fn send_end(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> DraftUpdate {
         let Some(made) = self.draft_of(id, draft) else {
-            return Drafted::More;
+            return DraftUpdate::More;
         };
         let says_nothing = made.is_thought();
         let is_cut = made.state == DraftState::CutOff;
@@ -248,7 +248,7 @@ impl Inbox {
         if is_cut {
             // How it goes on is not for a program to decide.
             self.stop_sending(id, draft);
-            return Drafted::Held;
+            return DraftUpdate::Held;
         }
         let items = self.left_of(id, draft);
         let broken = self.get(id).zip(self.draft_of(id, draft));
@@ -259,19 +259,19 @@ impl Inbox {
         let ending = Ending::Completed;
         let reply = Reply::End { items, ending };
         match self.reply_as(id, reply, words, None, now) {
-            Ok(()) => Drafted::Finished,
-            Err(_) => Drafted::Ready,
+            Ok(()) => DraftUpdate::Finished,
+            Err(_) => DraftUpdate::Ready,
         }
     }
 
     /// Decides about a draft that nobody sends by itself: rules may, where the person does not answer
     /// all alone.
-    fn decide(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> Drafted {
+    fn decide(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> DraftUpdate {
         let Some(conversation) = self.get(id) else {
-            return Drafted::Ready;
+            return DraftUpdate::Ready;
         };
         let Some(made) = self.draft_of(id, draft) else {
-            return Drafted::Ready;
+            return DraftUpdate::Ready;
         };
         if made.is_thought() {
             return self.says_nothing(id, draft);
@@ -286,7 +286,7 @@ impl Inbox {
         let rules = &self.drafting.rules;
         let decisions = items.iter().map(|item| rules.of_item(&subject, item));
         let decisions: Vec<Option<Decision>> = decisions.collect();
-        let is_send = |decision: &Decision| decision.action == Action::Send;
+        let is_send = |decision: &Decision| decision.action == RuleAction::Send;
         let stops = decisions.iter().flatten().find(|found| !is_send(found));
         let stops = stops.cloned();
         // All that says anything to the agent must be allowed.
@@ -303,25 +303,27 @@ impl Inbox {
         match (stops, sends) {
             (Some(stop), _) if may_act => self.stop_for(id, draft, stop, now),
             (None, Some(sends)) if may_act && is_whole && all_sent => {
-                match self.carry_out(id, sends, Some(draft), now) {
-                    true => Drafted::Finished,
-                    false => Drafted::Ready,
+                if self.carry_out(id, sends, Some(draft), now) {
+                    DraftUpdate::Finished
+                } else {
+                    DraftUpdate::Ready
                 }
             }
-            _ => Drafted::Ready,
+            _ => DraftUpdate::Ready,
         }
     }
 
     /// A draft that says nothing to the agent is none.
-    fn says_nothing(&mut self, id: ConversationId, draft: DraftId) -> Drafted {
+    fn says_nothing(&mut self, id: ConversationId, draft: DraftId) -> DraftUpdate {
         if let Some(made) = self.draft_mut(id, draft) {
-            let words = match made.items.is_empty() {
-                true => "the model said nothing",
-                false => "the model thought, and said nothing",
+            let words = if made.items.is_empty() {
+                "the model said nothing"
+            } else {
+                "the model thought, and said nothing"
             };
             made.state = DraftState::Failed(words.into());
         }
-        Drafted::Failed
+        DraftUpdate::Failed
     }
 
     /// The items that have not left, as the agent takes them. Of a message that has begun to leave, it is
@@ -389,7 +391,7 @@ impl Inbox {
         let conversation = self.get(id)?;
         let by_rule = self.drafting.rules.of_item(&conversation.subject(), item);
         match by_rule {
-            Some(decision) if decision.action == Action::Send => None,
+            Some(decision) if decision.action == RuleAction::Send => None,
             Some(decision) => Some(decision),
             None => fault(conversation, item).map(held),
         }
@@ -402,7 +404,7 @@ impl Inbox {
         draft: DraftId,
         decision: Decision,
         now: Timestamp,
-    ) -> Drafted {
+    ) -> DraftUpdate {
         self.stop_sending(id, draft);
         let mut decision = decision;
         if let Some(made) = self.draft_mut(id, draft) {
@@ -414,21 +416,22 @@ impl Inbox {
             let mut own = drafts.iter().filter(|made| made.model == *model);
             own.any(|made| made.decision.is_some())
         };
-        if matches!(&decision.action, Action::Draft(model) if has_drafted(model)) {
-            decision.action = Action::Hold;
+        if matches!(&decision.action, RuleAction::Draft(model) if has_drafted(model)) {
+            decision.action = RuleAction::Hold;
         }
         match decision.action {
-            Action::Hold => {
+            RuleAction::Hold => {
                 self.keep_decision(id, &decision, Some(draft), now);
                 self.hold(id, decision, Some(draft), now);
-                Drafted::Held
+                DraftUpdate::Held
             }
             _ => {
                 // What the model would say besides does not matter any more.
                 self.cancel_draft(draft, now);
-                match self.carry_out(id, decision, Some(draft), now) {
-                    true => Drafted::Finished,
-                    false => Drafted::Held,
+                if self.carry_out(id, decision, Some(draft), now) {
+                    DraftUpdate::Finished
+                } else {
+                    DraftUpdate::Held
                 }
             }
         }
@@ -464,7 +467,7 @@ fn held(matched: String) -> Decision {
     Decision {
         rule: PROGRAM.into(),
         matched,
-        action: Action::Hold,
+        action: RuleAction::Hold,
         timeout: None,
         waited: false,
     }

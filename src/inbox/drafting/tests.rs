@@ -4,8 +4,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::api::{Ending, Interner, Phase, Reply, Request, responses};
 use crate::draft::{Draft, Sender, Source};
-use crate::inbox::{Change, ConversationId, Inbox, Intake, Pending, Words, channel};
-use crate::rules::{Rules, Written};
+use crate::inbox::{Change, ConversationId, Inbox, Intake, PendingRequest, ReplyContent, channel};
+use crate::rules::{RuleTable, Rules};
 use crate::store::Store;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ const DONE: Piece = Piece::Done {
 struct Bench {
     intake: Intake,
     events: UnboundedReceiver<Event>,
-    orders: UnboundedReceiver<Order>,
+    orders: UnboundedReceiver<ModelOrder>,
     inbox: Inbox,
     clock: i64,
 }
@@ -79,7 +79,7 @@ impl Bench {
     fn with_rules(mode: Mode, rules: &str) -> Self {
         #[derive(serde::Deserialize)]
         struct File {
-            rule: Vec<Written>,
+            rule: Vec<RuleTable>,
         }
         let file: File = toml::from_str(rules).unwrap();
         let mut bench = Self::new(mode);
@@ -87,7 +87,7 @@ impl Bench {
         bench
     }
 
-    fn ask(&mut self, prompt: &str) -> (Pending, ConversationId, bool) {
+    fn ask(&mut self, prompt: &str) -> (PendingRequest, ConversationId, bool) {
         let request = request(prompt);
         let pending = self.intake.open(request, "codex".into(), None).unwrap();
         match self.take().pop() {
@@ -112,16 +112,16 @@ impl Bench {
     /// The draft that a model is told to make.
     fn order(&mut self) -> DraftOrder {
         match self.orders.try_recv() {
-            Ok(Order::Begin(order)) => *order,
+            Ok(ModelOrder::Begin(order)) => *order,
             other => panic!("{other:?}"),
         }
     }
 
     /// What became of a draft when its model said these.
-    fn draft(&mut self, id: DraftId, pieces: impl IntoIterator<Item = Piece>) -> Vec<Drafted> {
+    fn draft(&mut self, id: DraftId, pieces: impl IntoIterator<Item = Piece>) -> Vec<DraftUpdate> {
         let events = self.intake.draft_events();
         for piece in pieces {
-            events.send(id, Step::Piece(piece));
+            events.send(id, DraftStep::Piece(piece));
         }
         let changes = self.take().into_iter();
         let drafted = changes.filter_map(|change| match change {
@@ -142,7 +142,7 @@ impl Bench {
 }
 
 /// All that has been said to a client by now.
-async fn replies(pending: &mut Pending, count: usize) -> Vec<Reply> {
+async fn replies(pending: &mut PendingRequest, count: usize) -> Vec<Reply> {
     let mut replies = Vec::new();
     for _ in 0..count {
         replies.push(pending.next().await.unwrap().1);
@@ -186,8 +186,8 @@ fn a_draft_is_made_on_arrival_and_waits_for_the_person() {
             DONE,
         ],
     );
-    assert_eq!(drafted.last(), Some(&Drafted::Ready));
-    assert!(!drafted.contains(&Drafted::Sent));
+    assert_eq!(drafted.last(), Some(&DraftUpdate::Ready));
+    assert!(!drafted.contains(&DraftUpdate::Sent));
     let draft = bench.conversation(id).drafts().first().unwrap();
     assert_eq!(draft.state, DraftState::Complete);
     assert_eq!(
@@ -206,7 +206,7 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
     let order = bench.order();
     assert_eq!(bench.conversation(id).sending(), Some(order.id));
     let drafted = bench.draft(order.id, [text("I "), text("look.")]);
-    assert_eq!(drafted, [Drafted::Sent, Drafted::Sent]);
+    assert_eq!(drafted, [DraftUpdate::Sent, DraftUpdate::Sent]);
     assert_eq!(
         replies(&mut pending, 2).await,
         [live("I "), live("look.")],
@@ -220,7 +220,7 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
             DONE,
         ],
     );
-    assert_eq!(drafted.last(), Some(&Drafted::Finished));
+    assert_eq!(drafted.last(), Some(&DraftUpdate::Finished));
     assert_eq!(
         replies(&mut pending, 1).await,
         [end(vec![call("ls")])],
@@ -228,12 +228,12 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
     );
     let conversation = bench.conversation(id);
     assert!(!conversation.is_waiting());
-    let said: Vec<&Words> = conversation.said().iter().map(|said| &said.words).collect();
+    let said: Vec<&ReplyContent> = conversation.said().iter().map(|said| &said.words).collect();
     assert_eq!(
         said,
         [
-            &Words::Item(Body::message("I look.", Phase::FinalAnswer)),
-            &Words::Item(call("ls"))
+            &ReplyContent::Item(Body::message("I look.", Phase::FinalAnswer)),
+            &ReplyContent::Item(call("ls"))
         ]
     );
     let model = Source::Model {
@@ -260,7 +260,7 @@ async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
     let now = bench.now();
     assert!(bench.inbox.take_over(id, now));
     assert!(!bench.inbox.take_over(id, now), "only once");
-    assert!(matches!(bench.orders.try_recv(), Ok(Order::Cancel(id)) if id == first.id));
+    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == first.id));
     assert_eq!(
         bench.draft(first.id, [text("a midnight")]),
         [],
@@ -318,12 +318,12 @@ fn a_failure_leaves_the_turn_to_the_person() {
     let order = bench.order();
     bench.draft(order.id, [text("Hel")]);
     let events = bench.intake.draft_events();
-    events.send(order.id, Step::Failed("qwen: it hung up".into()));
+    events.send(order.id, DraftStep::Failed("it hung up".into()));
     let changes = bench.take();
     assert!(matches!(
         changes.as_slice(),
         [Change::Drafted {
-            what: Drafted::Failed,
+            what: DraftUpdate::Failed,
             ..
         }]
     ));
@@ -331,10 +331,10 @@ fn a_failure_leaves_the_turn_to_the_person() {
     assert!(conversation.is_waiting() && conversation.sending().is_none());
     assert_eq!(
         conversation.said()[0].words,
-        Words::Live("Hel".into(), Phase::FinalAnswer)
+        ReplyContent::Live("Hel".into(), Phase::FinalAnswer)
     );
     let draft = &conversation.drafts()[0];
-    assert_eq!(draft.state, DraftState::Failed("qwen: it hung up".into()));
+    assert_eq!(draft.state, DraftState::Failed("it hung up".into()));
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn what_must_not_be_sent_is_held() {
         arguments: "{}".into(),
     };
     let drafted = bench.draft(order.id, [Piece::Item(unknown), DONE]);
-    assert_eq!(drafted, [Drafted::Held, Drafted::Ready]);
+    assert_eq!(drafted, [DraftUpdate::Held, DraftUpdate::Ready]);
     let conversation = bench.conversation(id);
     assert!(conversation.is_waiting() && conversation.said().is_empty());
     let decision = conversation.decision().unwrap();
@@ -360,7 +360,7 @@ fn a_model_that_says_nothing_or_too_much_leaves_it_to_the_person() {
     let mut bench = Bench::new(Mode::Auto);
     let (_pending, id, _) = bench.ask("hello");
     let order = bench.order();
-    assert_eq!(bench.draft(order.id, [DONE]), [Drafted::Failed]);
+    assert_eq!(bench.draft(order.id, [DONE]), [DraftUpdate::Failed]);
     let now = bench.now();
     bench
         .inbox
@@ -376,7 +376,7 @@ fn a_model_that_says_nothing_or_too_much_leaves_it_to_the_person() {
         order.id,
         [text("a b"), message("a b", Phase::FinalAnswer), cut],
     );
-    assert_eq!(drafted.last(), Some(&Drafted::Held));
+    assert_eq!(drafted.last(), Some(&DraftUpdate::Held));
     assert!(bench.conversation(id).is_waiting());
 }
 
@@ -391,7 +391,7 @@ fn a_client_that_goes_away_stops_its_models_and_gets_nobodys_words() {
         [Change::ClientGone { returned, .. }] => assert!(returned.is_empty()),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(bench.orders.try_recv(), Ok(Order::Cancel(id)) if id == order.id));
+    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == order.id));
     assert_eq!(bench.draft(order.id, [text("lo")]), []);
     assert!(bench.conversation(id).drafts().is_empty());
 }
@@ -412,7 +412,7 @@ fn changing_the_mode_begins_and_stops_drafts() {
     let order = bench.order();
     bench.draft(order.id, [text("Hi ")]);
     assert!(bench.inbox.set_mode(id, Mode::Manual, now).is_some());
-    assert!(matches!(bench.orders.try_recv(), Ok(Order::Cancel(id)) if id == order.id));
+    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == order.id));
     assert_eq!(bench.conversation(id).mode(), Mode::Manual);
     assert_eq!(bench.inbox.set_mode(id, Mode::Manual, now), None);
 }
@@ -427,7 +427,7 @@ fn without_a_model_nothing_is_asked_for() {
     let (_pending, id, attended) = bench.ask("hello");
     assert!(!attended, "the person has to be called");
     let now = bench.now();
-    let asked = bench.inbox.draft(id, Ask::default(), now);
+    let asked = bench.inbox.draft(id, DraftRequest::default(), now);
     assert_eq!(asked, Err(DraftError::NoModel));
     assert_eq!(
         asked.unwrap_err().to_string(),
@@ -467,7 +467,7 @@ async fn nothing_is_lost_or_said_twice_whatever_the_order() {
             DONE,
         ],
     );
-    assert_eq!(drafted.last(), Some(&Drafted::Finished));
+    assert_eq!(drafted.last(), Some(&DraftUpdate::Finished));
     let replies = replies(&mut pending, 2).await;
     let (ls, pwd) = (call("ls"), call("pwd"));
     assert_eq!(
@@ -507,7 +507,7 @@ fn who_only_thinks_says_nothing() {
         let (_pending, id, _) = bench.ask("look");
         let order = bench.order();
         let drafted = bench.draft(order.id, [thought("hm"), DONE]);
-        assert_eq!(drafted.last(), Some(&Drafted::Failed), "{mode:?}");
+        assert_eq!(drafted.last(), Some(&DraftUpdate::Failed), "{mode:?}");
         assert!(bench.conversation(id).is_waiting());
     }
 }
@@ -543,19 +543,18 @@ async fn what_is_held_for_a_while_is_sent_unless_the_person_is_at_it() {
         let (mut pending, id, _) = bench.ask("look");
         let order = bench.order();
         let drafted = bench.draft(order.id, [Piece::Item(call("ls")), DONE]);
-        assert_eq!(drafted[0], Drafted::Held);
+        assert_eq!(drafted[0], DraftUpdate::Held);
         assert!(bench.inbox.next_due().is_some());
         if is_attended {
             bench.inbox.attend(id);
         }
         bench.clock += 100;
         let changes = bench.inbox.do_due(at(bench.clock));
-        match is_attended {
-            true => assert!(changes.is_empty() && bench.conversation(id).is_waiting()),
-            false => {
-                assert_eq!(changes, [Change::Decided(id)]);
-                assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
-            }
+        if is_attended {
+            assert!(changes.is_empty() && bench.conversation(id).is_waiting())
+        } else {
+            assert_eq!(changes, [Change::Decided(id)]);
+            assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
         }
     }
 }
@@ -583,7 +582,7 @@ fn the_model_that_a_rule_names_is_the_one_that_is_asked() {
     let (_pending, id, _) = bench.ask("a secret");
     assert_eq!(bench.order().model, "other");
     let now = bench.now();
-    bench.inbox.draft(id, Ask::default(), now).unwrap();
+    bench.inbox.draft(id, DraftRequest::default(), now).unwrap();
     assert_eq!(bench.order().model, "other");
     bench.inbox.set_mode(id, Mode::Auto, now);
     assert_eq!(bench.order().model, "other");
@@ -596,11 +595,11 @@ fn models_that_draft_for_each_other_end() {
     let (_pending, id, _) = bench.ask("look");
     let first = bench.order();
     bench.draft(first.id, [Piece::Item(call("ls"))]);
-    assert!(matches!(bench.orders.try_recv(), Ok(Order::Cancel(id)) if id == first.id));
+    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == first.id));
     let second = bench.order();
     assert_eq!(second.model, "other");
     let drafted = bench.draft(second.id, [Piece::Item(call("ls")), DONE]);
-    assert_eq!(drafted[0], Drafted::Held);
+    assert_eq!(drafted[0], DraftUpdate::Held);
     assert!(bench.conversation(id).is_waiting());
 }
 
@@ -611,7 +610,10 @@ async fn a_rule_about_words_holds_them_and_nothing_before() {
     let (mut pending, id, _) = bench.ask("who is it?");
     let order = bench.order();
     let drafted = bench.draft(order.id, [text("His name "), text("is "), text("Rumpel")]);
-    assert_eq!(drafted, [Drafted::Sent, Drafted::Sent, Drafted::Held]);
+    assert_eq!(
+        drafted,
+        [DraftUpdate::Sent, DraftUpdate::Sent, DraftUpdate::Held]
+    );
     assert_eq!(told(&replies(&mut pending, 2).await), ["His name ", "is "]);
     let unsent = message("His name is Rumpelstiltskin", Phase::FinalAnswer);
     bench.draft(order.id, [text("stiltskin"), unsent, DONE]);

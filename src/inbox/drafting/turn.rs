@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Ask, DraftError, DraftId, DraftOrder, DraftState, Drafting, Mode, ModelDraft, Order};
+use super::{
+    DraftError, DraftId, DraftOrder, DraftRequest, DraftState, Drafting, Mode, ModelDraft,
+    ModelOrder,
+};
 use crate::api::{Body, Ending, FailureCode, Phase, Purpose, Reply};
 use crate::draft::{Draft, Origin, Sender, Source};
-use crate::inbox::{Change, Conversation, ConversationId, Inbox, RequestId, Words};
+use crate::inbox::{Change, Conversation, ConversationId, Inbox, ReplyContent, RequestId};
 use crate::journal::DraftFate;
-use crate::rules::{Action, Decision, Rules, Subject};
+use crate::rules::{Decision, RuleAction, Rules, Subject};
 
 /// How many drafts of one turn are kept, the newest.
-const MOST_DRAFTS: usize = 20;
+const MAX_DRAFTS: usize = 20;
 /// The name by which it is kept how conversations go on.
 const MODES: &str = "modes";
-/// Of how many that is known; the oldest go first.
-const MOST_MODES: usize = 1_000;
+/// How many modes are remembered; the oldest go first.
+const MAX_MODES: usize = 1_000;
 
 /// What is drafted for one request.
 #[derive(Debug)]
@@ -28,13 +31,13 @@ pub(in crate::inbox) struct TurnDrafts {
     /// The one that is sent while it is made.
     pub sending: Option<DraftId>,
     /// What a rule decided about the request, or about the draft that it stopped.
-    pub decision: Option<Decision>,
+    pub(crate) decision: Option<Decision>,
     /// The draft that this is about.
     pub held: Option<DraftId>,
     /// When the decision is over, and something else happens.
     pub due: Option<Timestamp>,
     /// Whether the person is at it, so that nothing happens by itself.
-    pub attended: bool,
+    pub(crate) attended: bool,
     /// When what a model says by itself was last written down, or began.
     pub kept: Option<Timestamp>,
 }
@@ -76,7 +79,7 @@ impl Conversation {
     }
 
     /// What a rule decided about the request that waits.
-    pub fn decision(&self) -> Option<&Decision> {
+    pub(crate) fn decision(&self) -> Option<&Decision> {
         self.turn()?.decision.as_ref()
     }
 
@@ -104,7 +107,6 @@ impl Conversation {
             title: &self.title,
             directory: self.directory(),
             request: &self.request,
-            new_from: self.new_from,
         }
     }
 
@@ -112,7 +114,7 @@ impl Conversation {
     fn open_words(&self) -> Option<&str> {
         let last = self.said.last()?;
         match &last.words {
-            Words::Live(text, _) if Some(last.request) == self.open_request() => Some(text),
+            ReplyContent::Live(text, _) if Some(last.request) == self.open_request() => Some(text),
             _ => None,
         }
     }
@@ -123,8 +125,8 @@ impl Conversation {
         let own = self.said.iter();
         let own = own.filter(|said| Some(said.request) == current);
         own.filter_map(|said| match &said.words {
-            Words::Item(item) => Some(item.clone()),
-            Words::Live(..) | Words::Rejection(_) => None,
+            ReplyContent::Item(item) => Some(item.clone()),
+            ReplyContent::Live(..) | ReplyContent::Rejection(_) => None,
         })
         .collect()
     }
@@ -153,7 +155,12 @@ impl Inbox {
 
     /// Changes that. What waits and has no draft is drafted at once; where a model is writing to the
     /// client and must not any more, it is stopped.
-    pub fn set_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) -> Option<Change> {
+    pub(crate) fn set_mode(
+        &mut self,
+        id: ConversationId,
+        mode: Mode,
+        now: Timestamp,
+    ) -> Option<Change> {
         self.conversations.get_mut(&id)?.mode = mode;
         self.know_mode(id, mode);
         self.lead(id, mode, now);
@@ -166,7 +173,7 @@ impl Inbox {
                 if has_draft || conversation.decision().is_some() {
                     return None;
                 }
-                self.draft(id, Ask::default(), now).ok()?;
+                self.draft(id, DraftRequest::default(), now).ok()?;
             }
             Mode::Auto => {
                 let conversation = self.get(id)?;
@@ -199,7 +206,7 @@ impl Inbox {
     pub fn draft(
         &mut self,
         id: ConversationId,
-        ask: Ask,
+        ask: DraftRequest,
         now: Timestamp,
     ) -> Result<DraftId, DraftError> {
         let by_rule = self.model_by_rule(id);
@@ -228,13 +235,13 @@ impl Inbox {
         made.hint = ask.hint;
         made.continues = ask.continues;
         turn.drafts.push(made);
-        let dropped = (turn.drafts.len() > MOST_DRAFTS).then(|| turn.drafts.remove(0));
+        let dropped = (turn.drafts.len() > MAX_DRAFTS).then(|| turn.drafts.remove(0));
         if let Some(mut dropped) = dropped {
             self.stop(&mut dropped, now);
             self.keep_model_draft(id, &dropped, DraftFate::Unused);
         }
         orders
-            .send(Order::Begin(Box::new(order)))
+            .send(ModelOrder::Begin(Box::new(order)))
             .map_err(|_| DraftError::NoModel)?;
         self.making.insert(draft, id);
         if let Some(made) = self.draft_of(id, draft) {
@@ -248,7 +255,7 @@ impl Inbox {
         let Some(id) = self.making.remove(&draft) else {
             return false;
         };
-        self.order(Order::Cancel(draft));
+        self.order(ModelOrder::Cancel(draft));
         if let Some(turn) = self.turn_of(id) {
             turn.sending.take_if(|sending| *sending == draft);
         }
@@ -261,7 +268,7 @@ impl Inbox {
 
     /// Gives the person the pen where a model has it: what was sent stays, and nothing more of the
     /// draft is sent by itself. Says whether a model had it.
-    pub fn take_over(&mut self, id: ConversationId, now: Timestamp) -> bool {
+    pub(crate) fn take_over(&mut self, id: ConversationId, now: Timestamp) -> bool {
         let Some(draft) = self.get(id).and_then(Conversation::sending) else {
             return false;
         };
@@ -278,7 +285,7 @@ impl Inbox {
     /// # Errors
     ///
     /// As [`Inbox::draft`].
-    pub fn hand_back(
+    pub(crate) fn hand_back(
         &mut self,
         id: ConversationId,
         model: Option<String>,
@@ -291,7 +298,7 @@ impl Inbox {
             let _ = self.reply_as(id, nothing, Draft::default(), None, now);
         }
         let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
-        let ask = Ask {
+        let ask = DraftRequest {
             model,
             continues: conversation.open_words().map(str::to_owned),
             hint: None,
@@ -307,7 +314,7 @@ impl Inbox {
     }
 
     /// The person is at the answer: nothing happens by itself for this request any more.
-    pub fn attend(&mut self, id: ConversationId) {
+    pub(crate) fn attend(&mut self, id: ConversationId) {
         let has_turn = self.get(id).is_some_and(|found| found.turn().is_some());
         let Some(turn) = self.turn_of(id).filter(|_| has_turn) else {
             return;
@@ -322,12 +329,12 @@ impl Inbox {
     fn model_by_rule(&self, id: ConversationId) -> Option<String> {
         let found = self.get(id).filter(|found| found.is_waiting())?;
         match self.drafting.rules.of_request(&found.subject())?.action {
-            Action::Draft(model) => Some(model),
+            RuleAction::Draft(model) => Some(model),
             _ => None,
         }
     }
 
-    /// Those that were begun on behalf of a conversation go on as it does, unless somebody said otherwise.
+    /// Conversations that were begun on behalf of another take its mode, unless they have one of their own.
     fn lead(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
         let first = self.get(id).and_then(|found| found.family);
         let members = first.and_then(|family| self.families.get(&family.first));
@@ -349,13 +356,13 @@ impl Inbox {
     }
 
     /// When something is to happen by itself.
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
         let first = self.due.first().filter(|_| self.paused.is_none());
         first.map(|(at, _)| *at)
     }
 
     /// Does what is due: what rules decided where nobody did anything for long enough.
-    pub fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
+    pub(crate) fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.paused.is_some() {
             return changes;
@@ -409,13 +416,13 @@ impl Inbox {
                 let kept = self.get(id).map_or(&[][..], Conversation::drafts);
                 if kept.is_empty() {
                     // Without a model there is nothing but the person.
-                    let _ = self.draft(id, Ask::default(), now);
+                    let _ = self.draft(id, DraftRequest::default(), now);
                 }
                 false
             }
             // Leave is given by a key of the person and by nothing else.
             Mode::Auto if self.is_permission_check(id) => {
-                let _ = self.draft(id, Ask::default(), now);
+                let _ = self.draft(id, DraftRequest::default(), now);
                 false
             }
             Mode::Auto => self.go_auto(id, now).is_some(),
@@ -444,13 +451,15 @@ impl Inbox {
         self.keep_decision(id, &decision, draft, now);
         let rule = decision.rule.clone();
         match decision.action.clone() {
-            Action::Hold => {
+            RuleAction::Hold => {
                 self.hold(id, decision, draft, now);
                 false
             }
             // Of a draft that was held.
-            Action::Send => draft.is_some_and(|draft| self.send_draft(id, &decision, draft, now)),
-            Action::Reject(message) => {
+            RuleAction::Send => {
+                draft.is_some_and(|draft| self.send_draft(id, &decision, draft, now))
+            }
+            RuleAction::Reject(message) => {
                 let ending = Ending::Failed {
                     code: FailureCode::InvalidPrompt,
                     message,
@@ -458,22 +467,22 @@ impl Inbox {
                 let items = Vec::new();
                 self.end_by(id, Reply::End { items, ending }, rule, now)
             }
-            Action::Answer(text) => {
+            RuleAction::Answer(text) => {
                 let reply = Reply::End {
                     items: vec![Body::message(text, Phase::FinalAnswer)],
                     ending: Ending::Completed,
                 };
                 self.end_by(id, reply, rule, now)
             }
-            Action::Draft(model) => {
+            RuleAction::Draft(model) => {
                 let is_auto = self.mode(id) == Mode::Auto;
                 let model = Some(model);
                 if is_auto {
                     return self.hand_back(id, model, now).is_ok();
                 }
-                let ask = Ask {
+                let ask = DraftRequest {
                     model,
-                    ..Ask::default()
+                    ..DraftRequest::default()
                 };
                 let _ = self.draft(id, ask, now);
                 false
@@ -523,7 +532,7 @@ impl Inbox {
         })
     }
 
-    pub(super) fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: ModelOrder) {
         if let Some(orders) = &self.drafting.orders {
             // Nobody to stop is no error: the program is going away.
             let _ = orders.send(order);
@@ -552,7 +561,7 @@ impl Inbox {
 
     fn know_mode(&mut self, id: ConversationId, mode: Mode) {
         self.modes.insert(id, mode);
-        while self.modes.len() > MOST_MODES {
+        while self.modes.len() > MAX_MODES {
             self.modes.pop_first();
         }
         self.keep_modes();

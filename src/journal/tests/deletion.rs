@@ -14,7 +14,7 @@ fn is_anywhere(folder: &Path, what: &str) -> bool {
 
 /// A conversation whose every part says `word`, besides what it shares with all others.
 fn telling(id: i64, word: &str) -> Vec<Record> {
-    let row = Conversation {
+    let row = ConversationRow {
         title: format!("title{word}"),
         ..conversation(id)
     };
@@ -28,21 +28,21 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
         add_turn(asked),
         Record::Said(said(id, id, &format!("words{word}"))),
         draft(id, &format!("earlierdraft{word}")),
-        add_model_draft(ModelDraft {
+        add_model_draft(ModelDraftRow {
             hint: Some(format!("hint{word}")),
             items: format!("items{word}"),
             partial: Some(format!("partial{word}")),
             ..model_draft(id, id)
         }),
-        Record::Decision(Decision {
+        Record::Decision(DecisionRow {
             matched: format!("matched{word}"),
             ..decision(id, id)
         }),
-        Record::Mark(Mark {
+        Record::Mark(MarkRow {
             labels: vec![format!("label{word}")],
             ..mark(id, None)
         }),
-        Record::Mark(Mark {
+        Record::Mark(MarkRow {
             note: format!("note{word}"),
             ..mark(id, Some(id))
         }),
@@ -50,10 +50,11 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
             turn: id,
             conversation: id,
             delays: format!("delay{word}"),
+            phase: Some(format!("phase{word}")),
             ..TurnTime::default()
         }),
         draft(id, &format!("draft{word}")),
-        Record::Response(Response {
+        Record::Response(ResponseRow {
             state: format!("state{word}"),
             ..response(&id_of_response, Some(id))
         }),
@@ -64,7 +65,7 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
         },
         Record::Events {
             response: id_of_response,
-            events: vec![Event {
+            events: vec![EventRow {
                 number: 1,
                 name: None,
                 data: format!("event{word}"),
@@ -77,7 +78,7 @@ fn telling(id: i64, word: &str) -> Vec<Record> {
 
 #[test]
 fn a_deleted_conversation_leaves_nothing_behind() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(telling(1, "zanzibar"));
     desk.write(telling(2, "quokka"));
     soon("the index", || {
@@ -154,7 +155,7 @@ fn a_deleted_conversation_leaves_nothing_behind() {
 
 #[test]
 fn deleting_a_response_or_a_clients_conversation_leaves_those_of_others() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     let item = |id: &str, response: &str, text: &str| Record::ResponseItem {
         id: id.into(),
         response: response.into(),
@@ -216,37 +217,37 @@ fn days_ago(days: i64) -> i64 {
 
 #[test]
 fn what_is_older_than_is_to_be_kept_goes() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let old = |id: i64, state| {
         let mut records = telling(id, &format!("w{id}"));
         records.push(Record::ClearDraft { conversation: id });
-        records.push(add(Conversation {
+        records.push(add(ConversationRow {
             active: days_ago(40),
             state,
             ..conversation(id)
         }));
         records
     };
-    desk.write(old(1, State::Answered));
-    desk.write(old(2, State::Waiting));
-    desk.write([old(3, State::Answered), vec![draft(3, "mine")]].concat());
+    desk.write(old(1, TurnState::Answered));
+    desk.write(old(2, TurnState::Waiting));
+    desk.write([old(3, TurnState::Answered), vec![draft(3, "mine")]].concat());
     desk.write(
         [
-            old(4, State::Gone),
+            old(4, TurnState::Gone),
             vec![Record::TurnState {
                 id: 4,
-                state: State::Waiting,
+                state: TurnState::Waiting,
             }],
         ]
         .concat(),
     );
     desk.write(telling(5, "young"));
-    desk.write(vec![add(Conversation {
+    desk.write(vec![add(ConversationRow {
         active: days_ago(5),
         ..conversation(5)
     })]);
     let made = |id: &str, created, open| {
-        Record::Response(Response {
+        Record::Response(ResponseRow {
             created,
             open,
             ..response(id, None)
@@ -256,7 +257,7 @@ fn what_is_older_than_is_to_be_kept_goes() {
         made("resp_old", days_ago(31), false),
         made("resp_open", days_ago(31), true),
         made("resp_young", days_ago(29), false),
-        Record::Response(Response {
+        Record::Response(ResponseRow {
             created: days_ago(1),
             ..response("resp_5", Some(5))
         }),
@@ -271,9 +272,9 @@ fn what_is_older_than_is_to_be_kept_goes() {
         days: Some(30),
         bytes: None,
     };
-    let options = Options {
+    let options = JournalOptions {
         retention,
-        ..Options::default()
+        ..JournalOptions::default()
     };
     desk.journal = Some(Journal::open(desk.path(), options).unwrap());
     let reader = desk.reader();
@@ -305,12 +306,12 @@ fn much(id: i64) -> String {
 
 #[test]
 fn the_oldest_go_when_there_is_too_much_and_the_file_shrinks() {
-    let desk = Desk::with(Options {
+    let desk = TestJournal::with(JournalOptions {
         retention: Retention {
             days: None,
             bytes: Some(2 << 20),
         },
-        ..Options::default()
+        ..JournalOptions::default()
     });
     for id in 1..=60 {
         desk.write(vec![
@@ -336,7 +337,7 @@ fn the_oldest_go_when_there_is_too_much_and_the_file_shrinks() {
 
 #[test]
 fn compacting_gives_space_back_and_keeps_everything() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     for id in 1..=40 {
         desk.write(vec![
             add(conversation(id)),

@@ -7,17 +7,17 @@ use rusqlite::Connection;
 
 use super::*;
 
-fn is_failing(desk: &Desk) -> bool {
+fn is_failing(desk: &TestJournal) -> bool {
     desk.health().failing.is_some()
 }
 
 #[test]
 fn a_second_program_learns_that_it_is_the_second() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![draft(1, "mine")]);
-    let refused = Journal::open(desk.path(), Options::default()).unwrap_err();
+    let refused = Journal::open(desk.path(), JournalOptions::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Busy { .. }), "{refused}");
-    let reader = Reader::open(desk.path()).unwrap();
+    let reader = JournalReader::open(desk.path()).unwrap();
     let body = || reader.draft(1).unwrap().map(|draft| draft.body);
     soon("the draft", || body().as_deref() == Some("mine"));
     desk.write(vec![draft(1, "mine, later")]);
@@ -29,7 +29,7 @@ fn a_second_program_learns_that_it_is_the_second() {
 
 #[test]
 fn what_cannot_be_written_waits_until_it_can() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(vec![draft(1, "before")]);
     assert_eq!(desk.reader().draft(1).unwrap().unwrap().body, "before");
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
@@ -69,9 +69,9 @@ fn what_waits_when_the_program_ends_is_tried_once_more() {
 }
 
 fn ends_while_locked(durability: Durability) {
-    let mut desk = Desk::with(Options {
+    let mut desk = TestJournal::with(JournalOptions {
         durability,
-        ..Options::default()
+        ..JournalOptions::default()
     });
     let has_tail = durability == Durability::Process;
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
@@ -87,20 +87,20 @@ fn ends_while_locked(durability: Durability) {
     assert!(desk.journal.take().unwrap().close().failing.is_some());
     other.execute_batch("ROLLBACK").unwrap();
     let body = || {
-        let reader = Reader::open(desk.path()).unwrap();
+        let reader = JournalReader::open(desk.path()).unwrap();
         reader.draft(1).unwrap().unwrap().body
     };
     assert_eq!(body(), "in the tail");
 }
 
 /// The bytes of the tail.
-fn tail(desk: &Desk) -> Vec<u8> {
+fn tail(desk: &TestJournal) -> Vec<u8> {
     fs::read(desk.path().join("journal.db-tail")).unwrap()
 }
 
 #[test]
 fn what_is_in_the_tail_is_taken_in_whoever_reads_it_and_as_far_as_it_is_whole() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let database = desk.path().join("journal.db");
     let other = Connection::open(&database).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -122,7 +122,7 @@ fn what_is_in_the_tail_is_taken_in_whoever_reads_it_and_as_far_as_it_is_whole() 
         }
         fs::write(&database, &before).unwrap();
         fs::write(desk.path().join("journal.db-tail"), bytes).unwrap();
-        let reader = Reader::open(desk.path()).unwrap();
+        let reader = JournalReader::open(desk.path()).unwrap();
         let turns = reader.turns(1).unwrap();
         let newest = reader.newest_turn(1).unwrap();
         let last = turns.last().copied().unwrap_or(0);
@@ -147,7 +147,7 @@ fn what_is_in_the_tail_is_taken_in_whoever_reads_it_and_as_far_as_it_is_whole() 
 
 #[test]
 fn the_tail_is_begun_anew_before_it_is_long_and_keeps_what_is_not_in_the_database() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     for number in 1..=40 {
         let items = ["x".repeat(300_000), format!("item {number}")];
         let items: Vec<&str> = items.iter().map(String::as_str).collect();
@@ -183,7 +183,7 @@ fn a_damaged_database_is_put_aside_at_the_start() {
         },
     ];
     for damage in damages {
-        let mut desk = Desk::new();
+        let mut desk = TestJournal::new();
         desk.write(vec![draft(1, "lost")]);
         desk.journal = None;
         let database = desk.path().join("journal.db");
@@ -207,7 +207,7 @@ fn a_damaged_database_is_put_aside_at_the_start() {
 
 #[test]
 fn damage_while_the_program_runs_loses_nothing_that_is_written_later() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     for id in 1..200 {
         desk.write(vec![draft(id, &format!("draft {id} ").repeat(100))]);
     }
@@ -253,7 +253,7 @@ fn damage_while_the_program_runs_loses_nothing_that_is_written_later() {
 
 #[test]
 fn a_damaged_index_of_the_search_is_made_again() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(vec![add(conversation(1)), add_text(1, "marmalade")]);
     let found = || {
         desk.reader()
@@ -279,7 +279,7 @@ fn a_damaged_index_of_the_search_is_made_again() {
 
 #[test]
 fn a_journal_that_somebody_removes_is_begun_again() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     desk.write(vec![draft(1, "gone")]);
     assert_eq!(desk.reader().drafts().unwrap(), [1]);
     for entry in fs::read_dir(desk.path()).unwrap() {
@@ -318,7 +318,7 @@ fn nothing_but_files_of_its_own_is_used() {
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "precious").unwrap();
         symlink(&elsewhere, folder.path().join(name)).unwrap();
-        let refused = Journal::open(folder.path(), Options::default()).unwrap_err();
+        let refused = Journal::open(folder.path(), JournalOptions::default()).unwrap_err();
         assert!(matches!(refused, OpenError::NoFile(_)), "{name}: {refused}");
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "precious");
         fs::remove_file(folder.path().join(name)).unwrap();
@@ -332,14 +332,14 @@ fn nothing_but_files_of_its_own_is_used() {
             0,
         )
         .unwrap();
-        let refused = Journal::open(folder.path(), Options::default()).unwrap_err();
+        let refused = Journal::open(folder.path(), JournalOptions::default()).unwrap_err();
         assert!(matches!(refused, OpenError::NoFile(_)), "{name}: {refused}");
     }
 }
 
 #[test]
 fn a_folder_behind_a_link_is_fine_and_files_become_private() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![draft(1, "a")]);
     desk.journal = None;
     let database = desk.path().join("journal.db");
@@ -347,7 +347,7 @@ fn a_folder_behind_a_link_is_fine_and_files_become_private() {
     let other = tempfile::tempdir().unwrap();
     let link = other.path().join("link");
     symlink(desk.path(), &link).unwrap();
-    let journal = Journal::open(&link, Options::default()).unwrap();
+    let journal = Journal::open(&link, JournalOptions::default()).unwrap();
     assert_eq!(journal.reader().draft(1).unwrap().unwrap().body, "a");
     assert_eq!(
         fs::metadata(&database).unwrap().permissions().mode() & 0o777,
@@ -360,18 +360,18 @@ fn a_folder_that_cannot_be_used_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = Journal::open(&file, Options::default()).unwrap_err();
+    let error = Journal::open(&file, JournalOptions::default()).unwrap_err();
     assert!(matches!(error, OpenError::Io { .. }), "{error}");
     assert!(error.to_string().contains("/file"), "{error}");
     for path in ["nothing", "."] {
-        let error = Reader::open(&folder.path().join(path)).unwrap_err();
+        let error = JournalReader::open(&folder.path().join(path)).unwrap_err();
         assert!(matches!(error, OpenError::None { .. }), "{error}");
     }
 }
 
 #[test]
 fn a_change_that_the_database_refuses_takes_no_other_with_it() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
     other
         .execute_batch(

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_conversation_is_found_by_all_its_names() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let mut one = conversation(1);
     one.prefix = Some(Hash::of(b"one"));
     one.chain = Some("chain".into());
@@ -32,9 +32,9 @@ fn a_conversation_is_found_by_all_its_names() {
 
 #[test]
 fn conversations_come_in_pages_with_the_newest_activity_first() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     // Two at the same moment.
-    let rows = [(1, 50), (2, 70), (3, 50), (4, 60)].map(|(id, active)| Conversation {
+    let rows = [(1, 50), (2, 70), (3, 50), (4, 60)].map(|(id, active)| ConversationRow {
         active,
         ..conversation(id)
     });
@@ -48,7 +48,7 @@ fn conversations_come_in_pages_with_the_newest_activity_first() {
         ids.extend(page.iter().map(|row| row.id));
     }
     assert_eq!(ids, [2, 4, 3, 1]);
-    desk.write(vec![add(Conversation {
+    desk.write(vec![add(ConversationRow {
         active: 80,
         ..conversation(1)
     })]);
@@ -57,7 +57,7 @@ fn conversations_come_in_pages_with_the_newest_activity_first() {
 
 #[test]
 fn a_turn_comes_back_as_it_was_whatever_the_turns_before_it_had() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let mut items: Vec<String> = Vec::new();
     let mut turns = Vec::new();
     for id in 1..=100 {
@@ -94,7 +94,7 @@ fn a_turn_comes_back_as_it_was_whatever_the_turns_before_it_had() {
 
 #[test]
 fn what_an_agent_sends_again_takes_no_space_again() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     let mut items: Vec<String> = Vec::new();
     let mut unique = 0;
     for id in 1..=300 {
@@ -125,9 +125,9 @@ fn what_an_agent_sends_again_takes_no_space_again() {
 
 #[test]
 fn states_change_and_the_rest_stays() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let mut asked = turn(1, 1, &["a"]);
-    asked.state = State::Waiting;
+    asked.state = TurnState::Waiting;
     desk.write(vec![add(conversation(1)), add_turn(asked.clone())]);
     let words = said(4, 1, "Hello");
     desk.write(vec![
@@ -141,16 +141,16 @@ fn states_change_and_the_rest_stays() {
         },
         Record::TurnState {
             id: 1,
-            state: State::Gone,
+            state: TurnState::Gone,
         },
         Record::ConversationState {
             id: 1,
             active: 99,
-            state: State::Gone,
+            state: TurnState::Gone,
         },
     ]);
     desk.restart();
-    let delivered = Said {
+    let delivered = SaidRow {
         state: SaidState::Delivered,
         ..words
     };
@@ -158,14 +158,14 @@ fn states_change_and_the_rest_stays() {
         desk.reader().said(1).unwrap(),
         [delivered, said(5, 1, "again")]
     );
-    let ended = Turn {
-        state: State::Gone,
+    let ended = TurnRow {
+        state: TurnState::Gone,
         ..asked
     };
     assert_eq!(desk.reader().turn(1).unwrap(), Some(ended));
-    let gone = Conversation {
+    let gone = ConversationRow {
         active: 99,
-        state: State::Gone,
+        state: TurnState::Gone,
         ..conversation(1)
     };
     assert_eq!(desk.reader().conversation(1).unwrap(), Some(gone));
@@ -173,7 +173,7 @@ fn states_change_and_the_rest_stays() {
 
 #[test]
 fn drafts_recalls_and_settings_outlive_the_program() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![
         draft(0, "before any request"),
         draft(3, "half"),
@@ -217,39 +217,39 @@ fn drafts_recalls_and_settings_outlive_the_program() {
 
 #[test]
 fn what_models_drafted_and_rules_decided_outlives_the_program() {
-    let mut desk = Desk::new();
-    let streaming = ModelDraft {
+    let mut desk = TestJournal::new();
+    let streaming = ModelDraftRow {
         first: None,
         ended: None,
-        state: DraftState::Streaming,
+        state: ModelDraftState::Streaming,
         items: "[]".into(),
         usage: None,
         fate: DraftFate::Open,
         ..model_draft(1, 1)
     };
     desk.write(vec![add_model_draft(streaming.clone())]);
-    let done = ModelDraft {
+    let done = ModelDraftRow {
         items: format!("[{:?}]", "long ".repeat(100)),
         partial: Some("{}".into()),
         failure: Some("no route".into()),
         ..model_draft(1, 1)
     };
-    let other = ModelDraft {
+    let other = ModelDraftRow {
         sent: 2,
         ..streaming.clone()
     };
     desk.write(vec![
         add_model_draft(done.clone()),
-        add_model_draft(ModelDraft {
+        add_model_draft(ModelDraftRow {
             id: 2,
             ..streaming.clone()
         }),
-        add_model_draft(ModelDraft {
+        add_model_draft(ModelDraftRow {
             id: 3,
             ..other.clone()
         }),
         Record::Decision(decision(1, 1)),
-        Record::Decision(Decision {
+        Record::Decision(DecisionRow {
             draft: None,
             waited: true,
             ..decision(2, 1)
@@ -260,9 +260,9 @@ fn what_models_drafted_and_rules_decided_outlives_the_program() {
     let reader = desk.reader();
     let drafts = reader.model_drafts(1, 0, 9).unwrap();
     // What the program was at when it ended has ended too.
-    let ended = |id, fate, draft: &ModelDraft| ModelDraft {
+    let ended = |id, fate, draft: &ModelDraftRow| ModelDraftRow {
         id,
-        state: DraftState::Failed,
+        state: ModelDraftState::Failed,
         failure: Some("the program ended".into()),
         fate,
         ..draft.clone()
@@ -283,7 +283,7 @@ fn what_models_drafted_and_rules_decided_outlives_the_program() {
 
 #[test]
 fn what_the_person_makes_of_it_outlives_the_program() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![
         add(conversation(1)),
         add(conversation(2)),
@@ -295,7 +295,7 @@ fn what_the_person_makes_of_it_outlives_the_program() {
         Record::Mark(mark(1, None)),
         Record::Mark(mark(2, None)),
     ]);
-    let changed = Mark {
+    let changed = MarkRow {
         labels: Vec::new(),
         rating: None,
         excluded: true,
@@ -305,9 +305,9 @@ fn what_the_person_makes_of_it_outlives_the_program() {
     desk.write(vec![
         Record::Mark(changed.clone()),
         // One that says nothing is none.
-        Record::Mark(Mark {
+        Record::Mark(MarkRow {
             conversation: 2,
-            ..Mark::default()
+            ..MarkRow::default()
         }),
     ]);
     desk.restart();
@@ -326,8 +326,8 @@ fn what_the_person_makes_of_it_outlives_the_program() {
 
 #[test]
 fn of_many_drafts_to_one_request_the_newest_are_kept() {
-    let desk = Desk::new();
-    let of_turn = |id, turn| ModelDraft {
+    let desk = TestJournal::new();
+    let of_turn = |id, turn| ModelDraftRow {
         turn,
         ..model_draft(id, 1)
     };
@@ -351,8 +351,8 @@ fn of_many_drafts_to_one_request_the_newest_are_kept() {
 
 #[test]
 fn stored_responses_and_their_events_come_back() {
-    let mut desk = Desk::new();
-    let open = |id, created| Response {
+    let mut desk = TestJournal::new();
+    let open = |id, created| ResponseRow {
         open: true,
         background: true,
         created,
@@ -363,7 +363,7 @@ fn stored_responses_and_their_events_come_back() {
         Record::Response(open("resp_a", 10)),
         Record::Response(response("resp_c", None)),
     ]);
-    let event = |number: i64| Event {
+    let event = |number: i64| EventRow {
         number,
         name: (number % 2 == 0).then(|| "response.output_text.delta".into()),
         data: format!("{{\"delta\":\"{}\"}}", "long ".repeat(number as usize)),
@@ -386,7 +386,7 @@ fn stored_responses_and_their_events_come_back() {
     // However long it takes and whatever comes of it, it began when it began.
     desk.write(vec![
         Record::Response(open("resp_a", 30)),
-        Record::Response(Response {
+        Record::Response(ResponseRow {
             open: false,
             ..open("resp_d", 15)
         }),
@@ -397,7 +397,7 @@ fn stored_responses_and_their_events_come_back() {
         reader.open_background().unwrap(),
         [open("resp_a", 10), open("resp_b", 20)]
     );
-    desk.write(vec![Record::Response(Response {
+    desk.write(vec![Record::Response(ResponseRow {
         open: false,
         ..open("resp_b", 20)
     })]);
@@ -419,7 +419,7 @@ fn stored_responses_and_their_events_come_back() {
 
 #[test]
 fn conversations_of_clients_come_back_in_order() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let row = ApiConversation {
         id: "conv_1".into(),
         object: "{}".into(),
@@ -450,7 +450,7 @@ fn conversations_of_clients_come_back_in_order() {
 
 #[test]
 fn new_ids_are_free() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     let ids = desk.reader().next_ids().unwrap();
     assert_eq!(
         ids,
@@ -484,7 +484,7 @@ fn new_ids_are_free() {
 
 #[test]
 fn texts_and_titles_are_found_by_their_words() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     let long = format!(
         "{} Überraschung im Café {}",
         "before ".repeat(500),
@@ -492,7 +492,7 @@ fn texts_and_titles_are_found_by_their_words() {
     );
     desk.write(vec![
         add(conversation(1)),
-        add(Conversation {
+        add(ConversationRow {
             title: "Repair the parser".into(),
             ..conversation(2)
         }),
@@ -537,7 +537,7 @@ fn texts_and_titles_are_found_by_their_words() {
     assert_eq!(marked, ["Café"]);
     drop(hits);
 
-    desk.write(vec![add(Conversation {
+    desk.write(vec![add(ConversationRow {
         title: "Another thing".into(),
         ..conversation(2)
     })]);
@@ -551,7 +551,7 @@ fn texts_and_titles_are_found_by_their_words() {
 
 #[test]
 fn writes_are_settled_for_those_who_wait_in_the_background_too() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -567,7 +567,7 @@ fn writes_are_settled_for_those_who_wait_in_the_background_too() {
 
 #[test]
 fn many_can_write_and_read_at_once() {
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     std::thread::scope(|scope| {
         for writer in 0..4 {
             let desk = &desk;
@@ -592,7 +592,7 @@ fn many_can_write_and_read_at_once() {
 #[test]
 fn only_the_owner_can_read_it_and_the_log_of_sqlite_stays_small() {
     use std::os::unix::fs::MetadataExt;
-    let desk = Desk::new();
+    let desk = TestJournal::new();
     for id in 1..200 {
         let body = format!("{id} ").repeat(50_000);
         desk.write(vec![draft(id, &body)]);

@@ -14,17 +14,17 @@ use tempfile::TempDir;
 use super::*;
 
 /// A state folder with a journal.
-struct Desk {
+struct TestJournal {
     folder: TempDir,
     journal: Option<Journal>,
 }
 
-impl Desk {
+impl TestJournal {
     fn new() -> Self {
-        Self::with(Options::default())
+        Self::with(JournalOptions::default())
     }
 
-    fn with(options: Options) -> Self {
+    fn with(options: JournalOptions) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let journal = Journal::open(folder.path(), options).expect("a journal");
         Self {
@@ -41,7 +41,7 @@ impl Desk {
         self.journal.as_ref().expect("open")
     }
 
-    fn reader(&self) -> Reader {
+    fn reader(&self) -> JournalReader {
         self.journal().reader()
     }
 
@@ -58,7 +58,8 @@ impl Desk {
     /// Ends the program and starts it again.
     fn restart(&mut self) {
         self.journal = None;
-        self.journal = Some(Journal::open(self.path(), Options::default()).expect("a journal"));
+        self.journal =
+            Some(Journal::open(self.path(), JournalOptions::default()).expect("a journal"));
     }
 }
 
@@ -71,8 +72,8 @@ fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn conversation(id: i64) -> Conversation {
-    Conversation {
+fn conversation(id: i64) -> ConversationRow {
+    ConversationRow {
         id,
         thread: Some(format!("thread {id}")),
         chain: None,
@@ -82,17 +83,17 @@ fn conversation(id: i64) -> Conversation {
         title: format!("Title number {id}"),
         begun: 1000 + id,
         active: 2000 + id,
-        state: State::Answered,
+        state: TurnState::Answered,
     }
 }
 
-fn turn(id: i64, conversation: i64, items: &[&str]) -> Turn {
-    Turn {
+fn turn(id: i64, conversation: i64, items: &[&str]) -> TurnRow {
+    TurnRow {
         id,
         conversation,
         format: 1,
         arrived: 5000 + id,
-        state: State::Answered,
+        state: TurnState::Answered,
         envelope: Blob::new(r#"{"model":"human"}"#),
         instructions: None,
         tools: Some(Blob::new("[]")),
@@ -102,15 +103,15 @@ fn turn(id: i64, conversation: i64, items: &[&str]) -> Turn {
 }
 
 fn draft(conversation: i64, body: &str) -> Record {
-    Record::Draft(Draft {
+    Record::Draft(DraftRow {
         conversation,
         updated: 7,
         body: body.into(),
     })
 }
 
-fn said(id: i64, conversation: i64, words: &str) -> Said {
-    Said {
+fn said(id: i64, conversation: i64, words: &str) -> SaidRow {
+    SaidRow {
         id,
         conversation,
         turn: 1,
@@ -122,8 +123,8 @@ fn said(id: i64, conversation: i64, words: &str) -> Said {
     }
 }
 
-fn model_draft(id: i64, conversation: i64) -> ModelDraft {
-    ModelDraft {
+fn model_draft(id: i64, conversation: i64) -> ModelDraftRow {
+    ModelDraftRow {
         id,
         conversation,
         turn: conversation,
@@ -132,7 +133,7 @@ fn model_draft(id: i64, conversation: i64) -> ModelDraft {
         begun: 6000 + id,
         first: Some(6001 + id),
         ended: Some(6002 + id),
-        state: DraftState::Complete,
+        state: ModelDraftState::Complete,
         failure: None,
         items: r#"[{"CustomToolCall":{"name":"a","input":"b"}}]"#.into(),
         partial: None,
@@ -142,8 +143,8 @@ fn model_draft(id: i64, conversation: i64) -> ModelDraft {
     }
 }
 
-fn decision(id: i64, conversation: i64) -> Decision {
-    Decision {
+fn decision(id: i64, conversation: i64) -> DecisionRow {
+    DecisionRow {
         id,
         conversation,
         turn: conversation,
@@ -156,8 +157,8 @@ fn decision(id: i64, conversation: i64) -> Decision {
     }
 }
 
-fn mark(conversation: i64, turn: Option<i64>) -> Mark {
-    Mark {
+fn mark(conversation: i64, turn: Option<i64>) -> MarkRow {
+    MarkRow {
         conversation,
         turn,
         updated: 6004,
@@ -168,8 +169,8 @@ fn mark(conversation: i64, turn: Option<i64>) -> Mark {
     }
 }
 
-fn response(id: &str, turn: Option<i64>) -> Response {
-    Response {
+fn response(id: &str, turn: Option<i64>) -> ResponseRow {
+    ResponseRow {
         id: id.into(),
         turn,
         open: false,
@@ -179,15 +180,15 @@ fn response(id: &str, turn: Option<i64>) -> Response {
     }
 }
 
-fn add(conversation: Conversation) -> Record {
+fn add(conversation: ConversationRow) -> Record {
     Record::Conversation(conversation)
 }
 
-fn add_turn(turn: Turn) -> Record {
+fn add_turn(turn: TurnRow) -> Record {
     Record::Turn(Box::new(turn))
 }
 
-fn add_model_draft(draft: ModelDraft) -> Record {
+fn add_model_draft(draft: ModelDraftRow) -> Record {
     Record::ModelDraft(Box::new(draft))
 }
 

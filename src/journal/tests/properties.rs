@@ -8,7 +8,7 @@ use super::*;
 
 /// What a person and agents do to a journal.
 #[derive(Debug, Clone)]
-enum Step {
+enum JournalStep {
     /// The agent keeps so many of the items of the conversation, and adds these.
     Turn {
         conversation: i64,
@@ -32,7 +32,7 @@ enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = JournalStep> {
     let conversation = 1..4_i64;
     // Few different ones, some of them long, so that they are shared and compressed.
     let text = prop_oneof![
@@ -42,27 +42,27 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         6 => (conversation.clone(), 0..12_usize, prop::collection::vec(text.clone(), 0..4))
-            .prop_map(|(conversation, kept, added)| Step::Turn { conversation, kept, added }),
+            .prop_map(|(conversation, kept, added)| JournalStep::Turn { conversation, kept, added }),
         2 => (conversation.clone(), text.clone())
-            .prop_map(|(conversation, body)| Step::Draft { conversation, body }),
-        1 => conversation.clone().prop_map(|conversation| Step::Clear { conversation }),
+            .prop_map(|(conversation, body)| JournalStep::Draft { conversation, body }),
+        1 => conversation.clone().prop_map(|conversation| JournalStep::Clear { conversation }),
         2 => (conversation.clone(), text)
-            .prop_map(|(conversation, typed)| Step::Said { conversation, typed }),
-        1 => conversation.prop_map(|conversation| Step::Delete { conversation }),
-        1 => Just(Step::Restart),
+            .prop_map(|(conversation, typed)| JournalStep::Said { conversation, typed }),
+        1 => conversation.prop_map(|conversation| JournalStep::Delete { conversation }),
+        1 => Just(JournalStep::Restart),
     ]
 }
 
 /// What the journal should have.
 #[derive(Debug, Default)]
 struct Model {
-    turns: BTreeMap<i64, Turn>,
+    turns: BTreeMap<i64, TurnRow>,
     drafts: BTreeMap<i64, String>,
-    said: BTreeMap<i64, Said>,
+    said: BTreeMap<i64, SaidRow>,
 }
 
 impl Model {
-    fn check(&self, reader: &Reader) {
+    fn check(&self, reader: &JournalReader) {
         for (id, turn) in &self.turns {
             assert_eq!(reader.turn(*id).unwrap().as_ref(), Some(turn));
         }
@@ -75,7 +75,7 @@ impl Model {
                 .said
                 .values()
                 .filter(|said| said.conversation == conversation);
-            let said: Vec<Said> = said.cloned().collect();
+            let said: Vec<SaidRow> = said.cloned().collect();
             assert_eq!(reader.said(conversation).unwrap(), said);
             let mut turns = self.turns.values().rev();
             let newest = turns.find(|turn| turn.conversation == conversation);
@@ -102,11 +102,11 @@ proptest! {
 
     #[test]
     fn what_was_written_is_there(steps in prop::collection::vec(step(), 1..60)) {
-        let mut desk = Desk::new();
+        let mut desk = TestJournal::new();
         let mut model = Model::default();
         for (id, step) in (1..).zip(steps) {
             match step {
-                Step::Turn { conversation, kept, added } => {
+                JournalStep::Turn { conversation, kept, added } => {
                     let mut turns = model.turns.values().rev();
                     let last = turns.find(|turn| turn.conversation == conversation);
                     let items = last.map_or(Vec::new(), |last| last.items.clone());
@@ -116,26 +116,26 @@ proptest! {
                     desk.write(vec![add_turn(row.clone())]);
                     model.turns.insert(id, row);
                 }
-                Step::Draft { conversation, body } => {
+                JournalStep::Draft { conversation, body } => {
                     desk.write(vec![draft(conversation, &body)]);
                     model.drafts.insert(conversation, body);
                 }
-                Step::Clear { conversation } => {
+                JournalStep::Clear { conversation } => {
                     desk.write(vec![Record::ClearDraft { conversation }]);
                     model.drafts.remove(&conversation);
                 }
-                Step::Said { conversation, typed } => {
+                JournalStep::Said { conversation, typed } => {
                     let row = said(id, conversation, &typed);
                     desk.write(vec![Record::Said(row.clone())]);
                     model.said.insert(id, row);
                 }
-                Step::Delete { conversation } => {
+                JournalStep::Delete { conversation } => {
                     desk.write(vec![Record::DeleteConversation { id: conversation }]);
                     model.turns.retain(|_, turn| turn.conversation != conversation);
                     model.said.retain(|_, said| said.conversation != conversation);
                     model.drafts.remove(&conversation);
                 }
-                Step::Restart => desk.restart(),
+                JournalStep::Restart => desk.restart(),
             }
         }
         model.check(&desk.reader());

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_newer_one_is_refused_and_stays_as_it_is() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![draft(1, "kept")]);
     desk.journal = None;
     let database = desk.path().join("journal.db");
@@ -14,13 +14,13 @@ fn a_newer_one_is_refused_and_stays_as_it_is() {
     edit.pragma_update(None, "user_version", 99).unwrap();
     drop(edit);
     let before = std::fs::read(&database).unwrap();
-    let refused = Journal::open(desk.path(), Options::default()).unwrap_err();
+    let refused = Journal::open(desk.path(), JournalOptions::default()).unwrap_err();
     assert!(
         matches!(refused, OpenError::Newer { found: 99, .. }),
         "{refused}"
     );
     assert!(refused.to_string().contains("newer humanllm"), "{refused}");
-    let refused = Reader::open(desk.path()).unwrap_err();
+    let refused = JournalReader::open(desk.path()).unwrap_err();
     assert!(matches!(refused, OpenError::Newer { .. }), "{refused}");
     assert_eq!(std::fs::read(&database).unwrap(), before);
 }
@@ -32,11 +32,12 @@ const EARLIER: &[&str] = &[
     include_str!("version_3.sql"),
     include_str!("version_4.sql"),
     include_str!("version_5.sql"),
+    include_str!("version_6.sql"),
 ];
 
 #[test]
 fn every_earlier_one_opens_with_all_that_is_in_it() {
-    let fresh = Desk::new();
+    let fresh = TestJournal::new();
     for (index, sql) in EARLIER.iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let old = Connection::open(folder.path().join("journal.db")).unwrap();
@@ -44,7 +45,7 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
         old.pragma_update(None, "user_version", index as i64 + 1)
             .unwrap();
         drop(old);
-        let journal = Journal::open(folder.path(), Options::default()).unwrap();
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
         let reader = journal.reader();
         assert_eq!(
             reader.conversation(1).unwrap().unwrap().title,
@@ -96,6 +97,8 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
             assert_eq!((times.seen, times.keys, times.paused), (Some(4), 6, 10));
             assert_eq!(times.delays, "[{\"first_ms\":3}]");
         }
+        let phase = times.phase.as_deref();
+        assert_eq!(phase, (index >= 5).then_some("task"));
         drop(journal);
         let layout = |folder: &Path| {
             let database = Connection::open(folder.join("journal.db")).unwrap();
@@ -132,7 +135,7 @@ fn every_earlier_one_opens_with_all_that_is_in_it() {
 
 #[test]
 fn later_steps_are_taken_once_and_as_a_whole() {
-    let mut desk = Desk::new();
+    let mut desk = TestJournal::new();
     desk.write(vec![draft(1, "kept")]);
     desk.journal = None;
     let mut database = Connection::open(desk.path().join("journal.db")).unwrap();
@@ -159,7 +162,7 @@ fn later_steps_are_taken_once_and_as_a_whole() {
         assert_eq!(row.unwrap(), ("kept".into(), "blue".into()));
     }
     drop(database);
-    let refused = Journal::open(desk.path(), Options::default()).unwrap_err();
+    let refused = Journal::open(desk.path(), JournalOptions::default()).unwrap_err();
     let OpenError::Newer { found, known, .. } = refused else {
         panic!("{refused}");
     };

@@ -6,11 +6,11 @@
 use serde_json::{Map, json};
 
 use super::{
-    ANSWER_TOKENS, ANY_KEY, Agent, CONTEXT_TOKENS, Launch, PATIENCE_SECONDS, SetupError, Site,
-    json_text, whole,
+    ANSWER_TOKENS, ANY_KEY, AgentProgram, CONTEXT_TOKENS, Launch, PATIENCE_SECONDS, SetupError,
+    Site, json_text, whole,
 };
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "aider",
     title: "aider",
     program: "aider",

@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{
-    ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS, SetupError,
-    Site, json_text, whole,
+    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS,
+    SetupError, Site, json_text, whole,
 };
-use crate::setup::own_file::{Contents, Entry};
+use crate::setup::own_file::{Contents, JsonEntry};
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "claude",
     title: "Claude Code",
     program: "claude",
@@ -49,7 +49,10 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
             whole(file, json_text(&settings)),
             OwnFile {
                 path: state_file(site)?,
-                contents: Contents::Entries(vec![Entry::new(&["hasCompletedOnboarding"], true)]),
+                contents: Contents::Entries(vec![JsonEntry::new(
+                    &["hasCompletedOnboarding"],
+                    true,
+                )]),
             },
         ],
         environment: Vec::new(),

@@ -6,10 +6,10 @@
 
 use serde_json::json;
 
-use super::{ANY_KEY, Agent, Launch, OwnFile, SetupError, Site};
-use crate::setup::own_file::{Contents, Entry};
+use super::{ANY_KEY, AgentProgram, Launch, OwnFile, SetupError, Site};
+use crate::setup::own_file::{Contents, JsonEntry};
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "cline",
     title: "Cline",
     program: "cline",
@@ -28,10 +28,10 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     settings["model"] = site.model().into();
     settings["baseUrl"] = site.base_urls.openai.as_str().into();
     let entries = vec![
-        Entry::new(&["version"], 1),
-        Entry::new(&["lastUsedProvider"], "openai-compatible"),
-        Entry::new(&["providers", "openai-compatible", "settings"], settings),
-        Entry::unless_there(
+        JsonEntry::new(&["version"], 1),
+        JsonEntry::new(&["lastUsedProvider"], "openai-compatible"),
+        JsonEntry::new(&["providers", "openai-compatible", "settings"], settings),
+        JsonEntry::unless_there(
             &["providers", "openai-compatible", "updatedAt"],
             "1970-01-01T00:00:00.000Z",
         ),

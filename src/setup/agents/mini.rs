@@ -3,9 +3,11 @@
 //! Configurations that `-c` names are added up; its own, `mini.yaml`, has to be named then too.
 //! Without `MSWEA_CONFIGURED` it begins by asking for a model and a key.
 
-use super::{ANY_KEY, Agent, Launch, PATIENCE_SECONDS, Setting, SetupError, Site, whole};
+use super::{
+    ANY_KEY, AgentProgram, Launch, PATIENCE_SECONDS, SetupError, Site, VariableValue, whole,
+};
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "mini",
     title: "mini-swe-agent",
     program: "mini",
@@ -39,7 +41,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         configuration.push_str(&format!("    api_key: {}\n", text(ANY_KEY)));
     }
     configuration.push_str("agent:\n  cost_limit: 0\n");
-    let mut environment = vec![("MSWEA_CONFIGURED", Setting::Text("true".to_owned()))];
+    let mut environment = vec![("MSWEA_CONFIGURED", VariableValue::Text("true".to_owned()))];
     environment.extend(site.key_unless_any("OPENAI_API_KEY"));
     let named = file.to_string_lossy().into_owned();
     let arguments = ["-c", "mini.yaml", "-c", &named].map(str::to_owned);

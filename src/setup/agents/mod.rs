@@ -9,6 +9,7 @@
 mod aider;
 mod claude;
 mod cline;
+pub mod codex;
 mod mini;
 mod opencode;
 mod qwen;
@@ -17,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::base_urls::BaseUrls;
-use super::own_file::{Contents, OwnFile, SetupError, Standing};
-use super::report::Report;
+use super::own_file;
+use super::own_file::{Contents, FileState, OwnFile, SetupError};
+use super::report::SetupReport;
 use super::shell::word;
-use super::{codex, own_file};
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 
@@ -40,7 +41,7 @@ const ANSWER_TOKENS: u64 = 32_000;
 
 /// A program that asks a model and does what it says.
 #[derive(Debug)]
-pub struct Agent {
+pub struct AgentProgram {
     /// What it is called on the command line of this program.
     pub name: &'static str,
     /// What it calls itself.
@@ -57,15 +58,15 @@ pub struct Agent {
     pub(super) launch: fn(&Site<'_>) -> Result<Launch, SetupError>,
 }
 
-impl PartialEq for Agent {
+impl PartialEq for AgentProgram {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for Agent {}
+impl Eq for AgentProgram {}
 
-impl Agent {
+impl AgentProgram {
     /// All of them, in the order in which they are listed.
     pub const ALL: &'static [Self] = &[
         codex::AGENT,
@@ -120,13 +121,13 @@ impl Agent {
         print: bool,
         config: &Config,
         environment: &Environment,
-    ) -> Result<Report, SetupError> {
+    ) -> Result<SetupReport, SetupError> {
         let launch = self.launch(config, environment)?;
         let command = launch.command(self.program);
         if print {
-            return Ok(Report::printed(launch.files, command));
+            return Ok(SetupReport::printed(launch.files, command));
         }
-        Ok(Report::Installed {
+        Ok(SetupReport::Installed {
             title: self.title,
             files: own_file::write_all(&launch.files, false)?,
             base_url: launch.base_url,
@@ -138,11 +139,11 @@ impl Agent {
 
 /// What an agent has to be told of, and where its files go.
 pub(super) struct Site<'a> {
-    pub base_urls: BaseUrls,
+    pub(crate) base_urls: BaseUrls,
     /// The models that the server offers, at least one.
     pub models: &'a [String],
     /// Whether the server wants an API key.
-    pub needs_key: bool,
+    pub(crate) needs_key: bool,
     pub config: &'a Config,
     pub environment: &'a Environment,
     /// The folder of this program for files of agents.
@@ -151,7 +152,7 @@ pub(super) struct Site<'a> {
 
 impl<'a> Site<'a> {
     fn new(
-        agent: &Agent,
+        agent: &AgentProgram,
         config: &'a Config,
         environment: &'a Environment,
     ) -> Result<Self, SetupError> {
@@ -184,10 +185,11 @@ impl<'a> Site<'a> {
     }
 
     /// The variable for the API key of an agent whose files cannot refer to one.
-    fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, Setting)> {
-        match self.needs_key {
-            true => vec![(variable, Setting::Key)],
-            false => Vec::new(),
+    fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, VariableValue)> {
+        if self.needs_key {
+            vec![(variable, VariableValue::Key)]
+        } else {
+            Vec::new()
         }
     }
 }
@@ -198,7 +200,7 @@ pub struct Launch {
     /// Files that have to be there.
     pub(super) files: Vec<OwnFile>,
     /// What to set in its environment.
-    pub(super) environment: Vec<(&'static str, Setting)>,
+    pub(super) environment: Vec<(&'static str, VariableValue)>,
     /// What stands behind its name on the command line.
     pub(super) arguments: Vec<String>,
     /// Where it will look for the server.
@@ -218,7 +220,7 @@ pub(super) enum Detour {
 
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Setting {
+pub(super) enum VariableValue {
     Text(String),
     /// The API key, which is neither shown nor written.
     Key,
@@ -226,12 +228,12 @@ pub(super) enum Setting {
 
 impl Launch {
     /// How its files are now, taken together.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> FileState {
         let standings = self.files.iter().map(OwnFile::standing);
-        standings.fold(Standing::AsWritten, |all, one| match (all, one) {
-            (Standing::Missing, _) | (_, Standing::Missing) => Standing::Missing,
-            (Standing::Changed, _) | (_, Standing::Changed) => Standing::Changed,
-            _ => Standing::AsWritten,
+        standings.fold(FileState::AsWritten, |all, one| match (all, one) {
+            (FileState::Missing, _) | (_, FileState::Missing) => FileState::Missing,
+            (FileState::Changed, _) | (_, FileState::Changed) => FileState::Changed,
+            _ => FileState::AsWritten,
         })
     }
 
@@ -249,14 +251,14 @@ impl Launch {
         let key = key.map(ApiKey::as_str);
         let own = self.environment.iter();
         let own = own.filter_map(move |(name, value)| match value {
-            Setting::Text(text) => Some((*name, text.as_str())),
-            Setting::Key => Some((*name, key?)),
+            VariableValue::Text(text) => Some((*name, text.as_str())),
+            VariableValue::Key => Some((*name, key?)),
         });
         // Files refer to it.
         own.chain(key.map(|key| (KEY_VARIABLE, key)))
     }
 
-    /// The same for another server, with copies of its files in a folder where it needs such.
+    /// The launch for another server, with copies of its files in a folder where it needs such.
     ///
     /// # Errors
     /// A file cannot be read or copied.
@@ -288,7 +290,7 @@ impl Launch {
             *argument = argument.replace(&*old, &new);
         }
         for (_, value) in &mut self.environment {
-            if let Setting::Text(text) = value {
+            if let VariableValue::Text(text) = value {
                 *text = text.replace(&*old, &new);
             }
         }
@@ -298,8 +300,8 @@ impl Launch {
     /// The command that starts the program, for a shell.
     pub(super) fn command(&self, program: &str) -> String {
         let variables = self.environment.iter().map(|(name, value)| match value {
-            Setting::Text(text) => format!("{name}={}", word(text)),
-            Setting::Key => format!("{name}=\"${KEY_VARIABLE}\""),
+            VariableValue::Text(text) => format!("{name}={}", word(text)),
+            VariableValue::Key => format!("{name}=\"${KEY_VARIABLE}\""),
         });
         let arguments = self.arguments.iter().map(|argument| word(argument));
         let words: Vec<String> = variables

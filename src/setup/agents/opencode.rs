@@ -7,11 +7,11 @@
 use serde_json::{Map, json};
 
 use super::{
-    ANSWER_TOKENS, ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, Setting, SetupError, Site,
-    json_text, whole,
+    ANSWER_TOKENS, ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, SetupError, Site,
+    VariableValue, json_text, whole,
 };
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "opencode",
     title: "opencode",
     program: "opencode",
@@ -22,9 +22,10 @@ pub(super) const AGENT: Agent = Agent {
 };
 
 fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
-    let api_key = match site.needs_key {
-        true => format!("{{env:{KEY_VARIABLE}}}"),
-        false => ANY_KEY.to_owned(),
+    let api_key = if site.needs_key {
+        format!("{{env:{KEY_VARIABLE}}}")
+    } else {
+        ANY_KEY.to_owned()
     };
     let model = format!("humanllm/{}", site.model());
     let models: Map<_, _> = site
@@ -51,7 +52,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         },
     });
     let file = site.file("opencode.json");
-    let named = Setting::Text(file.to_string_lossy().into_owned());
+    let named = VariableValue::Text(file.to_string_lossy().into_owned());
     Ok(Launch {
         files: vec![whole(file, json_text(&configuration))],
         environment: vec![("OPENCODE_CONFIG", named)],

@@ -6,11 +6,11 @@
 use serde_json::json;
 
 use super::{
-    ANY_KEY, Agent, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, Setting, SetupError,
-    Site, json_text, whole,
+    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, SetupError,
+    Site, VariableValue, json_text, whole,
 };
 
-pub(super) const AGENT: Agent = Agent {
+pub(super) const AGENT: AgentProgram = AgentProgram {
     name: "qwen",
     title: "Qwen Code",
     program: "qwen",
@@ -24,9 +24,10 @@ pub(super) const AGENT: Agent = Agent {
 const ANY_KEY_VARIABLE: &str = "HUMANLLM_ANY_KEY";
 
 fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
-    let (variable, variables) = match site.needs_key {
-        true => (KEY_VARIABLE, json!({})),
-        false => (ANY_KEY_VARIABLE, json!({ ANY_KEY_VARIABLE: ANY_KEY })),
+    let (variable, variables) = if site.needs_key {
+        (KEY_VARIABLE, json!({}))
+    } else {
+        (ANY_KEY_VARIABLE, json!({ ANY_KEY_VARIABLE: ANY_KEY }))
     };
     let model = |name: &String| {
         json!({
@@ -52,7 +53,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         "memory": { "enableManagedAutoMemory": false, "enableManagedAutoDream": false },
     });
     let file = site.file("qwen.json");
-    let named = Setting::Text(file.to_string_lossy().into_owned());
+    let named = VariableValue::Text(file.to_string_lossy().into_owned());
     Ok(Launch {
         files: vec![whole(file, json_text(&settings))],
         environment: vec![("QWEN_CODE_SYSTEM_SETTINGS_PATH", named)],

@@ -12,12 +12,12 @@ mod run;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use outcome::Step;
-pub(super) use outcome::{Findings, Told};
-use responder::Responder;
+pub use outcome::CheckStep;
+pub(super) use outcome::{CheckResult, Findings};
+use responder::CheckResponder;
 
-use super::agents::{Agent, Launch};
-use super::own_file::Standing;
+use super::agents::{AgentProgram, Launch};
+use super::own_file::FileState;
 use super::programs::{find, version};
 use super::running::{Answering, answering};
 use super::{BaseUrls, SetupError};
@@ -43,24 +43,24 @@ pub enum CheckError {
 /// # Errors
 /// The check itself cannot be made, or what it finds cannot be told.
 pub fn check(
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: Launch,
     config: &Config,
     environment: &Environment,
     out: &mut dyn Write,
-) -> Result<Option<Step>, CheckError> {
+) -> Result<Option<CheckStep>, CheckError> {
     let server = BaseUrls::of(config.listen)?;
     let mut findings = Findings::new(out);
-    findings.tell(Step::Server, server_found(&server, config))?;
+    findings.tell(CheckStep::Server, server_found(&server, config))?;
     let program = program_found(agent, environment);
     let path = program.as_ref().ok().map(|(path, _)| path.clone());
-    findings.tell(Step::Program, program.map(|(_, words)| words))?;
-    findings.tell(Step::SetUp, set_up_found(agent, &launch, &server))?;
+    findings.tell(CheckStep::Program, program.map(|(_, words)| words))?;
+    findings.tell(CheckStep::SetUp, set_up_found(agent, &launch, &server))?;
     match path {
-        Some(path) if !findings.has_failed(Step::SetUp) => {
+        Some(path) if !findings.has_failed(CheckStep::SetUp) => {
             asks_and_hears(agent, launch, &path, config, &server, &mut findings)?;
         }
-        _ => findings.pass_over(&[Step::Request, Step::Answer])?,
+        _ => findings.pass_over(&[CheckStep::Request, CheckStep::Answer])?,
     }
     if findings.first_failure().is_none() {
         let title = agent.title;
@@ -73,7 +73,7 @@ pub fn check(
     Ok(findings.first_failure())
 }
 
-fn server_found(server: &BaseUrls, config: &Config) -> Told {
+fn server_found(server: &BaseUrls, config: &Config) -> CheckResult {
     let url = &server.anthropic;
     match answering(server, config.api_key.as_ref()) {
         Answering::Humanllm => Ok(format!("humanllm answers at {url}")),
@@ -92,9 +92,12 @@ fn server_found(server: &BaseUrls, config: &Config) -> Told {
 }
 
 /// The program and what it says of its version.
-fn program_found(agent: &Agent, environment: &Environment) -> Result<(PathBuf, String), String> {
+fn program_found(
+    agent: &AgentProgram,
+    environment: &Environment,
+) -> Result<(PathBuf, String), String> {
     let path = find(agent.program, environment).ok_or_else(|| {
-        let Agent {
+        let AgentProgram {
             program, install, ..
         } = agent;
         format!("there is no {program} on PATH; install it with `{install}`")
@@ -104,7 +107,7 @@ fn program_found(agent: &Agent, environment: &Environment) -> Result<(PathBuf, S
     Ok((path, words))
 }
 
-fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
+fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> CheckResult {
     let name = agent.name;
     let files: Vec<String> = launch
         .files
@@ -113,7 +116,7 @@ fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
         .collect();
     let files = files.join(", ");
     match launch.standing() {
-        Standing::Missing => Err(format!(
+        FileState::Missing => Err(format!(
             "{files}: not all there; run `humanllm setup {name}`"
         )),
         _ if !launch.names(server) => Err(format!(
@@ -121,16 +124,16 @@ fn set_up_found(agent: &Agent, launch: &Launch, server: &BaseUrls) -> Told {
              the environment that humanllm gets",
             server.anthropic
         )),
-        Standing::Changed => Ok(format!(
+        FileState::Changed => Ok(format!(
             "{files}: not as `humanllm setup {name}` writes it, and used as it is"
         )),
-        Standing::AsWritten => Ok(files),
+        FileState::AsWritten => Ok(files),
     }
 }
 
 /// Starts the agent and tells what came of its question.
 fn asks_and_hears(
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: Launch,
     program: &Path,
     config: &Config,
@@ -147,7 +150,7 @@ fn asks_and_hears(
     std::fs::create_dir(&work)?;
     let heard = {
         let _inside = runtime.enter();
-        let mut responder = Responder::start(config)?;
+        let mut responder = CheckResponder::start(config)?;
         let own = BaseUrls::of(responder.address)?;
         let launch = launch.elsewhere(server, &own, folder.path())?;
         let command = run::command(agent, &launch, program, config.api_key.as_ref(), &work);
@@ -155,11 +158,11 @@ fn asks_and_hears(
     };
     runtime.shutdown_background();
     match heard.asked {
-        Some(asked) => findings.tell(Step::Request, Ok(asked.words))?,
+        Some(asked) => findings.tell(CheckStep::Request, Ok(asked.words))?,
         None => {
             let words = format!("{} asked nothing; {}", agent.title, heard.end);
-            findings.tell(Step::Request, Err(words))?;
-            return Ok(findings.pass_over(&[Step::Answer])?);
+            findings.tell(CheckStep::Request, Err(words))?;
+            return Ok(findings.pass_over(&[CheckStep::Answer])?);
         }
     }
     let told = match heard.answer {
@@ -169,5 +172,5 @@ fn asks_and_hears(
             agent.title, heard.end
         )),
     };
-    Ok(findings.tell(Step::Answer, told)?)
+    Ok(findings.tell(CheckStep::Answer, told)?)
 }

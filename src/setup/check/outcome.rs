@@ -6,7 +6,7 @@ use crate::plain;
 
 /// What is checked, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum CheckStep {
     /// This program, or the model's server, answers at its address.
     Server,
     /// The agent is on `PATH`.
@@ -21,7 +21,7 @@ pub enum Step {
     Call,
 }
 
-impl Step {
+impl CheckStep {
     fn name(self) -> &'static str {
         match self {
             Self::Server => "server",
@@ -47,12 +47,12 @@ impl Step {
 }
 
 /// What was found: how it is, or what is wrong and what to do about it.
-pub(in crate::setup) type Told = Result<String, String>;
+pub(in crate::setup) type CheckResult = Result<String, String>;
 
 /// What was found so far.
 pub(in crate::setup) struct Findings<'a> {
     out: &'a mut dyn Write,
-    failures: Vec<Step>,
+    failures: Vec<CheckStep>,
 }
 
 impl<'a> Findings<'a> {
@@ -63,7 +63,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub fn tell(&mut self, step: Step, told: Told) -> io::Result<()> {
+    pub fn tell(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
         let (word, words) = match &told {
             Ok(words) => ("ok", words),
             Err(words) => ("FAILED", words),
@@ -75,22 +75,22 @@ impl<'a> Findings<'a> {
     }
 
     /// Tells that steps were not tried, because of what failed before.
-    pub fn pass_over(&mut self, steps: &[Step]) -> io::Result<()> {
+    pub(crate) fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
         steps
             .iter()
             .try_for_each(|step| self.line(*step, "-", "not tried"))
     }
 
-    pub fn has_failed(&self, step: Step) -> bool {
+    pub(crate) fn has_failed(&self, step: CheckStep) -> bool {
         self.failures.contains(&step)
     }
 
-    pub fn first_failure(&self) -> Option<Step> {
+    pub(crate) fn first_failure(&self) -> Option<CheckStep> {
         self.failures.iter().min().copied()
     }
 
     /// Tells what is neither good nor wrong.
-    pub fn remark(&mut self, step: Step, words: &str) -> io::Result<()> {
+    pub fn remark(&mut self, step: CheckStep, words: &str) -> io::Result<()> {
         self.line(step, "-", words)
     }
 
@@ -100,7 +100,7 @@ impl<'a> Findings<'a> {
         self.out.flush()
     }
 
-    fn line(&mut self, step: Step, word: &str, words: &str) -> io::Result<()> {
+    fn line(&mut self, step: CheckStep, word: &str, words: &str) -> io::Result<()> {
         // What other programs say may hold anything.
         let words = plain::line(words);
         writeln!(self.out, "{:<9}{word:<8}{words}", step.name())?;

@@ -8,44 +8,44 @@ use uuid::Uuid;
 
 use crate::api::{Body, Ending, Format, Phase, Reply, Request};
 use crate::config::Config;
+use crate::headless::HeadlessServer;
 use crate::inbox::{Answerer, Arrival, Event};
-use crate::standin::Standin;
 use crate::store::Saving;
 
 /// What is said to requests that agents make for themselves, such as for a title.
 const ASIDE: &str = "check";
 
 /// The server, and what to know it by.
-pub(super) struct Responder {
+pub(super) struct CheckResponder {
     /// Where it listens.
     pub address: SocketAddr,
     /// A word that stands in the question.
     asked: String,
     /// The word that is answered, and stands nowhere else.
     pub answer: String,
-    server: Standin,
+    server: HeadlessServer,
     /// Whether a question that came with tools has been answered in words.
     has_used_words: bool,
 }
 
 /// What a request told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct AskedRequest {
     /// The request, for the person.
     pub words: String,
     /// Whether it has the question.
-    pub is_question: bool,
+    pub(crate) is_question: bool,
     /// How many tools it offers. One for a title has the question too, and none.
     pub tools: usize,
     /// Whether it has the answer to an earlier one.
-    pub has_answer: bool,
+    pub(crate) has_answer: bool,
 }
 
-impl Responder {
+impl CheckResponder {
     /// Begins to listen, on a port that is free.
     pub fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let server = Standin::start(config, listener, None)?;
+        let server = HeadlessServer::start(config, listener, None)?;
         Ok(Self {
             address: server.address,
             asked: word("q"),
@@ -64,7 +64,7 @@ impl Responder {
     }
 
     /// Waits for the next request, and answers it.
-    pub async fn next(&mut self) -> Asked {
+    pub async fn next(&mut self) -> AskedRequest {
         loop {
             if let Event::Arrived(arrival) = self.server.next().await
                 && let Some(asked) = self.answered(*arrival)
@@ -74,7 +74,7 @@ impl Responder {
         }
     }
 
-    fn answered(&mut self, arrival: Arrival) -> Option<Asked> {
+    fn answered(&mut self, arrival: Arrival) -> Option<AskedRequest> {
         let Arrival {
             request,
             agent,
@@ -85,7 +85,7 @@ impl Responder {
             return None;
         };
         let whole = request.whole();
-        let asked = Asked {
+        let asked = AskedRequest {
             words: in_words(&request, &agent),
             is_question: whole.contains(&self.asked),
             tools: request.tools.tools().len(),
@@ -99,7 +99,7 @@ impl Responder {
         Some(asked)
     }
 
-    fn said_to(&mut self, asked: &Asked, request: &Request) -> Body {
+    fn said_to(&mut self, asked: &AskedRequest, request: &Request) -> Body {
         let words = |text: &str| Body::message(text, Phase::FinalAnswer);
         if !asked.is_question {
             return words(ASIDE);
@@ -127,9 +127,10 @@ fn in_words(request: &Request, agent: &str) -> String {
         Format::Chat => "Chat Completions",
         Format::Messages => "Messages",
     };
-    let streams = match request.stream {
-        true => "streams",
-        false => "does not stream, so notes arrive with the answer",
+    let streams = if request.stream {
+        "streams"
+    } else {
+        "does not stream, so notes arrive with the answer"
     };
     let tools = match request.tools.tools().len() {
         0 => "no tools".to_owned(),

@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::CheckError;
-use super::responder::{Asked, Responder};
+use super::responder::{AskedRequest, CheckResponder};
 use crate::config::ApiKey;
-use crate::setup::agents::{Agent, Launch};
+use crate::setup::agents::{AgentProgram, Launch};
 
 /// How long an agent may take to ask: some look for news on the internet first.
 const TO_ASK: Duration = Duration::from_secs(120);
@@ -23,14 +23,14 @@ const TO_SHOW: Duration = Duration::from_secs(60);
 /// How long what it has printed may take to arrive once it has ended.
 const TO_DRAIN: Duration = Duration::from_secs(2);
 /// How much of what it prints is looked at: the end.
-const MOST_BYTES: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 /// How much of its last words is told, in characters.
 const LAST_WORDS: usize = 300;
 
 /// What came of it.
-pub(super) struct Heard {
+pub(super) struct AgentRun {
     /// The request with the question: the one with the most tools, where there are several.
-    pub asked: Option<Asked>,
+    pub asked: Option<AskedRequest>,
     /// How it was seen that the answer arrived.
     pub answer: Option<&'static str>,
     /// How it ended.
@@ -39,7 +39,7 @@ pub(super) struct Heard {
 
 /// The command with which the agent asks a question; that itself is still to come.
 pub(super) fn command(
-    agent: &Agent,
+    agent: &AgentProgram,
     launch: &Launch,
     program: &Path,
     key: Option<&ApiKey>,
@@ -62,18 +62,18 @@ pub(super) fn command(
 /// Has the agent ask, and watches it until it has shown the answer, ended, or taken too long.
 pub(super) async fn run(
     mut command: Command,
-    responder: &mut Responder,
-) -> Result<Heard, CheckError> {
+    responder: &mut CheckResponder,
+) -> Result<AgentRun, CheckError> {
     command.arg(responder.question());
     // Before there is anything that they could leave behind.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let mut agent = Running::new(command.spawn()?);
+    let mut agent = RunningAgent::new(command.spawn()?);
     let (chunks, mut printed) = mpsc::channel(16);
     tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
     tokio::spawn(read(agent.child.stderr.take(), chunks));
-    let mut heard = Heard {
+    let mut heard = AgentRun {
         asked: None,
         answer: None,
         end: String::new(),
@@ -121,13 +121,13 @@ pub(super) async fn run(
 }
 
 /// An agent with all that it has started, which ends when this is dropped.
-struct Running {
+struct RunningAgent {
     child: Child,
     /// The process group of all of them, which may outlive the agent.
     group: Option<Pid>,
 }
 
-impl Running {
+impl RunningAgent {
     fn new(child: Child) -> Self {
         // Now, because there is none any more once it has been waited for.
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -135,7 +135,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningAgent {
     fn drop(&mut self) {
         if let Some(group) = self.group {
             // All may have ended by themselves.
@@ -158,7 +158,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {
 
 fn add(output: &mut Vec<u8>, chunk: &[u8]) {
     output.extend_from_slice(chunk);
-    let excess = output.len().saturating_sub(MOST_BYTES);
+    let excess = output.len().saturating_sub(MAX_BYTES);
     output.drain(..excess);
 }
 

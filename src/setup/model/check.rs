@@ -9,18 +9,18 @@ use crate::api::{ApiError, Body, Format, Interner, Piece, Request, Usage, text_o
 use crate::config::{Config, format_name};
 use crate::inbox::{DraftId, DraftOrder};
 use crate::model::{Client, Failure, Upstream, listed};
-use crate::setup::check::{CheckError, Findings, Step, Told};
+use crate::setup::check::{CheckError, CheckResult, CheckStep, Findings};
 
 /// The tool that is offered.
 const TOOL: &str = "get_weather";
 /// Characters of the answer that are shown.
-const LONGEST: usize = 60;
+const MAX_LENGTH: usize = 60;
 /// The most tokens that the answer may have. Some think for long first.
-const MOST_TOKENS: u64 = 2_000;
+const MAX_TOKENS: u64 = 2_000;
 
 /// What came of a request.
 #[derive(Default)]
-struct Seen {
+struct RequestOutcome {
     /// After which time the first of it came.
     first: Option<Duration>,
     whole: Duration,
@@ -39,26 +39,26 @@ pub fn check(
     name: Option<&str>,
     config: &Config,
     out: &mut dyn Write,
-) -> Result<Option<Step>, CheckError> {
+) -> Result<Option<CheckStep>, CheckError> {
     let mut findings = Findings::new(out);
     let upstream = match named(name, config) {
         Ok(upstream) => upstream,
         Err(words) => {
-            findings.tell(Step::SetUp, Err(words))?;
-            findings.pass_over(&[Step::Server, Step::Request, Step::Answer])?;
+            findings.tell(CheckStep::SetUp, Err(words))?;
+            findings.pass_over(&[CheckStep::Server, CheckStep::Request, CheckStep::Answer])?;
             return Ok(findings.first_failure());
         }
     };
-    findings.tell(Step::SetUp, set_up(upstream))?;
+    findings.tell(CheckStep::SetUp, set_up(upstream))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let client = Client::alone(upstream.clone());
     let server = runtime.block_on(server(&client));
-    let is_there = server.is_ok() && !findings.has_failed(Step::SetUp);
-    findings.tell(Step::Server, server)?;
+    let is_there = server.is_ok() && !findings.has_failed(CheckStep::SetUp);
+    findings.tell(CheckStep::Server, server)?;
     if !is_there {
-        findings.pass_over(&[Step::Request, Step::Answer])?;
+        findings.pass_over(&[CheckStep::Request, CheckStep::Answer])?;
         return Ok(findings.first_failure());
     }
     asks_and_hears(&runtime, &client, &mut findings)?;
@@ -88,9 +88,9 @@ fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, Str
     })
 }
 
-fn set_up(upstream: &Upstream) -> Told {
+fn set_up(upstream: &Upstream) -> CheckResult {
     match &upstream.key {
-        Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).words(upstream)),
+        Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).named(upstream)),
         _ => Ok(format!(
             "{}: the model {} at {}, by {}",
             upstream.name,
@@ -102,19 +102,20 @@ fn set_up(upstream: &Upstream) -> Told {
 }
 
 /// Whether the server answers. One that lists no models may have some.
-async fn server(client: &Client) -> Told {
+async fn server(client: &Client) -> CheckResult {
     let upstream = client.upstream();
     match client.offered().await {
         Ok(offered) => {
             let names: Vec<String> = offered.into_iter().map(|model| model.id).collect();
-            Ok(match names.contains(&upstream.model) {
-                true => format!("{} answers, and has {}", upstream.url, upstream.model),
-                false => format!(
+            Ok(if names.contains(&upstream.model) {
+                format!("{} answers, and has {}", upstream.url, upstream.model)
+            } else {
+                format!(
                     "{} answers; {} is not in its list: {}",
                     upstream.url,
                     upstream.model,
                     listed(&names)
-                ),
+                )
             })
         }
         Err(Failure::Refused(refusal)) => Ok(format!(
@@ -122,8 +123,8 @@ async fn server(client: &Client) -> Told {
             upstream.url,
             refusal.status.as_u16()
         )),
-        Err(failure @ Failure::NoModel(_)) => Err(failure.words(upstream)),
-        Err(failure) => Err(failure.words(upstream)),
+        Err(failure @ Failure::NoModel(_)) => Err(failure.named(upstream)),
+        Err(failure) => Err(failure.named(upstream)),
     }
 }
 
@@ -144,28 +145,28 @@ fn asks_and_hears(
     });
     let sent = format!("{} bytes to {}", asked.body.len(), asked.path);
     let begun = Instant::now();
-    let mut seen = Seen::default();
+    let mut seen = RequestOutcome::default();
     let answered = runtime.block_on(client.answer(asked, |piece| {
         seen.take(piece, begun.elapsed());
         true
     }));
-    let words = |failure: Failure| failure.words(client.upstream());
+    let words = |failure: Failure| failure.named(client.upstream());
     match answered {
         Err(failure @ (Failure::Refused(_) | Failure::Connect(_) | Failure::NoAnswer)) => {
-            findings.tell(Step::Request, Err(words(failure)))?;
-            findings.pass_over(&[Step::Answer])?;
+            findings.tell(CheckStep::Request, Err(words(failure)))?;
+            findings.pass_over(&[CheckStep::Answer])?;
         }
         Err(failure) => {
-            findings.tell(Step::Request, Ok(sent))?;
-            findings.tell(Step::Answer, Err(words(failure)))?;
+            findings.tell(CheckStep::Request, Ok(sent))?;
+            findings.tell(CheckStep::Answer, Err(words(failure)))?;
         }
         Ok(()) => {
-            findings.tell(Step::Request, Ok(sent))?;
-            findings.tell(Step::Answer, Ok(seen.in_words()))?;
+            findings.tell(CheckStep::Request, Ok(sent))?;
+            findings.tell(CheckStep::Answer, Ok(seen.in_words()))?;
             match seen.call() {
-                Some(call) => findings.tell(Step::Call, Ok(call))?,
+                Some(call) => findings.tell(CheckStep::Call, Ok(call))?,
                 None => findings.remark(
-                    Step::Call,
+                    CheckStep::Call,
                     "none, although a tool was offered and asked for: agents need models that call tools",
                 )?,
             }
@@ -179,7 +180,7 @@ fn question() -> Result<Request, ApiError> {
     let body = json!({
         "model": "human",
         "stream": true,
-        "max_tokens": MOST_TOKENS,
+        "max_tokens": MAX_TOKENS,
         "messages": [
             {"role": "system", "content": "You answer with calls of tools where they help."},
             {"role": "user", "content": "What is the weather in Paris? Use the tool to find out."}],
@@ -190,7 +191,7 @@ fn question() -> Result<Request, ApiError> {
     Format::Chat.parse(body.to_string().as_bytes(), &Interner::default())
 }
 
-impl Seen {
+impl RequestOutcome {
     fn take(&mut self, piece: Piece, after: Duration) {
         self.first.get_or_insert(after);
         match piece {
@@ -230,7 +231,7 @@ impl Seen {
         let text: Vec<String> = self.items.iter().filter_map(said).collect();
         let text = text.join(" ");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        match text.char_indices().nth(LONGEST) {
+        match text.char_indices().nth(MAX_LENGTH) {
             _ if text.is_empty() => String::new(),
             Some((end, _)) => format!(": \"{}…\"", &text[..end]),
             None => format!(": \"{text}\""),

@@ -5,14 +5,14 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Chosen, Options};
+use super::{ChosenModel, ModelSetupOptions};
 use crate::api::Format;
 use crate::config;
 use crate::model::{BaseUrl, Upstream};
 
 /// What a table says, as far as it is written here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ModelEntry {
     pub name: String,
     pub base_url: String,
     format: Format,
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     api_key_env: Option<String>,
 }
 
-impl Entry {
+impl ModelEntry {
     pub fn new(name: String, url: &BaseUrl) -> Self {
         Self {
             model: name.clone(),
@@ -42,8 +42,8 @@ impl Entry {
         }
     }
 
-    /// The same with what is said now.
-    pub fn with(self, options: &Options, chosen: Option<&Chosen>) -> Self {
+    /// The entry with what the options and the chosen model change in it.
+    pub fn with(self, options: &ModelSetupOptions, chosen: Option<&ChosenModel>) -> Self {
         let url = chosen.map(|chosen| chosen.written.clone());
         let model = chosen.map(|chosen| chosen.model.clone());
         Self {
@@ -77,7 +77,7 @@ impl Entry {
 
     /// A text with this table: the one of its name with other values, or a new one at the end. All else
     /// stays as it is.
-    pub fn put_into(&self, text: &str) -> String {
+    pub(crate) fn put_into(&self, text: &str) -> String {
         let changed = DeTable::parse(text).ok().and_then(|document| {
             let tables = match document.get_ref().get("model")?.get_ref() {
                 DeValue::Array(tables) => tables,
@@ -162,7 +162,7 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for ModelEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "[[model]]")?;
         let lines = self.lines();
@@ -175,8 +175,8 @@ impl fmt::Display for Entry {
 mod tests {
     use super::*;
 
-    fn entry() -> Entry {
-        Entry {
+    fn entry() -> ModelEntry {
+        ModelEntry {
             name: "qwen".into(),
             base_url: "http://127.0.0.1:8080".into(),
             format: Format::Chat,
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_table_that_is_there_gets_other_values_and_keeps_the_rest() {
-        let other = Entry {
+        let other = ModelEntry {
             format: Format::Messages,
             api_key_env: Some("KEY".into()),
             base_url: "http://127.0.0.1:9".into(),

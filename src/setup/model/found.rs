@@ -6,18 +6,18 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hyper::StatusCode;
 
-use super::Options;
+use super::ModelSetupOptions;
 use crate::api::Format;
 use crate::config;
 use crate::environment::Environment;
-use crate::model::{BaseUrl, Client, Failure, KeyVariable, Offered, Patience, Upstream, listed};
+use crate::model::{BaseUrl, Client, Failure, KeyVariable, Offered, Timeouts, Upstream, listed};
 
 /// How long a server on this machine may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// A port on which a server usually listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct UsualPort {
     /// The port, on this machine.
     pub port: u16,
     /// What usually listens there.
@@ -25,24 +25,24 @@ pub struct Place {
 }
 
 /// Where servers listen unless they are told otherwise.
-pub const PLACES: &[Place] = &[
-    Place {
+pub const USUAL_PORTS: &[UsualPort] = &[
+    UsualPort {
         port: 1234,
         program: "LM Studio",
     },
-    Place {
+    UsualPort {
         port: 8080,
         program: "llama.cpp",
     },
-    Place {
+    UsualPort {
         port: 11434,
         program: "Ollama",
     },
-    Place {
+    UsualPort {
         port: 4000,
         program: "LiteLLM",
     },
-    Place {
+    UsualPort {
         port: 8000,
         program: "vLLM",
     },
@@ -59,9 +59,9 @@ const OWNERS: &[(&str, &str)] = &[
 const HUMANLLM: &str = "humanllm";
 
 /// A server that answers.
-pub(super) struct Found {
+pub(super) struct FoundServer {
     pub url: BaseUrl,
-    /// The same as it is to be written.
+    /// The URL as it is to be written.
     pub written: String,
     program: String,
     /// The names of its models.
@@ -69,7 +69,7 @@ pub(super) struct Found {
     wants_key: bool,
 }
 
-impl Found {
+impl FoundServer {
     fn new(url: &BaseUrl, written: String, place: &str, offered: Vec<Offered>) -> Self {
         let owner = offered.first().map(|model| model.owner.as_str());
         let known = OWNERS.iter().find(|(known, _)| Some(*known) == owner);
@@ -83,16 +83,17 @@ impl Found {
     }
 
     /// Whether a person answers there.
-    pub fn is_humanllm(&self) -> bool {
+    pub(crate) fn is_humanllm(&self) -> bool {
         self.program == HUMANLLM
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for FoundServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = match self.is_humanllm() {
-            true => "another humanllm",
-            false => self.program.as_str(),
+        let program = if self.is_humanllm() {
+            "another humanllm"
+        } else {
+            self.program.as_str()
         };
         write!(f, "{program} at {}: ", self.written)?;
         match self.models.as_slice() {
@@ -106,13 +107,13 @@ impl fmt::Display for Found {
 }
 
 /// The servers that answer at these places, except for this program's own.
-pub(super) async fn at(places: &[Place], own: Option<&BaseUrl>) -> Vec<Found> {
+pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<FoundServer> {
     let found = places.iter().map(|place| async {
         let written = format!("http://127.0.0.1:{}", place.port);
         let url = BaseUrl::new(&written).ok()?;
-        let patience = Patience {
+        let patience = Timeouts {
             connect: CONNECT,
-            ..Patience::default()
+            ..Timeouts::default()
         };
         let upstream = Upstream {
             patience,
@@ -121,14 +122,16 @@ pub(super) async fn at(places: &[Place], own: Option<&BaseUrl>) -> Vec<Found> {
         let is_own = own.is_some_and(|own| own.port() == place.port);
         match Client::alone(upstream).offered().await {
             Ok(offered) => {
-                let found = Found::new(&url, written, place.program, offered);
+                let found = FoundServer::new(&url, written, place.program, offered);
                 (!is_own || !found.is_humanllm()).then_some(found)
             }
             // It may be this program that wants the key.
-            Err(Failure::Refused(refusal)) if wants_key(refusal.status) && !is_own => Some(Found {
-                wants_key: true,
-                ..Found::new(&url, written, place.program, Vec::new())
-            }),
+            Err(Failure::Refused(refusal)) if wants_key(refusal.status) && !is_own => {
+                Some(FoundServer {
+                    wants_key: true,
+                    ..FoundServer::new(&url, written, place.program, Vec::new())
+                })
+            }
             Err(_) => None,
         }
     });
@@ -138,9 +141,9 @@ pub(super) async fn at(places: &[Place], own: Option<&BaseUrl>) -> Vec<Found> {
 /// The server that was named; or why it does not tell what it has, in words.
 pub(super) async fn asked(
     url: &BaseUrl,
-    options: &Options,
+    options: &ModelSetupOptions,
     environment: &Environment,
-) -> Result<Found, String> {
+) -> Result<FoundServer, String> {
     let format = options.format.unwrap_or(Format::Chat);
     let name = options.name.clone().unwrap_or_else(|| url.to_string());
     let mut upstream = Upstream::new(name, url.clone(), format);
@@ -158,9 +161,9 @@ pub(super) async fn asked(
     }
     let client = Client::alone(upstream);
     let offered = client.offered().await;
-    let offered = offered.map_err(|failure| failure.words(client.upstream()))?;
+    let offered = offered.map_err(|failure| failure.named(client.upstream()))?;
     let written = options.url.clone().unwrap_or_default();
-    Ok(Found::new(url, written, "a server", offered))
+    Ok(FoundServer::new(url, written, "a server", offered))
 }
 
 fn wants_key(status: StatusCode) -> bool {

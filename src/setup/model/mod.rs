@@ -9,16 +9,16 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 pub use check::check;
-use entry::Entry;
-use found::Found;
-pub use found::{PLACES, Place};
+use entry::ModelEntry;
+use found::FoundServer;
+pub use found::{USUAL_PORTS, UsualPort};
 
 use super::own_file::{self, Contents, OwnFile};
 use super::report::written;
 use super::shell::word;
 use super::{BaseUrls, SetupError};
 use crate::api::Format;
-use crate::config::{self, Config, ConfigError, Flags, Problem};
+use crate::config::{self, Config, ConfigError, Flags, ValueProblem};
 use crate::environment::Environment;
 use crate::model::{BaseUrl, BaseUrlError, Upstream};
 
@@ -28,7 +28,7 @@ const HEAD: &str =
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ModelSetupOptions {
     /// What the model is to be called here.
     pub name: Option<String>,
     /// Where its server is.
@@ -52,7 +52,7 @@ pub enum ModelError {
          --url http://ADDRESS:PORT",
         .0.iter().map(|place| format!("{} {}", place.program, place.port)).collect::<Vec<_>>().join(", ")
     )]
-    NothingFound(Vec<Place>),
+    NothingFound(Vec<UsualPort>),
     /// None of those that run has the model.
     #[error("no server on the usual ports has the model {0}; say where it is with --url")]
     NotFound(String),
@@ -67,7 +67,7 @@ pub enum ModelError {
     Url(#[from] BaseUrlError),
     /// A name or the name of a variable is none.
     #[error("{0}: {1}")]
-    Value(&'static str, Problem),
+    Value(&'static str, ValueProblem),
     /// There is no home folder.
     #[error("there is no home folder for the configuration; name a file with --config")]
     NoHome,
@@ -89,8 +89,8 @@ pub enum ModelError {
 ///
 /// A [`ModelError`]; what was told before stands.
 pub fn run(
-    options: &Options,
-    places: &[Place],
+    options: &ModelSetupOptions,
+    places: &[UsualPort],
     flags: &Flags,
     config: &Config,
     environment: &Environment,
@@ -105,7 +105,7 @@ pub fn run(
             return Ok(());
         }
         // What is not said stays.
-        Some(known) if options.url.is_none() => Entry::of(known).with(options, None),
+        Some(known) if options.url.is_none() => ModelEntry::of(known).with(options, None),
         _ => {
             let chosen = choose(options, places, config, environment, told)?;
             let same = |known: &&Upstream| {
@@ -116,8 +116,8 @@ pub fn run(
                 return Ok(());
             }
             let entry = match known {
-                Some(known) => Entry::of(known),
-                None => Entry::new(name_of(&chosen.model, options, config), &chosen.url),
+                Some(known) => ModelEntry::of(known),
+                None => ModelEntry::new(name_of(&chosen.model, options, config), &chosen.url),
             };
             entry.with(options, Some(&chosen))
         }
@@ -133,11 +133,10 @@ pub fn run(
     told.push_str(&write(&entry, path, flags, environment)?);
     let (name, url) = (word(&entry.name), &entry.base_url);
     let is_open = BaseUrl::new(url).is_ok_and(|url| !url.is_secure() && !url.is_private());
-    let open = match is_open {
-        true => {
-            "It is not encrypted: everybody on the way there can read it. Better write https://.\n"
-        }
-        false => "",
+    let open = if is_open {
+        "It is not encrypted: everybody on the way there can read it. Better write https://.\n"
+    } else {
+        ""
     };
     told.push_str(&format!(
         "\n{entry}\n\
@@ -148,7 +147,7 @@ pub fn run(
     Ok(())
 }
 
-impl Options {
+impl ModelSetupOptions {
     /// Whether nothing is asked for but a name.
     fn says_nothing(&self) -> bool {
         self.url.is_none()
@@ -158,7 +157,7 @@ impl Options {
     }
 }
 
-fn check_values(options: &Options, environment: &Environment) -> Result<(), ModelError> {
+fn check_values(options: &ModelSetupOptions, environment: &Environment) -> Result<(), ModelError> {
     if let Some(name) = &options.name {
         config::check_name(name).map_err(|problem| ModelError::Value("NAME", problem))?;
     }
@@ -177,7 +176,7 @@ fn unchanged(known: &Upstream) -> String {
 }
 
 /// A model on a server.
-struct Chosen {
+struct ChosenModel {
     url: BaseUrl,
     /// As it is written.
     written: String,
@@ -186,12 +185,12 @@ struct Chosen {
 
 /// Finds out which model is meant, and tells what there is.
 fn choose(
-    options: &Options,
-    places: &[Place],
+    options: &ModelSetupOptions,
+    places: &[UsualPort],
     config: &Config,
     environment: &Environment,
     told: &mut String,
-) -> Result<Chosen, ModelError> {
+) -> Result<ChosenModel, ModelError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -223,7 +222,7 @@ fn choose(
                 Ok(_) => {}
                 Err(words) => told.push_str(&format!("{words}\n")),
             }
-            Ok(Chosen {
+            Ok(ChosenModel {
                 url: parsed,
                 written: url.clone(),
                 model: model.clone(),
@@ -233,21 +232,25 @@ fn choose(
 }
 
 /// The one model of those that were found, if there is one; else what to choose from is told.
-fn the_one(options: &Options, found: &[Found], told: &mut String) -> Result<Chosen, ModelError> {
+fn the_one(
+    options: &ModelSetupOptions,
+    found: &[FoundServer],
+    told: &mut String,
+) -> Result<ChosenModel, ModelError> {
     let fits = |model: &&String| match &options.model {
         Some(wanted) => *model == wanted,
         None => !is_for_searching(model),
     };
-    let of = |found: &'_ Found| found.models.iter().filter(fits).count();
+    let of = |found: &'_ FoundServer| found.models.iter().filter(fits).count();
     // A person elsewhere drafts only where somebody says so.
-    let is_meant = |found: &&Found| options.url.is_some() || !found.is_humanllm();
+    let is_meant = |found: &&FoundServer| options.url.is_some() || !found.is_humanllm();
     let meant: usize = found.iter().filter(is_meant).map(of).sum();
     for found in found.iter().filter(|found| meant == 1 && is_meant(found)) {
         if let Some(model) = found.models.iter().find(fits) {
             return Ok(chosen(found, model));
         }
     }
-    let (mut several, url) = (false, |found: &Found| word(&found.written));
+    let (mut several, url) = (false, |found: &FoundServer| word(&found.written));
     for (found, model) in found.iter().flat_map(|found| {
         found
             .models
@@ -268,8 +271,8 @@ fn the_one(options: &Options, found: &[Found], told: &mut String) -> Result<Chos
     }
 }
 
-fn chosen(found: &Found, model: &str) -> Chosen {
-    Chosen {
+fn chosen(found: &FoundServer, model: &str) -> ChosenModel {
+    ChosenModel {
         url: found.url.clone(),
         written: found.written.clone(),
         model: model.to_owned(),
@@ -283,7 +286,7 @@ fn is_for_searching(model: &str) -> bool {
 }
 
 /// What a model is called here: the last part of its name there, and a number where that is taken.
-fn name_of(model: &str, options: &Options, config: &Config) -> String {
+fn name_of(model: &str, options: &ModelSetupOptions, config: &Config) -> String {
     if let Some(name) = &options.name {
         return name.clone();
     }
@@ -291,9 +294,12 @@ fn name_of(model: &str, options: &Options, config: &Config) -> String {
     let last = last.strip_suffix(".gguf").unwrap_or(last);
     let name: String = last
         .chars()
-        .map(|c| match c.is_whitespace() || c.is_control() {
-            true => '-',
-            false => c.to_ascii_lowercase(),
+        .map(|c| {
+            if c.is_whitespace() || c.is_control() {
+                '-'
+            } else {
+                c.to_ascii_lowercase()
+            }
         })
         .collect();
     let name = if name.is_empty() {
@@ -308,7 +314,7 @@ fn name_of(model: &str, options: &Options, config: &Config) -> String {
 
 /// Writes the table into the configuration file, where it was or at the end, if the file is right then.
 fn write(
-    entry: &Entry,
+    entry: &ModelEntry,
     path: PathBuf,
     flags: &Flags,
     environment: &Environment,

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{App, Dialog, Effect, Level};
 use crate::api::Body;
-use crate::inbox::{Conversation, ConversationId, Said, Status, Words};
+use crate::inbox::{Conversation, ConversationId, ReplyContent, SentReply, Status};
 use crate::tui::inbox::folder;
 use crate::tui::text::format::{agent_name, waited};
 use crate::tui::text::one_line;
 
 /// Columns of a notification: what is longer is cut by those who show it, or worse.
-const LONGEST: u16 = 120;
+const MAX_LENGTH: u16 = 120;
 
 /// What is known of whether the person is there.
 #[derive(Debug, Default)]
@@ -49,7 +49,8 @@ impl App {
             self.effects.push(Effect::Bell);
         }
         if self.attention.is_away {
-            self.effects.push(Effect::Notify(one_line(words, LONGEST)));
+            self.effects
+                .push(Effect::Notify(one_line(words, MAX_LENGTH)));
         }
     }
 
@@ -91,7 +92,8 @@ impl App {
 
 /// Whether the last word is the answer, and not a call whose result comes back.
 fn is_answered(conversation: &Conversation) -> bool {
-    let is_call = |said: &Said| matches!(&said.words, Words::Item(item) if Body::is_call(item));
+    let is_call =
+        |said: &SentReply| matches!(&said.words, ReplyContent::Item(item) if Body::is_call(item));
     !conversation.is_waiting()
         && conversation
             .said()

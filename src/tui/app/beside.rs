@@ -19,12 +19,12 @@ pub(in crate::tui) struct Beside {
     /// wanted it.
     pub has_taken_over: bool,
     /// What was drafted for the request that was answered last.
-    pub last: Option<Answered>,
+    pub last: Option<AnsweredDraft>,
 }
 
 /// What was drafted for a request that is answered.
 #[derive(Debug)]
-pub(in crate::tui) struct Answered {
+pub(in crate::tui) struct AnsweredDraft {
     /// The request.
     pub request: RequestId,
     /// The drafts, oldest first.

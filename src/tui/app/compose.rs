@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value};
 
-use super::{App, Dialog, Level, Purpose};
+use super::{App, Dialog, Level, PickerPurpose};
 use crate::agents::{drafts, verdicts};
 use crate::api::{
-    Body, Content, Ending, ItemBody, OutputFormat, Phase, Reply, ShellTool, skeleton,
+    Body, ContentPart, Ending, ItemBody, OutputFormat, Phase, Reply, ShellTool, skeleton,
 };
 use crate::draft::{Draft, Origin, Source};
 use crate::inbox::composing::{self, NO_SHELL};
-use crate::inbox::{Conversation, ConversationId, Problem};
-use crate::tui::composer::{Call, Part, ReplyKind};
+use crate::inbox::{Conversation, ConversationId, SendProblem};
+use crate::tui::composer::{ComposedCall, ComposedPart, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -43,14 +43,14 @@ pub(in crate::tui) struct Insists {
 
 impl Insists {
     /// After one more fault was named; `None` for one that cannot be insisted on.
-    fn on(action: Action, mut faults: Vec<String>, problem: &Problem) -> Option<Self> {
+    fn on(action: Action, mut faults: Vec<String>, problem: &SendProblem) -> Option<Self> {
         faults.push(problem.message.clone());
         problem.soft.then_some(Self { action, faults })
     }
 }
 
 /// Whether the person knows of a problem and goes on.
-fn is_accepted(problem: &Problem, known: &[String]) -> bool {
+fn is_accepted(problem: &SendProblem, known: &[String]) -> bool {
     problem.soft && known.contains(&problem.message)
 }
 
@@ -71,7 +71,7 @@ impl App {
         }
     }
 
-    fn try_submit(&mut self, known: &[String]) -> Result<(), Problem> {
+    fn try_submit(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let Some(id) = self.open else {
             return Err(self.nobody_open());
         };
@@ -109,8 +109,8 @@ impl App {
     }
 
     /// Why nothing is sent where no conversation is open.
-    fn nobody_open(&self) -> Problem {
-        Problem::hard(match self.inbox.waiting() {
+    fn nobody_open(&self) -> SendProblem {
+        SendProblem::hard(match self.inbox.waiting() {
             0 => "no request yet; the text is kept".to_owned(),
             _ => {
                 let key = self.key_of(Action::NextWaiting);
@@ -141,7 +141,7 @@ impl App {
         id: ConversationId,
         composed: Composed,
         rest: &Draft,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), SendProblem> {
         let Composed {
             kind,
             typed,
@@ -151,7 +151,7 @@ impl App {
         let drafted = reply.ends().then(|| self.drafts_of(id)).flatten();
         self.inbox
             .reply(id, reply, draft, rest, self.now)
-            .map_err(|error| Problem::hard(error.to_string()))
+            .map_err(|error| SendProblem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
         self.remember_of(Some(id), typed);
         if drafted.is_some() {
@@ -177,9 +177,9 @@ impl App {
         Ok(())
     }
 
-    fn rejection(&self) -> Result<Reply, Problem> {
+    fn rejection(&self) -> Result<Reply, SendProblem> {
         if !self.composer().parts.is_empty() {
-            return Err(Problem::hard(
+            return Err(SendProblem::hard(
                 "a rejection is sent alone: send or remove the parts first",
             ));
         }
@@ -187,14 +187,14 @@ impl App {
     }
 
     /// The parts and what is in the composer, as one reply.
-    fn collected(&mut self, known: &[String]) -> Result<Reply, Problem> {
+    fn collected(&mut self, known: &[String]) -> Result<Reply, SendProblem> {
         let parts = self.composer().parts.iter();
-        let items: Result<Vec<Body>, Problem> = parts.map(|part| self.item_of(part)).collect();
+        let items: Result<Vec<Body>, SendProblem> = parts.map(|part| self.item_of(part)).collect();
         let mut items = items?;
         match self.current_item(known) {
             Ok(Some(item)) => items.push(item),
             Ok(None) if items.is_empty() => {
-                return Err(Problem::hard("nothing to send"));
+                return Err(SendProblem::hard("nothing to send"));
             }
             Ok(None) => {}
             Err(problem) => return Err(problem),
@@ -204,7 +204,7 @@ impl App {
     }
 
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
-    fn end_of_live(&mut self, kind: ReplyKind, known: &[String]) -> Result<Reply, Problem> {
+    fn end_of_live(&mut self, kind: ReplyKind, known: &[String]) -> Result<Reply, SendProblem> {
         if !kind.can_be_live() || !self.composer().parts.is_empty() {
             return self.collected(known);
         }
@@ -215,7 +215,7 @@ impl App {
             (phase == Phase::FinalAnswer) == (kind == ReplyKind::Send)
         });
         if text.is_empty() && !began {
-            return Err(Problem::hard("nothing to send"));
+            return Err(SendProblem::hard("nothing to send"));
         }
         if !began {
             return self.collected(known);
@@ -233,7 +233,7 @@ impl App {
     }
 
     /// Sends more of a message that is typed live.
-    pub(super) fn send_live(&mut self, text: &str) -> Result<(), Problem> {
+    pub(super) fn send_live(&mut self, text: &str) -> Result<(), SendProblem> {
         let Some(id) = self.open else {
             return Err(self.nobody_open());
         };
@@ -248,7 +248,7 @@ impl App {
             let end = self
                 .inbox
                 .reply(id, Reply::Items(Vec::new()), nothing, &rest, self.now);
-            end.map_err(|error| Problem::hard(error.to_string()))?;
+            end.map_err(|error| SendProblem::hard(error.to_string()))?;
         }
         let reply = Reply::Live {
             delta: text.to_owned(),
@@ -272,7 +272,7 @@ impl App {
             ..composer.to_draft()
         };
         let sent = self.inbox.reply(id, reply, draft, &rest, self.now);
-        sent.map_err(|error| Problem::hard(error.to_string()))?;
+        sent.map_err(|error| SendProblem::hard(error.to_string()))?;
         self.composer_mut().clear();
         self.keep_draft();
         self.sync(id);
@@ -323,16 +323,16 @@ impl App {
     }
 
     /// What is in the composer, as an item; `None` if there is nothing.
-    fn current_item(&mut self, known: &[String]) -> Result<Option<Body>, Problem> {
+    fn current_item(&mut self, known: &[String]) -> Result<Option<Body>, SendProblem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
-            return Err(Problem::hard(self.instead_of(kind, why)));
+            return Err(SendProblem::hard(self.instead_of(kind, why)));
         }
         if kind == ReplyKind::Tool {
             let Some(call) = &mut self.composer_mut().call else {
                 return Ok(None);
             };
-            let problem = call.problem().map(Problem::soft);
+            let problem = call.problem().map(SendProblem::soft);
             if let Some(problem) = problem.filter(|problem| !is_accepted(problem, known)) {
                 return Err(problem);
             }
@@ -359,7 +359,7 @@ impl App {
     }
 
     /// Asks once whether a tool is a shell that only looks like one.
-    fn take_for_shell(&mut self, known: &[String]) -> Result<(), Problem> {
+    fn take_for_shell(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let guess = self.conversation().and_then(Conversation::guessed_shell);
         let Some(((name, question), id)) = guess.zip(self.open) else {
             return Ok(());
@@ -373,7 +373,7 @@ impl App {
     }
 
     /// Why a message is not sent that looks like a command.
-    fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<Problem> {
+    fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<SendProblem> {
         composing::lost_command(kind, text, self.unavailable(ReplyKind::Command))
     }
 
@@ -393,15 +393,15 @@ impl App {
     }
 
     /// What a part becomes now.
-    pub(in crate::tui) fn item_of(&self, part: &Part) -> Result<Body, Problem> {
+    pub(in crate::tui) fn item_of(&self, part: &ComposedPart) -> Result<Body, SendProblem> {
         if let Some(why) = self.unavailable(part.kind) {
-            return Err(Problem::hard(why));
+            return Err(SendProblem::hard(why));
         }
         let item = match &part.call {
             Some(call) => Some(call.item()),
             None => self.item_of_text(part.kind, &part.typed, &part.options)?,
         };
-        item.ok_or_else(|| Problem::hard("a part is empty: edit or remove it"))
+        item.ok_or_else(|| SendProblem::hard("a part is empty: edit or remove it"))
     }
 
     /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
@@ -411,7 +411,7 @@ impl App {
         kind: ReplyKind,
         text: &str,
         options: &Map<String, Value>,
-    ) -> Result<Option<Body>, Problem> {
+    ) -> Result<Option<Body>, SendProblem> {
         composing::item_of_text(kind, text, options, self.shell())
     }
 
@@ -429,7 +429,7 @@ impl App {
                     ReplyKind::Tool => Default::default(),
                     _ => (composer.origin(), composer.is_cut()),
                 };
-                let part = Part {
+                let part = ComposedPart {
                     origin,
                     cut,
                     kind: composer.kind,
@@ -482,7 +482,7 @@ impl App {
         }
         let mut picker = Picker::new("call tool", choices);
         picker.paste(query);
-        self.dialog = Dialog::Picker(Purpose::Tool, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Tool, Box::new(picker));
     }
 
     /// Begins a call of the tool at an index of the list that was picked from.
@@ -491,16 +491,16 @@ impl App {
             return;
         };
         let call = match conversation.callable().nth(index) {
-            Some(tool) => Call::new(tool),
+            Some(tool) => ComposedCall::new(tool),
             None => match conversation.shell() {
-                Some(shell) => Call::patch_by_shell(shell.clone()),
+                Some(shell) => ComposedCall::patch_by_shell(shell.clone()),
                 None => return,
             },
         };
         self.set_call(call);
     }
 
-    pub(super) fn set_call(&mut self, call: Call) {
+    pub(super) fn set_call(&mut self, call: ComposedCall) {
         let composer = self.composer_mut();
         composer.withdraw();
         let old = composer.call.replace(call);
@@ -553,7 +553,7 @@ impl App {
         };
         let request = conversation.request();
         if request.tool_choice.requires_call() {
-            return match conversation.forced_tool().map(Call::new) {
+            return match conversation.forced_tool().map(ComposedCall::new) {
                 Some(call) => self.set_call(call),
                 None => self.pick_tool(""),
             };
@@ -611,8 +611,8 @@ impl Conversation {
     pub(in crate::tui) fn tells_of_process(&self) -> bool {
         let new = self.items().get(self.new_from()..).unwrap_or_default();
         let new = new.iter().filter(|item| item.output_of().is_some());
-        let tells = |part: &Content| match part {
-            Content::Text(text) => text.lines().take(8).any(|line| line.starts_with(RUNNING)),
+        let tells = |part: &ContentPart| match part {
+            ContentPart::Text(text) => text.lines().take(8).any(|line| line.starts_with(RUNNING)),
             _ => false,
         };
         new.flat_map(|item| item.content()).any(tells)

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
 
-use super::{App, Dialog, Effect, Level, Purpose};
+use super::{App, Dialog, Effect, Level, PickerPurpose};
 use crate::tui::keys::action::Action;
 use crate::tui::{form, picker};
 
@@ -23,33 +23,35 @@ impl App {
                 let id = *id;
                 self.key_in_delete(id, key)
             }
-            Dialog::Picker(Purpose::Path, _) => self.key_in_paths(key),
+            Dialog::Picker(PickerPurpose::Path, _) => self.key_in_paths(key),
             Dialog::Picker(purpose, picker) => {
                 let purpose = *purpose;
                 // A tool that is not wanted after all: the kinds are still at hand.
-                if purpose == Purpose::Tool
+                if purpose == PickerPurpose::Tool
                     && matches!(action, Some(Action::NextKind | Action::PreviousKind))
                 {
                     self.dialog = Dialog::None;
                     return false;
                 }
                 match picker.on_key(key) {
-                    picker::Outcome::Consumed if purpose == Purpose::Conversation => {
+                    picker::PickerOutcome::Consumed if purpose == PickerPurpose::Conversation => {
                         self.ask_for_found();
                     }
-                    picker::Outcome::Consumed => {}
-                    picker::Outcome::Cancelled => self.dialog = Dialog::None,
-                    picker::Outcome::Picked(index) => {
+                    picker::PickerOutcome::Consumed => {}
+                    picker::PickerOutcome::Cancelled => self.dialog = Dialog::None,
+                    picker::PickerOutcome::Picked(index) => {
                         self.dialog = Dialog::None;
                         match purpose {
-                            Purpose::Tool => self.begin_call(index),
-                            Purpose::Recall => self.insert_recalled(index),
-                            Purpose::Conversation => self.open_found(index),
-                            Purpose::Action => self.act_on_chosen(index),
-                            Purpose::Model => self.hint_to(index),
-                            Purpose::RuleAction => self.choose_rule_action(index),
-                            Purpose::Rule => self.save_rule(index),
-                            Purpose::Path => {}
+                            PickerPurpose::Tool => self.begin_call(index),
+                            PickerPurpose::Recall => self.take_recalled(index),
+                            PickerPurpose::Conversation => self.open_found(index),
+                            PickerPurpose::Action => self.act_on_chosen(index),
+                            PickerPurpose::Model => self.hint_to(index),
+                            PickerPurpose::RuleAction => self.choose_rule_action(index),
+                            PickerPurpose::Rule => self.save_rule(index),
+                            PickerPurpose::Export => self.choose_format(index),
+                            PickerPurpose::Turn => self.fork(index),
+                            PickerPurpose::Path => {}
                         }
                     }
                 }
@@ -62,8 +64,8 @@ impl App {
                     return true;
                 }
                 // The chord that opened it closes it too, and keeps what was filled in.
-                let done =
-                    action == Some(Action::Options) || form.on_key(key) == form::Outcome::Submit;
+                let done = action == Some(Action::Options)
+                    || form.on_key(key) == form::FormOutcome::Submit;
                 if done {
                     self.take_options();
                 }
@@ -79,6 +81,14 @@ impl App {
                 self.key_in_prompt(key, action);
                 true
             }
+            Dialog::Export(_) => {
+                self.key_in_export(key, action);
+                true
+            }
+            Dialog::Marks(_) => {
+                self.key_in_marks(key, action);
+                true
+            }
         }
     }
 
@@ -89,7 +99,11 @@ impl App {
                 self.take_options();
                 self.keep_draft();
             }
-            Dialog::Picker(..) | Dialog::Parts(_) | Dialog::Prompt(_) => {
+            Dialog::Picker(..)
+            | Dialog::Parts(_)
+            | Dialog::Prompt(_)
+            | Dialog::Export(_)
+            | Dialog::Marks(_) => {
                 self.dialog = Dialog::None;
             }
             Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Find(_) => {}

@@ -3,16 +3,16 @@
 //! A draft that is being made is not in the composer yet: the screen shows it there, and the composer
 //! takes it in when it is whole, or when the person begins to change it. Then it is theirs.
 
-use super::beside::Answered;
-use super::{App, Dialog, Level, Purpose};
+use super::beside::AnsweredDraft;
+use super::{App, Dialog, Level, PickerPurpose};
 use crate::api::{Body, Phase, Request};
 use crate::draft::Draft;
 use crate::inbox::{
-    Ask, Conversation, ConversationId, DraftId, DraftState, Drafted, Drafting, Mode, ModelDraft,
-    Partial,
+    Conversation, ConversationId, DraftId, DraftRequest, DraftState, DraftUpdate, Drafting, Mode,
+    ModelDraft, Partial,
 };
-use crate::rules::{Action as Then, Decision};
-use crate::tui::app::prompt::{Asked, Prompt};
+use crate::rules::{Decision, RuleAction as Then};
+use crate::tui::app::prompt::{Prompt, PromptPurpose};
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
@@ -45,12 +45,12 @@ impl App {
     }
 
     /// What was drafted for the request of the open conversation that was answered last.
-    pub(in crate::tui) fn answered(&self) -> Option<&Answered> {
+    pub(in crate::tui) fn answered(&self) -> Option<&AnsweredDraft> {
         self.remembered.get(&self.open?)?.beside.last.as_ref()
     }
 
     /// Asks a model for a draft.
-    pub(super) fn ask_for_draft(&mut self, ask: Ask) {
+    pub(super) fn ask_for_draft(&mut self, ask: DraftRequest) {
         let Some(id) = self.open else {
             return self.say(Level::Info, "no request yet");
         };
@@ -78,7 +78,7 @@ impl App {
     /// Lets the person tell a model something first, or choose another.
     pub(super) fn ask_for_hint(&mut self) {
         if self.inbox.models().is_empty() {
-            return self.ask_for_draft(Ask::default());
+            return self.ask_for_draft(DraftRequest::default());
         }
         if self.has_model_the_pen() {
             return;
@@ -93,7 +93,7 @@ impl App {
         let choices = models.map(|model| Choice::new(model.clone(), "")).collect();
         let picker = Picker::new("model", choices);
         self.hint = hint;
-        self.dialog = Dialog::Picker(Purpose::Model, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Model, Box::new(picker));
     }
 
     /// Goes back to what the model at an index of the list is told.
@@ -106,24 +106,24 @@ impl App {
     }
 
     /// Follows what has become of a draft.
-    pub(super) fn drafted(&mut self, id: ConversationId, draft: DraftId, what: &Drafted) {
-        if *what != Drafted::Finished {
+    pub(super) fn drafted(&mut self, id: ConversationId, draft: DraftId, what: &DraftUpdate) {
+        if *what != DraftUpdate::Finished {
             self.follow_turn(id);
         }
         match what {
-            Drafted::More => {}
-            Drafted::Sent => {
+            DraftUpdate::More => {}
+            DraftUpdate::Sent => {
                 // There may be hundreds of these a second: what the screen shows follows when it is drawn.
                 self.unsynced |= self.open == Some(id);
                 self.note_sent(id, draft);
             }
-            Drafted::Finished => {
+            DraftUpdate::Finished => {
                 self.sync(id);
                 self.drop_shown(id);
                 self.make_way_for_newest(id);
             }
-            Drafted::Ready => self.take_in(id, draft),
-            Drafted::Held | Drafted::Failed => {
+            DraftUpdate::Ready => self.take_in(id, draft),
+            DraftUpdate::Held | DraftUpdate::Failed => {
                 self.sync(id);
                 self.take_in(id, draft);
                 self.call_about(id, draft);
@@ -403,9 +403,9 @@ impl App {
     }
 
     /// Remembers what was drafted for a request before it is answered.
-    pub(super) fn drafts_of(&self, id: ConversationId) -> Option<Answered> {
+    pub(super) fn drafts_of(&self, id: ConversationId) -> Option<AnsweredDraft> {
         let conversation = self.inbox.get(id)?;
-        Some(Answered {
+        Some(AnsweredDraft {
             request: conversation.open_request()?,
             drafts: conversation.drafts().to_vec(),
             decision: conversation.decision().cloned(),
@@ -422,18 +422,18 @@ impl App {
     }
 
     /// Takes what the person told in the line that they were asked for.
-    pub(super) fn take_prompted(&mut self, asked: Asked, text: String) {
+    pub(super) fn take_prompted(&mut self, asked: PromptPurpose, text: String) {
         match asked {
-            Asked::Hint { model } => self.ask_for_draft(Ask {
+            PromptPurpose::Hint { model } => self.ask_for_draft(DraftRequest {
                 model: Some(model),
                 hint: Some(text).filter(|hint| !hint.trim().is_empty()),
                 continues: None,
             }),
-            Asked::Rejection if text.trim().is_empty() => {
+            PromptPurpose::Rejection if text.trim().is_empty() => {
                 self.say(Level::Bad, "a reason is required");
                 self.dialog = Dialog::Prompt(Box::new(Prompt::rejection()));
             }
-            Asked::Rejection => self.propose_rules(Then::Reject(text)),
+            PromptPurpose::Rejection => self.propose_rules(Then::Reject(text)),
         }
     }
 }
@@ -474,7 +474,7 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
 /// What became of a draft that did not simply come to its end.
 pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
-        (_, DraftState::Failed(words)) => failed(&draft.model, words),
+        (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
         // What is allowed needs no words.
         (
             Some(Decision {
@@ -491,11 +491,4 @@ pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
         (None, DraftState::Cancelled) => format!("{} stopped", draft.model),
         (None, DraftState::Streaming | DraftState::Complete) => String::new(),
     }
-}
-
-/// That a draft failed. What models say of it begins with their name.
-fn failed(model: &str, words: &str) -> String {
-    let rest = words.strip_prefix(model);
-    let rest = rest.and_then(|rest| rest.strip_prefix(": "));
-    format!("{model} failed: {}", rest.unwrap_or(words))
 }

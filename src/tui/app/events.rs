@@ -11,6 +11,7 @@ impl App {
             self.on_change(change);
             self.follow_coming();
         }
+        self.follow_deleted();
         for id in self.inbox.take_dropped() {
             self.forget(id);
         }

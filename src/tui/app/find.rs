@@ -10,8 +10,11 @@ use ratatui::text::Line as Row;
 
 use super::{App, Dialog, Focus, Level};
 use crate::tui::keys::action::{Action, Group};
-use crate::tui::line::{Edit, Line};
-use crate::tui::search::{self, Direction, Hit, Place, Reading, Scan, Search, Stand, Step, Tally};
+use crate::tui::line::{Edit, LineEditor};
+use crate::tui::search::{
+    self, Direction, MatchCount, Scan, SearchMatch, SearchPosition, SearchQuery, SearchStep,
+    Searchable, Stand,
+};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{Text, columns};
 use crate::tui::theme::Theme;
@@ -21,24 +24,24 @@ use crate::tui::ui::Ui;
 #[derive(Debug)]
 pub struct Finder {
     /// Where the query is typed.
-    field: Line,
-    search: Option<Search>,
+    field: LineEditor,
+    search: Option<SearchQuery>,
     scan: Option<Scan>,
     /// How many matches there are.
-    tally: Option<Tally>,
+    tally: Option<MatchCount>,
     /// Where the search began, for a query that is still being typed.
-    from: Place,
+    from: SearchPosition,
     /// Where one was before, to go back there.
     stand: Stand,
-    hit: Option<Hit>,
+    hit: Option<SearchMatch>,
     /// Which match that is, the first one being 1.
     number: Option<usize>,
 }
 
 impl Finder {
-    fn new(reading: &dyn Reading) -> Self {
+    fn new(reading: &dyn Searchable) -> Self {
         Self {
-            field: Line::query(),
+            field: LineEditor::query(),
             search: None,
             scan: None,
             tally: None,
@@ -130,20 +133,20 @@ impl Finder {
 
     /// Counts anew, because what is searched has changed.
     fn recount(&mut self) {
-        self.tally = self.search.as_ref().map(Tally::new);
+        self.tally = self.search.as_ref().map(MatchCount::new);
         self.number = None;
     }
 
     /// Looks a bit further, and says what that came to.
-    fn go_on(&mut self, reading: &mut dyn Reading) -> Step {
+    fn go_on(&mut self, reading: &mut dyn Searchable) -> SearchStep {
         let come_to = match &mut self.scan {
             Some(scan) => scan.step(&*reading, search::STEP),
-            None => Step::Pending,
+            None => SearchStep::Pending,
         };
-        if come_to != Step::Pending {
+        if come_to != SearchStep::Pending {
             self.scan = None;
         }
-        if let Step::Found(hit) = &come_to {
+        if let SearchStep::Found(hit) = &come_to {
             reading.show_hit(hit);
             (self.hit, self.number) = (Some(hit.clone()), None);
         }
@@ -160,7 +163,7 @@ impl Finder {
     }
 
     /// Looks for the next match from a place.
-    fn look(&mut self, from: Place, direction: Direction) {
+    fn look(&mut self, from: SearchPosition, direction: Direction) {
         let search = self.search.as_ref();
         self.scan = search.map(|search| search.scan(from, direction));
     }
@@ -168,14 +171,14 @@ impl Finder {
 
 impl App {
     /// What is read: the view, or the transcript on the screen.
-    pub(in crate::tui) fn reading(&self) -> Option<&dyn Reading> {
+    pub(in crate::tui) fn reading(&self) -> Option<&dyn Searchable> {
         match &self.focus {
             Focus::View(view) => Some(view.as_ref()),
             Focus::Composer | Focus::Inbox => Some(self.transcript()?),
         }
     }
 
-    pub(super) fn reading_mut(&mut self) -> Option<&mut dyn Reading> {
+    pub(super) fn reading_mut(&mut self) -> Option<&mut dyn Searchable> {
         match &mut self.focus {
             Focus::View(view) => Some(view.as_mut()),
             Focus::Composer | Focus::Inbox => {
@@ -254,7 +257,7 @@ impl App {
     /// Searches anew, because the query changed.
     pub(super) fn find_from_here(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
-            finder.search = Search::new(finder.field.text());
+            finder.search = SearchQuery::new(finder.field.text());
             finder.hit = None;
             finder.recount();
             finder.look(finder.from, Direction::Next);
@@ -285,16 +288,16 @@ impl App {
         let mut dialog = std::mem::take(&mut self.dialog);
         let come_to = match (&mut dialog, self.reading_mut()) {
             (Dialog::Find(finder), Some(reading)) => finder.go_on(reading),
-            _ => Step::Pending,
+            _ => SearchStep::Pending,
         };
         self.dialog = dialog;
         match come_to {
-            Step::Pending => {}
-            Step::NotFound => self.say(Level::Bad, "not found"),
-            Step::Found(hit) if hit.wrapped => {
+            SearchStep::Pending => {}
+            SearchStep::NotFound => self.say(Level::Bad, "not found"),
+            SearchStep::Found(hit) if hit.wrapped => {
                 self.say(Level::Info, "search wrapped around");
             }
-            Step::Found(_) => self.notice = None,
+            SearchStep::Found(_) => self.notice = None,
         }
     }
 }

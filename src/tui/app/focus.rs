@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{App, Level};
 use crate::tui::keys::action::{Action, Group};
-use crate::tui::views::{self, Command, TextView};
+use crate::tui::views::{self, TextView, ViewCommand};
 
 /// What has the keys, unless there is a dialog.
 #[derive(Debug, Default)]
@@ -43,44 +43,44 @@ impl App {
         if self.is_in_inbox() && self.list.is_filtering() && self.key_in_filter(key) {
             return true;
         }
-        match (&self.focus, Command::of(key, action)) {
+        match (&self.focus, ViewCommand::of(key, action)) {
             (Focus::Composer, _) => return false,
-            (Focus::Inbox, Command::Nothing) => self.key_in_list(key),
+            (Focus::Inbox, ViewCommand::Nothing) => self.key_in_list(key),
             (_, command) => self.act_in_focus(command),
         }
         true
     }
 
     /// Does what is meant for the view or the inbox.
-    pub(super) fn act_in_focus(&mut self, command: Command) {
+    pub(super) fn act_in_focus(&mut self, command: ViewCommand) {
         match (&mut self.focus, command) {
             (Focus::Composer, _) => {}
-            (_, Command::Close) => {
+            (_, ViewCommand::Close) => {
                 self.focus = Focus::Composer;
                 self.notice = None;
             }
             (Focus::Inbox, command) => self.key_in_inbox(command),
-            (_, Command::Other(action)) => self.act_beside(action),
-            (_, Command::Search) => self.find(),
+            (_, ViewCommand::Other(action)) => self.act_beside(action),
+            (_, ViewCommand::Search) => self.find(),
             (Focus::View(view), command) => view.act(command),
         }
     }
 
     /// Does what a key means to the list of conversations. None is opened until it is chosen.
-    fn key_in_inbox(&mut self, command: Command) {
+    fn key_in_inbox(&mut self, command: ViewCommand) {
         match command {
-            Command::Enter => {
+            ViewCommand::Enter => {
                 if let Some(id) = self.list.selected(&self.inbox) {
                     self.show(id);
                 }
             }
-            Command::Search => self.list.begin_filter(&self.inbox),
-            Command::Other(Action::NextConversation) => self.list.go(1, &self.inbox),
-            Command::Other(Action::PreviousConversation) => self.list.go(-1, &self.inbox),
-            Command::Other(action) => self.act_beside(action),
-            Command::Lines(rows) => self.list.go(rows, &self.inbox),
-            Command::Pages(pages) => self.list.go_pages(pages, &self.inbox),
-            Command::Close | Command::Nothing => {}
+            ViewCommand::Search => self.list.begin_filter(&self.inbox),
+            ViewCommand::Other(Action::NextConversation) => self.list.go(1, &self.inbox),
+            ViewCommand::Other(Action::PreviousConversation) => self.list.go(-1, &self.inbox),
+            ViewCommand::Other(action) => self.act_beside(action),
+            ViewCommand::Lines(rows) => self.list.go(rows, &self.inbox),
+            ViewCommand::Pages(pages) => self.list.go_pages(pages, &self.inbox),
+            ViewCommand::Beside(_) | ViewCommand::Close | ViewCommand::Nothing => {}
         }
     }
 

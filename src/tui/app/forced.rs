@@ -3,7 +3,7 @@
 use super::App;
 use crate::api::Tool;
 use crate::inbox::{Conversation, ConversationId};
-use crate::tui::composer::{Call, ReplyKind};
+use crate::tui::composer::{ComposedCall, ReplyKind};
 
 impl App {
     /// Opens the form of the only call that a request leaves, once for each request, where nothing
@@ -11,7 +11,9 @@ impl App {
     pub(super) fn offer_call(&mut self, id: ConversationId) {
         let found = self.inbox.get(id);
         let open = found.and_then(Conversation::open_request);
-        let call = found.and_then(Conversation::forced_tool).map(Call::new);
+        let call = found
+            .and_then(Conversation::forced_tool)
+            .map(ComposedCall::new);
         let remembered = self.remembered_of(id);
         if remembered.offered_to == open {
             return;

@@ -4,7 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
 use super::{App, Dialog};
-use crate::tui::transcript::Line;
+use crate::tui::transcript::BlockLine;
 
 /// Rows that one step of the wheel scrolls.
 const WHEEL_ROWS: i64 = 3;
@@ -44,8 +44,8 @@ impl App {
                 return;
             };
             let line = transcript.line(position.block, position.line);
-            if !matches!(line, Line::Gap | Line::Divider(_)) {
-                transcript.click(position.block, line == Line::Header);
+            if !matches!(line, BlockLine::Gap | BlockLine::Divider(_)) {
+                transcript.click(position.block, line == BlockLine::Header);
             }
         });
     }

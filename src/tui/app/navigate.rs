@@ -5,7 +5,7 @@ use crate::api::Purpose;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::keys::action::Action;
-use crate::tui::search::Reading;
+use crate::tui::search::Searchable;
 use crate::tui::terminal::clipboard::without_controls;
 use crate::tui::transcript::Transcript;
 
@@ -18,7 +18,7 @@ impl App {
     }
 
     /// Does something with what is read.
-    pub(super) fn read(&mut self, act: impl FnOnce(&mut dyn Reading)) {
+    pub(super) fn read(&mut self, act: impl FnOnce(&mut dyn Searchable)) {
         if let Some(reading) = self.reading_mut() {
             act(reading);
         }

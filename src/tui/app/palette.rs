@@ -1,9 +1,9 @@
 //! Every action by its name: for keys that the terminal, or something around it, takes away.
 
-use super::{App, Dialog, Purpose};
+use super::{App, Dialog, PickerPurpose};
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
-use crate::tui::views::Command;
+use crate::tui::views::ViewCommand;
 
 impl App {
     /// Lets the person choose an action by what it does, by its name or by its key.
@@ -16,7 +16,7 @@ impl App {
         });
         let picker = Picker::new("actions", choices.collect());
         self.notice = None;
-        self.dialog = Dialog::Picker(Purpose::Action, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Action, Box::new(picker));
     }
 
     /// Does what was chosen, as its key would.
@@ -29,7 +29,7 @@ impl App {
         }
         match self.is_composing() {
             true => self.act(action, false),
-            false => self.act_in_focus(Command::of_action(action)),
+            false => self.act_in_focus(ViewCommand::of_action(action)),
         }
     }
 
@@ -41,8 +41,8 @@ impl App {
 
     /// Whether an action does something to what has the keys, or whatever that is.
     fn is_of_use(&self, action: Action) -> bool {
-        match Command::of_action(action) {
-            Command::Other(action) => self.is_composing() || self.acts_beside(action),
+        match ViewCommand::of_action(action) {
+            ViewCommand::Other(action) => self.is_composing() || self.acts_beside(action),
             _ => true,
         }
     }

@@ -6,10 +6,10 @@ use std::fmt::Write;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 
-use super::{App, Dialog, Effect, Focus, Level, Purpose};
+use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::journal::Excerpt;
-use crate::store::{Found, Header, Loaded};
+use crate::store::{ConversationHeader, FoundConversation, LoadedConversation};
 use crate::tui::inbox::folder;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::{agent_name, day_or_time};
@@ -18,7 +18,7 @@ use crate::tui::transcript::Transcript;
 /// Characters of an excerpt that stand before what was found.
 const BEFORE: usize = 10;
 /// Bytes of prompts by which a conversation is found where there is no journal to search.
-const MOST_TEXT: usize = 4_000;
+const MAX_TEXT: usize = 4_000;
 /// Why a conversation cannot be deleted or dismissed.
 pub(super) const BUSY: &str = "a request is waiting here, or your answer is still being sent";
 
@@ -27,7 +27,7 @@ pub(super) const BUSY: &str = "a request is waiting here, or your answer is stil
 pub(super) struct Past {
     /// The conversations that can be picked from: those that the inbox lists, and then what was
     /// found in the journal.
-    found: Vec<Header>,
+    found: Vec<ConversationHeader>,
     /// How many of them the inbox lists.
     listed: usize,
     /// The query that was asked last.
@@ -43,7 +43,7 @@ impl App {
         let title = "find a conversation";
         let listed = self.inbox.conversations();
         let choices = listed.map(|found| self.choice_of(found)).collect();
-        let found: Vec<Header> = self
+        let found: Vec<ConversationHeader> = self
             .inbox
             .conversations()
             .map(Conversation::header)
@@ -61,12 +61,12 @@ impl App {
         self.past.listed = found.len();
         self.past.found = found;
         self.notice = None;
-        self.dialog = Dialog::Picker(Purpose::Conversation, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Conversation, Box::new(picker));
     }
 
     /// Has the query of the list answered, if it has changed.
     pub(super) fn ask_for_found(&mut self) {
-        if let Dialog::Picker(Purpose::Conversation, picker) = &self.dialog
+        if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
             && picker.asks()
             && picker.query() != self.past.asked
         {
@@ -78,8 +78,8 @@ impl App {
 
     /// Takes in what was found for [`Effect::FindConversations`]; nothing if that is not what is
     /// asked any more. Tells whether it is.
-    pub fn on_found(&mut self, query: &str, found: Vec<Found>) -> bool {
-        let Dialog::Picker(Purpose::Conversation, picker) = &self.dialog else {
+    pub fn on_found(&mut self, query: &str, found: Vec<FoundConversation>) -> bool {
+        let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog else {
             return false;
         };
         if picker.query() != query {
@@ -138,7 +138,7 @@ impl App {
             for prompt in prompts {
                 // Writing into a string does not fail.
                 let _ = write!(more, " {}", prompt.text());
-                if more.len() > MOST_TEXT {
+                if more.len() > MAX_TEXT {
                     break;
                 }
             }
@@ -153,12 +153,12 @@ impl App {
     }
 
     /// A conversation of the journal, with the words in which it was found.
-    fn choice_of_found(&self, found: &Found) -> Choice {
+    fn choice_of_found(&self, found: &FoundConversation) -> Choice {
         let detail = self.detail(&found.header, around_found(&found.excerpt));
         Choice::new(found.header.title.clone(), detail)
     }
 
-    fn detail(&self, header: &Header, what: String) -> String {
+    fn detail(&self, header: &ConversationHeader, what: String) -> String {
         let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
         let parts = [
             day_or_time(at, self.now, &self.settings.zone),
@@ -171,7 +171,7 @@ impl App {
 
     /// Takes in a conversation of an earlier run that was asked for by [`Effect::Load`]; `None` if it
     /// cannot be read.
-    pub fn on_loaded(&mut self, id: ConversationId, loaded: Option<Loaded>) {
+    pub fn on_loaded(&mut self, id: ConversationId, loaded: Option<LoadedConversation>) {
         let Some(loaded) = loaded else {
             self.past.unreadable.insert(id);
             return;
@@ -226,12 +226,30 @@ impl App {
         if !self.inbox.delete(id) {
             return self.say(Level::Bad, BUSY);
         }
+        self.forget_deleted(id, at);
+        self.say(Level::Good, "deleted");
+    }
+
+    /// Follows what a script has deleted.
+    pub(super) fn follow_deleted(&mut self) {
+        for (id, at) in self.inbox.take_deleted() {
+            if matches!(self.dialog, Dialog::Delete(asked) if asked == id) {
+                self.dialog = Dialog::None;
+            }
+            if self.open == Some(id) {
+                self.tell(Level::Info, "this was deleted by a command");
+            }
+            self.forget_deleted(id, at);
+        }
+    }
+
+    /// Forgets a conversation that is deleted, and stood at a place in the list.
+    fn forget_deleted(&mut self, id: ConversationId, at: usize) {
         self.remembered.remove(&id);
         self.unkept.forget(id);
         self.said_before.retain(|(_, said)| *said != Some(id));
         self.past.unreadable.remove(&id);
         self.went(id, at);
-        self.say(Level::Good, "deleted");
     }
 
     /// Follows a conversation that is off the list, where it stood at a place: if it was open, the

@@ -2,10 +2,10 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{App, Dialog, Effect, Purpose};
+use super::{App, Dialog, Effect, PickerPurpose};
 use crate::inbox::{Conversation, ConversationId};
 use crate::tui::composer::ReplyKind;
-use crate::tui::picker::{Choice, Outcome, Picker};
+use crate::tui::picker::{Choice, Picker, PickerOutcome};
 
 /// The paths that are offered.
 #[derive(Debug, Default)]
@@ -48,13 +48,13 @@ impl App {
         let mut picker = Picker::new("path", choices.collect());
         picker.paste(query);
         self.paths.found = found;
-        self.dialog = Dialog::Picker(Purpose::Path, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Path, Box::new(picker));
     }
 
     /// Takes a key while paths are offered; says whether it was for them. What is typed stands in
     /// the composer too, so that it stays whatever becomes of the list.
     pub(super) fn key_in_paths(&mut self, key: KeyEvent) -> bool {
-        let Dialog::Picker(Purpose::Path, picker) = &mut self.dialog else {
+        let Dialog::Picker(PickerPurpose::Path, picker) = &mut self.dialog else {
             return false;
         };
         let is_plain = !key
@@ -72,12 +72,12 @@ impl App {
             return finds_nothing;
         }
         match picker.on_key(key) {
-            Outcome::Consumed => {
+            PickerOutcome::Consumed => {
                 let word = format!("@{}", picker.query());
                 self.set_word(&word);
             }
-            Outcome::Cancelled => self.dialog = Dialog::None,
-            Outcome::Picked(index) => {
+            PickerOutcome::Cancelled => self.dialog = Dialog::None,
+            PickerOutcome::Picked(index) => {
                 self.dialog = Dialog::None;
                 if let Some(path) = self.paths.found.get(index) {
                     let word = match self.composer().kind {

@@ -3,10 +3,12 @@
 
 use crossterm::event::KeyEvent;
 
-use super::beside::Answered;
+use super::beside::AnsweredDraft;
 use super::{App, Level, types};
 use crate::api::{Body, Phase};
-use crate::inbox::{Ask, Conversation, ConversationId, DraftError, DraftId, Mode, ModelDraft};
+use crate::inbox::{
+    Conversation, ConversationId, DraftError, DraftId, DraftRequest, Mode, ModelDraft,
+};
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::{Action, Group};
 
@@ -46,7 +48,7 @@ impl App {
         }
         let composer = self.composer();
         if composer.is_idle() {
-            return self.ask_for_draft(Ask::default());
+            return self.ask_for_draft(DraftRequest::default());
         }
         if !composer.kind.can_be_live() {
             return self.say(
@@ -54,9 +56,9 @@ impl App {
                 "a model goes on with a message, not with a call",
             );
         }
-        let ask = Ask {
+        let ask = DraftRequest {
             continues: Some(composer.text()),
-            ..Ask::default()
+            ..DraftRequest::default()
         };
         // The words are the draft's beginning, and the person's as before without it.
         match self.inbox.draft(id, ask, self.now) {
@@ -266,13 +268,13 @@ impl App {
             return;
         };
         let last = &mut remembered.beside.last;
-        let is_known = |last: &Answered| {
+        let is_known = |last: &AnsweredDraft| {
             last.request == request && last.drafts.iter().any(|one| one.id == draft)
         };
         if last.as_ref().is_some_and(is_known) {
             return;
         }
-        *last = self.inbox.get(id).map(|conversation| Answered {
+        *last = self.inbox.get(id).map(|conversation| AnsweredDraft {
             request,
             drafts: conversation.drafts().to_vec(),
             decision: conversation.decision().cloned(),

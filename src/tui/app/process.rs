@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{App, Level};
 use crate::api::{Ending, Reply};
 use crate::draft::Draft;
-use crate::tui::composer::{Call, Editor, ReplyKind};
+use crate::tui::composer::{ArgumentsEditor, ComposedCall, ReplyKind};
 use crate::tui::transcript::Transcript;
 
 /// The tool that types into a process, as Codex calls it.
@@ -19,7 +19,7 @@ impl App {
     /// Begins a call that types into the process that the last output left running.
     pub(super) fn continue_process(&mut self) {
         if let Some(mut call) = self.call_to_process("") {
-            if let Editor::Form(form) = &mut call.editor {
+            if let ArgumentsEditor::Form(form) = &mut call.editor {
                 form.focus_field("chars");
             }
             self.set_call(call);
@@ -91,7 +91,7 @@ impl App {
     }
 
     /// A call that types `chars` into the process that runs; says why there is none.
-    fn call_to_process(&mut self, chars: &str) -> Option<Call> {
+    fn call_to_process(&mut self, chars: &str) -> Option<ComposedCall> {
         let Some(conversation) = self.conversation() else {
             self.say(Level::Info, "no request yet");
             return None;
@@ -112,13 +112,13 @@ impl App {
                     .parse::<u64>()
                     .map_or(Value::from(session), Value::from);
                 let arguments = json!({"session_id": session, "chars": chars});
-                Some(Call::with_arguments(tool, &arguments))
+                Some(ComposedCall::with_arguments(tool, &arguments))
             }
         }
     }
 }
 
-impl Call {
+impl ComposedCall {
     /// Whether it types into a process that runs.
     pub(in crate::tui) fn is_to_process(&self) -> bool {
         self.tool_name() == WRITE_STDIN

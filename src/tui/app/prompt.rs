@@ -7,7 +7,7 @@ use ratatui::text::Line as Row;
 
 use super::{App, Dialog};
 use crate::tui::keys::action::Action;
-use crate::tui::line::Line;
+use crate::tui::line::LineEditor;
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line};
 use crate::tui::ui::Ui;
@@ -15,13 +15,13 @@ use crate::tui::ui::Ui;
 /// A line that is asked for.
 #[derive(Debug)]
 pub struct Prompt {
-    field: Line,
-    asked: Asked,
+    field: LineEditor,
+    asked: PromptPurpose,
 }
 
 /// What it is asked for.
 #[derive(Debug, Clone)]
-pub(in crate::tui) enum Asked {
+pub(in crate::tui) enum PromptPurpose {
     /// What a model is told besides the request. It may be nothing.
     Hint {
         /// The model.
@@ -35,39 +35,39 @@ impl Prompt {
     /// A hint for a model.
     pub(super) fn hint(model: String) -> Self {
         Self {
-            field: Line::query(),
-            asked: Asked::Hint { model },
+            field: LineEditor::query(),
+            asked: PromptPurpose::Hint { model },
         }
     }
 
     /// The words that a rule rejects with.
     pub(super) fn rejection() -> Self {
         Self {
-            field: Line::query(),
-            asked: Asked::Rejection,
+            field: LineEditor::query(),
+            asked: PromptPurpose::Rejection,
         }
     }
 
     fn label(&self) -> String {
         match &self.asked {
-            Asked::Hint { model } => format!(" hint to {model}:"),
-            Asked::Rejection => " reject with:".into(),
+            PromptPurpose::Hint { model } => format!(" hint to {model}:"),
+            PromptPurpose::Rejection => " reject with:".into(),
         }
     }
 
     /// What the Tab key does here, if anything.
     pub(in crate::tui) fn tab_words(&self) -> Option<&'static str> {
         match &self.asked {
-            Asked::Hint { .. } => Some("model"),
-            Asked::Rejection => None,
+            PromptPurpose::Hint { .. } => Some("model"),
+            PromptPurpose::Rejection => None,
         }
     }
 
     /// What Enter does here.
     pub(in crate::tui) fn enter_words(&self) -> &'static str {
         match &self.asked {
-            Asked::Hint { .. } => "ask",
-            Asked::Rejection => "go on",
+            PromptPurpose::Hint { .. } => "ask",
+            PromptPurpose::Rejection => "go on",
         }
     }
 
@@ -110,11 +110,11 @@ impl App {
                 self.take_prompted(asked, text);
             }
             Some(Action::NextKind | Action::PreviousKind) => match &prompt.asked {
-                Asked::Hint { .. } => {
+                PromptPurpose::Hint { .. } => {
                     let hint = prompt.field.text().to_owned();
                     self.pick_model(hint);
                 }
-                Asked::Rejection => {}
+                PromptPurpose::Rejection => {}
             },
             _ => {
                 prompt.field.on_key(key);

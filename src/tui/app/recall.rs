@@ -3,7 +3,7 @@
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-use super::{App, Dialog, Level, Purpose};
+use super::{App, Dialog, Level, PickerPurpose};
 use crate::draft::Source;
 use crate::inbox::ConversationId;
 use crate::store::Saving;
@@ -11,36 +11,50 @@ use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
 /// How many earlier replies can be recalled.
-const MOST_RECALLED: usize = 200;
+const MAX_RECALLED: usize = 200;
+
+/// Something that can be chosen.
+#[derive(Debug)]
+pub(super) enum Recallable {
+    /// A text to insert, and where it is from.
+    Text(String, Source),
+    /// A phase of the study to go to.
+    Phase(String),
+}
 
 impl App {
     /// Lets the person choose a snippet or something they said before.
     pub(super) fn recall(&mut self) {
-        let texts = self.recallable();
-        if texts.is_empty() {
+        // As it is shown, whatever changes meanwhile: a script may go to another phase.
+        let (choices, offered): (Vec<_>, Vec<_>) = self.recallable().into_iter().unzip();
+        if choices.is_empty() {
             return self.say(Level::Info, "nothing to recall: no replies or snippets yet");
         }
-        let choices = texts
-            .into_iter()
-            .map(|(label, detail)| Choice::new(label, detail))
-            .collect();
+        self.offered = offered;
         let picker = Picker::new("recall", choices);
-        self.dialog = Dialog::Picker(Purpose::Recall, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Recall, Box::new(picker));
     }
 
-    /// Puts the text at an index of the list that was picked from into the composer.
-    pub(super) fn insert_recalled(&mut self, index: usize) {
-        let snippets = self.settings.snippets.iter();
-        let snippets = snippets.map(|(name, text)| (text, Source::Snippet(name.clone())));
-        let said = self.said_before.iter().rev();
-        let said = said.map(|(text, _)| (text, Source::Recalled));
-        let found = snippets.chain(said).nth(index);
-        if let Some((text, source)) = found.map(|(text, source)| (text.clone(), source)) {
-            match self.composer_mut().open_call() {
-                Some(call) => call.paste(&text),
-                None => self.composer_mut().insert(&text, source),
+    /// Puts the text at an index of the list that was picked from into the composer, or goes to the phase
+    /// that stands there.
+    pub(super) fn take_recalled(&mut self, index: usize) {
+        let mut offered = std::mem::take(&mut self.offered);
+        if index >= offered.len() {
+            return;
+        }
+        match offered.swap_remove(index) {
+            Recallable::Text(text, source) => {
+                match self.composer_mut().open_call() {
+                    Some(call) => call.paste(&text),
+                    None => self.composer_mut().insert(&text, source),
+                }
+                self.keep_draft();
             }
-            self.keep_draft();
+            Recallable::Phase(name) => {
+                if self.inbox.go_to_phase(&name) {
+                    self.say(Level::Good, format!("phase {name}"));
+                }
+            }
         }
     }
 
@@ -108,21 +122,35 @@ impl App {
         true
     }
 
-    /// Snippets first, then what was said, newest first: one line and what it is.
-    fn recallable(&self) -> Vec<(String, String)> {
-        let one_line = |text: &String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    /// The snippets of the phase that is on, then all others, then the other phases, then what was said,
+    /// newest first.
+    fn recallable(&self) -> Vec<(Choice, Recallable)> {
+        let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let snippet = |name: &str, text: &str, detail: String, source: String| {
+            let choice = Choice::new(format!("{name}: {}", one_line(text)), detail);
+            let source = Source::Snippet(source);
+            (choice, Recallable::Text(text.to_owned(), source))
+        };
+        let phase = self.inbox.phase();
+        let of_phase = phase.into_iter().flat_map(|phase| {
+            phase.snippets.iter().map(|(name, text)| {
+                let source = format!("{}/{name}", phase.name);
+                snippet(name, text, format!("snippet of {}", phase.name), source)
+            })
+        });
         let snippets = self.settings.snippets.iter();
         let snippets =
-            snippets.map(|(name, text)| (format!("{name}: {}", one_line(text)), "snippet"));
-        let said = self
-            .said_before
-            .iter()
-            .rev()
-            .map(|(text, _)| (one_line(text), "earlier reply"));
-        snippets
-            .chain(said)
-            .map(|(label, detail)| (label, detail.to_owned()))
-            .collect()
+            snippets.map(|(name, text)| snippet(name, text, "snippet".into(), name.clone()));
+        let others = self.inbox.phases().iter();
+        let others = others.filter(|other| phase != Some(other)).map(|other| {
+            let choice = Choice::new(format!("phase {}", other.name), "go to it");
+            (choice, Recallable::Phase(other.name.clone()))
+        });
+        let said = self.said_before.iter().rev().map(|(text, _)| {
+            let choice = Choice::new(one_line(text), "earlier reply");
+            (choice, Recallable::Text(text.clone(), Source::Recalled))
+        });
+        of_phase.chain(snippets).chain(others).chain(said).collect()
     }
 
     /// Remembers a text, to be recalled where it was said.
@@ -138,7 +166,7 @@ impl App {
         self.said_before.retain(|(before, _)| *before != text);
         let saving = self.inbox.store().keep_recall(&text, id);
         self.said_before.push((text, id));
-        if self.said_before.len() > MOST_RECALLED {
+        if self.said_before.len() > MAX_RECALLED {
             self.said_before.remove(0);
         }
         saving

@@ -1,10 +1,10 @@
 //! Making a rule of what is in the composer: what happens with it, to what it applies, and then
 //! somebody else writes it down.
 
-use super::{App, Dialog, Effect, Level, Purpose};
+use super::{App, Dialog, Effect, Level, PickerPurpose};
 use crate::api::{Body, Request};
 use crate::inbox::Conversation;
-use crate::rules::{Action as Then, Decision, Proposal, Rules, Subject, Written, proposals};
+use crate::rules::{Decision, Proposal, RuleAction as Then, RuleTable, Rules, Subject, proposals};
 use crate::tui::app::prompt::Prompt;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::agent_name;
@@ -13,18 +13,17 @@ use crate::tui::text::format::agent_name;
 #[derive(Debug, Clone)]
 pub struct NewRule {
     /// The rule.
-    pub rule: Written,
-    made_of: MadeOf,
+    pub rule: RuleTable,
+    made_of: RuleSource,
 }
 
 /// Something that a rule was made of.
 #[derive(Debug, Clone)]
-struct MadeOf {
+struct RuleSource {
     agent: String,
     title: String,
     directory: Option<String>,
     request: Request,
-    new_from: usize,
     item: Body,
 }
 
@@ -54,7 +53,6 @@ impl NewRule {
             title: &made_of.title,
             directory: made_of.directory.as_deref(),
             request: &made_of.request,
-            new_from: made_of.new_from,
         };
         rules.of_item(&subject, &made_of.item)
     }
@@ -82,7 +80,7 @@ impl App {
         let choices = choices.map(|(name, about)| Choice::new(name, about));
         let picker = Picker::new("rule: what happens", choices.into());
         self.notice = None;
-        self.dialog = Dialog::Picker(Purpose::RuleAction, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::RuleAction, Box::new(picker));
     }
 
     /// What the rule would be about: what is composed, or the last part.
@@ -129,7 +127,7 @@ impl App {
             .filter(|_| !agent.is_empty())
             .map(|any| Proposal {
                 about: format!("{}, from {agent}", any.about),
-                rule: Written {
+                rule: RuleTable {
                     name: format!("{} from {agent}", any.rule.name),
                     agent: Some(format!("^{}", regex::escape(&agent))),
                     ..any.rule.clone()
@@ -145,7 +143,7 @@ impl App {
         let picker = Picker::new(format!("rule: {} what", then.words()), choices.collect());
         (making.then, making.proposals) = (then, found);
         self.making = Some(making);
-        self.dialog = Dialog::Picker(Purpose::Rule, Box::new(picker));
+        self.dialog = Dialog::Picker(PickerPurpose::Rule, Box::new(picker));
     }
 
     /// Has the rule at an index of the list written down.
@@ -156,21 +154,20 @@ impl App {
         let Some(proposal) = making.proposals.into_iter().nth(index) else {
             return;
         };
-        let made_of = MadeOf::new(conversation, making.item);
+        let made_of = RuleSource::new(conversation, making.item);
         let rule = proposal.rule;
         self.effects
             .push(Effect::SaveRule(Box::new(NewRule { rule, made_of })));
     }
 }
 
-impl MadeOf {
+impl RuleSource {
     fn new(conversation: &Conversation, item: Body) -> Self {
         Self {
             agent: conversation.agent.clone(),
             title: conversation.title().to_owned(),
             directory: conversation.directory().map(str::to_owned),
             request: conversation.request().clone(),
-            new_from: conversation.new_from(),
             item,
         }
     }

@@ -13,7 +13,7 @@ use crate::tui::keys::action::Action;
 
 /// A reply that leaves when its time has come.
 #[derive(Debug)]
-pub(in crate::tui) struct Held {
+pub(in crate::tui) struct DelayedReply {
     conversation: ConversationId,
     /// Whom it answers, and nobody else.
     request: RequestId,
@@ -40,7 +40,7 @@ impl App {
         // A script that answers now would answer behind the person's back.
         self.inbox.claim(Some(request));
         let unsend = self.settings.unsend;
-        self.held = Some(Held {
+        self.held = Some(DelayedReply {
             conversation: id,
             request,
             composed,

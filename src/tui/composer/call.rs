@@ -6,22 +6,22 @@ use tui_textarea::{CursorMove, TextArea};
 
 use super::{area, cursor_of, put_cursor};
 use crate::api::{Body, ShellTool, Tool, patch};
-use crate::draft::{self, Drafted, Target};
+use crate::draft::{self, CallTarget, DraftedCall};
 use crate::tui::form::{self, Form};
 
 /// A call of a tool that the person is putting together.
 #[derive(Debug)]
-pub struct Call {
-    target: Target,
+pub struct ComposedCall {
+    target: CallTarget,
     /// Where its arguments are typed.
-    pub editor: Editor,
+    pub editor: ArgumentsEditor,
     /// The draft that it was, where a model made it.
-    drafted: Option<Drafted>,
+    drafted: Option<DraftedCall>,
 }
 
 /// Where the arguments of a call are typed.
 #[derive(Debug)]
-pub enum Editor {
+pub enum ArgumentsEditor {
     /// A field for each argument.
     Form(Box<Form>),
     /// A text: raw JSON, or what a free-form tool takes.
@@ -31,16 +31,16 @@ pub enum Editor {
 /// The name of the tool that takes patches.
 pub const APPLY_PATCH: &str = "apply_patch";
 
-impl Call {
+impl ComposedCall {
     /// A call of a tool, with nothing filled in.
     pub fn new(tool: &Tool) -> Self {
         if tool.kind == "custom" {
             let editor = match tool.name.as_str() {
-                APPLY_PATCH => Editor::patch(),
-                _ => Editor::text(""),
+                APPLY_PATCH => ArgumentsEditor::patch(),
+                _ => ArgumentsEditor::text(""),
             };
             return Self {
-                target: Target::Custom {
+                target: CallTarget::Custom {
                     name: tool.name.clone(),
                 },
                 editor,
@@ -49,8 +49,8 @@ impl Call {
         }
         let schema = tool.parameters().cloned().unwrap_or(Value::Bool(true));
         Self {
-            editor: Editor::Form(Box::new(Form::new(&schema))),
-            target: Target::Function {
+            editor: ArgumentsEditor::Form(Box::new(Form::new(&schema))),
+            target: CallTarget::Function {
                 namespace: tool.namespace.clone(),
                 name: tool.name.clone(),
                 schema,
@@ -62,8 +62,8 @@ impl Call {
     /// A call of a function with some arguments filled in.
     pub fn with_arguments(tool: &Tool, arguments: &Value) -> Self {
         let mut call = Self::new(tool);
-        if let Target::Function { schema, .. } = &call.target {
-            call.editor = Editor::Form(Box::new(Form::with_value(schema, arguments)));
+        if let CallTarget::Function { schema, .. } = &call.target {
+            call.editor = ArgumentsEditor::Form(Box::new(Form::with_value(schema, arguments)));
         }
         call
     }
@@ -71,8 +71,8 @@ impl Call {
     /// A patch applied through the shell.
     pub fn patch_by_shell(shell: ShellTool) -> Self {
         Self {
-            target: Target::PatchByShell(shell),
-            editor: Editor::patch(),
+            target: CallTarget::PatchByShell(shell),
+            editor: ArgumentsEditor::patch(),
             drafted: None,
         }
     }
@@ -80,8 +80,8 @@ impl Call {
     /// The call as plain data.
     pub fn to_draft(&self) -> draft::Call {
         let editor = match &self.editor {
-            Editor::Form(form) => draft::Editor::Form(form.save()),
-            Editor::Text(area) => draft::Editor::Text {
+            ArgumentsEditor::Form(form) => draft::Editor::Form(form.save()),
+            ArgumentsEditor::Text(area) => draft::Editor::Text {
                 text: area.lines().join("\n"),
                 cursor: Some(cursor_of(area)),
             },
@@ -89,7 +89,7 @@ impl Call {
         draft::Call {
             target: self.target.clone(),
             editor,
-            drafted: self.drafted.clone().map(|drafted| Drafted {
+            drafted: self.drafted.clone().map(|drafted| DraftedCall {
                 is_edited: !self.is_as_drafted(&drafted),
                 ..drafted
             }),
@@ -97,7 +97,7 @@ impl Call {
     }
 
     /// Whether it says what the model wrote.
-    fn is_as_drafted(&self, drafted: &Drafted) -> bool {
+    fn is_as_drafted(&self, drafted: &DraftedCall) -> bool {
         let text = self.text();
         let same = || -> Option<bool> {
             let [own, theirs]: [Value; 2] = [
@@ -112,14 +112,16 @@ impl Call {
     /// The call that a model drafted: in its form, where that says all that the model wrote.
     pub fn of_model(draft: draft::Call) -> Self {
         let mut call = Self::from_draft(draft);
-        if let (Target::Function { schema, .. }, Editor::Text(_)) = (&call.target, &call.editor) {
+        if let (CallTarget::Function { schema, .. }, ArgumentsEditor::Text(_)) =
+            (&call.target, &call.editor)
+        {
             let text = call.text();
             let mut form = Form::new(schema);
             let fits = form.set_json(&text).is_ok()
                 && serde_json::from_str::<Value>(&form.to_json()).ok()
                     == serde_json::from_str(&text).ok();
             if fits {
-                call.editor = Editor::Form(Box::new(form));
+                call.editor = ArgumentsEditor::Form(Box::new(form));
             }
         }
         call
@@ -128,17 +130,17 @@ impl Call {
     /// The call that was written down. Answers to a form of which there is no schema are raw JSON.
     pub fn from_draft(draft: draft::Call) -> Self {
         let editor = match (draft.editor, &draft.target) {
-            (draft::Editor::Form(answers), Target::Function { schema, .. }) => {
-                Editor::Form(Box::new(Form::from_saved(schema, &answers)))
+            (draft::Editor::Form(answers), CallTarget::Function { schema, .. }) => {
+                ArgumentsEditor::Form(Box::new(Form::from_saved(schema, &answers)))
             }
             (draft::Editor::Form(answers), _) => {
                 let form = Form::from_saved(&Value::Bool(true), &answers);
-                Editor::text(&form.to_pretty_json())
+                ArgumentsEditor::text(&form.to_pretty_json())
             }
             (draft::Editor::Text { text, cursor }, _) => {
                 let mut area = area(&text);
                 put_cursor(&mut area, cursor);
-                Editor::Text(Box::new(area))
+                ArgumentsEditor::Text(Box::new(area))
             }
         };
         Self {
@@ -151,39 +153,39 @@ impl Call {
     /// What is called, for a person to read.
     pub fn title(&self) -> String {
         match &self.target {
-            Target::Function {
+            CallTarget::Function {
                 namespace: Some(namespace),
                 name,
                 ..
             } => {
                 format!("{namespace}.{name}")
             }
-            Target::Function { name, .. } | Target::Custom { name } => name.clone(),
-            Target::PatchByShell(shell) => format!("{APPLY_PATCH} through {}", shell.name()),
+            CallTarget::Function { name, .. } | CallTarget::Custom { name } => name.clone(),
+            CallTarget::PatchByShell(shell) => format!("{APPLY_PATCH} through {}", shell.name()),
         }
     }
 
     /// The name by which the client allows or forbids it.
     pub fn tool_name(&self) -> &str {
         match &self.target {
-            Target::Function { name, .. } | Target::Custom { name } => name,
-            Target::PatchByShell(shell) => shell.name(),
+            CallTarget::Function { name, .. } | CallTarget::Custom { name } => name,
+            CallTarget::PatchByShell(shell) => shell.name(),
         }
     }
 
     /// Whether it takes a patch.
     pub fn is_patch(&self) -> bool {
         match &self.target {
-            Target::Custom { name } => name == APPLY_PATCH,
-            Target::PatchByShell(_) => true,
-            Target::Function { .. } => false,
+            CallTarget::Custom { name } => name == APPLY_PATCH,
+            CallTarget::PatchByShell(_) => true,
+            CallTarget::Function { .. } => false,
         }
     }
 
     /// The ending of a file that holds the text of its editor.
     pub fn suffix(&self) -> &'static str {
         match &self.target {
-            Target::Function { .. } => ".json",
+            CallTarget::Function { .. } => ".json",
             _ if self.is_patch() => ".patch",
             _ => ".txt",
         }
@@ -192,28 +194,28 @@ impl Call {
     /// What the editor holds, as text.
     pub fn text(&self) -> String {
         match &self.editor {
-            Editor::Form(form) => form.to_pretty_json(),
-            Editor::Text(area) => area.lines().join("\n"),
+            ArgumentsEditor::Form(form) => form.to_pretty_json(),
+            ArgumentsEditor::Text(area) => area.lines().join("\n"),
         }
     }
 
     /// Replaces what the editor holds; arguments that are not JSON are shown as the text they are.
     pub fn set_text(&mut self, text: &str) {
-        if let Editor::Form(form) = &mut self.editor
+        if let ArgumentsEditor::Form(form) = &mut self.editor
             && form.set_json(text).is_ok()
         {
             return;
         }
-        self.editor = Editor::text(text);
+        self.editor = ArgumentsEditor::text(text);
     }
 
     /// Takes pasted text.
     pub fn paste(&mut self, text: &str) {
         match &mut self.editor {
-            Editor::Form(form) => {
+            ArgumentsEditor::Form(form) => {
                 form.paste(text);
             }
-            Editor::Text(area) => {
+            ArgumentsEditor::Text(area) => {
                 area.insert_str(text.replace("\r\n", "\n").replace('\r', "\n"));
             }
         }
@@ -222,10 +224,10 @@ impl Call {
     /// Takes the last change back, or does it again; says whether there was one.
     pub fn undo(&mut self, redo: bool) -> bool {
         match (&mut self.editor, redo) {
-            (Editor::Form(form), false) => form.undo(),
-            (Editor::Form(form), true) => form.redo(),
-            (Editor::Text(area), false) => area.undo(),
-            (Editor::Text(area), true) => area.redo(),
+            (ArgumentsEditor::Form(form), false) => form.undo(),
+            (ArgumentsEditor::Form(form), true) => form.redo(),
+            (ArgumentsEditor::Text(area), false) => area.undo(),
+            (ArgumentsEditor::Text(area), true) => area.redo(),
         }
     }
 
@@ -235,16 +237,16 @@ impl Call {
     ///
     /// Why it cannot.
     pub fn toggle(&mut self) -> Result<(), String> {
-        let Target::Function { schema, .. } = &self.target else {
+        let CallTarget::Function { schema, .. } = &self.target else {
             return Err(format!("{} takes plain text", self.title()));
         };
         self.editor = match &self.editor {
-            Editor::Form(form) => Editor::text(&form.to_pretty_json()),
-            Editor::Text(_) => {
+            ArgumentsEditor::Form(form) => ArgumentsEditor::text(&form.to_pretty_json()),
+            ArgumentsEditor::Text(_) => {
                 let mut form = Form::new(schema);
                 form.set_json(&self.text())
                     .map_err(|error| error.to_string())?;
-                Editor::Form(Box::new(form))
+                ArgumentsEditor::Form(Box::new(form))
             }
         };
         Ok(())
@@ -258,13 +260,13 @@ impl Call {
                 .map(|error| error.to_string());
         }
         match (&mut self.editor, &self.target) {
-            (Editor::Form(form), _) => {
+            (ArgumentsEditor::Form(form), _) => {
                 if form.check() {
                     return None;
                 }
                 form.validate().first().map(ToString::to_string)
             }
-            (Editor::Text(area), Target::Function { schema, .. }) => {
+            (ArgumentsEditor::Text(area), CallTarget::Function { schema, .. }) => {
                 let text = area.lines().join("\n");
                 if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
                     return Some(format!("not valid JSON ({error})"));
@@ -276,15 +278,15 @@ impl Call {
                     |error| Some(error.to_string()),
                 )
             }
-            (Editor::Text(_), _) => None,
+            (ArgumentsEditor::Text(_), _) => None,
         }
     }
 
     /// What Enter does in its form; `None` if it has none.
     pub fn enter_words(&self) -> Option<&'static str> {
         match &self.editor {
-            Editor::Form(form) => Some(form.enter_words()),
-            Editor::Text(_) => None,
+            ArgumentsEditor::Form(form) => Some(form.enter_words()),
+            ArgumentsEditor::Text(_) => None,
         }
     }
 
@@ -302,31 +304,31 @@ impl Call {
     /// The call as it is sent.
     pub fn item(&self) -> Body {
         match &self.target {
-            Target::Function {
+            CallTarget::Function {
                 namespace, name, ..
             } => Body::FunctionCall {
                 namespace: namespace.clone(),
                 name: name.clone(),
                 arguments: match &self.editor {
-                    Editor::Form(form) => form.to_json(),
-                    Editor::Text(_) => form::compact(&self.text()),
+                    ArgumentsEditor::Form(form) => form.to_json(),
+                    ArgumentsEditor::Text(_) => form::compact(&self.text()),
                 },
             },
-            Target::Custom { name } => Body::CustomToolCall {
+            CallTarget::Custom { name } => Body::CustomToolCall {
                 name: name.clone(),
                 input: self.text(),
             },
-            Target::PatchByShell(shell) => {
+            CallTarget::PatchByShell(shell) => {
                 shell.call(&patch::shell_command(&self.text()), &Map::new())
             }
         }
     }
 }
 
-impl Editor {
+impl ArgumentsEditor {
     /// The template of a patch, with the cursor where the path goes.
     fn patch() -> Self {
-        let mut area = area(&patch::template(patch::Kind::Update, ""));
+        let mut area = area(&patch::template());
         area.move_cursor(CursorMove::Down);
         area.move_cursor(CursorMove::End);
         Self::Text(Box::new(area))

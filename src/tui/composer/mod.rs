@@ -18,7 +18,7 @@ pub(super) mod preview;
 mod trail;
 pub(super) mod view;
 
-pub use call::{Call, Editor};
+pub use call::{ArgumentsEditor, ComposedCall};
 pub use kind::ReplyKind;
 
 /// Columns for the mark in front of the text.
@@ -32,11 +32,11 @@ pub struct Composer {
     /// What the next command is given besides the command line: directory, escalation, timeouts.
     pub options: Map<String, Value>,
     /// The call that is being put together.
-    pub call: Option<Call>,
+    pub call: Option<ComposedCall>,
     /// Whether the call is there because the request wants it, and nobody has touched it.
     is_offered: bool,
     /// What is collected already, to be sent together.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ComposedPart>,
     /// Whether lines leave as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
@@ -53,7 +53,7 @@ pub struct Composer {
 
 /// One part of a reply of several.
 #[derive(Debug)]
-pub struct Part {
+pub struct ComposedPart {
     /// How it was composed, to change it again.
     pub kind: ReplyKind,
     /// As it was typed.
@@ -61,14 +61,14 @@ pub struct Part {
     /// The options of a command.
     pub options: Map<String, Value>,
     /// The call, if it is one.
-    pub call: Option<Call>,
+    pub call: Option<ComposedCall>,
     /// Where what was typed comes from.
     pub origin: Origin,
     /// Whether words of a model were taken out of it.
     pub cut: bool,
 }
 
-impl Part {
+impl ComposedPart {
     /// What was typed for it.
     pub fn text(&self) -> String {
         match &self.call {
@@ -82,7 +82,7 @@ impl Part {
             kind: self.kind,
             text: self.typed.clone(),
             options: self.options.clone(),
-            call: self.call.as_ref().map(Call::to_draft),
+            call: self.call.as_ref().map(ComposedCall::to_draft),
             origin: self.origin.clone(),
             cut: self.cut,
         }
@@ -93,7 +93,7 @@ impl Part {
             kind: part.kind,
             typed: part.text,
             options: part.options,
-            call: part.call.map(Call::from_draft),
+            call: part.call.map(ComposedCall::from_draft),
             origin: part.origin,
             cut: part.cut,
         }
@@ -139,8 +139,8 @@ impl Composer {
             text: self.text(),
             cursor: Some(self.cursor()),
             options: self.options.clone(),
-            call: call.map(Call::to_draft),
-            parts: self.parts.iter().map(Part::to_draft).collect(),
+            call: call.map(ComposedCall::to_draft),
+            parts: self.parts.iter().map(ComposedPart::to_draft).collect(),
             live: self.live,
             origin: self.origin(),
             cut: self.trail.is_cut(),
@@ -208,10 +208,14 @@ impl Composer {
             put_cursor(&mut self.area, draft.cursor);
         }
         // What stays the same keeps its history.
-        if self.call.as_ref().map(Call::to_draft) != draft.call {
-            self.call = draft.call.map(Call::from_draft);
+        if self.call.as_ref().map(ComposedCall::to_draft) != draft.call {
+            self.call = draft.call.map(ComposedCall::from_draft);
         }
-        self.parts = draft.parts.into_iter().map(Part::from_draft).collect();
+        self.parts = draft
+            .parts
+            .into_iter()
+            .map(ComposedPart::from_draft)
+            .collect();
     }
 
     /// Makes it hold a draft of a model, or other words in the place of one: calls are in their forms
@@ -221,7 +225,7 @@ impl Composer {
         let parts = draft.parts.iter_mut().map(|part| &mut part.call);
         for call in parts.chain([&mut draft.call]) {
             if let Some(fresh) = call.take_if(|call| call.drafted.is_some()) {
-                *call = Some(Call::of_model(fresh).to_draft());
+                *call = Some(ComposedCall::of_model(fresh).to_draft());
             }
         }
         self.restore(draft);
@@ -301,7 +305,7 @@ impl Composer {
     }
 
     /// Puts a call here that nobody has begun: as long as nobody touches it, it is no draft.
-    pub fn offer(&mut self, call: Call) {
+    pub fn offer(&mut self, call: ComposedCall) {
         self.call = Some(call);
         self.kind = ReplyKind::Tool;
         self.is_offered = true;
@@ -321,7 +325,7 @@ impl Composer {
     }
 
     /// The call that has the keys, if that is what is being composed.
-    pub fn open_call(&mut self) -> Option<&mut Call> {
+    pub fn open_call(&mut self) -> Option<&mut ComposedCall> {
         self.call.as_mut().filter(|_| self.kind == ReplyKind::Tool)
     }
 
@@ -337,18 +341,18 @@ impl Composer {
     /// call that was begun beside the draft.
     pub fn typed_for_reply(&self) -> String {
         let last = match self.kind {
-            ReplyKind::Tool => self.call.as_ref().map(Call::text),
+            ReplyKind::Tool => self.call.as_ref().map(ComposedCall::text),
             _ => Some(self.text()),
         };
-        let texts = self.parts.iter().map(Part::text).chain(last);
+        let texts = self.parts.iter().map(ComposedPart::text).chain(last);
         let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
         texts.join("\n")
     }
 
     /// All that was typed, as one text.
     pub fn all_typed(&self) -> String {
-        let parts = self.parts.iter().map(Part::text);
-        let last = self.call.as_ref().map(Call::text).into_iter();
+        let parts = self.parts.iter().map(ComposedPart::text);
+        let last = self.call.as_ref().map(ComposedCall::text).into_iter();
         let texts = parts.chain(last).chain([self.text()]);
         let texts: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
         texts.join("\n")
@@ -582,8 +586,8 @@ impl Composer {
     /// Fits what is typed into a place of this size.
     pub fn lay_out(&mut self, (width, height): (u16, u16)) {
         match self.open_call().map(|call| &mut call.editor) {
-            Some(Editor::Text(area)) => fill(area, (width, height)),
-            Some(Editor::Form(_)) => {}
+            Some(ArgumentsEditor::Text(area)) => fill(area, (width, height)),
+            Some(ArgumentsEditor::Form(_)) => {}
             None => fill(&mut self.area, (width.saturating_sub(PROMPT), height)),
         }
     }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::ops::Range;
 
 /// Lines that are shown as they are.
-const MOST_LINES: usize = 20;
+const MAX_LINES: usize = 20;
 /// Characters that are shown as they are.
-const MOST_CHARACTERS: usize = 2_000;
+const MAX_CHARACTERS: usize = 2_000;
 
 /// All that was pasted, with its marks. What has lost its mark stays, because undo brings marks
 /// back.
@@ -27,8 +27,8 @@ impl Pastes {
         let lines = text.lines().count();
         let characters = text.chars().count();
         let what = match () {
-            () if lines > MOST_LINES => format!("{} lines", grouped(lines)),
-            () if characters > MOST_CHARACTERS => format!("{} characters", grouped(characters)),
+            () if lines > MAX_LINES => format!("{} lines", grouped(lines)),
+            () if characters > MAX_CHARACTERS => format!("{} characters", grouped(characters)),
             () => return None,
         };
         let mark = format!("[pasted {what} #{}]", self.all.len() + 1);

@@ -23,9 +23,9 @@ use crate::tui::text::{columns, harmless, one_line, rows, shown};
 use crate::tui::ui::Ui;
 
 /// Rows of a draft that are laid out at most.
-const MOST_ROWS: usize = 100;
+const MAX_ROWS: usize = 100;
 /// Rows for what became of a draft.
-const MOST_WORDS: usize = 3;
+const MAX_WORDS: usize = 3;
 /// Columns from which there is room for all that can be said.
 const ROOMY: u16 = 60;
 /// Bytes of a token, where nobody has counted.
@@ -85,7 +85,7 @@ impl<'a> Preview<'a> {
         let mut last = tail(&self.text, width);
         if let Some(base) = &self.base
             && !self.is_thought
-            && last.len() < MOST_ROWS
+            && last.len() < MAX_ROWS
         {
             last = tail(&format!("{}{}", base.text, self.text), width);
         }
@@ -135,18 +135,15 @@ impl<'a> Preview<'a> {
 fn tail(text: &str, width: u16) -> Vec<String> {
     let width = width.saturating_sub(1).max(1);
     // As much as can be on that many rows.
-    let most = MOST_ROWS * usize::from(width) * 4;
-    let mut from = text.len().saturating_sub(most);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
+    let most = MAX_ROWS * usize::from(width) * 4;
+    let from = text.ceil_char_boundary(text.len().saturating_sub(most));
     let mut found = Vec::new();
     for line in text[from..].rsplit('\n') {
         let line = line.trim_end_matches('\r');
         let own = rows(line, width).map(|row| line[row].to_owned());
         let own: Vec<String> = own.collect();
         found.extend(own.into_iter().rev());
-        if found.len() >= MOST_ROWS {
+        if found.len() >= MAX_ROWS {
             break;
         }
     }
@@ -251,9 +248,9 @@ fn wrapped(words: &str, room: u16) -> Vec<String> {
     let all: Vec<String> = rows(&words, room)
         .map(|row| words[row].trim_end().to_owned())
         .collect();
-    match all.len() > MOST_WORDS {
+    match all.len() > MAX_WORDS {
         true => {
-            let (first, rest) = all.split_at(MOST_WORDS - 1);
+            let (first, rest) = all.split_at(MAX_WORDS - 1);
             let mut first = first.to_vec();
             first.push(one_line(&rest.join(" "), room));
             first

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::draft::{Cursor, Origin, Source};
 
 /// Changes that undo can take back; the text area remembers as many.
-const MOST_CHANGES: usize = 500;
+const MAX_CHANGES: usize = 500;
 
 /// Where the characters of a text come from. What a change costs is that of comparing the text with
 /// itself, line by line, and of the lines that differ.
@@ -14,15 +14,15 @@ pub(super) struct Trail {
     /// The text as it is followed so far.
     lines: Vec<String>,
     origin: Origin,
-    done: Vec<Change>,
-    undone: Vec<Change>,
+    done: Vec<TextChange>,
+    undone: Vec<TextChange>,
     /// How many characters of models have been taken out of what is left of them.
     cut: usize,
 }
 
 /// A stretch of the text that became another.
 #[derive(Debug)]
-struct Change {
+struct TextChange {
     /// The first character of it.
     at: usize,
     before: Origin,
@@ -118,7 +118,7 @@ impl Trail {
         std::mem::swap(&mut self.origin, &mut origin);
         self.lines = lines.to_vec();
         self.cut = usize::from(is_cut);
-        self.keep(Change {
+        self.keep(TextChange {
             at: 0,
             before: origin,
             after: self.origin.clone(),
@@ -136,12 +136,12 @@ impl Trail {
         } else {
             &mut self.done
         };
-        let sides = |change: &Change| match redo {
+        let sides = |change: &TextChange| match redo {
             false => (change.after.chars(), change.before.chars()),
             true => (change.before.chars(), change.after.chars()),
         };
-        let is_whole = |change: &Change| change.at == 0 && sides(change) == (old, new);
-        let is_same = |change: &Change| {
+        let is_whole = |change: &TextChange| change.at == 0 && sides(change) == (old, new);
+        let is_same = |change: &TextChange| {
             change.at == difference.old.start
                 && sides(change) == (difference.old.len(), difference.new)
         };
@@ -180,9 +180,9 @@ impl Trail {
         }
     }
 
-    fn keep(&mut self, change: Change) {
+    fn keep(&mut self, change: TextChange) {
         self.undone.clear();
-        if self.done.len() == MOST_CHANGES {
+        if self.done.len() == MAX_CHANGES {
             self.done.remove(0);
         }
         self.done.push(change);
@@ -191,14 +191,14 @@ impl Trail {
         }
     }
 
-    fn apply(&mut self, lines: &[String], difference: Difference, after: Origin) -> Change {
+    fn apply(&mut self, lines: &[String], difference: Difference, after: Origin) -> TextChange {
         let Difference {
             old,
             old_lines,
             new_lines,
             ..
         } = difference;
-        let change = Change {
+        let change = TextChange {
             at: old.start,
             before: self.origin.slice(old.clone()),
             after,

@@ -12,17 +12,18 @@ use super::preview::{Preview, strip};
 use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
 use crate::tui::app::drafting::outcome;
-use crate::tui::app::{App, Dialog, Level, Purpose};
-use crate::tui::composer::{Composer, Editor, PROMPT, Part, ReplyKind};
+use crate::tui::app::{App, Dialog, Level, PickerPurpose};
+use crate::tui::composer::{ArgumentsEditor, ComposedPart, Composer, PROMPT, ReplyKind};
+use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows};
-use crate::tui::transcript::block::Block;
+use crate::tui::transcript::block::TranscriptBlock;
 use crate::tui::ui::Ui;
 
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tui) enum Place {
+pub(in crate::tui) enum ComposerPlacement {
     /// Under the transcript, as high as its text.
     Below,
     /// Right of it, as high as the screen.
@@ -30,16 +31,16 @@ pub(in crate::tui) enum Place {
 }
 
 /// Rows for the parts that are collected; more of them scroll.
-const MOST_PARTS: usize = 5;
+const MAX_PARTS: usize = 5;
 /// Rows for what the request asks of the answer.
-const MOST_ASKS: usize = 2;
+const MAX_ASKS: usize = 2;
 /// Rows that what is answered has at least, with its title, beside all that the composer may show.
 const LEAST_READ: u16 = 4;
 /// Rows that what is typed has at least, if it has as many.
 const LEAST_TYPED: u16 = 3;
 
 /// What is said around the text, found out once for each frame.
-pub(in crate::tui) struct Words {
+pub(in crate::tui) struct ComposerLabels {
     /// What is about to be sent, and what the request asks of the answer, in rows.
     asks: Vec<String>,
     /// How far drafts of models are, or who has the pen.
@@ -53,13 +54,17 @@ pub(in crate::tui) struct Words {
     rows: u16,
 }
 
-impl Words {
+impl ComposerLabels {
     /// The words for a composer of this width.
-    pub(in crate::tui) fn new(app: &App, width: u16, place: Place) -> Self {
+    pub(in crate::tui) fn new(app: &App, width: u16, place: ComposerPlacement) -> Self {
         let composer = app.composer();
-        let target = target(app);
+        // What has nothing to do with a reply says what it is itself.
+        let target = match app.dialog.title() {
+            Some(_) => String::new(),
+            None => target(app),
+        };
         let tells = match composer.kind {
-            _ if place == Place::Beside || !matches!(app.dialog, Dialog::None) => false,
+            _ if place == ComposerPlacement::Beside || !matches!(app.dialog, Dialog::None) => false,
             ReplyKind::Tool => composer.call.is_some(),
             ReplyKind::Command => !composer.options.is_empty(),
             ReplyKind::Progress | ReplyKind::Think => gets_all_at_once(app),
@@ -79,8 +84,8 @@ impl Words {
             target,
             has_line: tells && taken > usize::from(width),
             rows: match place {
-                Place::Below => u16::try_from(rows_of(app, width)).unwrap_or(u16::MAX),
-                Place::Beside => u16::MAX,
+                ComposerPlacement::Below => u16::try_from(rows_of(app, width)).unwrap_or(u16::MAX),
+                ComposerPlacement::Beside => u16::MAX,
             },
         }
     }
@@ -91,7 +96,7 @@ impl Words {
             Some(preview) => preview.whole.len(),
             None => app.composer().parts.len(),
         };
-        let parts = parts.min(MOST_PARTS);
+        let parts = parts.min(MAX_PARTS);
         u16::try_from(parts + self.asks.len() + self.strip.len()).unwrap_or(0)
     }
 }
@@ -101,13 +106,13 @@ fn rows_of(app: &App, width: u16) -> usize {
     let composer = app.composer();
     match (&app.dialog, &composer.call) {
         // Nothing moves while the list changes with every letter.
-        (Dialog::Picker(Purpose::Conversation, _), _) => usize::MAX,
+        (Dialog::Picker(PickerPurpose::Conversation, _), _) => usize::MAX,
         (Dialog::Picker(_, picker), _) => picker.counts().1 + 2,
-        (Dialog::Options(form), _) => form.lines(),
+        (dialog, _) if dialog.form().is_some() => dialog.form().map_or(0, Form::lines),
         (Dialog::Find(_) | Dialog::Prompt(_), _) => 1,
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
-            Editor::Form(form) => form.lines(),
-            Editor::Text(area) => area.lines().len() + 1,
+            ArgumentsEditor::Form(form) => form.lines(),
+            ArgumentsEditor::Text(area) => area.lines().len() + 1,
         },
         _ => match Preview::of(app) {
             Some(preview) => preview.height(width),
@@ -118,10 +123,11 @@ fn rows_of(app: &App, width: u16) -> usize {
 
 /// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
 /// a list up to half of it. Whatever is said around that, some rows are left for what is answered.
-pub(in crate::tui) fn height(app: &App, words: &Words, height: u16) -> u16 {
+pub(in crate::tui) fn height(app: &App, words: &ComposerLabels, height: u16) -> u16 {
     let composer = app.composer();
     let most = match (&app.dialog, &composer.call) {
-        (Dialog::Picker(..) | Dialog::Options(_), _) => height / 2,
+        (Dialog::Picker(..), _) => height / 2,
+        (dialog, _) if dialog.form().is_some() => height / 2,
         (_, Some(_)) if composer.kind == ReplyKind::Tool => height / 2,
         _ => height / 3,
     };
@@ -159,8 +165,8 @@ fn asks(app: &App, width: u16) -> Vec<String> {
     let mut rows: Vec<String> = rows(&asked, width)
         .map(|row| asked[row].to_owned())
         .collect();
-    if rows.len() > MOST_ASKS {
-        let rest = rows.split_off(MOST_ASKS - 1).concat();
+    if rows.len() > MAX_ASKS {
+        let rest = rows.split_off(MAX_ASKS - 1).concat();
         rows.push(one_line(&rest, width));
     }
     rows
@@ -175,10 +181,10 @@ struct Areas {
 }
 
 impl Areas {
-    fn new(app: &App, words: &Words, area: Rect, place: Place) -> Self {
+    fn new(app: &App, words: &ComposerLabels, area: Rect, place: ComposerPlacement) -> Self {
         let target = match place {
-            Place::Beside => 2,
-            Place::Below => u16::from(words.has_line),
+            ComposerPlacement::Beside => 2,
+            ComposerPlacement::Below => u16::from(words.has_line),
         };
         let target = target.min(area.height.saturating_sub(2));
         // What is typed needs some of the room, but where a part is chosen that comes first.
@@ -205,11 +211,20 @@ impl Areas {
 }
 
 /// Fits what is in the composer into its place.
-pub(in crate::tui) fn lay_out(app: &mut App, words: &Words, area: Rect, place: Place) {
+pub(in crate::tui) fn lay_out(
+    app: &mut App,
+    words: &ComposerLabels,
+    area: Rect,
+    place: ComposerPlacement,
+) {
     let body = Areas::new(app, words, area, place).body;
     match &mut app.dialog {
         Dialog::Picker(_, picker) => picker.layout(body.height),
-        Dialog::Options(_) | Dialog::Find(_) | Dialog::Prompt(_) => {}
+        Dialog::Options(_)
+        | Dialog::Find(_)
+        | Dialog::Prompt(_)
+        | Dialog::Export(_)
+        | Dialog::Marks(_) => {}
         Dialog::None | Dialog::Quit | Dialog::Delete(_) | Dialog::Parts(_) => {
             app.composer_mut().lay_out((body.width, body.height));
         }
@@ -221,23 +236,26 @@ pub(in crate::tui) fn draw(
     frame: &mut Frame,
     ui: &Ui,
     app: &App,
-    words: &Words,
+    words: &ComposerLabels,
     area: Rect,
-    place: Place,
+    place: ComposerPlacement,
 ) {
     let areas = Areas::new(app, words, area, place);
     let body = areas.body;
     draw_above(frame, ui, app, words, areas.above);
     // Words that help are worth lines of their own where there is room.
     let beside = match place {
-        Place::Below if !words.has_line => words.target.as_str(),
+        ComposerPlacement::Below if !words.has_line => words.target.as_str(),
         _ => "",
     };
-    draw_kinds(frame, ui, app, areas.kinds, beside);
+    match app.dialog.title() {
+        Some(title) => draw_rule(frame, ui, areas.kinds, &title),
+        None => draw_kinds(frame, ui, app, areas.kinds, beside),
+    }
     if !areas.target.is_empty() {
         let style = match place {
-            Place::Below => ui.theme.strong(),
-            Place::Beside => ui.theme.dim(),
+            ComposerPlacement::Below => ui.theme.strong(),
+            ComposerPlacement::Beside => ui.theme.dim(),
         };
         let words = one_line(&words.target, area.width.saturating_sub(2));
         draw_line(
@@ -249,12 +267,14 @@ pub(in crate::tui) fn draw(
     let composer = app.composer();
     let cursor = match (&app.dialog, &composer.call) {
         (Dialog::Picker(_, picker), _) => picker.draw(frame.buffer_mut(), &ui.theme, body),
-        (Dialog::Options(form), _) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
+        (dialog, _) if dialog.form().is_some() => dialog
+            .form()
+            .and_then(|form| form.draw(frame.buffer_mut(), &ui.theme, body, true)),
         (Dialog::Find(finder), _) => finder.draw(frame, ui, body),
         (Dialog::Prompt(prompt), _) => prompt.draw(frame, ui, body),
         (_, Some(call)) if composer.kind == ReplyKind::Tool => match &call.editor {
-            Editor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
-            Editor::Text(area) => draw_area(frame, area, body),
+            ArgumentsEditor::Form(form) => form.draw(frame.buffer_mut(), &ui.theme, body, true),
+            ArgumentsEditor::Text(area) => draw_area(frame, area, body),
         },
         _ => match Preview::of(app) {
             Some(preview) => preview.draw(frame, ui, body),
@@ -272,7 +292,7 @@ pub(in crate::tui) fn draw(
 }
 
 /// Draws what the request asks, and the parts collected so far.
-fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &Words, area: Rect) {
+fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, area: Rect) {
     let mut rows = area.rows();
     let parts = &app.composer().parts;
     let previewed = Preview::of(app).map_or_else(Vec::new, |preview| preview.whole);
@@ -338,20 +358,32 @@ fn strip_style(ui: &Ui, app: &App) -> Style {
 
 /// An item that a model has made, as the part that it becomes.
 fn item_line(item: &Body, index: usize, width: u16) -> String {
-    let block = Block::of_output(item);
+    let block = TranscriptBlock::of_output(item);
     let text = block.text().line(0);
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
 /// A part in one line: its number, what it is, and how it begins.
-fn part_line(app: &App, part: &Part, index: usize, width: u16) -> String {
+fn part_line(app: &App, part: &ComposedPart, index: usize, width: u16) -> String {
     let block = match app.item_of(part) {
-        Ok(item) => Block::of_output(&item),
+        Ok(item) => TranscriptBlock::of_output(&item),
         // It cannot be sent now, but it can be seen and changed.
-        Err(_) => Block::of_note(part.kind.label(), part.text()),
+        Err(_) => TranscriptBlock::of_note(part.kind.label(), part.text()),
     };
     let text = block.text().line(0);
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
+}
+
+/// Draws what is asked for in the place of a reply.
+fn draw_rule(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
+    let title = one_line(title, area.width.saturating_sub(5));
+    let rest = usize::from(area.width).saturating_sub(columns(&title) + 3);
+    let line = Line::from(vec![
+        Span::styled("─", ui.theme.rule()),
+        Span::styled(format!("[{title}]"), ui.theme.bar()),
+        Span::styled("─".repeat(rest), ui.theme.rule()),
+    ]);
+    draw_line(frame.buffer_mut(), area, &line);
 }
 
 fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
@@ -454,7 +486,7 @@ fn around(
 /// The kind of reply that is being made: whoever looks for a tool makes a call.
 fn chosen(app: &App) -> ReplyKind {
     match app.dialog {
-        Dialog::Picker(Purpose::Tool, _) => ReplyKind::Tool,
+        Dialog::Picker(PickerPurpose::Tool, _) => ReplyKind::Tool,
         _ if app.previewed().is_some() => {
             Preview::of(app).map_or(ReplyKind::Send, |preview| preview.kind)
         }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::node::{BUDGET, Content, Node, Role, State};
-use super::spec::Kind;
+use super::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
+use super::spec::FieldKind;
 use crate::tui::line::Edit;
 
 /// What a key did to a row.
-pub(super) enum Change {
+pub(super) enum RowChange {
     /// The answer is another one.
     Edited,
     /// It is still the same.
@@ -23,7 +23,7 @@ pub(super) enum Change {
 
 impl Node {
     /// Takes a key for the row of this node.
-    pub(super) fn on_key(&mut self, key: KeyEvent) -> Change {
+    pub(super) fn on_key(&mut self, key: KeyEvent) -> RowChange {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let ctrl_d = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
         let forward = matches!(key.code, KeyCode::Right | KeyCode::Char(' '));
@@ -32,72 +32,75 @@ impl Node {
             return self.on_choice_key(key, plain, ctrl_d);
         }
         match &mut self.content {
-            Content::Line(line) | Content::Raw(line) => {
+            NodeContent::Line(line) | NodeContent::Raw(line) => {
                 if line.is_empty() {
                     let back = plain && key.code == KeyCode::Backspace;
-                    let only_answer = matches!(self.role, Role::Element | Role::Extra);
+                    let only_answer = matches!(self.role, NodeRole::Element | NodeRole::Extra);
                     if ctrl_d || (plain && key.code == KeyCode::Delete) {
-                        return Change::Remove;
+                        return RowChange::Remove;
                     }
-                    if back && (self.state != State::Unset || only_answer || misfit) {
-                        return Change::Remove;
+                    if back && (self.state != AnswerState::Unset || only_answer || misfit) {
+                        return RowChange::Remove;
                     }
-                    if accepts(key) && self.state == State::Unset && self.spec.default.is_some() {
-                        return Change::Accept;
+                    if accepts(key)
+                        && self.state == AnswerState::Unset
+                        && self.spec.default.is_some()
+                    {
+                        return RowChange::Accept;
                     }
                 } else if ctrl_d && line.is_at_end() {
-                    return Change::Remove;
+                    return RowChange::Remove;
                 }
                 match line.on_key(key) {
                     Edit::Changed => {
                         self.settle();
-                        Change::Edited
+                        RowChange::Edited
                     }
-                    Edit::Moved => Change::Moved,
-                    Edit::Unknown => Change::Ignored,
+                    Edit::Moved => RowChange::Moved,
+                    Edit::Unknown => RowChange::Ignored,
                 }
             }
             // Its keys were taken above.
-            Content::Choice(_) => Change::Ignored,
-            Content::Object(object) => match key.code {
-                _ if ctrl_d => Change::Remove,
-                KeyCode::Delete if plain => Change::Remove,
+            NodeContent::Choice(_) => RowChange::Ignored,
+            NodeContent::Object(object) => match key.code {
+                _ if ctrl_d => RowChange::Remove,
+                KeyCode::Delete if plain => RowChange::Remove,
                 _ if plain && forward && !object.open => {
                     self.open();
-                    Change::Moved
+                    RowChange::Moved
                 }
                 KeyCode::Left if plain => {
                     object.open = false;
-                    Change::Moved
+                    RowChange::Moved
                 }
                 // The only answer that an object without fields can have.
-                KeyCode::Char(' ') if plain && self.state != State::Set => {
-                    self.state = State::Set;
-                    Change::Edited
+                KeyCode::Char(' ') if plain && self.state != AnswerState::Set => {
+                    self.state = AnswerState::Set;
+                    RowChange::Edited
                 }
-                KeyCode::Char(_) | KeyCode::Right if plain => Change::Moved,
-                _ => Change::Ignored,
+                KeyCode::Char(_) | KeyCode::Right if plain => RowChange::Moved,
+                _ => RowChange::Ignored,
             },
-            Content::List(_) => self.on_list_key(key),
+            NodeContent::List(_) => self.on_list_key(key),
         }
     }
 
     /// Takes a key for a row in which something is chosen.
-    fn on_choice_key(&mut self, key: KeyEvent, plain: bool, ctrl_d: bool) -> Change {
+    fn on_choice_key(&mut self, key: KeyEvent, plain: bool, ctrl_d: bool) -> RowChange {
         let spec = Arc::clone(&self.spec);
-        let (Kind::Choice(options) | Kind::Union(options)) = &spec.kind else {
-            return Change::Ignored;
+        let (FieldKind::Choice(options) | FieldKind::Union(options)) = &spec.kind else {
+            return RowChange::Ignored;
         };
         let Some(choice) = self.choice_mut() else {
-            return Change::Ignored;
+            return RowChange::Ignored;
         };
         let before = choice.picked();
         match key.code {
-            _ if ctrl_d => return Change::Remove,
-            KeyCode::Delete if plain => return Change::Remove,
-            KeyCode::Backspace if plain && before.is_none() => return Change::Remove,
+            _ if ctrl_d => return RowChange::Remove,
+            KeyCode::Delete if plain => return RowChange::Remove,
+            KeyCode::Backspace if plain && before.is_none() => return RowChange::Remove,
             _ if before.is_none() && accepts(key) && spec.default.is_some() => {
-                return Change::Accept;
+                return RowChange::Accept;
             }
             KeyCode::Backspace if plain => choice.erase(options),
             // A space may also be part of a name.
@@ -109,62 +112,62 @@ impl Node {
             }
             KeyCode::Right if plain => choice.step(true, options),
             KeyCode::Left if plain => choice.step(false, options),
-            _ => return Change::Ignored,
+            _ => return RowChange::Ignored,
         }
         let changed = before != choice.picked();
         self.settle();
         match changed {
             true => {
                 self.refit();
-                Change::Edited
+                RowChange::Edited
             }
-            false => Change::Moved,
+            false => RowChange::Moved,
         }
     }
 
     /// Takes a key for the row that adds to this list.
-    pub(super) fn on_list_key(&mut self, key: KeyEvent) -> Change {
+    pub(super) fn on_list_key(&mut self, key: KeyEvent) -> RowChange {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
-        let Content::List(items) = &self.content else {
-            return Change::Ignored;
+        let NodeContent::List(items) = &self.content else {
+            return RowChange::Ignored;
         };
         let delete = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
         match key.code {
-            _ if !items.is_empty() && (delete || key.code == KeyCode::Delete) => Change::Moved,
-            _ if delete => Change::Remove,
-            KeyCode::Delete | KeyCode::Backspace if plain && items.is_empty() => Change::Remove,
-            KeyCode::Right if self.state == State::Unset && self.spec.default.is_some() => {
-                Change::Accept
+            _ if !items.is_empty() && (delete || key.code == KeyCode::Delete) => RowChange::Moved,
+            _ if delete => RowChange::Remove,
+            KeyCode::Delete | KeyCode::Backspace if plain && items.is_empty() => RowChange::Remove,
+            KeyCode::Right if self.state == AnswerState::Unset && self.spec.default.is_some() => {
+                RowChange::Accept
             }
             KeyCode::Char(_) | KeyCode::Left | KeyCode::Right | KeyCode::Backspace if plain => {
-                Change::Moved
+                RowChange::Moved
             }
-            _ => Change::Ignored,
+            _ => RowChange::Ignored,
         }
     }
 
     /// Makes the state follow what was typed.
     pub(super) fn settle(&mut self) {
         let empty = match (&self.content, &self.spec.kind) {
-            (Content::Line(_), Kind::Text) => false,
-            (Content::Line(line) | Content::Raw(line), _) => line.is_blank(),
-            (Content::Choice(choice), _) => choice.picked().is_none(),
-            (Content::Object(object), Kind::Union(_)) => object.choice.picked().is_none(),
-            (Content::Object(_) | Content::List(_), _) => false,
+            (NodeContent::Line(_), FieldKind::Text) => false,
+            (NodeContent::Line(line) | NodeContent::Raw(line), _) => line.is_blank(),
+            (NodeContent::Choice(choice), _) => choice.picked().is_none(),
+            (NodeContent::Object(object), FieldKind::Union(_)) => object.choice.picked().is_none(),
+            (NodeContent::Object(_) | NodeContent::List(_), _) => false,
         };
         self.state = match empty {
-            true => State::Unset,
-            false => State::Set,
+            true => AnswerState::Unset,
+            false => AnswerState::Set,
         };
     }
 
     /// Takes the answer back; where there is none and there may be `null`, answers that.
     pub(super) fn clear(&mut self) {
-        let null = self.state == State::Unset && self.spec.nullable && !self.is_misfit();
+        let null = self.state == AnswerState::Unset && self.spec.nullable && !self.is_misfit();
         let had = self.has_answers();
         *self = Self::empty(&self.schema.clone(), self.role, &mut { BUDGET });
         if null && !had {
-            self.state = State::Null;
+            self.state = AnswerState::Null;
         }
     }
 

@@ -10,12 +10,12 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::paths::LocationSegment;
 use serde_json::Value;
 
-use super::node::{Content, Node};
-use super::row::{Place, Which, rows};
+use super::node::{Node, NodeContent};
+use super::row::{RowKind, RowPath, rows};
 use crate::api::{Validator, validation};
 
 /// Errors that are listed; nobody reads more.
-const MOST: usize = 200;
+const MAX: usize = 200;
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,8 @@ impl fmt::Display for FieldError {
 
 /// An error, and its row.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) place: Place,
+pub(super) struct RowError {
+    pub(super) place: RowPath,
     pub(super) error: FieldError,
 }
 
@@ -66,12 +66,12 @@ impl Checker {
     }
 
     /// Everything that is wrong, in the order of the rows.
-    pub(super) fn check(&self, root: &Node) -> Vec<Found> {
-        let rows = rows(root, Which::Sent);
-        let mut found: Vec<Found> = rows
+    pub(super) fn check(&self, root: &Node) -> Vec<RowError> {
+        let rows = rows(root, RowKind::Sent);
+        let mut found: Vec<RowError> = rows
             .iter()
             .filter_map(|row| {
-                Some(Found {
+                Some(RowError {
                     place: row.place.clone(),
                     error: FieldError {
                         field: field(root, &row.place),
@@ -80,12 +80,12 @@ impl Checker {
                 })
             })
             .collect();
-        let mistaken: HashSet<Place> = found.iter().map(|one| one.place.clone()).collect();
+        let mistaken: HashSet<RowPath> = found.iter().map(|one| one.place.clone()).collect();
         if let Ok(validator) = &self.0 {
             let value = root.json().map_or(Value::Null, |json| json.to_value());
             // What takes too long to check is not checked: the person can send it all the same.
             let errors = validator.errors(&value).into_iter().flatten();
-            for error in errors.take(MOST) {
+            for error in errors.take(MAX) {
                 for (place, rest, message) in located(root, &error) {
                     // What is missing or cannot be read cannot be of the right kind either.
                     if mistaken.contains(&place) {
@@ -93,18 +93,18 @@ impl Checker {
                     }
                     let field = field(root, &place) + &rest;
                     let error = FieldError { field, message };
-                    found.push(Found { place, error });
+                    found.push(RowError { place, error });
                 }
             }
         }
-        let order: HashMap<&Place, usize> = rows.iter().map(|row| &row.place).zip(1..).collect();
+        let order: HashMap<&RowPath, usize> = rows.iter().map(|row| &row.place).zip(1..).collect();
         found.sort_by_key(|one| order.get(&one.place).copied().unwrap_or(0));
         found
     }
 }
 
 /// Where an error belongs: the row, what of the path there is no row for, and what to say.
-fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(Place, String, String)> {
+fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, String)> {
     let mut path: Vec<LocationSegment<'_>> = error.instance_path().iter().collect();
     let at = |path: &[LocationSegment<'_>], message: String| {
         let (place, rest) = locate(root, path);
@@ -169,22 +169,22 @@ fn meant<'a>(
 }
 
 /// The row for a path into the value, and the rest of the path in words.
-fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (Place, String) {
+fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (RowPath, String) {
     let mut node = root;
     let mut way = Vec::new();
     let mut rest = path.iter();
     for segment in rest.by_ref() {
         let at = match (&node.content, segment) {
-            (Content::Object(object), LocationSegment::Property(name)) => {
+            (NodeContent::Object(object), LocationSegment::Property(name)) => {
                 let mut fields = object.fields.iter().flatten();
                 fields.position(|field| field.name == *name)
             }
             // A property may be called like a number.
-            (Content::Object(object), LocationSegment::Index(index)) => {
+            (NodeContent::Object(object), LocationSegment::Index(index)) => {
                 let mut fields = object.fields.iter().flatten();
                 fields.position(|field| field.name == index.to_string())
             }
-            (Content::List(_), LocationSegment::Index(index)) => Some(*index),
+            (NodeContent::List(_), LocationSegment::Index(index)) => Some(*index),
             _ => None,
         };
         match at.and_then(|at| Some((at, node.child(at)?))) {
@@ -195,20 +195,20 @@ fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (Place, String) {
             None => {
                 let mut words = validation::step(segment);
                 words.extend(rest.map(validation::step));
-                return (Place::of(way, node), words);
+                return (RowPath::of(way, node), words);
             }
         }
     }
-    (Place::of(way, node), String::new())
+    (RowPath::of(way, node), String::new())
 }
 
 /// The path to a row, in words.
-fn field(root: &Node, place: &Place) -> String {
+fn field(root: &Node, place: &RowPath) -> String {
     let mut words = String::new();
     let mut node = root;
     for at in &place.path {
         match &node.content {
-            Content::Object(object) => {
+            NodeContent::Object(object) => {
                 let name = object.fields.iter().flatten().nth(*at);
                 if !words.is_empty() {
                     words.push('.');

@@ -1,16 +1,16 @@
 //! Choosing one of a few values by typing the beginning of its name.
 
-use super::json::Json;
+use super::json::JsonValue;
 
 /// What is chosen among options that belong to the schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct FixedChoice {
     picked: Option<usize>,
     /// What was typed to get there.
     typed: String,
 }
 
-impl Choice {
+impl FixedChoice {
     pub(super) fn new(picked: Option<usize>) -> Self {
         Self::named(picked, String::new())
     }
@@ -30,7 +30,7 @@ impl Choice {
 
     /// Types a character; says whether it led to an option. One that leads nowhere starts anew, so
     /// that `t` after `f` means true.
-    pub(super) fn type_char(&mut self, c: char, options: &[Json]) -> bool {
+    pub(super) fn type_char(&mut self, c: char, options: &[JsonValue]) -> bool {
         let mut longer = self.typed.clone();
         longer.push(c);
         for typed in [longer, c.to_string()] {
@@ -44,7 +44,7 @@ impl Choice {
     }
 
     /// Takes back what was typed last, and with the first character the choice.
-    pub(super) fn erase(&mut self, options: &[Json]) {
+    pub(super) fn erase(&mut self, options: &[JsonValue]) {
         self.typed.pop();
         self.picked = match self.typed.is_empty() {
             true => None,
@@ -53,7 +53,7 @@ impl Choice {
     }
 
     /// Goes to the next or the previous one of the options that match what was typed.
-    pub(super) fn step(&mut self, forward: bool, options: &[Json]) {
+    pub(super) fn step(&mut self, forward: bool, options: &[JsonValue]) {
         let mut among = matching(options, &self.typed);
         if among.len() < 2 {
             self.typed.clear();
@@ -74,7 +74,7 @@ impl Choice {
     }
 
     /// The options that match what was typed.
-    pub(super) fn matching(&self, options: &[Json]) -> Vec<usize> {
+    pub(super) fn matching(&self, options: &[JsonValue]) -> Vec<usize> {
         matching(options, &self.typed)
     }
 
@@ -85,22 +85,24 @@ impl Choice {
 }
 
 /// Whether the options are words, which need no quotes to be told apart.
-pub(super) fn are_words(options: &[Json]) -> bool {
+pub(super) fn are_words(options: &[JsonValue]) -> bool {
     let mut options = options.iter();
-    options.all(|one| matches!(one, Json::Text(_) | Json::Null))
+    options.all(|one| matches!(one, JsonValue::Text(_) | JsonValue::Null))
 }
 
 /// The name of one of the options that are words or not.
-pub(super) fn label(option: &Json, are_words: bool) -> String {
+pub(super) fn label(option: &JsonValue, are_words: bool) -> String {
     match option {
         // Quotes only where they make a difference.
-        Json::Text(text) if are_words && !matches!(text.as_str(), "" | "null") => text.to_owned(),
+        JsonValue::Text(text) if are_words && !matches!(text.as_str(), "" | "null") => {
+            text.to_owned()
+        }
         other => other.to_string(),
     }
 }
 
 /// The options that begin with `typed`; or else those that contain it.
-fn matching(options: &[Json], typed: &str) -> Vec<usize> {
+fn matching(options: &[JsonValue], typed: &str) -> Vec<usize> {
     let typed = typed.to_lowercase();
     let are_words = are_words(options);
     let all = |matches: fn(&str, &str) -> bool| -> Vec<usize> {
@@ -122,15 +124,17 @@ fn matching(options: &[Json], typed: &str) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn options(all: &[&str]) -> Vec<Json> {
-        all.iter().map(|text| Json::Text((*text).into())).collect()
+    fn options(all: &[&str]) -> Vec<JsonValue> {
+        all.iter()
+            .map(|text| JsonValue::Text((*text).into()))
+            .collect()
     }
 
     #[test]
     fn typing_finds_and_starts_anew() {
         let options = options(&["read-only", "read-write", "danger"]);
-        let mut choice = Choice::default();
-        let picked = |choice: &Choice| choice.picked();
+        let mut choice = FixedChoice::default();
+        let picked = |choice: &FixedChoice| choice.picked();
         for (c, expected) in [
             ('r', 0),
             ('e', 0),
@@ -153,7 +157,7 @@ mod tests {
     #[test]
     fn steps_stay_among_what_was_typed() {
         let options = options(&["aa", "b", "ab"]);
-        let mut choice = Choice::default();
+        let mut choice = FixedChoice::default();
         choice.step(false, &options);
         assert_eq!(choice.picked(), Some(2));
         choice.type_char('a', &options);
@@ -168,13 +172,17 @@ mod tests {
 
     #[test]
     fn names_tell_options_apart() {
-        let mixed = [Json::Text("1".into()), Json::Number("1".into()), Json::Null];
+        let mixed = [
+            JsonValue::Text("1".into()),
+            JsonValue::Number("1".into()),
+            JsonValue::Null,
+        ];
         let labels: Vec<String> = mixed
             .iter()
             .map(|one| label(one, are_words(&mixed)))
             .collect();
         assert_eq!(labels, ["\"1\"", "1", "null"]);
-        let mut choice = Choice::default();
+        let mut choice = FixedChoice::default();
         assert!(choice.type_char('1', &mixed));
         assert_eq!(choice.picked(), Some(0));
     }

@@ -2,6 +2,8 @@
 //!
 //! Without `arbitrary_precision`, a [`Value`] turns `1e3` into `1000.0` and rounds integers of more
 //! than 64 bits. Arguments leave as text, so nothing forces that loss upon them.
+//! That feature would hold for all JSON in the program, make each number of a request a string in memory,
+//! and still lose what [`Json::Verbatim`] keeps.
 
 use std::fmt;
 
@@ -16,20 +18,20 @@ const DEPTH: usize = 64;
 
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json {
+pub(super) enum JsonValue {
     Null,
     Bool(bool),
     /// A number as it was written.
     Number(String),
     Text(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    List(Vec<JsonValue>),
+    Object(Vec<(String, JsonValue)>),
     /// Valid JSON that the other variants would change: repeated keys, lone surrogates, and
     /// whatever is nested too deep.
     Verbatim(String),
 }
 
-impl Json {
+impl JsonValue {
     /// JSON text for people to read; other text, and more of it than anybody reads, as it is.
     pub(super) fn pretty(text: &str) -> String {
         if is_bushy(text) {
@@ -133,7 +135,7 @@ impl Json {
     }
 }
 
-impl From<&Value> for Json {
+impl From<&Value> for JsonValue {
     fn from(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
@@ -149,7 +151,7 @@ impl From<&Value> for Json {
     }
 }
 
-impl fmt::Display for Json {
+impl fmt::Display for JsonValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = String::new();
         self.write(&mut out);
@@ -239,7 +241,7 @@ mod tests {
     use super::*;
 
     fn again(text: &str) -> String {
-        Json::parse(text).expect("JSON").to_string()
+        JsonValue::parse(text).expect("JSON").to_string()
     }
 
     #[test]
@@ -263,8 +265,8 @@ mod tests {
     fn what_would_change_stays_text() {
         for text in [r#"{"a":1,"a":2}"#, r#""\ud800""#, r#"{"\ud800":1}"#] {
             assert_eq!(
-                Json::parse(text).expect("JSON"),
-                Json::Verbatim(text.into())
+                JsonValue::parse(text).expect("JSON"),
+                JsonValue::Verbatim(text.into())
             );
         }
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
@@ -280,29 +282,34 @@ mod tests {
             "-9223372036854775808",
             "5e-324",
         ] {
-            let value = Json::parse(text).expect("JSON").to_value();
-            assert_eq!(Json::from(&value).to_value(), value);
+            let value = JsonValue::parse(text).expect("JSON").to_value();
+            assert_eq!(JsonValue::from(&value).to_value(), value);
             assert_eq!(value.as_f64(), text.parse().ok(), "{text}");
         }
         assert_eq!(
-            Json::parse("-0").expect("JSON").to_value().to_string(),
+            JsonValue::parse("-0").expect("JSON").to_value().to_string(),
             "-0.0"
         );
-        assert!(Json::parse("1e999").expect("JSON").to_value().is_string());
+        assert!(
+            JsonValue::parse("1e999")
+                .expect("JSON")
+                .to_value()
+                .is_string()
+        );
     }
 
     #[test]
     fn pretty_text_is_what_everyone_writes() {
         let value = serde_json::json!({"a": [], "b": {}, "c": [1, {"d": "é\n"}]});
         let mut pretty = String::new();
-        Json::from(&value).write_pretty(&mut pretty);
+        JsonValue::from(&value).write_pretty(&mut pretty);
         assert_eq!(pretty, serde_json::to_string_pretty(&value).expect("JSON"));
     }
 
     #[test]
     fn what_is_no_json_is_refused() {
         for text in ["", "{", "nul", "01", "1 2", "+1", "\"a", "[1,]"] {
-            assert!(Json::parse(text).is_err(), "{text}");
+            assert!(JsonValue::parse(text).is_err(), "{text}");
         }
     }
 }

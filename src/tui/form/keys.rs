@@ -2,16 +2,16 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::answer::Change;
+use super::answer::RowChange;
 use super::node::Object;
 use super::spec::Spec;
 use super::*;
 
 impl Form {
     /// Takes a key.
-    pub fn on_key(&mut self, key: KeyEvent) -> Outcome {
+    pub fn on_key(&mut self, key: KeyEvent) -> FormOutcome {
         if key.kind == KeyEventKind::Release {
-            return Outcome::Ignored;
+            return FormOutcome::Ignored;
         }
         let shift = key.modifiers.contains(KeyModifiers::SHIFT);
         let chord = key.modifiers.difference(KeyModifiers::SHIFT);
@@ -28,36 +28,38 @@ impl Form {
     }
 
     /// Takes pasted text, which is text and never a key.
-    pub fn paste(&mut self, text: &str) -> Outcome {
+    pub fn paste(&mut self, text: &str) -> FormOutcome {
         // What terminals send for a line break in pasted text is `\r`.
         self.insert(&text.replace("\r\n", "\n").replace('\r', "\n"))
     }
 
-    fn newline(&mut self) -> Outcome {
+    fn newline(&mut self) -> FormOutcome {
         match self.node().map(|node| (&node.content, &node.spec.kind)) {
-            Some((Content::Line(_), Kind::Text) | (Content::Raw(_), _)) => self.insert("\n"),
-            _ => Outcome::Consumed,
+            Some((NodeContent::Line(_), FieldKind::Text) | (NodeContent::Raw(_), _)) => {
+                self.insert("\n")
+            }
+            _ => FormOutcome::Consumed,
         }
     }
 
-    fn insert(&mut self, text: &str) -> Outcome {
+    fn insert(&mut self, text: &str) -> FormOutcome {
         let before = self.moment();
         let added = self.focus.add && self.add();
         let Some(node) = self.node_mut() else {
-            return Outcome::Ignored;
+            return FormOutcome::Ignored;
         };
         let spec = Arc::clone(&node.spec);
         let taken = match (&mut node.content, &spec.kind) {
-            (Content::Line(line), Kind::Number { .. }) => {
+            (NodeContent::Line(line), FieldKind::Number { .. }) => {
                 line.insert(&text.split_whitespace().collect::<String>());
                 true
             }
-            (Content::Line(line) | Content::Raw(line), _) => {
+            (NodeContent::Line(line) | NodeContent::Raw(line), _) => {
                 line.insert(text);
                 true
             }
-            (Content::Choice(choice), Kind::Choice(options))
-            | (Content::Object(Object { choice, .. }), Kind::Union(options)) => {
+            (NodeContent::Choice(choice), FieldKind::Choice(options))
+            | (NodeContent::Object(Object { choice, .. }), FieldKind::Union(options)) => {
                 let typed = text.trim().chars();
                 // Each character matters: all have to be tried.
                 typed.fold(false, |any, c| choice.type_char(c, options) | any)
@@ -71,31 +73,31 @@ impl Form {
         if taken || added {
             self.edited(before);
         }
-        Outcome::Consumed
+        FormOutcome::Consumed
     }
 
     /// Moves to the next or the previous row; past the ends only `around`.
-    fn step(&mut self, forward: bool, around: bool) -> Outcome {
+    fn step(&mut self, forward: bool, around: bool) -> FormOutcome {
         let rows = self.rows();
         let (count, at) = (rows.len(), self.position().unwrap_or(0));
         let to = match forward {
             true if at + 1 < count => at + 1,
             false if at > 0 => at - 1,
             _ if around && count > 0 => (at + if forward { 1 } else { count - 1 }) % count,
-            _ => return Outcome::Ignored,
+            _ => return FormOutcome::Ignored,
         };
         let place = rows[to].place.clone();
         self.go(place);
-        Outcome::Consumed
+        FormOutcome::Consumed
     }
 
     /// Goes on: to what is still missing, or to the end.
-    fn enter(&mut self) -> Outcome {
+    fn enter(&mut self) -> FormOutcome {
         let before = self.moment();
         if self.focus.add {
             self.add();
             self.edited(before);
-            return Outcome::Consumed;
+            return FormOutcome::Consumed;
         }
         let Some(node) = self.node_mut() else {
             return self.advance();
@@ -104,18 +106,18 @@ impl Form {
             _ if node.is_undecided() => {
                 node.choose_first();
                 self.edited(before);
-                return Outcome::Consumed;
+                return FormOutcome::Consumed;
             }
-            Content::Object(object) if !object.open => {
+            NodeContent::Object(object) if !object.open => {
                 node.open();
                 if node.child(0).is_some() {
                     self.step(true, false);
                 }
-                return Outcome::Consumed;
+                return FormOutcome::Consumed;
             }
             // An element that was added and not filled in: the list is complete.
-            Content::Line(_) | Content::Raw(_) | Content::Choice(_)
-                if node.role == Role::Element && node.state == State::Unset =>
+            NodeContent::Line(_) | NodeContent::Raw(_) | NodeContent::Choice(_)
+                if node.role == NodeRole::Element && node.state == AnswerState::Unset =>
             {
                 self.remove();
                 self.edited(before);
@@ -137,25 +139,25 @@ impl Form {
         match &node.content {
             _ if self.focus.add => "add element",
             _ if node.is_undecided() => "choose first",
-            Content::Object(object) if !object.open => "open",
+            NodeContent::Object(object) if !object.open => "open",
             _ if self.next_missing().is_some() => "next field",
             _ => self.verb,
         }
     }
 
-    fn advance(&mut self) -> Outcome {
+    fn advance(&mut self) -> FormOutcome {
         match self.next_missing() {
             Some(place) => {
                 self.go(place);
-                Outcome::Consumed
+                FormOutcome::Consumed
             }
-            None => Outcome::Submit,
+            None => FormOutcome::Submit,
         }
     }
 
     /// Where an answer is still missing, after the row with the focus or else before it.
-    fn next_missing(&self) -> Option<Place> {
-        let places: Vec<(Place, bool)> = rows(&self.root, Which::Sent)
+    fn next_missing(&self) -> Option<RowPath> {
+        let places: Vec<(RowPath, bool)> = rows(&self.root, RowKind::Sent)
             .into_iter()
             .map(|row| {
                 let missing = row.node.is_missing();
@@ -169,7 +171,7 @@ impl Form {
         next.map(|(place, _)| place.clone())
     }
 
-    fn edit(&mut self, key: KeyEvent) -> Outcome {
+    fn edit(&mut self, key: KeyEvent) -> FormOutcome {
         let types = matches!(key.code, KeyCode::Char(_))
             && !key
                 .modifiers
@@ -181,7 +183,7 @@ impl Form {
             }
             self.changed();
             self.typing = Some(self.focus.clone());
-            return Outcome::Consumed;
+            return FormOutcome::Consumed;
         }
         let before = self.moment();
         if self.focus.add && types && key.code != KeyCode::Char(' ') && self.adds_lines() {
@@ -189,21 +191,21 @@ impl Form {
         }
         let on_list = self.focus.add;
         let Some(node) = self.node_mut() else {
-            return Outcome::Ignored;
+            return FormOutcome::Ignored;
         };
         let change = match on_list {
             true => node.on_list_key(key),
             false => node.on_key(key),
         };
         let edited = match change {
-            Change::Edited => true,
-            Change::Remove => {
+            RowChange::Edited => true,
+            RowChange::Remove => {
                 self.remove();
                 true
             }
-            Change::Accept => node.accept(),
-            Change::Moved => false,
-            Change::Ignored => return Outcome::Ignored,
+            RowChange::Accept => node.accept(),
+            RowChange::Moved => false,
+            RowChange::Ignored => return FormOutcome::Ignored,
         };
         if edited || self.focus != before.focus {
             self.edited(before);
@@ -213,17 +215,17 @@ impl Form {
         } else {
             self.typing = None;
         }
-        Outcome::Consumed
+        FormOutcome::Consumed
     }
 
     /// Follows a change that can be undone.
-    fn edited(&mut self, before: Moment) {
+    fn edited(&mut self, before: UndoState) {
         self.remember(before);
         // `null` is no answer any more where there is one below it.
         let mut node = &mut self.root;
         for at in &self.focus.path {
-            if node.state == State::Null {
-                node.state = State::Unset;
+            if node.state == AnswerState::Null {
+                node.state = AnswerState::Unset;
             }
             match node.child_mut(*at) {
                 Some(child) => node = child,
@@ -237,7 +239,10 @@ impl Form {
     fn adds_lines(&self) -> bool {
         self.node().is_some_and(|node| {
             let spec = Spec::of(&node.spec.items());
-            !matches!(spec.kind, Kind::Object | Kind::Union(_) | Kind::List)
+            !matches!(
+                spec.kind,
+                FieldKind::Object | FieldKind::Union(_) | FieldKind::List
+            )
         })
     }
 
@@ -246,23 +251,23 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return false;
         };
-        let item = Node::empty(&node.spec.items(), Role::Element, &mut { BUDGET });
-        let Content::List(items) = &mut node.content else {
+        let item = Node::empty(&node.spec.items(), NodeRole::Element, &mut { BUDGET });
+        let NodeContent::List(items) = &mut node.content else {
             return false;
         };
         let at = items.len();
         items.push(item);
-        node.state = State::Set;
+        node.state = AnswerState::Set;
         self.focus = self.focus.child(at);
         if let Some(node) = self.node() {
             // What has no row of its own is entered.
-            let inside = rows(node, Which::Shown)
+            let inside = rows(node, RowKind::Shown)
                 .first()
                 .map(|row| row.place.clone());
-            if let (Content::Object(_), Some(inside)) = (&node.content, inside) {
+            if let (NodeContent::Object(_), Some(inside)) = (&node.content, inside) {
                 self.focus.path.extend(inside.path);
                 self.focus.add = inside.add;
-            } else if matches!(node.content, Content::List(_)) {
+            } else if matches!(node.content, NodeContent::List(_)) {
                 self.focus.add = true;
             }
         }
@@ -274,7 +279,7 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return;
         };
-        if !matches!(node.role, Role::Element | Role::Extra) {
+        if !matches!(node.role, NodeRole::Element | NodeRole::Extra) {
             node.clear();
             return;
         }
@@ -289,11 +294,11 @@ impl Form {
             return;
         };
         let is_list = match &mut parent.content {
-            Content::List(items) => {
+            NodeContent::List(items) => {
                 items.remove(index);
                 true
             }
-            Content::Object(Object {
+            NodeContent::Object(Object {
                 fields: Some(fields),
                 ..
             }) => {
@@ -302,8 +307,8 @@ impl Form {
             }
             _ => false,
         };
-        parent.state = State::Set;
-        self.focus = Place { path, add: true };
+        parent.state = AnswerState::Set;
+        self.focus = RowPath { path, add: true };
         if !is_list {
             let rows = self.rows();
             let last = rows.len().saturating_sub(1);

@@ -33,18 +33,18 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use self::check::FieldError;
-use self::check::{Checker, Found};
-use self::json::Json;
-use self::node::{BUDGET, Content, Node, Role, State};
-use self::row::{Place, Row, Which, rows};
-use self::spec::{Kind, Schema};
+use self::check::{Checker, RowError};
+use self::json::JsonValue;
+use self::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
+use self::row::{FormRow, RowKind, RowPath, rows};
+use self::spec::{FieldKind, FieldSchema};
 
 /// Changes that can be undone.
 const HISTORY: usize = 200;
 
 /// What a form did with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FormOutcome {
     /// It was for the form.
     Consumed,
     /// The person is done: nothing that is required is missing any more.
@@ -61,38 +61,38 @@ pub struct NotJson(#[from] serde_json::Error);
 /// The state of a form.
 #[derive(Debug, Clone)]
 pub struct Form {
-    schema: Schema,
+    schema: FieldSchema,
     checker: Checker,
     root: Node,
-    focus: Place,
+    focus: RowPath,
     /// What is wrong, once the person has been told.
-    found: Option<Vec<Found>>,
-    undo: Vec<Moment>,
-    redo: Vec<Moment>,
+    found: Option<Vec<RowError>>,
+    undo: Vec<UndoState>,
+    redo: Vec<UndoState>,
     /// Where the last change was typing, so that words are undone and not letters.
-    typing: Option<Place>,
+    typing: Option<RowPath>,
     /// What becomes of it when the person is done, in a word.
     verb: &'static str,
 }
 
 /// What it was like.
 #[derive(Debug, Clone)]
-struct Moment {
+struct UndoState {
     root: Node,
-    focus: Place,
+    focus: RowPath,
 }
 
 impl Form {
     /// An empty form. `schema` may be anything; what is not understood is asked for as JSON.
     pub fn new(schema: &Value) -> Self {
         let checker = Checker::new(schema);
-        let schema = Schema::new(Arc::new(schema.clone()));
-        let root = Node::empty(&schema, Role::Root, &mut { BUDGET });
+        let schema = FieldSchema::new(Arc::new(schema.clone()));
+        let root = Node::empty(&schema, NodeRole::Root, &mut { BUDGET });
         let mut form = Self {
             schema,
             checker,
             root,
-            focus: Place::default(),
+            focus: RowPath::default(),
             found: None,
             undo: Vec::new(),
             redo: Vec::new(),
@@ -114,7 +114,7 @@ impl Form {
     /// A form that is filled in.
     pub fn with_value(schema: &Value, value: &Value) -> Self {
         let mut form = Self::new(schema);
-        form.root = Node::filled(value.into(), &form.schema, Role::Root, &mut { BUDGET });
+        form.root = Node::filled(value.into(), &form.schema, NodeRole::Root, &mut { BUDGET });
         form.focus_first();
         form
     }
@@ -139,13 +139,13 @@ impl Form {
         out
     }
 
-    fn json(&self) -> Json {
-        self.root.json().unwrap_or(Json::Null)
+    fn json(&self) -> JsonValue {
+        self.root.json().unwrap_or(JsonValue::Null)
     }
 
     /// Fills the form in; undo brings back what was there.
     pub fn set_value(&mut self, value: &Value) {
-        self.fill(Json::from(value));
+        self.fill(JsonValue::from(value));
     }
 
     /// Fills the form in from JSON text, in which nothing is rounded. Blank text is an empty form.
@@ -155,19 +155,19 @@ impl Form {
     /// Text that is no JSON leaves the form as it is.
     pub fn set_json(&mut self, text: &str) -> Result<(), NotJson> {
         if text.trim().is_empty() {
-            let root = Node::empty(&self.schema, Role::Root, &mut { BUDGET });
+            let root = Node::empty(&self.schema, NodeRole::Root, &mut { BUDGET });
             self.replace(root);
         } else {
-            self.fill(Json::parse(text)?);
+            self.fill(JsonValue::parse(text)?);
         }
         Ok(())
     }
 
-    fn fill(&mut self, json: Json) {
+    fn fill(&mut self, json: JsonValue) {
         // Where nothing changes, nothing does: what was opened stays open, what was not answered
         // stays unanswered.
         if self.json() != json {
-            let root = Node::filled(json, &self.schema, Role::Root, &mut { BUDGET });
+            let root = Node::filled(json, &self.schema, NodeRole::Root, &mut { BUDGET });
             self.replace(root);
         }
     }
@@ -183,7 +183,7 @@ impl Form {
 
     /// Whether nothing has been filled in.
     pub fn is_empty(&self) -> bool {
-        self.root.state == State::Unset && !self.root.has_answers()
+        self.root.state == AnswerState::Unset && !self.root.has_answers()
     }
 
     /// What is wrong, in the order of the rows. Nothing of it keeps the value from being sent.
@@ -230,20 +230,20 @@ impl Form {
         true
     }
 
-    fn moment(&self) -> Moment {
-        Moment {
+    fn moment(&self) -> UndoState {
+        UndoState {
             root: self.root.clone(),
             focus: self.focus.clone(),
         }
     }
 
-    fn restore(&mut self, moment: Moment) {
+    fn restore(&mut self, moment: UndoState) {
         self.root = moment.root;
         self.focus = moment.focus;
         self.changed();
     }
 
-    fn remember(&mut self, moment: Moment) {
+    fn remember(&mut self, moment: UndoState) {
         if self.undo.len() >= HISTORY {
             self.undo.remove(0);
         }
@@ -259,8 +259,8 @@ impl Form {
         }
     }
 
-    fn rows(&self) -> Vec<Row<'_>> {
-        rows(&self.root, Which::Shown)
+    fn rows(&self) -> Vec<FormRow<'_>> {
+        rows(&self.root, RowKind::Shown)
     }
 
     /// Which row has the focus.
@@ -288,7 +288,7 @@ impl Form {
     }
 
     /// Moves the focus, and opens what hides the place.
-    fn go(&mut self, place: Place) {
+    fn go(&mut self, place: RowPath) {
         if let Some(choice) = self.node_mut().and_then(Node::choice_mut) {
             choice.leave();
         }
@@ -320,10 +320,10 @@ impl Form {
 
 /// The same JSON in one line, in which nothing is rounded; what is no JSON stays as it is.
 pub fn compact(text: &str) -> String {
-    Json::parse(text).map_or_else(|_| text.to_owned(), |json| json.to_string())
+    JsonValue::parse(text).map_or_else(|_| text.to_owned(), |json| json.to_string())
 }
 
 /// JSON text for people to read, with its numbers as they were written; other text as it is.
 pub fn pretty(text: &str) -> String {
-    Json::pretty(text)
+    JsonValue::pretty(text)
 }

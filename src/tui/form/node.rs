@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::choice::Choice;
-use super::json::Json;
+use super::choice::FixedChoice;
+use super::json::JsonValue;
 use super::saved::SavedField;
-use super::spec::{Kind, Schema, Spec};
-use crate::tui::line::Line;
+use super::spec::{FieldKind, FieldSchema, Spec};
+use crate::tui::line::LineEditor;
 
 /// Rows that opening something may make; the rest is asked for as JSON. It bounds what a schema
 /// that refers to itself, or a huge value, can do.
@@ -15,7 +15,7 @@ pub(super) const BUDGET: usize = 4000;
 
 /// Why a node is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum NodeRole {
     Root,
     Required,
     Optional,
@@ -27,7 +27,7 @@ pub(super) enum Role {
 
 /// How much of an answer there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum AnswerState {
     /// None: it is left out of the JSON where that is possible.
     Unset,
     /// `null`, where that is allowed besides something else.
@@ -37,14 +37,14 @@ pub(super) enum State {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Content {
+pub(super) enum NodeContent {
     /// Text or a number.
-    Line(Line),
-    Choice(Choice),
+    Line(LineEditor),
+    Choice(FixedChoice),
     Object(Object),
     List(Vec<Node>),
     /// JSON: where the schema is not understood, or the value is not what it asks for.
-    Raw(Line),
+    Raw(LineEditor),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ pub(super) struct Object {
     /// `None` until it is opened for the first time.
     pub(super) fields: Option<Vec<Field>>,
     /// The alternative that was chosen, where the schema has several.
-    pub(super) choice: Choice,
+    pub(super) choice: FixedChoice,
     /// What was answered to other alternatives and has no field in this one.
     pub(super) aside: Vec<SavedField>,
 }
@@ -67,37 +67,37 @@ pub(super) struct Field {
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub(super) schema: Schema,
+    pub(super) schema: FieldSchema,
     pub(super) spec: Arc<Spec>,
-    pub(super) role: Role,
-    pub(super) state: State,
-    pub(super) content: Content,
+    pub(super) role: NodeRole,
+    pub(super) state: AnswerState,
+    pub(super) content: NodeContent,
 }
 
 impl Node {
     /// A node without an answer.
-    pub(super) fn empty(schema: &Schema, role: Role, budget: &mut usize) -> Self {
+    pub(super) fn empty(schema: &FieldSchema, role: NodeRole, budget: &mut usize) -> Self {
         let spec = Spec::of(schema);
         *budget = budget.saturating_sub(spec.cost());
-        let asked = role == Role::Root
-            || (matches!(role, Role::Required | Role::Element) && !spec.nullable);
-        let mut state = State::Unset;
+        let asked = role == NodeRole::Root
+            || (matches!(role, NodeRole::Required | NodeRole::Element) && !spec.nullable);
+        let mut state = AnswerState::Unset;
         let content = match &spec.kind {
-            _ if *budget == 0 => Content::Raw(Line::default()),
-            Kind::Text | Kind::Number { .. } => Content::Line(Line::default()),
+            _ if *budget == 0 => NodeContent::Raw(LineEditor::default()),
+            FieldKind::Text | FieldKind::Number { .. } => NodeContent::Line(LineEditor::default()),
             // Where there is no choice, nobody has to make it.
-            Kind::Choice(options) if options.len() == 1 && asked => {
-                state = State::Set;
-                Content::Choice(Choice::new(Some(0)))
+            FieldKind::Choice(options) if options.len() == 1 && asked => {
+                state = AnswerState::Set;
+                NodeContent::Choice(FixedChoice::new(Some(0)))
             }
-            Kind::Choice(_) => Content::Choice(Choice::default()),
-            Kind::Object | Kind::Union(_) => Content::Object(Object {
+            FieldKind::Choice(_) => NodeContent::Choice(FixedChoice::default()),
+            FieldKind::Object | FieldKind::Union(_) => NodeContent::Object(Object {
                 open: asked,
                 fields: asked.then(|| empty_fields(&spec, budget)),
                 ..Object::default()
             }),
-            Kind::List => Content::List(Vec::new()),
-            Kind::Raw => Content::Raw(Line::default()),
+            FieldKind::List => NodeContent::List(Vec::new()),
+            FieldKind::Raw => NodeContent::Raw(LineEditor::default()),
         };
         Self {
             schema: schema.clone(),
@@ -109,31 +109,39 @@ impl Node {
     }
 
     /// A node with an answer: as JSON if it is not the kind of answer that was asked for.
-    pub(super) fn filled(json: Json, schema: &Schema, role: Role, budget: &mut usize) -> Self {
+    pub(super) fn filled(
+        json: JsonValue,
+        schema: &FieldSchema,
+        role: NodeRole,
+        budget: &mut usize,
+    ) -> Self {
         let spec = Spec::of(schema);
         *budget = budget.saturating_sub(spec.cost());
-        let mut state = State::Set;
+        let mut state = AnswerState::Set;
         let content = match (&spec.kind, json) {
             (_, json) if *budget == 0 => raw(&json),
-            (Kind::Text, Json::Text(text)) => Content::Line(Line::new(text)),
-            (Kind::Number { .. }, Json::Number(text)) => Content::Line(Line::new(text)),
-            (Kind::Choice(options), json) => match options.iter().position(|one| *one == json) {
-                Some(at) => Content::Choice(Choice::new(Some(at))),
+            (FieldKind::Text, JsonValue::Text(text)) => NodeContent::Line(LineEditor::new(text)),
+            (FieldKind::Number { .. }, JsonValue::Number(text)) => {
+                NodeContent::Line(LineEditor::new(text))
+            }
+            (FieldKind::Choice(options), json) => match options.iter().position(|one| *one == json)
+            {
+                Some(at) => NodeContent::Choice(FixedChoice::new(Some(at))),
                 None => raw(&json),
             },
-            (Kind::Raw, json) => raw(&json),
-            (_, Json::Null) if spec.nullable => {
-                state = State::Null;
+            (FieldKind::Raw, json) => raw(&json),
+            (_, JsonValue::Null) if spec.nullable => {
+                state = AnswerState::Null;
                 Self::empty(schema, role, budget).content
             }
-            (Kind::Object, Json::Object(members)) => Content::Object(Object {
+            (FieldKind::Object, JsonValue::Object(members)) => NodeContent::Object(Object {
                 open: true,
                 fields: Some(fields_of(&spec, members.into_iter(), budget, Self::filled)),
                 ..Object::default()
             }),
-            (Kind::Union(_), Json::Object(members)) => {
+            (FieldKind::Union(_), JsonValue::Object(members)) => {
                 let (at, chosen) = spec.fitting(&members);
-                Content::Object(Object {
+                NodeContent::Object(Object {
                     open: true,
                     fields: Some(fields_of(
                         &chosen,
@@ -141,14 +149,14 @@ impl Node {
                         budget,
                         Self::filled,
                     )),
-                    choice: Choice::new(Some(at)),
+                    choice: FixedChoice::new(Some(at)),
                     ..Object::default()
                 })
             }
-            (Kind::List, Json::List(items)) if items.len() < *budget => {
+            (FieldKind::List, JsonValue::List(items)) if items.len() < *budget => {
                 let item = spec.items();
-                let each = |json| Self::filled(json, &item, Role::Element, budget);
-                Content::List(items.into_iter().map(each).collect())
+                let each = |json| Self::filled(json, &item, NodeRole::Element, budget);
+                NodeContent::List(items.into_iter().map(each).collect())
             }
             (_, json) => raw(&json),
         };
@@ -162,48 +170,54 @@ impl Node {
     }
 
     /// The answer; `None` if it is left out.
-    pub(super) fn json(&self) -> Option<Json> {
-        let stays = matches!(self.role, Role::Root | Role::Required | Role::Element);
+    pub(super) fn json(&self) -> Option<JsonValue> {
+        let stays = matches!(
+            self.role,
+            NodeRole::Root | NodeRole::Required | NodeRole::Element
+        );
         match self.state {
-            State::Null => Some(Json::Null),
-            State::Set => Some(self.content_json()),
-            State::Unset if self.has_answers() => Some(self.content_json()),
-            State::Unset if !stays => None,
-            State::Unset if self.spec.nullable && self.role != Role::Root => Some(Json::Null),
-            State::Unset => match (&self.content, &self.spec.kind, self.role) {
-                (Content::Object(_) | Content::List(_), ..) | (Content::Line(_), Kind::Text, _) => {
-                    Some(self.content_json())
-                }
+            AnswerState::Null => Some(JsonValue::Null),
+            AnswerState::Set => Some(self.content_json()),
+            AnswerState::Unset if self.has_answers() => Some(self.content_json()),
+            AnswerState::Unset if !stays => None,
+            AnswerState::Unset if self.spec.nullable && self.role != NodeRole::Root => {
+                Some(JsonValue::Null)
+            }
+            AnswerState::Unset => match (&self.content, &self.spec.kind, self.role) {
+                (NodeContent::Object(_) | NodeContent::List(_), ..)
+                | (NodeContent::Line(_), FieldKind::Text, _) => Some(self.content_json()),
                 // No schema, no parameters.
-                (Content::Raw(_), _, Role::Root) => Some(Json::Object(Vec::new())),
+                (NodeContent::Raw(_), _, NodeRole::Root) => Some(JsonValue::Object(Vec::new())),
                 // Something has to keep the elements after it in their places.
-                (_, _, Role::Element) => Some(Json::Null),
+                (_, _, NodeRole::Element) => Some(JsonValue::Null),
                 _ => None,
             },
         }
     }
 
-    fn content_json(&self) -> Json {
+    fn content_json(&self) -> JsonValue {
         match &self.content {
-            Content::Line(line) => match self.spec.kind {
-                Kind::Number { .. } => number(line).unwrap_or_else(|_| text(line)),
+            NodeContent::Line(line) => match self.spec.kind {
+                FieldKind::Number { .. } => number(line).unwrap_or_else(|_| text(line)),
                 _ => text(line),
             },
-            Content::Raw(line) => Json::parse(line.text()).unwrap_or_else(|_| text(line)),
-            Content::Choice(choice) => self.option(choice).cloned().unwrap_or(Json::Null),
-            Content::List(items) => Json::List(items.iter().filter_map(Self::json).collect()),
-            Content::Object(object) => {
+            NodeContent::Raw(line) => JsonValue::parse(line.text()).unwrap_or_else(|_| text(line)),
+            NodeContent::Choice(choice) => self.option(choice).cloned().unwrap_or(JsonValue::Null),
+            NodeContent::List(items) => {
+                JsonValue::List(items.iter().filter_map(Self::json).collect())
+            }
+            NodeContent::Object(object) => {
                 let fields = object.fields.iter().flatten();
                 let member = |field: &Field| Some((field.name.clone(), field.node.json()?));
-                Json::Object(fields.filter_map(member).collect())
+                JsonValue::Object(fields.filter_map(member).collect())
             }
         }
     }
 
     /// The value that is chosen.
-    pub(super) fn option(&self, choice: &Choice) -> Option<&Json> {
+    pub(super) fn option(&self, choice: &FixedChoice) -> Option<&JsonValue> {
         match &self.spec.kind {
-            Kind::Choice(options) | Kind::Union(options) => options.get(choice.picked()?),
+            FieldKind::Choice(options) | FieldKind::Union(options) => options.get(choice.picked()?),
             _ => None,
         }
     }
@@ -211,12 +225,13 @@ impl Node {
     /// Whether the person answered something below this node.
     pub(super) fn has_answers(&self) -> bool {
         match &self.content {
-            Content::Object(object) => object.fields.iter().flatten().any(|field| {
+            NodeContent::Object(object) => object.fields.iter().flatten().any(|field| {
                 // What answers itself is no answer.
-                let alone = matches!(&field.node.spec.kind, Kind::Choice(all) if all.len() == 1);
-                field.node.has_answers() || (field.node.state != State::Unset && !alone)
+                let alone =
+                    matches!(&field.node.spec.kind, FieldKind::Choice(all) if all.len() == 1);
+                field.node.has_answers() || (field.node.state != AnswerState::Unset && !alone)
             }),
-            Content::List(items) => !items.is_empty(),
+            NodeContent::List(items) => !items.is_empty(),
             _ => false,
         }
     }
@@ -224,10 +239,12 @@ impl Node {
     /// Whether it is part of the JSON, so that what it requires is required.
     pub(super) fn is_sent(&self) -> bool {
         match (self.role, self.state) {
-            (_, State::Null) => false,
-            (_, State::Set) | (Role::Root, _) => true,
-            (Role::Required | Role::Element, _) => !self.spec.nullable || self.has_answers(),
-            (Role::Optional | Role::Extra, _) => self.has_answers(),
+            (_, AnswerState::Null) => false,
+            (_, AnswerState::Set) | (NodeRole::Root, _) => true,
+            (NodeRole::Required | NodeRole::Element, _) => {
+                !self.spec.nullable || self.has_answers()
+            }
+            (NodeRole::Optional | NodeRole::Extra, _) => self.has_answers(),
         }
     }
 
@@ -237,16 +254,16 @@ impl Node {
             return self.is_sent();
         }
         let asks = match self.content {
-            Content::Object(_) => false,
-            Content::List(_) => self.role == Role::Required,
-            _ => matches!(self.role, Role::Required | Role::Element),
+            NodeContent::Object(_) => false,
+            NodeContent::List(_) => self.role == NodeRole::Required,
+            _ => matches!(self.role, NodeRole::Required | NodeRole::Element),
         };
-        asks && self.state == State::Unset && !self.spec.nullable && !self.has_answers()
+        asks && self.state == AnswerState::Unset && !self.spec.nullable && !self.has_answers()
     }
 
     /// Whether it holds JSON although something else was asked for.
     pub(super) fn is_misfit(&self) -> bool {
-        matches!(self.content, Content::Raw(_)) && self.spec.kind != Kind::Raw
+        matches!(self.content, NodeContent::Raw(_)) && self.spec.kind != FieldKind::Raw
     }
 
     /// What is wrong with what was typed, before any schema is asked.
@@ -258,12 +275,12 @@ impl Node {
             });
         }
         match &self.content {
-            Content::Line(line) if self.state == State::Set => match self.spec.kind {
-                Kind::Number { .. } => number(line).err(),
+            NodeContent::Line(line) if self.state == AnswerState::Set => match self.spec.kind {
+                FieldKind::Number { .. } => number(line).err(),
                 _ => None,
             },
-            Content::Raw(line) if self.state == State::Set => {
-                let error = Json::parse(line.text()).err()?;
+            NodeContent::Raw(line) if self.state == AnswerState::Set => {
+                let error = JsonValue::parse(line.text()).err()?;
                 Some(format!("not valid JSON ({error})"))
             }
             _ => None,
@@ -272,7 +289,7 @@ impl Node {
 
     /// The fields of an object, which are made when they are first looked at.
     pub(super) fn open(&mut self) {
-        if let Content::Object(object) = &mut self.content {
+        if let NodeContent::Object(object) = &mut self.content {
             object.open = true;
             if object.fields.is_none() {
                 let mut budget = BUDGET;
@@ -284,32 +301,32 @@ impl Node {
 
     pub(super) fn child(&self, at: usize) -> Option<&Self> {
         match &self.content {
-            Content::Object(object) => Some(&object.fields.as_ref()?.get(at)?.node),
-            Content::List(items) => items.get(at),
+            NodeContent::Object(object) => Some(&object.fields.as_ref()?.get(at)?.node),
+            NodeContent::List(items) => items.get(at),
             _ => None,
         }
     }
 
     pub(super) fn child_mut(&mut self, at: usize) -> Option<&mut Self> {
         match &mut self.content {
-            Content::Object(object) => Some(&mut object.fields.as_mut()?.get_mut(at)?.node),
-            Content::List(items) => items.get_mut(at),
+            NodeContent::Object(object) => Some(&mut object.fields.as_mut()?.get_mut(at)?.node),
+            NodeContent::List(items) => items.get_mut(at),
             _ => None,
         }
     }
 }
 
-fn raw(json: &Json) -> Content {
-    Content::Raw(Line::new(json.to_string()))
+fn raw(json: &JsonValue) -> NodeContent {
+    NodeContent::Raw(LineEditor::new(json.to_string()))
 }
 
-fn text(line: &Line) -> Json {
-    Json::Text(line.text().to_owned())
+fn text(line: &LineEditor) -> JsonValue {
+    JsonValue::Text(line.text().to_owned())
 }
 
-fn number(line: &Line) -> Result<Json, String> {
-    match Json::parse(line.text()) {
-        Ok(Json::Number(text)) => Ok(Json::Number(text)),
+fn number(line: &LineEditor) -> Result<JsonValue, String> {
+    match JsonValue::parse(line.text()) {
+        Ok(JsonValue::Number(text)) => Ok(JsonValue::Number(text)),
         _ => Err("is not a number".into()),
     }
 }
@@ -324,7 +341,7 @@ pub(super) fn fields_of<A>(
     spec: &Spec,
     answers: impl Iterator<Item = (String, A)>,
     budget: &mut usize,
-    into_node: fn(A, &Schema, Role, &mut usize) -> Node,
+    into_node: fn(A, &FieldSchema, NodeRole, &mut usize) -> Node,
 ) -> Vec<Field> {
     let given = answers.enumerate();
     let mut given: HashMap<String, (usize, A)> = given
@@ -335,8 +352,8 @@ pub(super) fn fields_of<A>(
         .into_iter()
         .map(|property| {
             let role = match property.required {
-                true => Role::Required,
-                false => Role::Optional,
+                true => NodeRole::Required,
+                false => NodeRole::Optional,
             };
             let node = match given.remove(&property.name) {
                 Some((_, answer)) => into_node(answer, &property.schema, role, budget),
@@ -351,7 +368,7 @@ pub(super) fn fields_of<A>(
     let mut unknown: Vec<(String, (usize, A))> = given.into_iter().collect();
     unknown.sort_by_key(|(_, (at, _))| *at);
     for (name, (_, answer)) in unknown {
-        let node = into_node(answer, &spec.anything(), Role::Extra, budget);
+        let node = into_node(answer, &spec.anything(), NodeRole::Extra, budget);
         fields.push(Field { name, node });
     }
     fields

@@ -1,16 +1,16 @@
 //! The form as a list: which rows there are, and which one has the focus.
 
-use super::node::{Content, Node};
+use super::node::{Node, NodeContent};
 
 /// Where a row is in the tree: the child to take at each level, and whether it is the row after a
 /// list that adds an element.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct RowPath {
     pub(super) path: Vec<usize>,
     pub(super) add: bool,
 }
 
-impl Place {
+impl RowPath {
     pub(super) fn child(&self, at: usize) -> Self {
         let mut path = self.path.clone();
         path.push(at);
@@ -19,15 +19,15 @@ impl Place {
 
     /// The row of a node: that of a list is the one that adds to it.
     pub(super) fn of(path: Vec<usize>, node: &Node) -> Self {
-        let add = matches!(node.content, Content::List(_));
+        let add = matches!(node.content, NodeContent::List(_));
         Self { path, add }
     }
 }
 
 /// A row, and the node it is about.
 #[derive(Debug)]
-pub(super) struct Row<'a> {
-    pub(super) place: Place,
+pub(super) struct FormRow<'a> {
+    pub(super) place: RowPath,
     pub(super) node: &'a Node,
     pub(super) name: String,
     pub(super) depth: usize,
@@ -35,7 +35,7 @@ pub(super) struct Row<'a> {
 
 /// Which rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum RowKind {
     /// Those on the screen.
     Shown,
     /// Those of which the JSON is made, on the screen or not.
@@ -43,30 +43,37 @@ pub(super) enum Which {
 }
 
 /// The rows of a form.
-pub(super) fn rows(root: &Node, which: Which) -> Vec<Row<'_>> {
+pub(super) fn rows(root: &Node, which: RowKind) -> Vec<FormRow<'_>> {
     let mut rows = Vec::new();
-    walk(root, &Place::default(), String::new(), 0, which, &mut rows);
+    walk(
+        root,
+        &RowPath::default(),
+        String::new(),
+        0,
+        which,
+        &mut rows,
+    );
     rows
 }
 
 fn walk<'a>(
     node: &'a Node,
-    place: &Place,
+    place: &RowPath,
     name: String,
     depth: usize,
-    which: Which,
-    rows: &mut Vec<Row<'a>>,
+    which: RowKind,
+    rows: &mut Vec<FormRow<'a>>,
 ) {
     let is_root = place.path.is_empty();
     match &node.content {
-        Content::Object(object) => {
+        NodeContent::Object(object) => {
             let chooses = node.choosing().is_some();
             if !is_root || chooses {
                 let name = match is_root {
                     true => "one of".into(),
                     false => name,
                 };
-                rows.push(Row {
+                rows.push(FormRow {
                     place: place.clone(),
                     node,
                     name,
@@ -74,8 +81,8 @@ fn walk<'a>(
                 });
             }
             let enter = match which {
-                Which::Shown => object.open,
-                Which::Sent => node.is_sent(),
+                RowKind::Shown => object.open,
+                RowKind::Sent => node.is_sent(),
             };
             if enter {
                 let depth = depth + usize::from(!is_root);
@@ -88,7 +95,7 @@ fn walk<'a>(
                 }
             }
         }
-        Content::List(items) => {
+        NodeContent::List(items) => {
             for (at, item) in items.iter().enumerate() {
                 walk(
                     item,
@@ -99,14 +106,14 @@ fn walk<'a>(
                     rows,
                 );
             }
-            rows.push(Row {
-                place: Place::of(place.path.clone(), node),
+            rows.push(FormRow {
+                place: RowPath::of(place.path.clone(), node),
                 node,
                 name,
                 depth,
             });
         }
-        Content::Line(_) | Content::Choice(_) | Content::Raw(_) => rows.push(Row {
+        NodeContent::Line(_) | NodeContent::Choice(_) | NodeContent::Raw(_) => rows.push(FormRow {
             place: place.clone(),
             node,
             name: match is_root {

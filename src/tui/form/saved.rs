@@ -4,32 +4,32 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::choice::Choice;
-use super::json::Json;
-use super::node::{Content, Node, Object, Role, State, fields_of};
-use super::row::Place;
-use super::spec::{Kind, Schema, Spec};
+use super::choice::FixedChoice;
+use super::json::JsonValue;
+use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
+use super::row::RowPath;
+use super::spec::{FieldKind, FieldSchema, Spec};
 use super::{BUDGET, Form};
-use crate::tui::line::Line;
+use crate::tui::line::LineEditor;
 
 /// A form that was written down.
 #[derive(Serialize, Deserialize)]
-struct Saved {
-    root: Answer,
+struct SavedForm {
+    root: SavedAnswer,
     /// The row with the focus.
     #[serde(default)]
-    focus: Focus,
+    focus: SavedFocus,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Focus {
+struct SavedFocus {
     path: Vec<usize>,
     add: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Answer {
+pub(super) struct SavedAnswer {
     #[serde(default)]
     state: SavedState,
     #[serde(flatten)]
@@ -61,7 +61,7 @@ enum SavedContent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         aside: Vec<SavedField>,
     },
-    List(Vec<Answer>),
+    List(Vec<SavedAnswer>),
 }
 
 /// The option is written as JSON, which stays the same where the order of the options does not.
@@ -88,15 +88,15 @@ struct Typed {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SavedField {
     pub(super) name: String,
-    pub(super) answer: Answer,
+    pub(super) answer: SavedAnswer,
 }
 
 impl Form {
     /// The answers, to be written down.
     pub fn save(&self) -> Value {
-        let saved = Saved {
-            root: Answer::of(&self.root),
-            focus: Focus {
+        let saved = SavedForm {
+            root: SavedAnswer::of(&self.root),
+            focus: SavedFocus {
                 path: self.focus.path.clone(),
                 add: self.focus.add,
             },
@@ -108,15 +108,15 @@ impl Form {
     /// A form with the answers that were written down for the same schema. What cannot be read is
     /// taken for the value of the form.
     pub fn from_saved(schema: &Value, answers: &Value) -> Self {
-        let Ok(saved) = Saved::deserialize(answers) else {
+        let Ok(saved) = SavedForm::deserialize(answers) else {
             return Self::with_value(schema, answers);
         };
         let mut form = Self::new(schema);
         form.root = saved
             .root
-            .into_node(&form.schema, Role::Root, &mut { BUDGET });
-        let Focus { path, add } = saved.focus;
-        form.focus = Place { path, add };
+            .into_node(&form.schema, NodeRole::Root, &mut { BUDGET });
+        let SavedFocus { path, add } = saved.focus;
+        form.focus = RowPath { path, add };
         if form.position().is_none() {
             form.focus_first();
         }
@@ -124,18 +124,18 @@ impl Form {
     }
 }
 
-impl Answer {
+impl SavedAnswer {
     /// The answer of a node.
     pub(super) fn of(node: &Node) -> Self {
-        let typed = |line: &Line| Typed {
+        let typed = |line: &LineEditor| Typed {
             text: line.text().to_owned(),
             at: Some(line.at()),
         };
         let content = match &node.content {
-            Content::Line(line) => SavedContent::Line(typed(line)),
-            Content::Raw(line) => SavedContent::Raw(typed(line)),
-            Content::Choice(choice) => SavedContent::Choice(SavedChoice::of(choice, node)),
-            Content::Object(object) => SavedContent::Object {
+            NodeContent::Line(line) => SavedContent::Line(typed(line)),
+            NodeContent::Raw(line) => SavedContent::Raw(typed(line)),
+            NodeContent::Choice(choice) => SavedContent::Choice(SavedChoice::of(choice, node)),
+            NodeContent::Object(object) => SavedContent::Object {
                 open: object.open,
                 fields: object.fields.as_ref().map(|fields| {
                     let saved = fields.iter().map(|field| SavedField {
@@ -149,27 +149,27 @@ impl Answer {
                     .then(|| SavedChoice::of(&object.choice, node)),
                 aside: object.aside.clone(),
             },
-            Content::List(items) => SavedContent::List(items.iter().map(Self::of).collect()),
+            NodeContent::List(items) => SavedContent::List(items.iter().map(Self::of).collect()),
         };
         Self {
             state: match node.state {
-                State::Unset => SavedState::Unset,
-                State::Null => SavedState::Null,
-                State::Set => SavedState::Set,
+                AnswerState::Unset => SavedState::Unset,
+                AnswerState::Null => SavedState::Null,
+                AnswerState::Set => SavedState::Set,
             },
             content: Some(content),
         }
     }
 
     /// Whether a field of some kind can take it as the answer that it is.
-    pub(super) fn fits(&self, kind: &Kind) -> bool {
+    pub(super) fn fits(&self, kind: &FieldKind) -> bool {
         match (&self.content, kind) {
             (None, _) => false,
             (Some(SavedContent::Raw(_)), _) => true,
-            (Some(SavedContent::Line(_)), Kind::Text | Kind::Number { .. }) => true,
-            (Some(SavedContent::List(_)), Kind::List) => true,
-            (Some(SavedContent::Object { .. }), Kind::Object | Kind::Union(_)) => true,
-            (Some(SavedContent::Choice(saved)), Kind::Choice(options)) => {
+            (Some(SavedContent::Line(_)), FieldKind::Text | FieldKind::Number { .. }) => true,
+            (Some(SavedContent::List(_)), FieldKind::List) => true,
+            (Some(SavedContent::Object { .. }), FieldKind::Object | FieldKind::Union(_)) => true,
+            (Some(SavedContent::Choice(saved)), FieldKind::Choice(options)) => {
                 saved.clone().among(options).picked().is_some()
             }
             _ => false,
@@ -177,31 +177,38 @@ impl Answer {
     }
 
     /// The node that the answer belongs to, as far as the schema is still the same.
-    pub(super) fn into_node(self, schema: &Schema, role: Role, budget: &mut usize) -> Node {
+    pub(super) fn into_node(
+        self,
+        schema: &FieldSchema,
+        role: NodeRole,
+        budget: &mut usize,
+    ) -> Node {
         let Some(content) = self.content else {
             return Node::empty(schema, role, budget);
         };
         let spec = Spec::of(schema);
         *budget = budget.saturating_sub(spec.cost());
         let state = match self.state {
-            SavedState::Unset => State::Unset,
-            SavedState::Null => State::Null,
-            SavedState::Set => State::Set,
+            SavedState::Unset => AnswerState::Unset,
+            SavedState::Null => AnswerState::Null,
+            SavedState::Set => AnswerState::Set,
         };
         let line = |Typed { text, at }: Typed| match at {
-            Some(at) => Line::with_cursor(text, at),
-            None => Line::new(text),
+            Some(at) => LineEditor::with_cursor(text, at),
+            None => LineEditor::new(text),
         };
         let content = match (content, &spec.kind) {
-            (SavedContent::Line(typed), Kind::Text | Kind::Number { .. }) => {
-                Content::Line(line(typed))
+            (SavedContent::Line(typed), FieldKind::Text | FieldKind::Number { .. }) => {
+                NodeContent::Line(line(typed))
             }
-            (SavedContent::Line(typed) | SavedContent::Raw(typed), _) => Content::Raw(line(typed)),
-            (SavedContent::Choice(saved), Kind::Choice(options)) => {
-                Content::Choice(saved.among(options))
+            (SavedContent::Line(typed) | SavedContent::Raw(typed), _) => {
+                NodeContent::Raw(line(typed))
+            }
+            (SavedContent::Choice(saved), FieldKind::Choice(options)) => {
+                NodeContent::Choice(saved.among(options))
             }
             (SavedContent::Choice(saved), _) => {
-                Content::Raw(Line::new(saved.into_parts().0.unwrap_or_default()))
+                NodeContent::Raw(LineEditor::new(saved.into_parts().0.unwrap_or_default()))
             }
             (
                 SavedContent::Object {
@@ -213,15 +220,15 @@ impl Answer {
                 kind,
             ) => {
                 let choice = match (chosen, kind) {
-                    (Some(chosen), Kind::Union(labels)) => chosen.among(labels),
-                    _ => Choice::default(),
+                    (Some(chosen), FieldKind::Union(labels)) => chosen.among(labels),
+                    _ => FixedChoice::default(),
                 };
                 let spec = spec.chosen(&choice);
-                Content::Object(Object {
+                NodeContent::Object(Object {
                     open,
                     fields: fields.map(|saved| {
                         let answers = saved.into_iter().map(|field| (field.name, field.answer));
-                        fields_of(&spec, answers, budget, Answer::into_node)
+                        fields_of(&spec, answers, budget, SavedAnswer::into_node)
                     }),
                     choice,
                     aside,
@@ -229,8 +236,8 @@ impl Answer {
             }
             (SavedContent::List(items), _) => {
                 let item = spec.items();
-                let each = |answer: Self| answer.into_node(&item, Role::Element, budget);
-                Content::List(items.into_iter().map(each).collect())
+                let each = |answer: Self| answer.into_node(&item, NodeRole::Element, budget);
+                NodeContent::List(items.into_iter().map(each).collect())
             }
         };
         Node {
@@ -244,7 +251,7 @@ impl Answer {
 }
 
 impl SavedChoice {
-    fn of(choice: &Choice, node: &Node) -> Self {
+    fn of(choice: &FixedChoice, node: &Node) -> Self {
         let option = node.option(choice).map(ToString::to_string);
         match choice.typed() {
             "" => Self::Made(option),
@@ -264,9 +271,9 @@ impl SavedChoice {
     }
 
     /// The choice among options of which it may be one.
-    fn among(self, options: &[Json]) -> Choice {
+    fn among(self, options: &[JsonValue]) -> FixedChoice {
         let (picked, typed) = self.into_parts();
         let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;
-        Choice::named(options.iter().position(is_picked), typed)
+        FixedChoice::named(options.iter().position(is_picked), typed)
     }
 }

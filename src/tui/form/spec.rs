@@ -5,37 +5,37 @@
 
 use std::sync::Arc;
 
-use super::json::Json;
-use crate::api::{self, Alternative, Property, Reading, Use};
+use super::json::JsonValue;
+use crate::api::{self, Alternative, Property, SchemaReading, Use};
 
 /// A place in a schema.
-pub(super) type Schema = api::Schema;
+pub(super) type FieldSchema = api::Schema;
 
 /// What is to be filled in at one place.
 #[derive(Debug)]
 pub(super) struct Spec {
-    pub(super) kind: Kind,
+    pub(super) kind: FieldKind,
     /// What the author of the tool says about it.
     pub(super) about: String,
-    pub(super) default: Option<Json>,
+    pub(super) default: Option<JsonValue>,
     /// Whether `null` is allowed besides what the kind allows.
     pub(super) nullable: bool,
     /// What there is to choose from, for a [`Kind::Union`].
     pub(super) alternatives: Vec<Alternative>,
-    reading: Reading,
+    reading: SchemaReading,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Text,
     Number {
         whole: bool,
     },
     /// One of these; never empty.
-    Choice(Vec<Json>),
+    Choice(Vec<JsonValue>),
     Object,
     /// An object with the fields of one of several alternatives, which have these names.
-    Union(Vec<Json>),
+    Union(Vec<JsonValue>),
     List,
     /// Anything, as JSON.
     Raw,
@@ -43,39 +43,47 @@ pub(super) enum Kind {
 
 impl Spec {
     /// What a schema asks for. Nodes of a form share it.
-    pub(super) fn of(schema: &Schema) -> Arc<Self> {
+    pub(super) fn of(schema: &FieldSchema) -> Arc<Self> {
         let reading = schema.read();
         let mut nullable = reading.nullable;
         let mut alternatives = Vec::new();
-        let mut options = |mut options: Vec<Json>| {
-            if nullable && !options.contains(&Json::Null) {
-                options.push(Json::Null);
+        let mut options = |mut options: Vec<JsonValue>| {
+            if nullable && !options.contains(&JsonValue::Null) {
+                options.push(JsonValue::Null);
             }
-            nullable = options.len() > 1 && options.contains(&Json::Null);
-            Kind::Choice(options)
+            nullable = options.len() > 1 && options.contains(&JsonValue::Null);
+            FieldKind::Choice(options)
         };
         let kind = match &reading.kind {
-            _ if schema.is_deep() => Kind::Raw,
-            api::Kind::Text => Kind::Text,
-            api::Kind::Number { whole } => Kind::Number { whole: *whole },
-            api::Kind::Boolean => options(vec![Json::Bool(true), Json::Bool(false)]),
-            api::Kind::Choice(values) => options(values.iter().map(Json::from).collect()),
-            api::Kind::Object => Kind::Object,
-            api::Kind::List => Kind::List,
-            api::Kind::Union => match reading.objects() {
+            _ if schema.is_deep() => FieldKind::Raw,
+            api::SchemaType::Text => FieldKind::Text,
+            api::SchemaType::Number { whole } => FieldKind::Number { whole: *whole },
+            api::SchemaType::Boolean => {
+                options(vec![JsonValue::Bool(true), JsonValue::Bool(false)])
+            }
+            api::SchemaType::Choice(values) => {
+                options(values.iter().map(JsonValue::from).collect())
+            }
+            api::SchemaType::Object => FieldKind::Object,
+            api::SchemaType::List => FieldKind::List,
+            api::SchemaType::Union => match reading.objects() {
                 Some(all) => {
                     alternatives = all;
-                    let labels = alternatives.iter().map(|one| Json::Text(one.label.clone()));
-                    Kind::Union(labels.collect())
+                    let labels = alternatives
+                        .iter()
+                        .map(|one| JsonValue::Text(one.label.clone()));
+                    FieldKind::Union(labels.collect())
                 }
-                None => Kind::Raw,
+                None => FieldKind::Raw,
             },
-            api::Kind::Map | api::Kind::Tuple | api::Kind::Anything => Kind::Raw,
+            api::SchemaType::Map | api::SchemaType::Tuple | api::SchemaType::Anything => {
+                FieldKind::Raw
+            }
         };
         Arc::new(Self {
             kind,
             about: reading.description().to_owned(),
-            default: reading.default().map(Json::from),
+            default: reading.default().map(JsonValue::from),
             nullable,
             alternatives,
             reading,
@@ -85,7 +93,7 @@ impl Spec {
     /// What it takes to have one of these, in rows: schemas can ask for a lot at little cost.
     pub(super) fn cost(&self) -> usize {
         match &self.kind {
-            Kind::Choice(options) => 1 + options.len() / 16,
+            FieldKind::Choice(options) => 1 + options.len() / 16,
             _ => 1 + self.alternatives.len(),
         }
     }
@@ -107,19 +115,19 @@ impl Spec {
     }
 
     /// What the elements of a list are.
-    pub(super) fn items(&self) -> Schema {
+    pub(super) fn items(&self) -> FieldSchema {
         self.reading.items()
     }
 
     /// A schema that allows everything.
-    pub(super) fn anything(&self) -> Schema {
+    pub(super) fn anything(&self) -> FieldSchema {
         self.reading.anything()
     }
 
     /// What to fill in, in a few words.
     pub(super) fn words(&self) -> String {
         match (&self.kind, self.reading.words()) {
-            (Kind::Raw, words) if words != "JSON" => format!("JSON: {words}"),
+            (FieldKind::Raw, words) if words != "JSON" => format!("JSON: {words}"),
             (_, words) => words,
         }
     }
@@ -127,7 +135,7 @@ impl Spec {
     /// What to fill in, in a word.
     pub(super) fn short(&self) -> &'static str {
         match self.kind {
-            Kind::Raw => "JSON",
+            FieldKind::Raw => "JSON",
             _ => self.reading.short(),
         }
     }
@@ -140,7 +148,7 @@ mod tests {
     use super::*;
 
     fn spec(schema: &Value) -> Arc<Spec> {
-        Spec::of(&Schema::new(Arc::new(schema.clone())))
+        Spec::of(&FieldSchema::new(Arc::new(schema.clone())))
     }
 
     #[test]
@@ -161,7 +169,10 @@ mod tests {
             ),
         ] {
             let spec = spec(&schema);
-            assert_eq!((&spec.kind, spec.words().as_str()), (&Kind::Raw, words));
+            assert_eq!(
+                (&spec.kind, spec.words().as_str()),
+                (&FieldKind::Raw, words)
+            );
         }
     }
 
@@ -176,7 +187,7 @@ mod tests {
         });
         let spec = spec(&schema);
         assert_eq!(spec.about, "where to listen");
-        assert_eq!(spec.default, Some(Json::Number("80".into())));
+        assert_eq!(spec.default, Some(JsonValue::Number("80".into())));
         assert_eq!(spec.words(), "whole number from 1");
     }
 
@@ -194,7 +205,7 @@ mod tests {
         let properties = spec(&schema).properties();
         let names: Vec<&str> = properties.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["c", "d", "a", "b~/"]);
-        assert_eq!(Spec::of(&properties[3].schema).kind, Kind::Text);
+        assert_eq!(Spec::of(&properties[3].schema).kind, FieldKind::Text);
     }
 
     #[test]

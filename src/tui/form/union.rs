@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use super::BUDGET;
-use super::choice::Choice;
-use super::json::Json;
-use super::node::{Content, Node, Object, Role, State, fields_of};
-use super::saved::{Answer, SavedField};
-use super::spec::{Kind, Spec};
+use super::choice::FixedChoice;
+use super::json::JsonValue;
+use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
+use super::saved::{SavedAnswer, SavedField};
+use super::spec::{FieldKind, Spec};
 
 impl Spec {
     /// The alternative that was chosen; without any, what holds for all of them.
-    pub(super) fn chosen(self: &Arc<Self>, choice: &Choice) -> Arc<Self> {
+    pub(super) fn chosen(self: &Arc<Self>, choice: &FixedChoice) -> Arc<Self> {
         let chosen = choice.picked().and_then(|at| self.alternatives.get(at));
         chosen.map_or_else(|| Arc::clone(self), |one| Self::of(&one.schema))
     }
 
     /// The alternative that a value follows, or else comes nearest to.
-    pub(super) fn fitting(self: &Arc<Self>, members: &[(String, Json)]) -> (usize, Arc<Self>) {
+    pub(super) fn fitting(self: &Arc<Self>, members: &[(String, JsonValue)]) -> (usize, Arc<Self>) {
         let mut best = (0, Arc::clone(self));
         let mut best_fit = None;
         for (at, alternative) in self.alternatives.iter().enumerate() {
@@ -44,7 +44,7 @@ struct Fit {
 }
 
 impl Fit {
-    fn of(spec: &Spec, members: &[(String, Json)]) -> Self {
+    fn of(spec: &Spec, members: &[(String, JsonValue)]) -> Self {
         let mut fit = Self {
             is_of_kind: true,
             is_complete: true,
@@ -66,34 +66,36 @@ impl Fit {
 
 impl Spec {
     /// Whether a value is of this kind, whatever is inside of it.
-    fn may_be(&self, json: &Json) -> bool {
+    fn may_be(&self, json: &JsonValue) -> bool {
         match (&self.kind, json) {
-            (Kind::Choice(options), json) => options.contains(json),
-            (Kind::Raw, _) | (_, Json::Verbatim(_)) => true,
-            (_, Json::Null) => self.nullable,
-            (Kind::Text, json) => matches!(json, Json::Text(_)),
-            (Kind::Number { .. }, json) => matches!(json, Json::Number(_)),
-            (Kind::Object | Kind::Union(_), json) => matches!(json, Json::Object(_)),
-            (Kind::List, json) => matches!(json, Json::List(_)),
+            (FieldKind::Choice(options), json) => options.contains(json),
+            (FieldKind::Raw, _) | (_, JsonValue::Verbatim(_)) => true,
+            (_, JsonValue::Null) => self.nullable,
+            (FieldKind::Text, json) => matches!(json, JsonValue::Text(_)),
+            (FieldKind::Number { .. }, json) => matches!(json, JsonValue::Number(_)),
+            (FieldKind::Object | FieldKind::Union(_), json) => matches!(json, JsonValue::Object(_)),
+            (FieldKind::List, json) => matches!(json, JsonValue::List(_)),
         }
     }
 }
 
 impl Node {
     /// What can be chosen in the row of this node, and what is.
-    pub(super) fn choosing(&self) -> Option<(&Choice, &[Json])> {
+    pub(super) fn choosing(&self) -> Option<(&FixedChoice, &[JsonValue])> {
         match (&self.content, &self.spec.kind) {
-            (Content::Choice(choice), Kind::Choice(options)) => Some((choice, options)),
-            (Content::Object(object), Kind::Union(labels)) => Some((&object.choice, labels)),
+            (NodeContent::Choice(choice), FieldKind::Choice(options)) => Some((choice, options)),
+            (NodeContent::Object(object), FieldKind::Union(labels)) => {
+                Some((&object.choice, labels))
+            }
             _ => None,
         }
     }
 
     /// The choice that is made in the row of this node.
-    pub(super) fn choice_mut(&mut self) -> Option<&mut Choice> {
+    pub(super) fn choice_mut(&mut self) -> Option<&mut FixedChoice> {
         match (&mut self.content, &self.spec.kind) {
-            (Content::Choice(choice), _) => Some(choice),
-            (Content::Object(object), Kind::Union(_)) => Some(&mut object.choice),
+            (NodeContent::Choice(choice), _) => Some(choice),
+            (NodeContent::Object(object), FieldKind::Union(_)) => Some(&mut object.choice),
             _ => None,
         }
     }
@@ -105,13 +107,13 @@ impl Node {
 
     /// Whether one of several alternatives has yet to be chosen here.
     pub(super) fn is_undecided(&self) -> bool {
-        let is_union = matches!(self.spec.kind, Kind::Union(_));
-        is_union && matches!(self.content, Content::Object(_)) && !self.is_decided()
+        let is_union = matches!(self.spec.kind, FieldKind::Union(_));
+        is_union && matches!(self.content, NodeContent::Object(_)) && !self.is_decided()
     }
 
     /// The alternative that was chosen: its place among all, `null` included, and how many those are.
     pub(super) fn picked_alternative(&self) -> Option<(usize, usize)> {
-        let Content::Object(object) = &self.content else {
+        let NodeContent::Object(object) = &self.content else {
             return None;
         };
         let chosen = self.spec.alternatives.get(object.choice.picked()?)?;
@@ -121,7 +123,7 @@ impl Node {
     /// What the author of the tool says about the alternative that was chosen.
     pub(super) fn chosen_about(&self) -> String {
         match &self.content {
-            Content::Object(object) => self.spec.chosen(&object.choice).about.clone(),
+            NodeContent::Object(object) => self.spec.chosen(&object.choice).about.clone(),
             _ => String::new(),
         }
     }
@@ -129,7 +131,7 @@ impl Node {
     /// Chooses the first alternative.
     pub(super) fn choose_first(&mut self) {
         if let Some(choice) = self.choice_mut() {
-            *choice = Choice::new(Some(0));
+            *choice = FixedChoice::new(Some(0));
             self.settle();
             self.refit();
         }
@@ -138,10 +140,10 @@ impl Node {
     /// Gives an object the fields of the alternative that was chosen. What was answered stays where
     /// there is a field for it; the rest is put aside, and is there again when its alternative is.
     pub(super) fn refit(&mut self) {
-        if !matches!(self.spec.kind, Kind::Union(_)) {
+        if !matches!(self.spec.kind, FieldKind::Union(_)) {
             return;
         }
-        let Content::Object(object) = &mut self.content else {
+        let NodeContent::Object(object) = &mut self.content else {
             return;
         };
         let spec = self.spec.chosen(&object.choice);
@@ -149,16 +151,16 @@ impl Node {
         let mut unknown = Vec::new();
         for field in object.fields.take().into_iter().flatten() {
             // What answers itself is answered anew.
-            let alone = matches!(&field.node.spec.kind, Kind::Choice(all) if all.len() == 1);
-            let is_answered = field.node.state != State::Unset || field.node.has_answers();
+            let alone = matches!(&field.node.spec.kind, FieldKind::Choice(all) if all.len() == 1);
+            let is_answered = field.node.state != AnswerState::Unset || field.node.has_answers();
             if alone || !is_answered {
                 continue;
             }
             let saved = SavedField {
-                answer: Answer::of(&field.node),
+                answer: SavedAnswer::of(&field.node),
                 name: field.name,
             };
-            if field.node.role == Role::Extra {
+            if field.node.role == NodeRole::Extra {
                 unknown.push(saved);
             } else {
                 answers.retain(|other| other.name != saved.name);
@@ -173,14 +175,14 @@ impl Node {
         });
         fit.extend(unknown);
         let fit = fit.into_iter().map(|saved| (saved.name, saved.answer));
-        let mut fields = fields_of(&spec, fit, &mut { BUDGET }, Answer::into_node);
+        let mut fields = fields_of(&spec, fit, &mut { BUDGET }, SavedAnswer::into_node);
         // What tells the alternatives apart is said, required or not.
         let chosen = object.choice.picked();
         let chosen = chosen.and_then(|at| self.spec.alternatives.get(at));
         let tag = chosen.and_then(|chosen| chosen.tag.as_ref());
         for field in fields.iter_mut().filter(|field| Some(&field.name) == tag) {
-            field.node.content = Content::Choice(Choice::new(Some(0)));
-            field.node.state = State::Set;
+            field.node.content = NodeContent::Choice(FixedChoice::new(Some(0)));
+            field.node.state = AnswerState::Set;
         }
         *object = Object {
             open: true,

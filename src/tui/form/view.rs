@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use super::choice::{Choice, are_words, label};
+use super::choice::{FixedChoice, are_words, label};
 use super::spec::Spec;
 use super::*;
 use crate::tui::text::{columns, one_line};
@@ -22,13 +22,13 @@ const INDENTS: usize = 5;
 const ERRORS: usize = 2;
 
 /// What stands in one line of the form.
-enum Item<'a> {
-    Row(&'a Row<'a>),
+enum FormLine<'a> {
+    Row(&'a FormRow<'a>),
     Error(&'a str),
 }
 
 /// Text and how it looks, from left to right.
-type Parts = Vec<(String, Style)>;
+type StyledParts = Vec<(String, Style)>;
 
 impl Form {
     /// How many lines there is something to show in: rows, what is wrong with them, and help.
@@ -54,7 +54,8 @@ impl Form {
         let items = self.items(&rows);
         let help = u16::from(area.height > 1);
         let height = usize::from(area.height - help);
-        let is_focus = |item: &Item| matches!(item, Item::Row(row) if row.place == self.focus);
+        let is_focus =
+            |item: &FormLine| matches!(item, FormLine::Row(row) if row.place == self.focus);
         let at = items.iter().position(is_focus).unwrap_or(0);
         // Around the row with the focus, as far as there is something.
         let first = at
@@ -64,11 +65,11 @@ impl Form {
         let mut cursor = None;
         for (item, line) in items.iter().skip(first).zip(area.rows().take(height)) {
             match item {
-                Item::Row(row) => {
+                FormLine::Row(row) => {
                     let place = self.draw_row(buffer, theme, line, row, names, focused);
                     cursor = cursor.or(place);
                 }
-                Item::Error(message) => {
+                FormLine::Error(message) => {
                     let words = format!("{}✗ {message}", " ".repeat(usize::from(MARK)));
                     put(
                         buffer,
@@ -102,8 +103,8 @@ impl Form {
         cursor.filter(|_| focused)
     }
 
-    fn items<'a>(&'a self, rows: &'a [Row<'a>]) -> Vec<Item<'a>> {
-        let mut errors: HashMap<&Place, Vec<&str>> = HashMap::new();
+    fn items<'a>(&'a self, rows: &'a [FormRow<'a>]) -> Vec<FormLine<'a>> {
+        let mut errors: HashMap<&RowPath, Vec<&str>> = HashMap::new();
         for found in self.found.iter().flatten() {
             errors
                 .entry(&found.place)
@@ -112,22 +113,22 @@ impl Form {
         }
         let shown = |all: Option<Vec<&'a str>>| {
             let all = all.into_iter().flatten();
-            all.take(ERRORS).map(Item::Error)
+            all.take(ERRORS).map(FormLine::Error)
         };
-        let mut items: Vec<Item> = Vec::new();
+        let mut items: Vec<FormLine> = Vec::new();
         for row in rows {
             let of_row = errors.remove(&row.place);
-            items.push(Item::Row(row));
+            items.push(FormLine::Row(row));
             items.extend(shown(of_row));
         }
         // What is wrong with the whole, or with what is folded away.
-        let root = shown(errors.remove(&Place::default()));
-        let mut whole: Vec<Item> = root.collect();
+        let root = shown(errors.remove(&RowPath::default()));
+        let mut whole: Vec<FormLine> = root.collect();
         whole.extend(items);
         whole
     }
 
-    fn name_width(&self, rows: &[Row], width: u16) -> u16 {
+    fn name_width(&self, rows: &[FormRow], width: u16) -> u16 {
         let most = (width * 2 / 5).max(4);
         let widest = rows.iter().map(|row| columns(&name(row, most))).max();
         u16::try_from(widest.unwrap_or(0)).unwrap_or(most).min(most)
@@ -138,7 +139,7 @@ impl Form {
         buffer: &mut Buffer,
         theme: &Theme,
         line: Rect,
-        row: &Row,
+        row: &FormRow,
         names: u16,
         focused: bool,
     ) -> Option<Position> {
@@ -181,16 +182,16 @@ impl Form {
         };
         let hint = match &node.content {
             _ if node.choosing().is_some() => "←→ or type to choose",
-            Content::Object(object) if object.open => "← fold",
-            Content::Object(_) => "→ open",
-            _ if node.state == State::Unset && node.spec.default.is_some() => "→ use default",
+            NodeContent::Object(object) if object.open => "← fold",
+            NodeContent::Object(_) => "→ open",
+            _ if node.state == AnswerState::Unset && node.spec.default.is_some() => "→ use default",
             _ => "",
         };
         let need = match (node.role, node.spec.nullable) {
-            (Role::Required, false) => "required",
-            (Role::Required, true) | (Role::Optional, _) => "optional",
-            (Role::Extra, _) => "unknown",
-            (Role::Root | Role::Element, _) => "",
+            (NodeRole::Required, false) => "required",
+            (NodeRole::Required, true) | (NodeRole::Optional, _) => "optional",
+            (NodeRole::Extra, _) => "unknown",
+            (NodeRole::Root | NodeRole::Element, _) => "",
         };
         let kind = match node.is_misfit() {
             true => format!("JSON instead of {}", node.spec.words()),
@@ -220,8 +221,8 @@ fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
 }
 
 /// The name of a row with its indentation, and a mark if it has to be filled in.
-fn name(row: &Row, width: u16) -> String {
-    let star = match row.node.role == Role::Required && !row.node.spec.nullable {
+fn name(row: &FormRow, width: u16) -> String {
+    let star = match row.node.role == NodeRole::Required && !row.node.spec.nullable {
         true => "*",
         false => "",
     };
@@ -234,25 +235,25 @@ fn name(row: &Row, width: u16) -> String {
 }
 
 /// The value of a row, and in which of its columns the cursor is.
-fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usize) {
+fn value(theme: &Theme, row: &FormRow, width: u16, has_cursor: bool) -> (StyledParts, usize) {
     let node = row.node;
     let state = node.state;
-    if state == State::Null {
+    if state == AnswerState::Null {
         return (vec![proposal(theme, "null", width)], 0);
     }
     if let Some(choosing) = node.choosing() {
         return choice_value(theme, node, choosing, width, has_cursor);
     }
     match &node.content {
-        Content::Line(line) | Content::Raw(line) => match line.is_empty() {
-            true if state == State::Set => (vec![proposal(theme, "empty", width)], 0),
+        NodeContent::Line(line) | NodeContent::Raw(line) => match line.is_empty() {
+            true if state == AnswerState::Set => (vec![proposal(theme, "empty", width)], 0),
             true => (vec![proposal(theme, &proposed(node), width)], 0),
             false => {
                 let (text, at) = line.window(width, has_cursor);
                 (vec![(text, Style::new())], at)
             }
         },
-        Content::Object(object) => {
+        NodeContent::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
             let mut parts = vec![(mark.to_owned(), theme.dim())];
             let rest = width.saturating_sub(2);
@@ -263,10 +264,10 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             }
             (parts, 0)
         }
-        Content::List(items) => {
+        NodeContent::List(items) => {
             let words = Spec::of(&node.spec.items()).short();
             let mut parts = Vec::new();
-            if items.is_empty() && state == State::Set {
+            if items.is_empty() && state == AnswerState::Set {
                 parts.push(("[] ".to_owned(), Style::new()));
             }
             let add = one_line(&format!("+ add {words}"), width);
@@ -274,17 +275,17 @@ fn value(theme: &Theme, row: &Row, width: u16, has_cursor: bool) -> (Parts, usiz
             (parts, 0)
         }
         // Rows without options are drawn above.
-        Content::Choice(_) => (Vec::new(), 0),
+        NodeContent::Choice(_) => (Vec::new(), 0),
     }
 }
 
 fn choice_value(
     theme: &Theme,
     node: &Node,
-    (choice, options): (&Choice, &[Json]),
+    (choice, options): (&FixedChoice, &[JsonValue]),
     width: u16,
     has_cursor: bool,
-) -> (Parts, usize) {
+) -> (StyledParts, usize) {
     let Some(picked) = node.option(choice) else {
         return (vec![proposal(theme, &proposed(node), width)], 0);
     };
@@ -311,13 +312,13 @@ fn choice_value(
 fn proposed(node: &Node) -> String {
     match (&node.spec.kind, &node.spec.default) {
         (_, Some(default)) => format!("default: {default}"),
-        (Kind::Choice(options) | Kind::Union(options), None) => {
+        (FieldKind::Choice(options) | FieldKind::Union(options), None) => {
             let all = options.iter().take(CELL);
             let words = are_words(options);
             let all: Vec<String> = all.map(|one| label(one, words)).collect();
             all.join(", ")
         }
-        (_, None) if node.role == Role::Required && node.spec.nullable => "null".into(),
+        (_, None) if node.role == NodeRole::Required && node.spec.nullable => "null".into(),
         (_, None) => node.spec.words(),
     }
 }

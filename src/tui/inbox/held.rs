@@ -6,14 +6,14 @@ use crate::inbox::ConversationId;
 
 /// Conversations in the order in which they are shown. What comes later stands behind them.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct FrozenOrder {
     ids: Vec<ConversationId>,
     places: HashMap<ConversationId, usize>,
     /// How many of them came later.
     later: usize,
 }
 
-impl Held {
+impl FrozenOrder {
     pub fn new(ids: impl Iterator<Item = ConversationId>) -> Self {
         let ids: Vec<ConversationId> = ids.collect();
         let places = ids.iter().enumerate().map(|(place, id)| (*id, place));

@@ -13,31 +13,31 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Rect};
 
-pub(in crate::tui) use self::row::folder;
+pub(in crate::tui) use self::row::{assigned, folder};
 pub(in crate::tui) use self::view::draw;
 
-use self::held::Held;
+use self::held::FrozenOrder;
 use self::row::About;
-use self::view::Rows;
+use self::view::InboxRows;
 use crate::inbox::{Conversation, ConversationId, Inbox};
-use crate::tui::line::{Edit, Line};
+use crate::tui::line::{Edit, LineEditor};
 
 /// Columns by which a key makes the inbox wider or narrower.
 const STEP: i16 = 4;
 /// The most columns that it can be made wider or narrower by.
-const MOST_STEPS: i16 = 40;
+const MAX_STEPS: i16 = 40;
 
 /// The list of conversations on the screen.
 #[derive(Debug, Default)]
-pub struct List {
+pub struct InboxList {
     /// The order that is held; else the list is as the inbox has it.
-    held: Option<Held>,
+    held: Option<FrozenOrder>,
     /// Whether it has the keys.
     is_entered: bool,
     /// The conversation that the keys act on, while it has them.
     chosen: Option<ConversationId>,
     /// What it is narrowed down to.
-    filter: Option<Line>,
+    filter: Option<LineEditor>,
     /// Whether it stays away where it has a column of its own.
     is_hidden: bool,
     /// Whether there is room for such a column.
@@ -52,10 +52,10 @@ pub struct List {
     /// What is known of those that show.
     abouts: HashMap<ConversationId, About>,
     /// What they look like.
-    rows: Rows,
+    rows: InboxRows,
 }
 
-impl List {
+impl InboxList {
     /// Puts its column away, or back.
     pub(super) fn hide(&mut self, is_hidden: bool) {
         self.is_hidden = is_hidden;
@@ -112,7 +112,7 @@ impl List {
 
     /// Lets letters narrow it down.
     pub(super) fn begin_filter(&mut self, inbox: &Inbox) {
-        self.filter = Some(Line::query());
+        self.filter = Some(LineEditor::query());
         self.sort(inbox);
     }
 
@@ -150,7 +150,7 @@ impl List {
     /// Makes it a step wider or narrower.
     pub(super) fn widen(&mut self, wider: bool) {
         let step = if wider { STEP } else { -STEP };
-        self.wider = (self.wider + step).clamp(-MOST_STEPS, MOST_STEPS);
+        self.wider = (self.wider + step).clamp(-MAX_STEPS, MAX_STEPS);
     }
 
     /// A request came in: a conversation that is not among those that are held stands behind them.
@@ -200,7 +200,7 @@ impl List {
     /// Holds the order as it is now.
     pub(super) fn sort(&mut self, inbox: &Inbox) {
         let wanted = inbox.conversations().filter(|found| self.is_wanted(found));
-        let held = Held::new(wanted.map(|found| found.id));
+        let held = FrozenOrder::new(wanted.map(|found| found.id));
         if self.chosen.is_none_or(|id| held.place(id).is_none()) {
             self.chosen = held.from(0).next();
         }

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::api::Body;
-use crate::inbox::{Conversation, Said, Words};
+use crate::inbox::{Conversation, ReplyContent, SentReply};
+use crate::tui::marks::all_in_words;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
-use crate::tui::transcript::block::Block;
+use crate::tui::transcript::block::TranscriptBlock;
 
 /// Columns of what came last.
 const LONGEST_NEWS: u16 = 60;
@@ -67,15 +68,16 @@ pub(super) fn known(conversation: &Conversation) -> String {
     let directory = conversation.directory().unwrap_or_default();
     let agent = agent_name(&conversation.agent);
     format!(
-        "{} {directory} {agent} {} {}",
+        "{} {directory} {agent} {} {} {}",
         conversation.title(),
         conversation.request().model,
-        assigned(conversation)
+        assigned(conversation),
+        all_in_words(conversation.marks())
     )
 }
 
 /// Whose it is in a study: the participant and the condition.
-pub(super) fn assigned(conversation: &Conversation) -> String {
+pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
     let Some(assigned) = &conversation.request().assigned else {
         return String::new();
     };
@@ -88,8 +90,8 @@ pub(super) fn assigned(conversation: &Conversation) -> String {
 fn news(conversation: &Conversation) -> String {
     if let (
         Some(_),
-        Some(Said {
-            words: Words::Item(answer @ Body::Message { .. }),
+        Some(SentReply {
+            words: ReplyContent::Item(answer @ Body::Message { .. }),
             ..
         }),
     ) = (&conversation.automatic, conversation.said().last())
@@ -102,7 +104,7 @@ fn news(conversation: &Conversation) -> String {
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
-            let block = Block::of_item(item, None);
+            let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {
                 "" => one_line(block.beginning(), LONGEST_NEWS),
                 detail => detail.to_owned(),

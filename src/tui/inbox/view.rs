@@ -6,10 +6,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::List;
+use super::InboxList;
 use super::row::{About, assigned, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
+use crate::tui::marks::in_short;
 use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::paint::draw_line;
@@ -64,16 +65,16 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
 /// The rows that show, which are made anew when something of them has changed: hardly any key does
 /// that, and what comes in changes few of them.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
-    made_of: Option<MadeOf>,
+pub(super) struct InboxRows {
+    made_of: Option<RowsKey>,
     /// What tells each of them from those beside it.
     apart: Vec<String>,
     lines: Vec<(Rect, [Line<'static>; ROWS])>,
 }
 
-impl Rows {
+impl InboxRows {
     /// The lines of a conversation as they were made, if they would be made the same now.
-    fn take(&mut self, now: &MadeOf, at: usize, apart: &str) -> Option<[Line<'static>; ROWS]> {
+    fn take(&mut self, now: &RowsKey, at: usize, apart: &str) -> Option<[Line<'static>; ROWS]> {
         let seen = now.shown.get(at)?;
         let made_of = self.made_of.as_ref().filter(|before| before.is_as(now))?;
         let at = made_of.shown.iter().position(|before| before == seen)?;
@@ -84,7 +85,7 @@ impl Rows {
 
 /// All that decides what the rows say.
 #[derive(Debug, PartialEq)]
-struct MadeOf {
+struct RowsKey {
     area: Rect,
     theme: Theme,
     /// Times are told in seconds.
@@ -93,7 +94,7 @@ struct MadeOf {
     shown: Vec<Seen>,
 }
 
-impl MadeOf {
+impl RowsKey {
     /// Whether the rows of both look the same where the conversation does.
     fn is_as(&self, other: &Self) -> bool {
         self.area.width == other.area.width
@@ -118,9 +119,11 @@ struct Seen {
     is_loaded: bool,
     /// The title of the one that began it.
     parent: String,
+    /// What the person makes of it.
+    marks: String,
 }
 
-impl List {
+impl InboxList {
     /// The columns that it takes of a pane that it shares: those that its content wants, and what
     /// the person has made of it.
     pub(in crate::tui) fn width(&self, inbox: &Inbox, area: Rect) -> u16 {
@@ -155,7 +158,7 @@ impl List {
         self.shown.clear();
         let mut known = std::mem::take(&mut self.abouts);
         let Some(area) = area else {
-            self.rows = Rows::default();
+            self.rows = InboxRows::default();
             return;
         };
         self.fits = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
@@ -179,7 +182,7 @@ impl List {
         }
     }
 
-    fn made_of(&self, ui: &Ui, app: &App, area: Rect) -> MadeOf {
+    fn made_of(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
         let shown = self.shown.iter().filter_map(|(_, id)| {
             let conversation = app.inbox.get(*id)?;
             Some(Seen {
@@ -193,9 +196,10 @@ impl List {
                 active: conversation.last_activity,
                 is_loaded: conversation.is_loaded(),
                 parent: parent_of(app, conversation),
+                marks: in_short(conversation.marks()),
             })
         });
-        MadeOf {
+        RowsKey {
             area,
             theme: ui.theme.clone(),
             second: app.now.as_second(),
@@ -264,7 +268,7 @@ impl List {
     }
 
     /// The rows of the conversations that show, each with its place.
-    fn made(&self, ui: &Ui, app: &App, made_of: MadeOf, mut before: Rows) -> Rows {
+    fn made(&self, ui: &Ui, app: &App, made_of: RowsKey, mut before: InboxRows) -> InboxRows {
         let width = made_of.area.width;
         let room = width.saturating_sub(MARKS + 1);
         let found = self.shown.iter().filter_map(|(place, id)| {
@@ -285,7 +289,7 @@ impl List {
             });
             (found.0, lines)
         });
-        Rows {
+        InboxRows {
             lines: lines.collect(),
             apart,
             made_of: Some(made_of),
@@ -372,12 +376,14 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
     }
     let parent = parent_of(app, conversation);
     let whose = assigned(conversation);
+    let marks = in_short(conversation.marks());
     let parts = match conversation.automatic {
         Some(_) => vec![state.as_str(), about.news.as_str()],
         None => vec![
             state.as_str(),
             parent.as_str(),
             whose.as_str(),
+            marks.as_str(),
             folder(conversation),
             agent_name(&conversation.agent),
             about.news.as_str(),

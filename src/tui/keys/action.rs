@@ -97,6 +97,9 @@ actions! {
     DismissDone, "dismiss_done", "Dismiss all that are done", ["Alt+Shift+W"];
     LiftRejection, "lift_rejection", "Let what was rejected be asked again", ["F7"];
     FindConversation, "find_conversation", "Find a conversation, earlier ones too", ["F6"];
+    Mark, "mark", "Label, rate or exclude the conversation or a turn", ["Alt+Shift+L"];
+    Export, "export", "Export the conversation to a file", ["Alt+Shift+E"];
+    Fork, "fork", "Ask a turn again, as a conversation of its own", ["Alt+Shift+F"];
     DeleteConversation, "delete_conversation", "Delete the conversation for good", ["F8"];
     [Read, "TRANSCRIPT"]
     ScrollUp, "scroll_up", "Scroll the transcript up a page", ["PageUp"];
@@ -125,6 +128,7 @@ actions! {
     Help, "help", "Show help", ["F1"];
     Palette, "palette", "Find an action by name", ["F10", "Alt+M"];
     [Program, "PROGRAM"]
+    Study, "study", "Start the study's clock, or pause it", ["Alt+Shift+S"];
     Redraw, "redraw", "Redraw the screen", ["Ctrl+L"];
     Reload, "reload", "Reload the configuration", ["F9"];
     Suspend, "suspend", "Suspend to the shell (fg resumes)", ["Ctrl+Z"];
@@ -139,6 +143,19 @@ impl Action {
             .iter()
             .copied()
             .find(|action| action.name() == name)
+    }
+
+    /// Whether it goes elsewhere in what is read, and does nothing else.
+    pub fn scrolls(self) -> bool {
+        matches!(
+            self,
+            Self::ScrollUp
+                | Self::ScrollDown
+                | Self::ScrollLineUp
+                | Self::ScrollLineDown
+                | Self::ScrollTop
+                | Self::ScrollBottom
+        )
     }
 
     /// Whether the program could not be used if no key were bound to it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crossterm::event::KeyEvent;
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
-use crate::nearest::nearest;
+use crate::suggestion::suggest;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::chord::{KeyChord, KeyChordError};
 
@@ -120,7 +120,7 @@ impl Keymap {
         for (name, keys) in config {
             let action = Action::from_name(name).ok_or_else(|| KeymapError::UnknownAction {
                 name: name.clone(),
-                suggestion: nearest(name, Action::ALL.iter().map(|action| action.name()))
+                suggestion: suggest(name, Action::ALL.iter().map(|action| action.name()))
                     .and_then(Action::from_name),
             })?;
             let mut chords = Vec::new();

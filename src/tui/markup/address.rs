@@ -33,7 +33,7 @@ pub fn links(text: &str) -> impl Iterator<Item = Range<usize>> {
 /// Whether an address leads where it seems to lead, to everybody who reads it.
 fn is_plain(address: &str) -> bool {
     /// The most bytes that terminals take.
-    const LONGEST: usize = 2_000;
+    const MAX_LENGTH: usize = 2_000;
     // No letters that look like others, nothing that is not seen at all, nor what some programs take
     // for a slash.
     let is_readable = address
@@ -48,7 +48,7 @@ fn is_plain(address: &str) -> bool {
         // What is before an `@` is only a name, and can look like a host.
         _ => !host.is_empty() && !host.contains('@'),
     };
-    is_readable && is_reached && address.len() <= LONGEST
+    is_readable && is_reached && address.len() <= MAX_LENGTH
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::code::Code;
+use super::code::HighlightedCode;
 use super::json;
 use super::patch;
 use super::tone::LineSpans;
@@ -12,16 +12,16 @@ use crate::tui::worker::Worker;
 
 /// How a stretch of code is coloured.
 #[derive(Debug)]
-pub(super) enum Body {
+pub(super) enum CodeBody {
     Plain,
     Json,
     /// A patch in these lines.
     Patch(Range<usize>),
     /// Whatever there is a grammar for.
-    Code(Arc<Code>),
+    Code(Arc<HighlightedCode>),
 }
 
-impl Body {
+impl CodeBody {
     /// The code in `bytes` of a text, by the words that name its language.
     pub fn new(text: &Text, bytes: Range<usize>, info: &str) -> Self {
         // `rust,ignore`, `{.python}`, `ts title="x"`
@@ -38,7 +38,7 @@ impl Body {
                 let last = bytes.end.saturating_sub(1).max(bytes.start);
                 Self::Patch(text.line_at(bytes.start)..text.line_at(last) + 1)
             }
-            _ => match Code::new(text, bytes, &name) {
+            _ => match HighlightedCode::new(text, bytes, &name) {
                 Some(code) => Self::Code(Arc::new(code)),
                 None => Self::Plain,
             },

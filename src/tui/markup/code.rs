@@ -9,48 +9,48 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use super::grammar::{self, Reader};
+use super::grammar::{self, GrammarReader};
 use super::tone::{LineSpans, Spans};
 use crate::tui::text::Text;
-use crate::tui::worker::{Step, Task, Worker, lock};
+use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
 /// Longer code is plain: with the slowest grammars this much takes some seconds.
-const MOST: usize = 256 * 1024;
+const MAX: usize = 256 * 1024;
 
 /// How long code is worked on before other code has its turn, and what is new is shown.
 const SLICE: Duration = Duration::from_millis(30);
 
 /// How long code is worked on at all; what is left then is plain.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Some code.
 #[derive(Debug)]
-pub(super) struct Code {
+pub(super) struct HighlightedCode {
     text: Text,
     bytes: Range<usize>,
     language: String,
     spans: Mutex<Spans>,
-    reading: Mutex<Reading>,
+    reading: Mutex<HighlightProgress>,
     /// Whether nothing more comes.
     is_read: AtomicBool,
 }
 
 /// How far the code has been read.
 #[derive(Debug)]
-struct Reading {
-    reader: Option<Reader>,
+struct HighlightProgress {
+    reader: Option<GrammarReader>,
     at: usize,
     spent: Duration,
 }
 
-impl Code {
+impl HighlightedCode {
     /// The code in `bytes` of a text, unless it is too long.
     pub fn new(text: &Text, bytes: Range<usize>, language: &str) -> Option<Self> {
-        (bytes.len() <= MOST).then(|| Self {
+        (bytes.len() <= MAX).then(|| Self {
             text: text.clone(),
             language: language.to_owned(),
             spans: Mutex::default(),
-            reading: Mutex::new(Reading {
+            reading: Mutex::new(HighlightProgress {
                 reader: None,
                 at: bytes.start,
                 spent: Duration::ZERO,
@@ -82,7 +82,7 @@ impl Code {
         let reader = match &mut reading.reader {
             Some(reader) => reader,
             none => match grammar::find(grammars, &self.language) {
-                Some(grammar) => none.insert(Reader::new(grammar)),
+                Some(grammar) => none.insert(GrammarReader::new(grammar)),
                 None => return false,
             },
         };
@@ -98,7 +98,7 @@ impl Code {
             reading.at += line.len();
         }
         reading.spent += start.elapsed();
-        reading.spent < PATIENCE
+        reading.spent < TIMEOUT
     }
 
     fn end(&self) {
@@ -107,10 +107,10 @@ impl Code {
     }
 }
 
-impl Task for Code {
-    fn work(&self) -> Step {
+impl Task for HighlightedCode {
+    fn work(&self) -> TaskProgress {
         if self.is_read.load(Ordering::Relaxed) {
-            return Step::default();
+            return TaskProgress::default();
         }
         let mut spans = Spans::default();
         let goes_on = self.read(&mut spans);
@@ -119,7 +119,7 @@ impl Task for Code {
         if !goes_on {
             self.end();
         }
-        Step {
+        TaskProgress {
             shows,
             goes_on,
             bytes: 0,
@@ -142,7 +142,8 @@ mod tests {
 
     fn told(code: &str, language: &str) -> Vec<(String, Tone)> {
         let text = Text::new(code);
-        let code = Arc::new(Code::new(&text, 0..code.len(), language).expect("short code"));
+        let code =
+            Arc::new(HighlightedCode::new(&text, 0..code.len(), language).expect("short code"));
         let last = text.len() - 1;
         let worker = Worker::new().expect("a thread");
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn too_long_code_is_plain() {
-        let text = Text::new("x".repeat(MOST + 1));
-        assert!(Code::new(&text, 0..MOST + 1, "rust").is_none());
+        let text = Text::new("x".repeat(MAX + 1));
+        assert!(HighlightedCode::new(&text, 0..MAX + 1, "rust").is_none());
     }
 }

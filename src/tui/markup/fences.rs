@@ -66,7 +66,7 @@ impl Fence {
 }
 
 /// More fences than this are not looked for: each takes memory, and nobody reads as many.
-const MOST: usize = 20_000;
+const MAX: usize = 20_000;
 
 /// What may be before the marks on their line: indentation, quotation, list markers.
 const PREFIX: usize = 64;
@@ -76,7 +76,7 @@ pub(super) fn find(text: &str) -> Vec<Fence> {
     let bytes = text.as_bytes();
     let mut fences = Vec::new();
     let mut at = 0;
-    while fences.len() < MOST {
+    while fences.len() < MAX {
         let Some(opening) = next_marks(bytes, at, None) else {
             break;
         };
@@ -101,13 +101,13 @@ pub(super) fn find(text: &str) -> Vec<Fence> {
 }
 
 /// Three or more of the same mark at the start of a line.
-struct Marks {
+struct FenceMarks {
     marks: Range<usize>,
     /// The line with its separator.
     line: Range<usize>,
 }
 
-impl Marks {
+impl FenceMarks {
     /// What follows on the line.
     fn info(&self, bytes: &[u8]) -> Range<usize> {
         let end = bytes[self.line.clone()].trim_ascii_end().len() + self.line.start;
@@ -116,7 +116,7 @@ impl Marks {
 }
 
 /// The next marks that open a fence, or that close the one `of` opened.
-fn next_marks(bytes: &[u8], mut at: usize, of: Option<&Marks>) -> Option<Marks> {
+fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<FenceMarks> {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'`', b'~', rest)) {
         let start = at + found;
         let mark = bytes[start];
@@ -138,7 +138,7 @@ fn next_marks(bytes: &[u8], mut at: usize, of: Option<&Marks>) -> Option<Marks> 
             continue;
         }
         let line_end = memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |at| end + at + 1);
-        let marks = Marks {
+        let marks = FenceMarks {
             marks: start..end,
             line: line..line_end,
         };

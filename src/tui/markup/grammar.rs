@@ -96,12 +96,12 @@ static TYPES: LazyLock<Vec<Scope>> = LazyLock::new(|| {
 
 /// Reads code line by line.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct GrammarReader {
     state: ParseState,
     scopes: ScopeStack,
 }
 
-impl Reader {
+impl GrammarReader {
     pub fn new(grammar: &SyntaxReference) -> Self {
         Self {
             state: ParseState::new(grammar),

@@ -10,12 +10,12 @@ use crate::tui::text::{PIECE, Text};
 /// A string never goes on after a line break, so only where a long line was cut into pieces can a
 /// piece start within one.
 #[derive(Debug, Default)]
-pub(super) struct Json {
+pub(super) struct JsonState {
     /// The pieces that start within a string, and whether after a backslash.
     in_string: Vec<(usize, bool)>,
 }
 
-impl Json {
+impl JsonState {
     pub fn new(text: &Text) -> Self {
         let bytes = text.as_str().as_bytes();
         let mut in_string = Vec::new();
@@ -171,7 +171,7 @@ mod tests {
             for lead in 0..unit.len() {
                 let long = format!("{}{}", " ".repeat(lead), unit.repeat(9000 / unit.len()));
                 let text = Text::new(format!("1\n{long}\n\"open\n2"));
-                let json = Json::new(&text);
+                let json = JsonState::new(&text);
                 let whole = spans(&long, None);
                 for index in 1..text.len() - 2 {
                     let start = text.start(index) - text.start(1);

@@ -11,7 +11,7 @@ use crate::tui::text;
 
 /// What is drawn in a row, from left to right.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum RowPiece {
     /// These bytes of the line, in so many columns at most.
     Text(Range<usize>, u16),
     /// So many columns of nothing.
@@ -25,7 +25,7 @@ impl Styled {
     /// spaces around the cells of a table.
     ///
     /// The cost is that of the line and, in a table, of those near it when they are looked at first.
-    pub fn rows(&self, line: usize, width: u16) -> Vec<Vec<Piece>> {
+    pub fn rows(&self, line: usize, width: u16) -> Vec<Vec<RowPiece>> {
         let width = width.max(1);
         if let Styles::Markdown(markdown) = &self.styles
             && let Some(rows) = markdown.table_rows(&self.text, line, width)
@@ -36,14 +36,14 @@ impl Styled {
         let line = self.text.line(line);
         let first = text::rows(line, width).next().unwrap_or_default();
         let rest = first.end;
-        let mut rows = vec![vec![Piece::Text(first, width)]];
+        let mut rows = vec![vec![RowPiece::Text(first, width)]];
         if rest < line.len() {
             rows.extend(text::rows(&line[rest..], width - hang).map(|range| {
                 let range = range.start + rest..range.end + rest;
-                let words = Piece::Text(range, width - hang);
+                let words = RowPiece::Text(range, width - hang);
                 match hang {
                     0 => vec![words],
-                    _ => vec![Piece::Blank(hang), words],
+                    _ => vec![RowPiece::Blank(hang), words],
                 }
             }));
         }
@@ -73,9 +73,9 @@ impl Styled {
     /// The row of a line in which one of its bytes is shown, or would be.
     pub fn row_at(&self, line: usize, byte: usize, width: u16) -> usize {
         let rows = self.rows(line, width);
-        let has_it = |row: &Vec<Piece>| {
+        let has_it = |row: &Vec<RowPiece>| {
             let mut pieces = row.iter();
-            pieces.any(|piece| matches!(piece, Piece::Text(range, _) if range.contains(&byte)))
+            pieces.any(|piece| matches!(piece, RowPiece::Text(range, _) if range.contains(&byte)))
         };
         rows.iter().position(has_it).unwrap_or(0)
     }

@@ -9,10 +9,10 @@ use std::ops::Range;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use super::address::addresses;
-use super::body::Body;
+use super::body::CodeBody;
 use super::fences::{self, Fence};
-use super::layout::Piece;
-use super::table::Table;
+use super::layout::RowPiece;
+use super::table::MarkdownTable;
 use super::tone::{Canvas, LineSpans, Tone};
 use crate::tui::text::{Text, columns};
 use crate::tui::worker::Worker;
@@ -36,11 +36,11 @@ const LOOK_BACK: usize = 64;
 pub(super) struct Markdown {
     fences: Vec<Fence>,
     /// The insides of the fences that were looked at.
-    bodies: Vec<OnceCell<Body>>,
+    bodies: Vec<OnceCell<CodeBody>>,
     /// The region that was looked at last, which is most often the next one too.
     last: RefCell<Option<Region>>,
     /// The table that was looked at last.
-    table: RefCell<Option<Table>>,
+    table: RefCell<Option<MarkdownTable>>,
     /// Lines that would belong to a table if there were one.
     no_table: RefCell<Range<usize>>,
 }
@@ -66,7 +66,7 @@ impl Markdown {
     }
 
     /// The rows of a line of a table that has room at `width`.
-    pub fn table_rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<Piece>>> {
+    pub fn table_rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         if !text.line(index).as_bytes().contains(&b'|')
             || self.fence_at(text.start(index)).is_some()
         {
@@ -77,7 +77,7 @@ impl Markdown {
             .as_ref()
             .is_some_and(|table| table.lines.contains(&index))
         {
-            let found = Table::find(text, index, &mut self.no_table.borrow_mut())?;
+            let found = MarkdownTable::find(text, index, &mut self.no_table.borrow_mut())?;
             if self.fence_at(text.start(found.lines.start)).is_some() {
                 return None;
             }
@@ -143,7 +143,7 @@ impl Markdown {
         }
         let body = self.bodies[at].get_or_init(|| {
             let language = text.as_str().get(fence.info.clone()).unwrap_or_default();
-            Body::new(text, fence.body.clone(), language)
+            CodeBody::new(text, fence.body.clone(), language)
         });
         body.spans(text, index, worker)
     }

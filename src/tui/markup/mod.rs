@@ -36,14 +36,14 @@ use std::sync::Arc;
 
 pub use self::address::links;
 pub use self::fences::{CodeBlock, code_blocks};
-pub use self::layout::Piece;
+pub use self::layout::RowPiece;
 pub use self::output::Removed;
 pub use self::tone::{LineSpans, Sgr, Tone};
 
-use self::body::Body;
-use self::json::Json;
+use self::body::CodeBody;
+use self::json::JsonState;
 use self::markdown::Markdown;
-use self::output::Output;
+use self::output::ColouredOutput;
 use self::tone::Spans;
 use crate::tui::text::Text;
 use crate::tui::worker::Worker;
@@ -80,11 +80,11 @@ pub struct Styled {
 enum Styles {
     Plain,
     Markdown(Markdown),
-    Json(Json),
+    Json(JsonState),
     Patch,
     Read(Spans),
-    Output(Output),
-    Body(Body),
+    Output(ColouredOutput),
+    Body(CodeBody),
 }
 
 impl Styled {
@@ -94,7 +94,7 @@ impl Styled {
     pub fn new(text: impl Into<Arc<str>>, markup: Markup) -> Self {
         let raw = text.into();
         if markup == Markup::Output {
-            let (shown, output) = Output::read(&raw);
+            let (shown, output) = ColouredOutput::read(&raw);
             return Self {
                 text: shown.map_or_else(|| Text::new(raw), Text::new),
                 styles: Styles::Output(output),
@@ -104,11 +104,13 @@ impl Styled {
         let styles = match markup {
             Markup::Plain | Markup::Output => Styles::Plain,
             Markup::Markdown => Styles::Markdown(Markdown::new(&text)),
-            Markup::Json => Styles::Json(Json::new(&text)),
+            Markup::Json => Styles::Json(JsonState::new(&text)),
             Markup::Patch => Styles::Patch,
             Markup::Toned(spans) => Styles::Read(Spans::of(spans)),
             Markup::Shell => Styles::Read(shell::spans(text.as_str())),
-            Markup::Code(language) => Styles::Body(Body::new(&text, 0..text.bytes(), &language)),
+            Markup::Code(language) => {
+                Styles::Body(CodeBody::new(&text, 0..text.bytes(), &language))
+            }
         };
         Self { text, styles }
     }

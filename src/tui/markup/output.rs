@@ -50,20 +50,20 @@ pub struct Removed {
 
 /// Where the colours of an output change.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(super) struct ColouredOutput {
     changes: Vec<(usize, Sgr)>,
     pub removed: Removed,
 }
 
-impl Output {
+impl ColouredOutput {
     /// Reads an output: what is to be shown of it, and its colours.
     pub fn read(raw: &str) -> (Option<String>, Self) {
         if memchr3(b'\x1B', b'\r', b'\x08', raw.as_bytes()).is_none() {
             return (None, Self::default());
         }
-        let mut screen = Screen {
+        let mut screen = OutputScreen {
             text: String::with_capacity(raw.len()),
-            ..Screen::default()
+            ..OutputScreen::default()
         };
         screen.read(raw);
         screen.finish_line();
@@ -94,9 +94,9 @@ impl Output {
 
 /// The text so far, and the line that is being written.
 #[derive(Default)]
-struct Screen {
+struct OutputScreen {
     text: String,
-    output: Output,
+    output: ColouredOutput,
     sgr: Sgr,
     parser: Parser<DefaultCharAccumulator>,
     /// The line, once the cursor has moved within it; before that it is written to the text at once.
@@ -109,7 +109,7 @@ struct Screen {
     is_overwritten: bool,
 }
 
-impl Screen {
+impl OutputScreen {
     fn read(&mut self, raw: &str) {
         let bytes = raw.as_bytes();
         let mut at = 0;
@@ -194,10 +194,7 @@ impl Screen {
         self.is_drawing = true;
         let mut from = self.line;
         if self.text.len() - from > REACH {
-            from = self.text.len() - REACH;
-            while !self.text.is_char_boundary(from) {
-                from += 1;
-            }
+            from = self.text.ceil_char_boundary(self.text.len() - REACH);
         }
         let changes = &mut self.output.changes;
         let first = changes
@@ -234,7 +231,7 @@ impl Screen {
             self.write("\x1B");
             return 1;
         };
-        let mut found = Found::default();
+        let mut found = ControlSequence::default();
         for byte in &rest.as_bytes()[..len] {
             self.parser.advance(&mut found, *byte);
         }
@@ -316,9 +313,9 @@ fn control_sequence(bytes: &[u8]) -> Option<usize> {
 
 /// The control sequence that the parser found, unless it is of a private kind.
 #[derive(Default)]
-struct Found(Option<(Params, char)>);
+struct ControlSequence(Option<(Params, char)>);
 
-impl Perform for Found {
+impl Perform for ControlSequence {
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], ignore: bool, action: u8) {
         if intermediates.is_empty() && !ignore {
             self.0 = Some((params.clone(), char::from(action)));
@@ -333,7 +330,7 @@ mod tests {
     use super::*;
 
     fn shown(raw: &str) -> (String, Removed) {
-        let (text, output) = Output::read(raw);
+        let (text, output) = ColouredOutput::read(raw);
         (text.unwrap_or_else(|| raw.to_owned()), output.removed)
     }
 
@@ -342,7 +339,7 @@ mod tests {
     }
 
     fn told(raw: &str) -> Vec<(String, Sgr)> {
-        let (text, output) = Output::read(raw);
+        let (text, output) = ColouredOutput::read(raw);
         let text = text.unwrap_or_else(|| raw.to_owned());
         let spans = output.spans(0..text.len()).into_iter();
         spans
@@ -383,7 +380,7 @@ mod tests {
 
     #[test]
     fn colours_go_on_after_line_breaks() {
-        let (text, output) = Output::read("\x1b[31ma\nb\x1b[0m\nc");
+        let (text, output) = ColouredOutput::read("\x1b[31ma\nb\x1b[0m\nc");
         assert_eq!(text.as_deref(), Some("a\nb\nc"));
         assert_eq!(output.spans(2..3), [(0..1, Tone::Sgr(fg(Color::Red)))]);
         assert_eq!(output.spans(4..5), []);

@@ -6,7 +6,7 @@ use super::patch;
 use super::tone::{Spans, Tone};
 
 /// Commands longer than this are plain; ordinary ones are a few lines.
-const MOST: usize = 256 * 1024;
+const MAX: usize = 256 * 1024;
 
 /// Words of the shell after which a command starts.
 const KEYWORDS: [&str; 17] = [
@@ -26,7 +26,7 @@ pub(super) fn spans(text: &str) -> Spans {
         heredocs: VecDeque::new(),
         spans: Spans::default(),
     };
-    if text.len() <= MOST {
+    if text.len() <= MAX {
         lexer.run();
     }
     lexer.spans

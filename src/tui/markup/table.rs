@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::layout::Piece;
+use super::layout::RowPiece;
 use crate::tui::text::{Text, columns, rows};
 
 /// The most lines of a table; those after them are laid out as any others.
@@ -16,7 +16,7 @@ const NARROWEST: u16 = 4;
 
 /// A table.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct MarkdownTable {
     /// Its lines, the head first, then the one that tells it is a table.
     pub lines: Range<usize>,
     /// Columns left of it.
@@ -37,7 +37,7 @@ enum Align {
     Centre,
 }
 
-impl Table {
+impl MarkdownTable {
     /// The table that a line belongs to. Lines are `known` that have bars and make no table, which
     /// grow by those that are looked at: there are texts in which each line has one.
     pub fn find(text: &Text, index: usize, known: &mut Range<usize>) -> Option<Self> {
@@ -108,7 +108,7 @@ impl Table {
     }
 
     /// The rows of one of its lines; nothing if there is no room for so many columns.
-    pub fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<Piece>>> {
+    pub fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         let widths = self.fitted(width)?;
         if index == self.lines.start + 1 {
             return Some(vec![self.rule(&widths)]);
@@ -159,7 +159,7 @@ impl Table {
     }
 
     /// A part of a cell in its column.
-    fn cell(&self, line: &str, part: Range<usize>, column: usize, width: u16) -> Vec<Piece> {
+    fn cell(&self, line: &str, part: Range<usize>, column: usize, width: u16) -> Vec<RowPiece> {
         let shown = line[part.clone()].trim_ascii_end();
         let part = part.start..part.start + shown.len();
         let taken = u16::try_from(columns(shown)).unwrap_or(width).min(width);
@@ -170,36 +170,36 @@ impl Table {
             Align::Centre => free / 2,
         };
         vec![
-            Piece::Blank(before),
-            Piece::Text(part, width - before),
-            Piece::Blank(free - before),
+            RowPiece::Blank(before),
+            RowPiece::Text(part, width - before),
+            RowPiece::Blank(free - before),
         ]
     }
 
     /// The line under the head.
-    fn rule(&self, widths: &[u16]) -> Vec<Piece> {
+    fn rule(&self, widths: &[u16]) -> Vec<RowPiece> {
         self.framed(widths.iter().enumerate().map(|(column, width)| {
             let align = self.align.get(column).copied().unwrap_or_default();
             let left = u16::from(matches!(align, Align::Left | Align::Centre));
             let right = u16::from(matches!(align, Align::Right | Align::Centre)).min(width - left);
             vec![
-                Piece::Mark(':', left),
-                Piece::Mark('-', width - left - right),
-                Piece::Mark(':', right),
+                RowPiece::Mark(':', left),
+                RowPiece::Mark('-', width - left - right),
+                RowPiece::Mark(':', right),
             ]
         }))
     }
 
     /// Cells with the bars around them.
-    fn framed(&self, cells: impl Iterator<Item = Vec<Piece>>) -> Vec<Piece> {
+    fn framed(&self, cells: impl Iterator<Item = Vec<RowPiece>>) -> Vec<RowPiece> {
         let bar = |before: u16, after: u16| {
             [
-                Piece::Blank(before),
-                Piece::Mark('|', 1),
-                Piece::Blank(after),
+                RowPiece::Blank(before),
+                RowPiece::Mark('|', 1),
+                RowPiece::Blank(after),
             ]
         };
-        let mut row = vec![Piece::Blank(self.indent)];
+        let mut row = vec![RowPiece::Blank(self.indent)];
         for (column, cell) in cells.enumerate() {
             match column {
                 0 if self.is_framed => row.extend(bar(0, 1)),
@@ -212,8 +212,8 @@ impl Table {
             row.extend(bar(1, 0));
         }
         row.retain(|piece| match piece {
-            Piece::Text(range, _) => !range.is_empty(),
-            Piece::Blank(columns) | Piece::Mark(_, columns) => *columns > 0,
+            RowPiece::Text(range, _) => !range.is_empty(),
+            RowPiece::Blank(columns) | RowPiece::Mark(_, columns) => *columns > 0,
         });
         row
     }

@@ -211,9 +211,9 @@ fn laid_out(text: &str, width: u16) -> Vec<String> {
         let source = styled.text().line(line);
         seen.extend(rows.into_iter().map(|row| {
             let pieces = row.into_iter().map(|piece| match piece {
-                Piece::Text(range, columns) => shown(&source[range], columns).into_owned(),
-                Piece::Blank(columns) => " ".repeat(columns.into()),
-                Piece::Mark(mark, count) => mark.to_string().repeat(count.into()),
+                RowPiece::Text(range, columns) => shown(&source[range], columns).into_owned(),
+                RowPiece::Blank(columns) => " ".repeat(columns.into()),
+                RowPiece::Mark(mark, count) => mark.to_string().repeat(count.into()),
             });
             pieces.collect::<String>().trim_end().to_owned()
         }));
@@ -344,12 +344,12 @@ proptest! {
                 let mut taken = 0;
                 for piece in row {
                     taken += match piece {
-                        Piece::Text(range, columns) => {
+                        RowPiece::Text(range, columns) => {
                             let words = shown(&source[range.clone()], columns).into_owned();
                             seen[range].fill(true);
                             crate::tui::text::columns(&words)
                         }
-                        Piece::Blank(columns) | Piece::Mark(_, columns) => columns.into(),
+                        RowPiece::Blank(columns) | RowPiece::Mark(_, columns) => columns.into(),
                     };
                 }
                 prop_assert!(taken <= width.into(), "{taken} of {width} in {source:?}");

@@ -19,11 +19,11 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
-use crate::tui::line::{Edit, Line};
+use crate::tui::line::{Edit, LineEditor};
 use crate::tui::text::one_line;
 
 /// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
-const LONGEST: u16 = 300;
+const MAX_LENGTH: u16 = 300;
 
 /// Characters by which a choice is found and that are not shown.
 const LONGEST_MORE: usize = 4_000;
@@ -57,7 +57,7 @@ impl Choice {
 
 /// What a key did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PickerOutcome {
     /// Something in the picker, or nothing.
     Consumed,
     /// Chose: an index into the list the picker was made with.
@@ -70,8 +70,8 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Picker {
     title: String,
-    rows: Vec<Row>,
-    query: Line,
+    rows: Vec<PickerRow>,
+    query: LineEditor,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
     /// The same as they are, which is how somebody else finds them.
@@ -96,7 +96,7 @@ pub struct Picker {
 
 /// A choice, ready to be matched and shown.
 #[derive(Debug)]
-struct Row {
+struct PickerRow {
     /// Harmless and on one line.
     label: String,
     /// Likewise.
@@ -112,7 +112,7 @@ struct Row {
 impl Picker {
     /// A picker with nothing typed: the choices in the given order, the first one selected.
     pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Self {
-        let rows: Vec<Row> = choices.into_iter().map(Row::from).collect();
+        let rows: Vec<PickerRow> = choices.into_iter().map(PickerRow::from).collect();
         let mut config = Config::DEFAULT;
         // Somebody who begins at the beginning means that.
         config.prefer_prefix = true;
@@ -121,7 +121,7 @@ impl Picker {
             matches: (0..rows.len()).collect(),
             own: rows.len(),
             rows,
-            query: Line::query(),
+            query: LineEditor::query(),
             words: Vec::new(),
             exact: Vec::new(),
             matched: String::new(),
@@ -144,9 +144,9 @@ impl Picker {
     /// Takes what somebody else found for the query, which follows the choices that match.
     pub fn offer(&mut self, choices: Vec<Choice>) {
         self.rows.truncate(self.own);
-        let found = choices.into_iter().map(|choice| Row {
+        let found = choices.into_iter().map(|choice| PickerRow {
             is_found: true,
-            ..Row::from(choice)
+            ..PickerRow::from(choice)
         });
         self.rows.extend(found);
         self.found_for = Some(self.query.text().to_owned());
@@ -197,20 +197,22 @@ impl Picker {
     }
 
     /// Takes a key. Every key belongs to the picker while it is open; those it has no use for do nothing.
-    pub fn on_key(&mut self, key: KeyEvent) -> Outcome {
+    pub fn on_key(&mut self, key: KeyEvent) -> PickerOutcome {
         if key.kind == KeyEventKind::Release {
-            return Outcome::Consumed;
+            return PickerOutcome::Consumed;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let page = isize::try_from(self.height.max(1)).unwrap_or(isize::MAX);
         match key.code {
             KeyCode::Enter if self.is_stale() => {}
             KeyCode::Enter => {
-                return self.selected().map_or(Outcome::Consumed, Outcome::Picked);
+                return self
+                    .selected()
+                    .map_or(PickerOutcome::Consumed, PickerOutcome::Picked);
             }
             // Ctrl+C and Ctrl+G leave too, as in shells and editors.
-            KeyCode::Esc => return Outcome::Cancelled,
-            KeyCode::Char('c' | 'g') if control => return Outcome::Cancelled,
+            KeyCode::Esc => return PickerOutcome::Cancelled,
+            KeyCode::Char('c' | 'g') if control => return PickerOutcome::Cancelled,
             KeyCode::Up => self.select(-1),
             KeyCode::Down => self.select(1),
             KeyCode::Char('p') if control => self.select(-1),
@@ -223,7 +225,7 @@ impl Picker {
                 }
             }
         }
-        Outcome::Consumed
+        PickerOutcome::Consumed
     }
 
     /// Takes text that was pasted, as if it had been typed on one line.
@@ -275,7 +277,7 @@ impl Picker {
     }
 
     /// Which graphemes of a label the query matches, in order.
-    fn highlights(&self, row: &Row) -> Vec<u32> {
+    fn highlights(&self, row: &PickerRow) -> Vec<u32> {
         let mut matcher = self.matcher.borrow_mut();
         let mut found = Vec::new();
         let words = if row.is_found {
@@ -292,11 +294,11 @@ impl Picker {
     }
 }
 
-impl From<Choice> for Row {
+impl From<Choice> for PickerRow {
     fn from(choice: Choice) -> Self {
-        let label = one_line(&choice.label, LONGEST);
-        let detail = one_line(&choice.detail, LONGEST);
-        let side = one_line(&choice.side, LONGEST);
+        let label = one_line(&choice.label, MAX_LENGTH);
+        let detail = one_line(&choice.detail, MAX_LENGTH);
+        let side = one_line(&choice.side, MAX_LENGTH);
         let more: String = choice.more.chars().take(LONGEST_MORE).collect();
         Self {
             // The blank at the end is for nucleo, which does not find what stands at the very end
@@ -312,7 +314,12 @@ impl From<Choice> for Row {
 }
 
 /// How well a row matches: where its words are, and how well they fit. `None` if a word is nowhere.
-fn rank(row: &Row, words: &[Atom], exact: &[Atom], matcher: &mut Matcher) -> Option<(usize, u32)> {
+fn rank(
+    row: &PickerRow,
+    words: &[Atom],
+    exact: &[Atom],
+    matcher: &mut Matcher,
+) -> Option<(usize, u32)> {
     let mut rank = (0, 0);
     for (word, exact) in words.iter().zip(exact) {
         let (label, detail) = (row.matched_label.slice(..), row.matched_detail.slice(..));

@@ -26,17 +26,17 @@ fn tools() -> Picker {
     )
 }
 
-fn press(picker: &mut Picker, code: KeyCode) -> Outcome {
+fn press(picker: &mut Picker, code: KeyCode) -> PickerOutcome {
     picker.on_key(KeyEvent::new(code, KeyModifiers::NONE))
 }
 
-fn control(picker: &mut Picker, c: char) -> Outcome {
+fn control(picker: &mut Picker, c: char) -> PickerOutcome {
     picker.on_key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL))
 }
 
 fn typed(picker: &mut Picker, text: &str) {
     for c in text.chars() {
-        assert_eq!(press(picker, KeyCode::Char(c)), Outcome::Consumed);
+        assert_eq!(press(picker, KeyCode::Char(c)), PickerOutcome::Consumed);
     }
 }
 
@@ -56,7 +56,7 @@ fn drawn(picker: &mut Picker, width: u16, height: u16) -> (Vec<String>, Option<P
 fn nothing_typed_keeps_the_order() {
     let mut picker = tools();
     assert_eq!(picker.counts(), (5, 5));
-    assert_eq!(press(&mut picker, KeyCode::Enter), Outcome::Picked(0));
+    assert_eq!(press(&mut picker, KeyCode::Enter), PickerOutcome::Picked(0));
     typed(&mut picker, "x");
     press(&mut picker, KeyCode::Backspace);
     assert_eq!(picker.matches, [0, 1, 2, 3, 4]);
@@ -67,8 +67,8 @@ fn letters_in_the_label_come_before_words_in_the_detail() {
     let mut picker = tools();
     typed(&mut picker, "image");
     assert_eq!(picker.matches, [2, 4]);
-    assert_eq!(press(&mut picker, KeyCode::Down), Outcome::Consumed);
-    assert_eq!(press(&mut picker, KeyCode::Enter), Outcome::Picked(4));
+    assert_eq!(press(&mut picker, KeyCode::Down), PickerOutcome::Consumed);
+    assert_eq!(press(&mut picker, KeyCode::Enter), PickerOutcome::Picked(4));
     typed(&mut picker, " files");
     assert_eq!(picker.matches, [4]);
     control(&mut picker, 'u');
@@ -76,11 +76,11 @@ fn letters_in_the_label_come_before_words_in_the_detail() {
     assert_eq!(picker.matches, [3]);
     typed(&mut picker, "zzz");
     assert_eq!(picker.matches, [] as [usize; 0]);
-    assert_eq!(press(&mut picker, KeyCode::Enter), Outcome::Consumed);
+    assert_eq!(press(&mut picker, KeyCode::Enter), PickerOutcome::Consumed);
     control(&mut picker, 'u');
     picker.paste("PTY");
     assert_eq!(picker.matches, [0]);
-    assert_eq!(press(&mut picker, KeyCode::Esc), Outcome::Cancelled);
+    assert_eq!(press(&mut picker, KeyCode::Esc), PickerOutcome::Cancelled);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::tui::picker::{Picker, Row};
+use crate::tui::picker::{Picker, PickerRow};
 use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
 
@@ -88,7 +88,7 @@ impl Picker {
         (line, column.min(width.saturating_sub(1)))
     }
 
-    fn choice(&self, theme: &Theme, row: &Row, selected: bool, width: u16) -> Line<'static> {
+    fn choice(&self, theme: &Theme, row: &PickerRow, selected: bool, width: u16) -> Line<'static> {
         let (mark, plain) = if selected {
             ("▸ ", theme.strong())
         } else {

@@ -11,11 +11,11 @@ use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 use super::header::{self, Pixels};
 
 /// Characters of base64.
-const MOST_TEXT: usize = 20 << 20;
+const MAX_TEXT: usize = 20 << 20;
 /// Pixels.
-const MOST_PIXELS: u64 = 50_000_000;
+const MAX_PIXELS: u64 = 50_000_000;
 /// Bytes that a decoder may take at once: all pixels with four bytes each, and room to work.
-const MOST_MEMORY: u64 = 256 << 20;
+const MAX_MEMORY: u64 = 256 << 20;
 /// Characters of base64 in which the size is looked for. JPEG's may come after a smaller picture.
 const HEAD: usize = 96 << 10;
 
@@ -26,7 +26,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Why a picture is not shown. The words are the program's own, whatever the data says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum DecodeError {
     /// The data is too long.
     TooLong,
     /// It has too many pixels, or takes too much memory.
@@ -35,7 +35,7 @@ pub enum Fault {
     Broken,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooLong => "not shown: larger than 20 MB",
@@ -57,9 +57,9 @@ pub(super) fn base64_of(url: &str) -> Option<&str> {
 /// # Errors
 ///
 /// If it is clear already that the picture is too large.
-pub(super) fn size(data: &str) -> Result<Option<Pixels>, Fault> {
-    if data.len() > MOST_TEXT {
-        return Err(Fault::TooLong);
+pub(super) fn size(data: &str) -> Result<Option<Pixels>, DecodeError> {
+    if data.len() > MAX_TEXT {
+        return Err(DecodeError::TooLong);
     }
     let head = data.as_bytes();
     let head = &head[..head.len().min(HEAD)];
@@ -76,23 +76,23 @@ pub(super) fn size(data: &str) -> Result<Option<Pixels>, Fault> {
 /// # Errors
 ///
 /// If it is too long, or no picture of a kind that is shown.
-pub(super) fn file(data: &str) -> Result<(Vec<u8>, &'static str), Fault> {
+pub(super) fn file(data: &str) -> Result<(Vec<u8>, &'static str), DecodeError> {
     let bytes = bytes(data)?;
     let ending = match image::guess_format(&bytes) {
         Ok(ImageFormat::Png) => "png",
         Ok(ImageFormat::Jpeg) => "jpg",
         Ok(ImageFormat::Gif) => "gif",
         Ok(ImageFormat::WebP) => "webp",
-        _ => return Err(Fault::Broken),
+        _ => return Err(DecodeError::Broken),
     };
     Ok((bytes, ending))
 }
 
-fn bytes(data: &str) -> Result<Vec<u8>, Fault> {
-    if data.len() > MOST_TEXT {
-        return Err(Fault::TooLong);
+fn bytes(data: &str) -> Result<Vec<u8>, DecodeError> {
+    if data.len() > MAX_TEXT {
+        return Err(DecodeError::TooLong);
     }
-    BASE64.decode(data).map_err(|_| Fault::Broken)
+    BASE64.decode(data).map_err(|_| DecodeError::Broken)
 }
 
 /// The pixels.
@@ -100,32 +100,35 @@ fn bytes(data: &str) -> Result<Vec<u8>, Fault> {
 /// # Errors
 ///
 /// If it is too large, or no picture.
-pub(super) fn decode(data: &str) -> Result<DynamicImage, Fault> {
+pub(super) fn decode(data: &str) -> Result<DynamicImage, DecodeError> {
     let bytes = bytes(data)?;
     let reader = || {
         let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format()?;
         let mut limits = Limits::default();
-        limits.max_alloc = Some(MOST_MEMORY);
+        limits.max_alloc = Some(MAX_MEMORY);
         reader.limits(limits);
         std::io::Result::Ok(reader)
     };
     // Not what the header told: that was read by other rules than the decoder's.
-    let size = reader().map_err(|_| Fault::Broken)?.into_dimensions();
+    let size = reader().map_err(|_| DecodeError::Broken)?.into_dimensions();
     within_limits(size.map_err(fault)?)?;
-    reader().map_err(|_| Fault::Broken)?.decode().map_err(fault)
+    reader()
+        .map_err(|_| DecodeError::Broken)?
+        .decode()
+        .map_err(fault)
 }
 
-fn within_limits((columns, rows): Pixels) -> Result<(), Fault> {
-    match u64::from(columns) * u64::from(rows) <= MOST_PIXELS {
+fn within_limits((columns, rows): Pixels) -> Result<(), DecodeError> {
+    match u64::from(columns) * u64::from(rows) <= MAX_PIXELS {
         true => Ok(()),
-        false => Err(Fault::TooLarge),
+        false => Err(DecodeError::TooLarge),
     }
 }
 
-fn fault(error: image::ImageError) -> Fault {
+fn fault(error: image::ImageError) -> DecodeError {
     match error {
-        image::ImageError::Limits(_) => Fault::TooLarge,
-        _ => Fault::Broken,
+        image::ImageError::Limits(_) => DecodeError::TooLarge,
+        _ => DecodeError::Broken,
     }
 }
 
@@ -162,18 +165,18 @@ mod tests {
 
     #[test]
     fn too_much_is_refused_before_it_is_decoded() {
-        let long = "A".repeat(MOST_TEXT + 1);
-        assert_eq!(size(&long), Err(Fault::TooLong));
-        assert_eq!(decode(&long).unwrap_err(), Fault::TooLong);
+        let long = "A".repeat(MAX_TEXT + 1);
+        assert_eq!(size(&long), Err(DecodeError::TooLong));
+        assert_eq!(decode(&long).unwrap_err(), DecodeError::TooLong);
         let large = encoded(&png_head(10_000, 5_001));
-        assert_eq!(size(&large), Err(Fault::TooLarge));
+        assert_eq!(size(&large), Err(DecodeError::TooLarge));
         assert_eq!(
             size(&encoded(&png_head(10_000, 5_000))),
             Ok(Some((10_000, 5_000)))
         );
         assert_eq!(
             size(&encoded(&png_head(u32::MAX, u32::MAX))),
-            Err(Fault::TooLarge)
+            Err(DecodeError::TooLarge)
         );
     }
 
@@ -202,7 +205,7 @@ mod tests {
             &encoded(cut),
             &encoded(&png_head(2, 2)),
         ] {
-            assert_eq!(decode(data).unwrap_err(), Fault::Broken, "{data:?}");
+            assert_eq!(decode(data).unwrap_err(), DecodeError::Broken, "{data:?}");
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! This runs where rows are counted, so it allocates nothing and cannot fail in surprising ways; a
 //! size that it does not find is told by the decoder later.
+//!
+//! The crate imagesize 0.15 does the same for more kinds, but takes the scale of a lossy WebP for a part of
+//! its size, and stops at the bytes that may fill up a JPEG before a marker.
 
 /// Columns and rows of pixels.
 pub(super) type Pixels = (u32, u32);

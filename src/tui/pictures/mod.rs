@@ -15,7 +15,7 @@ mod picture;
 mod rendition;
 mod terminal;
 
-pub use self::decode::Fault;
-pub use self::picture::{Look, Picture};
+pub use self::decode::DecodeError;
+pub use self::picture::{Picture, PictureLook};
 pub use self::rendition::Rendition;
-pub use self::terminal::{Graphics, Setting};
+pub use self::terminal::{Graphics, PictureSetting};

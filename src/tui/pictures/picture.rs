@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
-use super::decode::{self, Fault};
+use super::decode::{self, DecodeError};
 use super::header::Pixels;
 use super::rendition::{Rendition, cells};
-use super::terminal::Setting;
-use crate::api::{Content, Item};
-use crate::tui::worker::{Step, Task, Worker, lock};
+use super::terminal::PictureSetting;
+use crate::api::{ContentPart, Item};
+use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
 /// A picture in an item. Clones are the same picture.
 #[derive(Clone, Debug)]
-pub struct Picture(Arc<Source>);
+pub struct Picture(Arc<PictureSource>);
 
 /// The same picture, not one that looks the same.
 impl PartialEq for Picture {
@@ -24,39 +24,39 @@ impl Eq for Picture {}
 
 /// How a picture looks now.
 #[derive(Clone, Debug)]
-pub enum Look {
+pub enum PictureLook {
     /// It is being worked on.
     Loading,
     /// Like this.
     Ready(Arc<Rendition>),
     /// It cannot be shown.
-    Failed(Fault),
+    Failed(DecodeError),
 }
 
 /// What a picture is made of. The data stays in the item, which is there anyway.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct PictureSource {
     item: Arc<Item>,
     part: usize,
     /// What the beginning of the data tells, once somebody wanted to know.
-    head: OnceLock<Result<Option<Pixels>, Fault>>,
-    state: Mutex<State>,
+    head: OnceLock<Result<Option<Pixels>, DecodeError>>,
+    state: Mutex<PictureState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PictureState {
     /// What the decoder found, which may be more than the beginning tells.
     size: Option<Pixels>,
-    fault: Option<Fault>,
+    fault: Option<DecodeError>,
     rendition: Option<Arc<Rendition>>,
     /// What the rendition is to be, or is, made for.
-    wanted: Option<Wanted>,
+    wanted: Option<RenditionKey>,
 }
 
 /// What a rendition is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wanted {
-    setting: Setting,
+struct RenditionKey {
+    setting: PictureSetting,
     room: u16,
 }
 
@@ -65,10 +65,10 @@ impl Picture {
     pub fn all_of(item: &Arc<Item>) -> Vec<Self> {
         let parts = item.content().iter().enumerate();
         let pictures = parts.filter_map(|(part, content)| match content {
-            Content::Image(url) if decode::base64_of(url).is_some() => Some(part),
+            ContentPart::Image(url) if decode::base64_of(url).is_some() => Some(part),
             _ => None,
         });
-        let source = |part| Source {
+        let source = |part| PictureSource {
             item: Arc::clone(item),
             part,
             head: OnceLock::new(),
@@ -82,12 +82,12 @@ impl Picture {
     /// # Errors
     ///
     /// If it is too long, or no picture of a kind that is shown.
-    pub fn file(&self) -> Result<(Vec<u8>, &'static str), Fault> {
+    pub fn file(&self) -> Result<(Vec<u8>, &'static str), DecodeError> {
         decode::file(self.0.data().unwrap_or_default())
     }
 
     /// The rows that it takes in this many columns: one, for words, where it has no size.
-    pub fn rows(&self, room: u16, setting: Setting) -> usize {
+    pub fn rows(&self, room: u16, setting: PictureSetting) -> usize {
         let state = self.0.state();
         let size = match (state.fault, state.size) {
             (Some(_), _) => None,
@@ -99,22 +99,22 @@ impl Picture {
 
     /// How it looks in this many columns. Asking is what starts the work. A picture that was made
     /// for another size is better than none until there is the right one.
-    pub fn look(&self, room: u16, setting: Setting, worker: &Worker) -> Look {
+    pub fn look(&self, room: u16, setting: PictureSetting, worker: &Worker) -> PictureLook {
         if let Err(fault) = self.0.head() {
-            return Look::Failed(fault);
+            return PictureLook::Failed(fault);
         }
-        let wanted = Wanted { setting, room };
+        let wanted = RenditionKey { setting, room };
         let mut state = self.0.state();
         if let Some(fault) = state.fault {
-            return Look::Failed(fault);
+            return PictureLook::Failed(fault);
         }
         let is_new = state.wanted.replace(wanted) != Some(wanted);
         let look = match &state.rendition {
-            Some(rendition) => Look::Ready(Arc::clone(rendition)),
-            None => Look::Loading,
+            Some(rendition) => PictureLook::Ready(Arc::clone(rendition)),
+            None => PictureLook::Loading,
         };
         drop(state);
-        let source: Weak<Source> = Arc::downgrade(&self.0);
+        let source: Weak<PictureSource> = Arc::downgrade(&self.0);
         match is_new {
             true => worker.ask(source),
             false => worker.touch(&(source as Weak<dyn Task>)),
@@ -123,9 +123,9 @@ impl Picture {
     }
 }
 
-impl Task for Source {
-    fn work(&self) -> Step {
-        Step {
+impl Task for PictureSource {
+    fn work(&self) -> TaskProgress {
+        TaskProgress {
             shows: true,
             goes_on: false,
             bytes: self.make().unwrap_or(0),
@@ -133,7 +133,7 @@ impl Task for Source {
     }
 
     fn fail(&self) {
-        self.state().fault = Some(Fault::Broken);
+        self.state().fault = Some(DecodeError::Broken);
     }
 
     fn forget(&self) {
@@ -142,7 +142,7 @@ impl Task for Source {
     }
 }
 
-impl Source {
+impl PictureSource {
     /// Makes what is wanted; returns about how many bytes that keeps.
     fn make(&self) -> Option<usize> {
         let wanted = self.state().wanted?;
@@ -168,18 +168,18 @@ impl Source {
 
     fn data(&self) -> Option<&str> {
         match self.item.content().get(self.part)? {
-            Content::Image(url) => decode::base64_of(url),
+            ContentPart::Image(url) => decode::base64_of(url),
             _ => None,
         }
     }
 
-    fn head(&self) -> Result<Option<Pixels>, Fault> {
+    fn head(&self) -> Result<Option<Pixels>, DecodeError> {
         *self
             .head
             .get_or_init(|| decode::size(self.data().unwrap_or_default()))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PictureState> {
         lock(&self.state)
     }
 }
@@ -204,12 +204,12 @@ mod tests {
         Picture::all_of(&Arc::new(Item::from_responses(&item)))
     }
 
-    fn settled(picture: &Picture) -> Look {
+    fn settled(picture: &Picture) -> PictureLook {
         let worker = Worker::new().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            match picture.look(80, Setting::default(), &worker) {
-                Look::Loading if Instant::now() < deadline => {
+            match picture.look(80, PictureSetting::default(), &worker) {
+                PictureLook::Loading if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 look => return look,
@@ -230,9 +230,12 @@ mod tests {
         // It says that it is large, and then there is nothing.
         let broken =
             &pictures(&["data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAGQAAABkCAIAAAA"])[0];
-        let rows = || broken.rows(80, Setting::default());
+        let rows = || broken.rows(80, PictureSetting::default());
         assert_eq!(rows(), 20);
-        assert!(matches!(settled(broken), Look::Failed(Fault::Broken)));
+        assert!(matches!(
+            settled(broken),
+            PictureLook::Failed(DecodeError::Broken)
+        ));
         assert_eq!(rows(), 1);
     }
 }

@@ -13,14 +13,14 @@ use ratatui_image::protocol::kitty::Kitty;
 use ratatui_image::protocol::sixel::Sixel;
 use uuid::Uuid;
 
-use super::decode::Fault;
+use super::decode::DecodeError;
 use super::header::Pixels;
-use super::terminal::{Graphics, Setting};
+use super::terminal::{Graphics, PictureSetting};
 
 /// Columns that a picture takes at most.
-const MOST_COLUMNS: u16 = 80;
+const MAX_COLUMNS: u16 = 80;
 /// Rows that a picture takes at most.
-const MOST_ROWS: u16 = 20;
+const MAX_ROWS: u16 = 20;
 
 /// What is under transparent pixels. Most pictures with such are drawn dark, for paper.
 const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
@@ -28,17 +28,17 @@ const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
 /// The characters that a picture takes in `room` columns: a column for each of its own at most, so
 /// that small pictures stay small, and as many rows as keep its shape.
 pub(super) fn cells((columns, rows): Pixels, (width, height): (u16, u16), room: u16) -> Size {
-    let most_columns = f64::from(room.clamp(1, MOST_COLUMNS));
+    let most_columns = f64::from(room.clamp(1, MAX_COLUMNS));
     let columns = f64::from(columns.max(1));
     let rows = f64::from(rows.max(1)) * f64::from(width.max(1)) / f64::from(height.max(1));
     let scale = (most_columns / columns)
-        .min(f64::from(MOST_ROWS) / rows)
+        .min(f64::from(MAX_ROWS) / rows)
         .min(1.0);
     // Both are small and not negative by now.
     let whole = |length: f64, most: f64| (length * scale).round().clamp(1.0, most) as u16;
     Size {
         width: whole(columns, most_columns),
-        height: whole(rows, MOST_ROWS.into()),
+        height: whole(rows, MAX_ROWS.into()),
     }
 }
 
@@ -57,11 +57,15 @@ impl Rendition {
     /// # Errors
     ///
     /// If the graphics cannot be encoded.
-    pub(super) fn new(picture: &DynamicImage, setting: Setting, room: u16) -> Result<Self, Fault> {
+    pub(super) fn new(
+        picture: &DynamicImage,
+        setting: PictureSetting,
+        room: u16,
+    ) -> Result<Self, DecodeError> {
         let size = cells((picture.width(), picture.height()), setting.font(), room);
         let area = Rect::from((Position::ORIGIN, size));
         let small = on_paper(picture, size.width.into(), u32::from(size.height) * 2);
-        let blocks = Halfblocks::new(small, size).map_err(|_| Fault::Broken)?;
+        let blocks = Halfblocks::new(small, size).map_err(|_| DecodeError::Broken)?;
         let mut buffer = Buffer::empty(area);
         Image::new(&Protocol::Halfblocks(blocks)).render(area, &mut buffer);
         let pixels = || {
@@ -77,7 +81,7 @@ impl Rendition {
             Graphics::Iterm2 => Some(Iterm2::new(pixels(), size, false).map(Protocol::ITerm2)),
             Graphics::Sixel => Some(Sixel::new(pixels(), size, false).map(Protocol::Sixel)),
         };
-        let graphics = graphics.transpose().map_err(|_| Fault::Broken)?;
+        let graphics = graphics.transpose().map_err(|_| DecodeError::Broken)?;
         let data = match &graphics {
             Some(Protocol::Sixel(sixel)) => sixel.data.len(),
             Some(Protocol::ITerm2(iterm)) => iterm.data.len(),
@@ -136,7 +140,7 @@ impl std::fmt::Debug for Rendition {
 }
 
 /// Pixels of a character.
-fn font_area(setting: Setting) -> usize {
+fn font_area(setting: PictureSetting) -> usize {
     usize::from(setting.font().0) * usize::from(setting.font().1)
 }
 
@@ -166,8 +170,8 @@ mod tests {
 
     const FONT: (u16, u16) = (10, 20);
 
-    fn setting(graphics: Graphics) -> Setting {
-        Setting::with_font(graphics, Some(FONT))
+    fn setting(graphics: Graphics) -> PictureSetting {
+        PictureSetting::with_font(graphics, Some(FONT))
     }
 
     fn four_colours() -> DynamicImage {

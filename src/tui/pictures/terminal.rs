@@ -71,7 +71,7 @@ impl Graphics {
 
 /// What pictures are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
+pub struct PictureSetting {
     /// What the terminal can do.
     can: Graphics,
     /// Columns and rows of pixels of a character, as the terminal tells it, if it does.
@@ -80,7 +80,7 @@ pub struct Setting {
     epoch: u32,
 }
 
-impl Setting {
+impl PictureSetting {
     /// For a terminal that can do this, and has not told the size of a character.
     pub fn new(graphics: Graphics) -> Self {
         Self {
@@ -139,7 +139,7 @@ impl Setting {
     }
 }
 
-impl Default for Setting {
+impl Default for PictureSetting {
     /// Half blocks, which every terminal can show.
     fn default() -> Self {
         Self::new(Graphics::HalfBlocks)
@@ -217,15 +217,15 @@ mod tests {
     fn graphics_need_the_size_of_a_character() {
         let font = Some((8, 16));
         assert_eq!(
-            Setting::with_font(Graphics::Kitty, font).graphics(),
+            PictureSetting::with_font(Graphics::Kitty, font).graphics(),
             Graphics::Kitty
         );
         assert_eq!(
-            Setting::with_font(Graphics::Sixel, None).graphics(),
+            PictureSetting::with_font(Graphics::Sixel, None).graphics(),
             Graphics::HalfBlocks
         );
         assert_eq!(
-            Setting::with_font(Graphics::Words, font).graphics(),
+            PictureSetting::with_font(Graphics::Words, font).graphics(),
             Graphics::Words
         );
     }

@@ -16,20 +16,20 @@ use crate::tui::terminal::program::{command_in, shell};
 use crate::tui::text::format::size;
 
 /// Files of the same kind that a folder may have already.
-const MOST: usize = 10_000;
+const MAX: usize = 10_000;
 
 /// What became of a picture, in words.
-pub(super) type Notice = (Level, String);
+pub(super) type FileNotice = (Level, String);
 
 /// Files that are being written, and those that other programs show. The latter are removed when
 /// this is dropped.
-pub(super) struct Files {
-    done: UnboundedSender<(Notice, Vec<TempPath>)>,
-    news: UnboundedReceiver<(Notice, Vec<TempPath>)>,
+pub(super) struct TemporaryFiles {
+    done: UnboundedSender<(FileNotice, Vec<TempPath>)>,
+    news: UnboundedReceiver<(FileNotice, Vec<TempPath>)>,
     shown: Vec<TempPath>,
 }
 
-impl Files {
+impl TemporaryFiles {
     pub(super) fn new() -> Self {
         let (done, news) = unbounded_channel();
         Self {
@@ -67,7 +67,7 @@ impl Files {
     }
 
     /// What has been done.
-    pub(super) async fn next(&mut self) -> Option<Notice> {
+    pub(super) async fn next(&mut self) -> Option<FileNotice> {
         let (notice, files) = self.news.recv().await?;
         self.shown.extend(files);
         Some(notice)
@@ -146,7 +146,7 @@ fn save(picture: &Picture, folder: &Path) -> Result<String, String> {
 /// A new file, with a name that is the program's own: nothing of it comes from who sent the picture,
 /// and nothing is overwritten or followed.
 fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
-    for number in 1..=MOST {
+    for number in 1..=MAX {
         let name = match number {
             1 => format!("picture.{ending}"),
             number => format!("picture-{number}.{ending}"),

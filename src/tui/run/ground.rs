@@ -5,7 +5,7 @@ use std::io;
 use ratatui::style::Color;
 
 use crate::tui::terminal::screen::Screen;
-use crate::tui::theme::{Choice, Ground, Theme};
+use crate::tui::theme::{Ground, Theme, ThemeChoice};
 
 /// What is known of the background.
 pub(super) struct Following {
@@ -19,7 +19,7 @@ impl Following {
     }
 
     /// Asks the terminal, if that matters for the theme.
-    pub(super) fn ask(&self, theme: &Choice, screen: &mut Screen) -> io::Result<()> {
+    pub(super) fn ask(&self, theme: &ThemeChoice, screen: &mut Screen) -> io::Result<()> {
         match theme.follows_terminal() {
             true => screen.ask_for_background(),
             false => Ok(()),
@@ -32,7 +32,7 @@ impl Following {
     }
 
     /// The theme for what is known.
-    pub(super) fn theme(&self, theme: &Choice) -> Theme {
+    pub(super) fn theme(&self, theme: &ThemeChoice) -> Theme {
         theme.theme(self.ground)
     }
 }

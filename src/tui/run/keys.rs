@@ -34,7 +34,7 @@ const BURST_GAP: Duration = Duration::from_millis(20);
 const PIECE: usize = 16 * 1024;
 
 /// The keyboard, and what is known of it.
-pub(super) struct Keys {
+pub(super) struct KeyInput {
     /// Reads from it return at once, with nothing if there is nothing.
     terminal: AsyncFd<OwnedFd>,
     parser: Parser,
@@ -52,7 +52,7 @@ pub(super) struct Keys {
     is_closed: bool,
 }
 
-impl Keys {
+impl KeyInput {
     /// # Errors
     ///
     /// If the system does not let it.

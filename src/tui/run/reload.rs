@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::Options;
+use super::LoopOptions;
 use crate::inbox::Drafting;
-use crate::tui::app::{NewRule, Settings};
+use crate::tui::app::{AppSettings, NewRule};
 use crate::tui::terminal::screen::Screen;
 
 /// The configuration, read again.
 pub struct Reloaded {
     /// What holds from now on.
-    pub settings: Settings,
+    pub settings: AppSettings,
     /// The same for models that draft.
     pub drafting: Drafting,
     /// The same for the loop.
-    pub options: Options,
+    pub options: LoopOptions,
     /// What has changed but is heeded at the next start only.
     pub restarts: Vec<&'static str>,
 }
@@ -35,7 +35,7 @@ pub struct Reload {
 type AddRule = Arc<dyn Fn(&NewRule) -> Result<String, String> + Send + Sync>;
 
 /// The configuration as it was read, and what there is to say of that.
-type Read = Result<(Reloaded, String), String>;
+type ReloadResult = Result<(Reloaded, String), String>;
 
 impl Reloaded {
     /// What there is to say of it.
@@ -50,7 +50,7 @@ impl Reloaded {
     }
 
     /// Tells the terminal what is different from `before`.
-    pub(super) fn tell(&self, before: &Options, screen: &mut Screen) -> io::Result<()> {
+    pub(super) fn tell(&self, before: &LoopOptions, screen: &mut Screen) -> io::Result<()> {
         screen.set_mouse(self.options.mouse)?;
         match before.title && !self.options.title {
             true => screen.restore_title(),
@@ -62,7 +62,7 @@ impl Reloaded {
 /// The configuration that is being read, if it is.
 pub(super) struct Reloads {
     reload: Reload,
-    under_way: Option<JoinHandle<Read>>,
+    under_way: Option<JoinHandle<ReloadResult>>,
 }
 
 impl Reloads {
@@ -95,7 +95,7 @@ impl Reloads {
     }
 
     /// Waits for what was read; for ever if nothing is.
-    pub(super) async fn next(&mut self) -> Option<Read> {
+    pub(super) async fn next(&mut self) -> Option<ReloadResult> {
         match &mut self.under_way {
             Some(reading) => {
                 let read = reading.await;

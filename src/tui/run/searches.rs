@@ -6,17 +6,17 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use crate::store::{Found, Store};
+use crate::store::{FoundConversation, Store};
 
 /// How many conversations are listed.
-const MOST: u32 = 500;
+const MAX: u32 = 500;
 /// After which time to look again where the index was behind.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// What a search found.
-pub(super) struct Search {
+pub(super) struct FinishedSearch {
     pub query: String,
-    pub found: Vec<Found>,
+    pub found: Vec<FoundConversation>,
     /// Whether there is more that the index does not know yet.
     pub is_behind: bool,
 }
@@ -24,7 +24,7 @@ pub(super) struct Search {
 /// The search under way, and the one after it.
 pub(super) struct Searches {
     store: Store,
-    under_way: Option<JoinHandle<Search>>,
+    under_way: Option<JoinHandle<FinishedSearch>>,
     next: Option<String>,
     again: Option<(Instant, String)>,
 }
@@ -61,8 +61,8 @@ impl Searches {
             self.under_way = Some(spawn_blocking(move || {
                 // Asked first: what is put into the index meanwhile may be missing all the same.
                 let is_behind = !query.trim().is_empty() && store.index_is_behind();
-                let found = store.find(&query, MOST);
-                Search {
+                let found = store.find(&query, MAX);
+                FinishedSearch {
                     query,
                     found,
                     is_behind,
@@ -72,7 +72,7 @@ impl Searches {
     }
 
     /// Waits for what a search finds; for ever if there is none.
-    pub(super) async fn next(&mut self) -> Option<Search> {
+    pub(super) async fn next(&mut self) -> Option<FinishedSearch> {
         loop {
             if let Some(search) = &mut self.under_way {
                 let search = search.await;

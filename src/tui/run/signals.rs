@@ -27,13 +27,13 @@ const ENDING: [Signal; 12] = [
 ];
 
 /// The signals that end the program.
-pub(super) struct Signals {
+pub(super) struct EndSignals {
     ending: Vec<(Signal, unix::Signal)>,
     /// A file that may not grow any more is a fault of writing, which is told where it is written.
     _file_size: unix::Signal,
 }
 
-impl Signals {
+impl EndSignals {
     /// Catches them from now on.
     ///
     /// # Errors

@@ -10,12 +10,12 @@ mod tally;
 
 use std::ops::Range;
 
-pub use self::tally::Tally;
+pub use self::tally::MatchCount;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::tui::text::scroll::Position;
-use crate::tui::text::window::Progress;
+use crate::tui::text::scroll::RowPosition;
+use crate::tui::text::window::ScrollProgress;
 
 /// Bytes to search in one step. At worst this is some milliseconds.
 pub const STEP: usize = 2 << 20;
@@ -27,17 +27,17 @@ const WINDOW: usize = 64 << 10;
 const BLOCK_COST: usize = 64;
 
 /// Characters of a query; more is a paste gone wrong.
-const LONGEST: usize = 500;
+const MAX_LENGTH: usize = 500;
 
 /// The texts to search, in order.
-pub trait Blocks {
+pub trait SearchBlocks {
     /// How many there are.
     fn count(&self) -> usize;
     /// One of them; past the end, an empty one.
     fn text(&self, index: usize) -> &str;
 }
 
-impl<T: AsRef<str>> Blocks for [T] {
+impl<T: AsRef<str>> SearchBlocks for [T] {
     fn count(&self) -> usize {
         self.len()
     }
@@ -48,17 +48,17 @@ impl<T: AsRef<str>> Blocks for [T] {
 }
 
 /// What is read, and can be searched: the transcript of a conversation, or a view.
-pub trait Reading: Blocks {
+pub trait Searchable: SearchBlocks {
     /// Moves by rows, down if positive.
     fn scroll(&mut self, rows: i64);
     /// Moves by pages, down if positive.
     fn scroll_pages(&mut self, pages: i64);
     /// How far one has come.
-    fn progress(&self) -> Progress;
+    fn progress(&self) -> ScrollProgress;
     /// Where the text on the screen begins.
-    fn place_at_top(&self) -> Place;
+    fn place_at_top(&self) -> SearchPosition;
     /// Shows what was found.
-    fn show_hit(&mut self, hit: &Hit);
+    fn show_hit(&mut self, hit: &SearchMatch);
     /// Where one is, to go back to it.
     fn stand(&self) -> Stand;
     /// Goes back to where one was, and leaves nothing open that the search has opened.
@@ -71,7 +71,7 @@ pub trait Reading: Blocks {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stand {
     /// The row at the top.
-    pub top: Position,
+    pub top: RowPosition,
     /// Whether the end was on the screen.
     pub is_at_end: bool,
     /// The block that was selected.
@@ -80,7 +80,7 @@ pub struct Stand {
 
 /// Something to search for.
 #[derive(Debug, Clone)]
-pub struct Search {
+pub struct SearchQuery {
     query: String,
     pattern: Regex,
     /// The most bytes that a match can have: upper and lower case may differ in size.
@@ -89,7 +89,7 @@ pub struct Search {
 
 /// Where to search from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct SearchPosition {
     /// The block.
     pub block: usize,
     /// The byte in it. Between two characters; elsewhere, the nearest such place is meant.
@@ -107,7 +107,7 @@ pub enum Direction {
 
 /// A match.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hit {
+pub struct SearchMatch {
     /// The block it is in.
     pub block: usize,
     /// The bytes of the block it takes.
@@ -116,14 +116,14 @@ pub struct Hit {
     pub wrapped: bool,
 }
 
-impl Hit {
+impl SearchMatch {
     /// Where to go on from in this direction.
-    pub fn place(&self, direction: Direction) -> Place {
+    pub fn place(&self, direction: Direction) -> SearchPosition {
         let byte = match direction {
             Direction::Next => self.range.end,
             Direction::Previous => self.range.start,
         };
-        Place {
+        SearchPosition {
             block: self.block,
             byte,
         }
@@ -132,20 +132,20 @@ impl Hit {
 
 /// What a step came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum SearchStep {
     /// The nearest match.
-    Found(Hit),
+    Found(SearchMatch),
     /// Nothing yet: step again on the next tick.
     Pending,
     /// There is no match in any block.
     NotFound,
 }
 
-impl Search {
+impl SearchQuery {
     /// A search for `query`; `None` if it is empty, or too long to be meant.
     pub fn new(query: &str) -> Option<Self> {
         let chars = query.chars().count();
-        if chars == 0 || chars > LONGEST {
+        if chars == 0 || chars > MAX_LENGTH {
             return None;
         }
         let exact = query.chars().any(char::is_uppercase);
@@ -173,7 +173,7 @@ impl Search {
     }
 
     /// Starts to look for the nearest match in a direction.
-    pub fn scan(&self, from: Place, direction: Direction) -> Scan {
+    pub fn scan(&self, from: SearchPosition, direction: Direction) -> Scan {
         Scan {
             search: self.clone(),
             direction,
@@ -185,14 +185,14 @@ impl Search {
 
     /// The first match that starts in `range` of `text`; it may reach beyond it.
     fn first(&self, text: &str, range: Range<usize>) -> Option<Range<usize>> {
-        let until = floor(text, range.end.saturating_add(self.longest));
+        let until = text.floor_char_boundary(range.end.saturating_add(self.longest));
         let found = self.pattern.find_at(&text[..until], range.start)?;
         (found.start() < range.end).then(|| found.range())
     }
 
     /// The last match that starts in `range` of `text` and ends at `end` or before it.
     fn last(&self, text: &str, range: Range<usize>, end: usize) -> Option<Range<usize>> {
-        let until = floor(text, range.end.saturating_add(self.longest).min(end));
+        let until = text.floor_char_boundary(range.end.saturating_add(self.longest).min(end));
         let part = text.get(range.start..until)?;
         let matches = self.pattern.find_iter(part).map(|found| found.range());
         let found = matches
@@ -205,18 +205,18 @@ impl Search {
 /// A search under way. It holds no text, so that the texts may change between steps.
 #[derive(Debug, Clone)]
 pub struct Scan {
-    search: Search,
+    search: SearchQuery,
     direction: Direction,
     /// Where it began, and where it ends when it has been all around.
-    from: Place,
+    from: SearchPosition,
     /// Where it goes on; `None` for the far end of the texts.
-    at: Option<Place>,
+    at: Option<SearchPosition>,
     wrapped: bool,
 }
 
 impl Scan {
     /// Searches about `budget` bytes further; [`STEP`] is a good budget.
-    pub fn step(&mut self, blocks: &(impl Blocks + ?Sized), budget: usize) -> Step {
+    pub fn step(&mut self, blocks: &(impl SearchBlocks + ?Sized), budget: usize) -> SearchStep {
         let count = blocks.count();
         let mut left = budget.max(1);
         while left > 0 {
@@ -231,11 +231,11 @@ impl Scan {
                     }
                 }
                 if self.wrapped || count == 0 {
-                    return Step::NotFound;
+                    return SearchStep::NotFound;
                 }
                 self.wrapped = true;
                 self.at = match self.direction {
-                    Direction::Next => Some(Place::default()),
+                    Direction::Next => Some(SearchPosition::default()),
                     Direction::Previous => last_place(blocks),
                 };
                 continue;
@@ -246,41 +246,38 @@ impl Scan {
                 Direction::Previous => self.backward(text, at),
             };
             if let Some(range) = hit {
-                return Step::Found(Hit {
+                return SearchStep::Found(SearchMatch {
                     block: at.block,
                     range,
                     wrapped: self.wrapped,
                 });
             }
             if self.wrapped && self.is_around(at.block, next) {
-                return Step::NotFound;
+                return SearchStep::NotFound;
             }
             self.at = next.or_else(|| match self.direction {
-                Direction::Next => Some(Place {
+                Direction::Next => Some(SearchPosition {
                     block: at.block + 1,
                     byte: 0,
                 }),
                 Direction::Previous => {
                     let block = at.block.checked_sub(1)?;
                     let byte = blocks.text(block).len();
-                    Some(Place { block, byte })
+                    Some(SearchPosition { block, byte })
                 }
             });
             left = left.saturating_sub(looked_at + BLOCK_COST);
         }
-        Step::Pending
+        SearchStep::Pending
     }
 
     /// Looks in `text` from `at` on. Gives a match, how much was looked at, and where in the same
     /// text to go on.
-    fn forward(&self, text: &str, at: Place, left: usize) -> Looked {
-        let start = ceil(text, at.byte);
-        let end = floor(
-            text,
-            start.saturating_add(left.max('\u{10FFFF}'.len_utf8())),
-        );
+    fn forward(&self, text: &str, at: SearchPosition, left: usize) -> Looked {
+        let start = text.ceil_char_boundary(at.byte);
+        let end = text.floor_char_boundary(start.saturating_add(left.max('\u{10FFFF}'.len_utf8())));
         let hit = self.search.first(text, start..end);
-        let next = (end < text.len()).then_some(Place {
+        let next = (end < text.len()).then_some(SearchPosition {
             block: at.block,
             byte: end,
         });
@@ -288,9 +285,9 @@ impl Scan {
     }
 
     /// Looks in `text` back from `at`.
-    fn backward(&self, text: &str, at: Place) -> Looked {
-        let end = floor(text, at.byte);
-        let start = floor(text, end.saturating_sub(WINDOW));
+    fn backward(&self, text: &str, at: SearchPosition) -> Looked {
+        let end = text.floor_char_boundary(at.byte);
+        let start = text.floor_char_boundary(end.saturating_sub(WINDOW));
         // Windows after the first one overlap the next by a match, whose end may be at most where it all began.
         let most = if at.block == self.from.block && !self.wrapped {
             self.from.byte
@@ -298,7 +295,7 @@ impl Scan {
             text.len()
         };
         let hit = self.search.last(text, start..end, most);
-        let next = (start > 0).then_some(Place {
+        let next = (start > 0).then_some(SearchPosition {
             block: at.block,
             byte: start,
         });
@@ -306,7 +303,7 @@ impl Scan {
     }
 
     /// Whether a search that has wrapped is back where it began.
-    fn is_around(&self, block: usize, next: Option<Place>) -> bool {
+    fn is_around(&self, block: usize, next: Option<SearchPosition>) -> bool {
         match self.direction {
             Direction::Next => {
                 block > self.from.block
@@ -324,31 +321,13 @@ impl Scan {
 }
 
 /// A match, bytes looked at, and where to go on in the same text.
-type Looked = (Option<Range<usize>>, usize, Option<Place>);
+type Looked = (Option<Range<usize>>, usize, Option<SearchPosition>);
 
 /// The end of the last block.
-fn last_place(blocks: &(impl Blocks + ?Sized)) -> Option<Place> {
+fn last_place(blocks: &(impl SearchBlocks + ?Sized)) -> Option<SearchPosition> {
     let block = blocks.count().checked_sub(1)?;
     let byte = blocks.text(block).len();
-    Some(Place { block, byte })
-}
-
-/// The last character boundary at or before `at`.
-fn floor(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// The first character boundary at or after `at`.
-fn ceil(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at += 1;
-    }
-    at
+    Some(SearchPosition { block, byte })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How many matches there are, and which of them one is at.
 
-use super::{BLOCK_COST, Blocks, Place, Search, floor};
+use super::{BLOCK_COST, SearchBlocks, SearchPosition, SearchQuery};
 
 /// Bytes between two places whose count is known. Which match one is at is found by counting from
 /// the nearest of them, so this bounds what that costs.
@@ -11,22 +11,22 @@ const MATCH_COST: usize = 64;
 
 /// The count of the matches, in steps like those of a [`Scan`](super::Scan).
 #[derive(Debug, Clone)]
-pub struct Tally {
-    search: Search,
+pub struct MatchCount {
+    search: SearchQuery,
     /// Where it goes on.
-    at: Place,
+    at: SearchPosition,
     count: usize,
     /// Places with the matches before them, in order.
-    known: Vec<(Place, usize)>,
+    known: Vec<(SearchPosition, usize)>,
     is_done: bool,
 }
 
-impl Tally {
+impl MatchCount {
     /// A count that has not begun.
-    pub fn new(search: &Search) -> Self {
+    pub fn new(search: &SearchQuery) -> Self {
         Self {
             search: search.clone(),
-            at: Place::default(),
+            at: SearchPosition::default(),
             count: 0,
             known: Vec::new(),
             is_done: false,
@@ -34,7 +34,7 @@ impl Tally {
     }
 
     /// Counts in about `budget` bytes more; says whether all is counted.
-    pub fn step(&mut self, blocks: &(impl Blocks + ?Sized), budget: usize) -> bool {
+    pub fn step(&mut self, blocks: &(impl SearchBlocks + ?Sized), budget: usize) -> bool {
         let mut left = budget.max(1);
         while left > 0 && !self.is_done {
             if self.at.block >= blocks.count() {
@@ -44,15 +44,15 @@ impl Tally {
             self.known.push((self.at, self.count));
             let text = blocks.text(self.at.block);
             let start = self.at.byte.min(text.len());
-            let end = floor(text, start.saturating_add(APART));
+            let end = text.floor_char_boundary(start.saturating_add(APART));
             let (count, next) = self.search.count(text, start, end);
             self.count += count;
             self.at = match next < text.len() {
-                true => Place {
+                true => SearchPosition {
                     byte: next,
                     ..self.at
                 },
-                false => Place {
+                false => SearchPosition {
                     block: self.at.block + 1,
                     byte: 0,
                 },
@@ -73,7 +73,11 @@ impl Tally {
     }
 
     /// Which match begins at a place, the first one being 1; `None` where it is not counted yet.
-    pub fn number(&self, place: Place, blocks: &(impl Blocks + ?Sized)) -> Option<usize> {
+    pub fn number(
+        &self,
+        place: SearchPosition,
+        blocks: &(impl SearchBlocks + ?Sized),
+    ) -> Option<usize> {
         if !self.is_done && place >= self.at {
             return None;
         }
@@ -86,7 +90,7 @@ impl Tally {
     }
 }
 
-impl Search {
+impl SearchQuery {
     /// How many matches begin from `start` to `end` of `text`, and where to go on after them.
     fn count(&self, text: &str, start: usize, end: usize) -> (usize, usize) {
         let (mut count, mut at) = (0, start);
@@ -104,11 +108,11 @@ impl Search {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Direction, Step};
+    use super::super::{Direction, SearchStep};
     use super::*;
 
-    fn counted(query: &str, blocks: &[&str], budget: usize) -> Tally {
-        let mut tally = Tally::new(&Search::new(query).unwrap());
+    fn counted(query: &str, blocks: &[&str], budget: usize) -> MatchCount {
+        let mut tally = MatchCount::new(&SearchQuery::new(query).unwrap());
         for _ in 0..10_000 {
             if tally.step(blocks, budget) {
                 return tally;
@@ -122,14 +126,14 @@ mod tests {
         let blocks = ["a cat and a Cat", "", "dog", "cat"];
         let tally = counted("cat", &blocks, 1);
         assert_eq!(tally.count(), 3);
-        let number = |block, byte| tally.number(Place { block, byte }, &blocks[..]);
+        let number = |block, byte| tally.number(SearchPosition { block, byte }, &blocks[..]);
         assert_eq!(
             (number(0, 2), number(0, 12), number(3, 0)),
             (Some(1), Some(2), Some(3))
         );
         assert_eq!(counted("cow", &blocks, 1).count(), 0);
-        let fresh = Tally::new(&Search::new("cat").unwrap());
-        assert_eq!(fresh.number(Place::default(), &blocks[..]), None);
+        let fresh = MatchCount::new(&SearchQuery::new("cat").unwrap());
+        assert_eq!(fresh.number(SearchPosition::default(), &blocks[..]), None);
     }
 
     #[test]
@@ -145,13 +149,13 @@ mod tests {
         fn every_hit_has_its_number(texts in prop::collection::vec("[ab]{0,8}", 0..5), query in "[ab]{1,2}") {
             let blocks: Vec<&str> = texts.iter().map(String::as_str).collect();
             let tally = counted(&query, &blocks, 1);
-            let search = Search::new(&query).unwrap();
-            let mut from = Place::default();
+            let search = SearchQuery::new(&query).unwrap();
+            let mut from = SearchPosition::default();
             for number in 1..=tally.count() {
-                let Step::Found(hit) = search.scan(from, Direction::Next).step(&blocks[..], 1 << 20) else {
+                let SearchStep::Found(hit) = search.scan(from, Direction::Next).step(&blocks[..], 1 << 20) else {
                     panic!("no hit {number}");
                 };
-                let place = Place { block: hit.block, byte: hit.range.start };
+                let place = SearchPosition { block: hit.block, byte: hit.range.start };
                 prop_assert_eq!(tally.number(place, &blocks[..]), Some(number));
                 from = hit.place(Direction::Next);
             }

@@ -3,23 +3,23 @@ use proptest::prelude::*;
 use super::*;
 
 /// Steps until there is an answer.
-fn run(mut scan: Scan, blocks: &[&str], budget: usize) -> Option<Hit> {
+fn run(mut scan: Scan, blocks: &[&str], budget: usize) -> Option<SearchMatch> {
     for _ in 0..10_000 {
         match scan.step(blocks, budget) {
-            Step::Found(hit) => return Some(hit),
-            Step::NotFound => return None,
-            Step::Pending => {}
+            SearchStep::Found(hit) => return Some(hit),
+            SearchStep::NotFound => return None,
+            SearchStep::Pending => {}
         }
     }
     panic!("no end");
 }
 
-fn place(block: usize, byte: usize) -> Place {
-    Place { block, byte }
+fn place(block: usize, byte: usize) -> SearchPosition {
+    SearchPosition { block, byte }
 }
 
-fn hit(block: usize, range: Range<usize>, wrapped: bool) -> Option<Hit> {
-    Some(Hit {
+fn hit(block: usize, range: Range<usize>, wrapped: bool) -> Option<SearchMatch> {
+    Some(SearchMatch {
         block,
         range,
         wrapped,
@@ -28,20 +28,20 @@ fn hit(block: usize, range: Range<usize>, wrapped: bool) -> Option<Hit> {
 
 #[test]
 fn case_matters_if_the_query_has_upper_case() {
-    let matches = |query: &str, line: &str| Search::new(query).unwrap().matches_in(line);
+    let matches = |query: &str, line: &str| SearchQuery::new(query).unwrap().matches_in(line);
     assert_eq!(matches("straße", "Straße STRAßE").len(), 2);
     assert_eq!(matches("ÄB", "äb ÄB Äb").first(), Some(&(4..7)));
     assert_eq!(matches("k", "K k \u{212a}"), [0..1, 2..3, 4..7]);
     assert_eq!(matches("a.*", "abc A.*").first(), Some(&(4..7)));
-    assert!(Search::new("").is_none());
-    assert!(Search::new(&"x".repeat(LONGEST + 1)).is_none());
-    assert!(Search::new(&"é".repeat(LONGEST)).is_some());
+    assert!(SearchQuery::new("").is_none());
+    assert!(SearchQuery::new(&"x".repeat(MAX_LENGTH + 1)).is_none());
+    assert!(SearchQuery::new(&"é".repeat(MAX_LENGTH)).is_some());
 }
 
 #[test]
 fn next_and_previous_go_around_and_say_so() {
     let blocks = ["one two", "", "two three", "four"];
-    let search = Search::new("two").unwrap();
+    let search = SearchQuery::new("two").unwrap();
     let next = |from| run(search.scan(from, Direction::Next), &blocks, STEP);
     let previous = |from| run(search.scan(from, Direction::Previous), &blocks, STEP);
     assert_eq!(next(place(0, 0)), hit(0, 4..7, false));
@@ -57,7 +57,7 @@ fn next_and_previous_go_around_and_say_so() {
 #[test]
 fn the_only_match_is_found_again() {
     let blocks = ["a needle b"];
-    let search = Search::new("needle").unwrap();
+    let search = SearchQuery::new("needle").unwrap();
     for direction in [Direction::Next, Direction::Previous] {
         let found = hit(0, 2..8, true);
         let from = found.as_ref().unwrap().place(direction);
@@ -67,7 +67,7 @@ fn the_only_match_is_found_again() {
 
 #[test]
 fn nothing_is_found_in_nothing() {
-    let search = Search::new("x").unwrap();
+    let search = SearchQuery::new("x").unwrap();
     for direction in [Direction::Next, Direction::Previous] {
         for blocks in [&[][..], &[""][..], &["abc", "é"][..]] {
             assert_eq!(run(search.scan(place(1, 1), direction), blocks, 1), None);
@@ -80,9 +80,11 @@ fn a_step_is_short_however_long_the_text() {
     let text = "lorem ipsum ".repeat(700_000);
     let blocks = [text.as_str()];
     for direction in [Direction::Next, Direction::Previous] {
-        let mut scan = Search::new("dolor").unwrap().scan(place(0, 0), direction);
+        let mut scan = SearchQuery::new("dolor")
+            .unwrap()
+            .scan(place(0, 0), direction);
         let mut steps = 1;
-        while scan.step(&blocks[..], STEP) == Step::Pending {
+        while scan.step(&blocks[..], STEP) == SearchStep::Pending {
             steps += 1;
         }
         assert!((4..=10).contains(&steps), "{steps}");
@@ -93,17 +95,20 @@ fn a_step_is_short_however_long_the_text() {
 fn texts_may_change_between_steps() {
     let long = "x".repeat(1000);
     for direction in [Direction::Next, Direction::Previous] {
-        let mut scan = Search::new("needle")
+        let mut scan = SearchQuery::new("needle")
             .unwrap()
             .scan(place(2, 900), direction);
-        assert_eq!(scan.step(&[&long, &long, &long][..], 10), Step::Pending);
+        assert_eq!(
+            scan.step(&[&long, &long, &long][..], 10),
+            SearchStep::Pending
+        );
         assert_eq!(run(scan.clone(), &["é needle"], 10).unwrap().range, 3..9);
         assert_eq!(run(scan, &[], 10), None);
     }
 }
 
 /// All matches that could be meant, found the slow way.
-fn all(search: &Search, blocks: &[&str]) -> Vec<(usize, Range<usize>)> {
+fn all(search: &SearchQuery, blocks: &[&str]) -> Vec<(usize, Range<usize>)> {
     let mut found = Vec::new();
     for (block, text) in blocks.iter().enumerate() {
         for (at, _) in text.char_indices() {
@@ -126,20 +131,20 @@ proptest! {
         budget in 1_usize..40,
     ) {
         let blocks: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let search = Search::new(&query).unwrap();
+        let search = SearchQuery::new(&query).unwrap();
         let all = all(&search, &blocks);
         let text = blocks.get(block).copied().unwrap_or("");
 
-        let from = (block, ceil(text, byte));
+        let from = (block, text.ceil_char_boundary(byte));
         let expected = all.iter().find(|(b, r)| (*b, r.start) >= from).map(|m| (m, false));
         let expected = expected.or_else(|| Some((all.first()?, true)));
         let found = run(search.scan(place(block, byte), Direction::Next), &blocks, budget);
-        let expected = expected.map(|((block, range), wrapped)| Hit { block: *block, range: range.clone(), wrapped });
+        let expected = expected.map(|((block, range), wrapped)| SearchMatch { block: *block, range: range.clone(), wrapped });
         prop_assert_eq!(found, expected);
 
         // Backwards, a query that overlaps itself may be found at either place; that a match is
         // found, on which side, and that none lies between, is certain.
-        let from = (block, floor(text, byte));
+        let from = (block, text.floor_char_boundary(byte));
         let found = run(search.scan(place(block, byte), Direction::Previous), &blocks, budget);
         let before: Vec<_> = all.iter().filter(|(b, r)| (*b, r.end) <= from).collect();
         match found {

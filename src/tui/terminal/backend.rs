@@ -16,7 +16,7 @@ use super::link::Link;
 
 /// The terminal. What is drawn stays here until it is flushed as a [`Write`]r: crossterm's own
 /// backend does that at every move of the cursor, and SSH then shows half of a frame.
-pub(super) struct Output<W: Write = BufWriter<Stdout>> {
+pub(super) struct TerminalOutput<W: Write = BufWriter<Stdout>> {
     terminal: CrosstermBackend<W>,
     /// The links of the frame, which is ready only when it is written already.
     links: Links,
@@ -25,13 +25,13 @@ pub(super) struct Output<W: Write = BufWriter<Stdout>> {
 /// What whoever draws a frame leaves for the one who writes it.
 pub(super) type Links = Rc<RefCell<Vec<Link>>>;
 
-impl Output {
+impl TerminalOutput {
     pub(super) fn new() -> Self {
         Self::to(BufWriter::with_capacity(64 * 1024, io::stdout()))
     }
 }
 
-impl<W: Write> Output<W> {
+impl<W: Write> TerminalOutput<W> {
     /// One that writes elsewhere than to standard output.
     pub(super) fn to(out: W) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl<W: Write> Output<W> {
     }
 }
 
-impl<W: Write> Write for Output<W> {
+impl<W: Write> Write for TerminalOutput<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.terminal.write(bytes)
     }
@@ -56,7 +56,7 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
-impl<W: Write> Backend for Output<W> {
+impl<W: Write> Backend for TerminalOutput<W> {
     type Error = io::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> io::Result<()>

@@ -68,7 +68,7 @@ pub fn without_controls(text: &str) -> String {
 /// tmux wins if both are set: it cannot be told which is inside, and screen drops what it does not know.
 /// An empty text gives an empty sequence, since an empty OSC 52 would clear the clipboard.
 pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> Copied {
-    let kept = &text[..floor_boundary(text, LIMIT)];
+    let kept = &text[..text.floor_char_boundary(LIMIT)];
     let copied = |sequence| Copied {
         sequence,
         bytes: kept.len(),
@@ -110,15 +110,6 @@ fn in_pieces(sequence: &str) -> String {
     }
     out.push_str("\x1b\\");
     out
-}
-
-/// The last character boundary at or before `at`.
-fn floor_boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
 
 #[cfg(test)]

@@ -21,13 +21,13 @@ use super::link::{CLOSE, Link};
 
 /// What is known of the rows that were drawn last.
 #[derive(Debug, Default)]
-pub(super) struct Rows {
+pub(super) struct DrawnRows {
     area: Rect,
-    rows: Vec<Row>,
+    rows: Vec<DrawnRow>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Row {
+struct DrawnRow {
     /// What is in it, if the terminal may have it elsewhere.
     uncertain: Option<Vec<Cell>>,
     links: Vec<Link>,
@@ -36,14 +36,14 @@ struct Row {
     is_forced: bool,
 }
 
-impl Rows {
+impl DrawnRows {
     /// Has the rows of the next frame sent whole that must be. The links are in the order of the
     /// screen.
     pub(super) fn prepare(&mut self, buffer: &mut Buffer, links: &[Link]) {
         if self.area != buffer.area {
             // The screen was cleared.
             self.area = buffer.area;
-            self.rows = vec![Row::default(); usize::from(buffer.area.height)];
+            self.rows = vec![DrawnRow::default(); usize::from(buffer.area.height)];
         }
         let width = usize::from(buffer.area.width).max(1);
         let top = buffer.area.y;
@@ -54,7 +54,7 @@ impl Rows {
     }
 }
 
-impl Row {
+impl DrawnRow {
     fn prepare(&mut self, cells: &mut [Cell], links: &[Link]) {
         let is_own = |cell: &Cell| cell.diff_option == CellDiffOption::None;
         let is_uncertain = cells

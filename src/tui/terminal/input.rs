@@ -19,7 +19,7 @@ const ESC: u8 = 0x1b;
 const PASTE: &[u8] = b"\x1b[200~";
 const END_OF_PASTE: &[u8] = b"\x1b[201~";
 /// Bytes of a sequence that no terminal sends.
-const LONGEST: usize = 4096;
+const MAX_LENGTH: usize = 4096;
 
 /// How long the rest of a sequence may take that may be the escape key.
 const SEQUENCE_GAP: Duration = Duration::from_millis(5);
@@ -52,7 +52,7 @@ pub struct Parser {
 }
 
 /// What stands at the beginning of some bytes, and how many of them it takes.
-enum Found {
+enum Sequence {
     Input(Input, usize),
     /// Something that means nothing here.
     Nothing(usize),
@@ -72,12 +72,12 @@ impl Parser {
                 false => parse(rest),
             };
             match found {
-                Found::Input(input, length) => {
+                Sequence::Input(input, length) => {
                     self.found.push_back(input);
                     at += length;
                 }
-                Found::Nothing(length) => at += length,
-                Found::Part => break,
+                Sequence::Nothing(length) => at += length,
+                Sequence::Part => break,
             }
         }
         self.buffer.drain(..at);
@@ -120,37 +120,37 @@ impl Parser {
     }
 
     /// The paste that begins at a place.
-    fn paste(&mut self, at: usize) -> Found {
+    fn paste(&mut self, at: usize) -> Sequence {
         let rest = &self.buffer[at..];
         let from = self.searched.max(PASTE.len());
         let Some(end) = rest.get(from..).and_then(|rest| find(rest, END_OF_PASTE)) else {
             // The end may have come in part. What is before the paste is taken out of the buffer.
             self.searched = rest.len().saturating_sub(END_OF_PASTE.len());
-            return Found::Part;
+            return Sequence::Part;
         };
         self.searched = 0;
         let end = from + end;
         let text = String::from_utf8_lossy(&rest[PASTE.len()..end]).into_owned();
-        Found::Input(Input::Event(Event::Paste(text)), end + END_OF_PASTE.len())
+        Sequence::Input(Input::Event(Event::Paste(text)), end + END_OF_PASTE.len())
     }
 }
 
 /// Reads what the bytes, of which there is at least one, begin with.
-fn parse(bytes: &[u8]) -> Found {
+fn parse(bytes: &[u8]) -> Sequence {
     if bytes.starts_with(b"\x1b]")
         && let Some(found) = background::answer(bytes)
     {
         return found;
     }
     match bytes {
-        [ESC] | [ESC, ESC] => Found::Part,
+        [ESC] | [ESC, ESC] => Sequence::Part,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
         [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
         // Some terminals put Esc before what a key is with Alt.
         [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {
-            found @ Found::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
-            Found::Part => Found::Part,
+            found @ Sequence::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
+            Sequence::Part => Sequence::Part,
             _ => plain(KeyCode::Esc, 1),
         },
         [ESC, ESC, ..] => plain(KeyCode::Esc, 1),
@@ -159,7 +159,7 @@ fn parse(bytes: &[u8]) -> Found {
     }
 }
 
-impl Found {
+impl Sequence {
     /// The same, behind some bytes more.
     fn after(self, more: usize) -> Self {
         match self {
@@ -181,22 +181,22 @@ fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
     Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
 }
 
-fn plain(code: KeyCode, length: usize) -> Found {
-    Found::Input(key(code, KeyModifiers::NONE), length)
+fn plain(code: KeyCode, length: usize) -> Sequence {
+    Sequence::Input(key(code, KeyModifiers::NONE), length)
 }
 
 /// A character, or a key that is told as a control character.
-fn character(bytes: &[u8]) -> Found {
+fn character(bytes: &[u8]) -> Sequence {
     let Some(&first) = bytes.first() else {
-        return Found::Part;
+        return Sequence::Part;
     };
-    let control = |c: u8| Found::Input(key(KeyCode::Char(c.into()), KeyModifiers::CONTROL), 1);
+    let control = |c: u8| Sequence::Input(key(KeyCode::Char(c.into()), KeyModifiers::CONTROL), 1);
     match first {
         b'\r' => plain(KeyCode::Enter, 1),
         b'\t' => plain(KeyCode::Tab, 1),
         0x7f => plain(KeyCode::Backspace, 1),
         0 => control(b' '),
-        ESC => Found::Nothing(1),
+        ESC => Sequence::Nothing(1),
         1..=0x1a => control(first - 1 + b'a'),
         0x1c..=0x1f => control(first - 0x1c + b'4'),
         _ => {
@@ -217,24 +217,24 @@ fn character(bytes: &[u8]) -> Found {
                         true => KeyModifiers::SHIFT,
                         false => KeyModifiers::NONE,
                     };
-                    Found::Input(key(KeyCode::Char(c), shift), length)
+                    Sequence::Input(key(KeyCode::Char(c), shift), length)
                 }
-                Err(error) if !is_whole && error.error_len().is_none() => Found::Part,
-                Err(_) => Found::Nothing(1),
+                Err(error) if !is_whole && error.error_len().is_none() => Sequence::Part,
+                Err(_) => Sequence::Nothing(1),
             }
         }
     }
 }
 
 /// What stands behind `ESC O`.
-fn single_shift(bytes: &[u8]) -> Found {
+fn single_shift(bytes: &[u8]) -> Sequence {
     let Some(&last) = bytes.first() else {
-        return Found::Part;
+        return Sequence::Part;
     };
     match (cursor_key(last), last) {
         (Some(code), _) => plain(code, 1),
         (None, b'M') => plain(KeyCode::Enter, 1),
-        _ => Found::Nothing(1),
+        _ => Sequence::Nothing(1),
     }
 }
 
@@ -253,30 +253,30 @@ fn cursor_key(last: u8) -> Option<KeyCode> {
 }
 
 /// What stands behind `ESC [`.
-fn control_sequence(bytes: &[u8]) -> Found {
+fn control_sequence(bytes: &[u8]) -> Sequence {
     match bytes {
         // The function keys of the Linux console.
         [b'[', last, ..] => {
             return match last {
                 b'A'..=b'E' => plain(KeyCode::F(last - b'A' + 1), 2),
-                _ => Found::Nothing(2),
+                _ => Sequence::Nothing(2),
             };
         }
-        [b'['] => return Found::Part,
+        [b'['] => return Sequence::Part,
         // The mouse as it was told first: three bytes.
         [b'M', button, column, row, ..] => {
             let of = |byte: &u8| u16::from(byte.saturating_sub(32));
             let mouse = mouse(of(button), of(column), of(row), false);
-            return Found::Input(mouse, 4);
+            return Sequence::Input(mouse, 4);
         }
-        [b'M', ..] => return Found::Part,
+        [b'M', ..] => return Sequence::Part,
         _ => {}
     }
     let is_last = |byte: &u8| !(0x20..=0x3f).contains(byte);
-    let Some(end) = bytes.iter().take(LONGEST).position(is_last) else {
-        return match bytes.len() < LONGEST {
-            true => Found::Part,
-            false => Found::Nothing(LONGEST),
+    let Some(end) = bytes.iter().take(MAX_LENGTH).position(is_last) else {
+        return match bytes.len() < MAX_LENGTH {
+            true => Sequence::Part,
+            false => Sequence::Nothing(MAX_LENGTH),
         };
     };
     let (parameters, last) = (&bytes[..end], bytes[end]);
@@ -286,8 +286,8 @@ fn control_sequence(bytes: &[u8]) -> Found {
         .ok()
         .and_then(|parameters| sequence(parameters, last))
     {
-        Some(input) if length > end => Found::Input(input, length),
-        _ => Found::Nothing(length),
+        Some(input) if length > end => Sequence::Input(input, length),
+        _ => Sequence::Nothing(length),
     }
 }
 

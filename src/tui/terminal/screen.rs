@@ -20,8 +20,8 @@ use ratatui::style::Color;
 use ratatui::{Frame, Terminal};
 use rustix::termios::{OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
-use crate::tui::terminal::backend::{Links, Output};
-use crate::tui::terminal::clusters::Rows;
+use crate::tui::terminal::backend::{Links, TerminalOutput};
+use crate::tui::terminal::clusters::DrawnRows;
 use crate::tui::terminal::link::{self, Link};
 
 /// Who has taken the terminal over, if somebody has.
@@ -81,8 +81,8 @@ const TITLE_LENGTH: usize = 80;
 pub struct Screen {
     /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where neither
     /// the terminal nor standard error is left to be told.
-    terminal: ManuallyDrop<Terminal<Output>>,
-    rows: Rows,
+    terminal: ManuallyDrop<Terminal<TerminalOutput>>,
+    rows: DrawnRows,
     links: Links,
     takes_links: bool,
     title: Option<String>,
@@ -100,13 +100,13 @@ impl Screen {
         restore_on_panic();
         take_over(mouse, None).inspect_err(|_| give_back())?;
         execute!(io::stdout(), Print(ASK_FOR_KEYBOARD)).inspect_err(|_| give_back())?;
-        let output = Output::new();
+        let output = TerminalOutput::new();
         let links = output.links();
         let terminal = Terminal::new(output).inspect_err(|_| give_back())?;
         let term = std::env::var("TERM").ok();
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
-            rows: Rows::default(),
+            rows: DrawnRows::default(),
             links,
             takes_links: link::are_taken(term.as_deref(), std::env::var_os("STY").is_some()),
             title: None,
@@ -166,7 +166,7 @@ impl Screen {
     pub fn clear(&mut self) -> io::Result<()> {
         // `Terminal::clear` asks where the cursor is, and fails where nobody answers.
         let area = self.terminal.size()?.into();
-        self.rows = Rows::default();
+        self.rows = DrawnRows::default();
         self.terminal.resize(area)
     }
 

@@ -167,7 +167,7 @@ fn without_separator(line: &str) -> &str {
 /// Where to cut the first piece off `rest`, which is longer than [`PIECE`]: after a space near the
 /// limit, or else between graphemes, or else (within an endless grapheme) between characters.
 fn piece_end(rest: &str) -> usize {
-    let limit = floor_boundary(rest, PIECE);
+    let limit = rest.floor_char_boundary(PIECE);
     let from = limit.saturating_sub(PIECE_SLACK);
     let space = rest.as_bytes()[from..limit]
         .iter()
@@ -191,15 +191,6 @@ fn cursor(text: &str, at: usize) -> GraphemeCursor {
     GraphemeCursor::new(at, text.len(), true)
 }
 
-/// The last character boundary at or before `at`.
-fn floor_boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
 /// Wraps `line` at `width` columns, giving the byte range of each row.
 ///
 /// The ranges follow on from each other and together are the whole line; an empty line is one empty
@@ -209,8 +200,8 @@ fn floor_boundary(text: &str, at: usize) -> usize {
 /// ended the one before; a row of nothing else is not clipped but continued.
 ///
 /// A width of 0 is laid out as 1, so that a window shrunk to nothing is not a special case.
-pub fn rows(line: &str, width: u16) -> Rows<'_> {
-    Rows {
+pub fn rows(line: &str, width: u16) -> LineRows<'_> {
+    LineRows {
         line,
         width: usize::from(width.max(1)),
         at: 0,
@@ -229,14 +220,14 @@ pub fn row_count(line: &str, width: u16) -> usize {
 
 /// The rows of a line: see [`rows`].
 #[derive(Clone, Debug)]
-pub struct Rows<'a> {
+pub struct LineRows<'a> {
     line: &'a str,
     width: usize,
     at: usize,
     done: bool,
 }
 
-impl Iterator for Rows<'_> {
+impl Iterator for LineRows<'_> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
@@ -252,7 +243,7 @@ impl Iterator for Rows<'_> {
     }
 }
 
-impl FusedIterator for Rows<'_> {}
+impl FusedIterator for LineRows<'_> {}
 
 /// The length of the first row of `rest`.
 fn row(rest: &str, width: usize) -> usize {
@@ -469,7 +460,7 @@ fn clean(row: &str, width: usize) -> Cow<'_, str> {
     let mut changed: Option<String> = None;
     let mut end = 0;
     for (at, cell, columns) in fitting(row, width) {
-        if cell.form != Form::AsIs && changed.is_none() {
+        if cell.form != CellForm::AsIs && changed.is_none() {
             let mut copy = String::with_capacity(row.len() + 16);
             copy.push_str(&row[..at]);
             changed = Some(copy);
@@ -495,7 +486,7 @@ pub fn one_line(text: &str, width: u16) -> String {
     if width == 0 {
         return String::new();
     }
-    let looked_at = floor_boundary(text, PIECE + CELL * width);
+    let looked_at = text.floor_char_boundary(PIECE + CELL * width);
     let mut more = looked_at < text.len();
     let mut out = String::new();
     let mut column = 0;
@@ -539,7 +530,7 @@ struct Cell {
     len: usize,
     /// Columns it takes; never 0. A tab takes at most this many.
     width: usize,
-    form: Form,
+    form: CellForm,
     first: char,
     /// Whether it is whitespace at which a row may end.
     space: bool,
@@ -547,7 +538,7 @@ struct Cell {
 
 /// How a cell is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum CellForm {
     AsIs,
     /// Spaces up to the next tab stop.
     Tab,
@@ -566,7 +557,7 @@ impl Cell {
         Self {
             len: first.len_utf8(),
             width: if simple(by) == Some(2) { 2 } else { 1 },
-            form: Form::Instead(by),
+            form: CellForm::Instead(by),
             first,
             space: false,
         }
@@ -575,7 +566,7 @@ impl Cell {
     /// The columns it takes when it starts at `column` of rows of `width`.
     fn columns(&self, column: usize, width: usize) -> usize {
         match self.form {
-            Form::Tab => (TAB - column % TAB).min((width - column).max(1)),
+            CellForm::Tab => (TAB - column % TAB).min((width - column).max(1)),
             _ if self.width > width => 1,
             _ => self.width,
         }
@@ -584,9 +575,9 @@ impl Cell {
     /// Itself, or its replacement if no row of `width` holds it.
     fn fitted(self, width: usize) -> Self {
         match self.form {
-            Form::Tab => self,
+            CellForm::Tab => self,
             _ if self.width > width => Self {
-                form: Form::Instead(REPLACEMENT),
+                form: CellForm::Instead(REPLACEMENT),
                 width: 1,
                 ..self
             },
@@ -595,16 +586,16 @@ impl Cell {
     }
 
     fn is_wide(&self) -> bool {
-        self.width == 2 && self.form == Form::AsIs
+        self.width == 2 && self.form == CellForm::AsIs
     }
 
     /// Appends what is shown for `text`, the cell's text.
     fn write(&self, out: &mut String, text: &str, columns: usize) {
         match self.form {
-            Form::AsIs => out.push_str(text),
-            Form::Tab => out.extend(std::iter::repeat_n(' ', columns)),
-            Form::Instead(c) => out.push(c),
-            Form::Marked { before, after } => {
+            CellForm::AsIs => out.push_str(text),
+            CellForm::Tab => out.extend(std::iter::repeat_n(' ', columns)),
+            CellForm::Instead(c) => out.push(c),
+            CellForm::Marked { before, after } => {
                 if before {
                     out.push(CIRCLE);
                 }
@@ -636,7 +627,7 @@ fn cell(text: &str) -> Option<Cell> {
         return Some(Cell {
             len: 1,
             width: TAB,
-            form: Form::Tab,
+            form: CellForm::Tab,
             first,
             space: true,
         });
@@ -653,7 +644,7 @@ fn cell(text: &str) -> Option<Cell> {
         return Some(Cell {
             len: first.len_utf8(),
             width,
-            form: Form::AsIs,
+            form: CellForm::AsIs,
             first,
             space: is_space(first),
         });
@@ -669,7 +660,7 @@ fn cluster(text: &str, first: char) -> Cell {
     if let Some(mark) = sound_mark(first) {
         return Cell::instead(first, mark);
     }
-    let window = &text[..floor_boundary(text, CELL)];
+    let window = &text[..text.floor_char_boundary(CELL)];
     let grapheme = window.graphemes(true).next().unwrap_or(window);
     let text = &grapheme[..seen(grapheme)];
     let before = extends(first);
@@ -678,12 +669,12 @@ fn cluster(text: &str, first: char) -> Cell {
     let plain = Cell {
         len: text.len(),
         width: 0,
-        form: Form::AsIs,
+        form: CellForm::AsIs,
         first,
         space: is_space(first) && text.len() == first.len_utf8(),
     };
     let cell = if before || after {
-        let form = Form::Marked { before, after };
+        let form = CellForm::Marked { before, after };
         let mut marked = String::with_capacity(text.len() + 6);
         Cell { form, ..plain }.write(&mut marked, text, 0);
         // A grapheme without a width would not be drawn, so all of it is replaced.
@@ -707,7 +698,7 @@ fn cluster(text: &str, first: char) -> Cell {
     if cell.width == 0 {
         return Cell {
             width: 1,
-            form: Form::Instead(REPLACEMENT),
+            form: CellForm::Instead(REPLACEMENT),
             ..cell
         };
     }

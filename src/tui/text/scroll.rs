@@ -9,7 +9,7 @@
 use crate::tui::text::{Text, row_count};
 
 /// What is scrolled: blocks of lines of rows.
-pub trait Source {
+pub trait ScrollSource {
     /// How many blocks there are; there may be none.
     fn blocks(&self) -> usize;
 
@@ -21,7 +21,7 @@ pub trait Source {
     fn rows(&self, block: usize, line: usize, width: u16) -> usize;
 }
 
-impl<S: Source + ?Sized> Source for &S {
+impl<S: ScrollSource + ?Sized> ScrollSource for &S {
     fn blocks(&self) -> usize {
         (**self).blocks()
     }
@@ -36,7 +36,7 @@ impl<S: Source + ?Sized> Source for &S {
 }
 
 /// A text by itself is a single block.
-impl Source for Text {
+impl ScrollSource for Text {
     fn blocks(&self) -> usize {
         1
     }
@@ -52,7 +52,7 @@ impl Source for Text {
 
 /// One row: the `row`th of the `line`th line of the `block`th block, in reading order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
+pub struct RowPosition {
     /// Which block.
     pub block: usize,
     /// Which line of the block.
@@ -61,7 +61,7 @@ pub struct Position {
     pub row: usize,
 }
 
-impl Position {
+impl RowPosition {
     /// The first row of a line.
     pub fn new(block: usize, line: usize) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Position {
     }
 }
 
-impl Position {
+impl RowPosition {
     /// How much of its block is above the bottom of this row, and how much there is, where the
     /// block has this many lines and the line this many rows: lines count the same, rows of a line
     /// share it.
@@ -97,7 +97,7 @@ const ALL_THE_WAY: u64 = 1 << 40;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Viewport {
     /// The row at the top of the screen.
-    pub top: Position,
+    pub top: RowPosition,
 }
 
 impl Viewport {
@@ -105,16 +105,22 @@ impl Viewport {
     ///
     /// It stops at the first row, and where the last row is at the bottom of the screen. Distances
     /// such as `i64::MAX` and `i64::MIN` go all the way at once.
-    pub fn scroll<S: Source>(&mut self, source: &S, width: u16, height: u16, delta: i64) -> bool {
+    pub fn scroll<S: ScrollSource>(
+        &mut self,
+        source: &S,
+        width: u16,
+        height: u16,
+        delta: i64,
+    ) -> bool {
         let before = self.top;
-        let walk = Walk { source, width };
+        let walk = RowWalk { source, width };
         let lowest = walk.lowest(height);
         let from = walk.existing(before).min(lowest);
         let distance = delta.unsigned_abs();
         self.top = match (delta > 0, distance >= ALL_THE_WAY) {
             (true, true) => lowest,
             (true, false) => walk.down(from, to_usize(distance), lowest),
-            (false, true) => Position::default(),
+            (false, true) => RowPosition::default(),
             (false, false) => walk.up(from, to_usize(distance)),
         };
         self.top != before
@@ -122,59 +128,65 @@ impl Viewport {
 
     /// Shows the first row at the top.
     pub fn to_top(&mut self) {
-        self.top = Position::default();
+        self.top = RowPosition::default();
     }
 
     /// Shows the last row at the bottom of the screen, or everything if that is less than a screen.
-    pub fn to_bottom<S: Source>(&mut self, source: &S, width: u16, height: u16) {
-        self.top = Walk { source, width }.lowest(height);
+    pub fn to_bottom<S: ScrollSource>(&mut self, source: &S, width: u16, height: u16) {
+        self.top = RowWalk { source, width }.lowest(height);
     }
 
     /// Shows `position` at the top of the screen, or as near to it as the end of the content allows.
-    pub fn show<S: Source>(&mut self, position: Position, source: &S, width: u16, height: u16) {
+    pub fn show<S: ScrollSource>(
+        &mut self,
+        position: RowPosition,
+        source: &S,
+        width: u16,
+        height: u16,
+    ) {
         self.top = position;
         self.clamp(source, width, height);
     }
 
     /// Shows `position` with as many rows above it, or as near to that as the content allows.
-    pub fn show_below<S: Source>(
+    pub fn show_below<S: ScrollSource>(
         &mut self,
-        position: Position,
+        position: RowPosition,
         above: u16,
         source: &S,
         (width, height): (u16, u16),
     ) {
-        let walk = Walk { source, width };
+        let walk = RowWalk { source, width };
         let top = walk.up(walk.existing(position), usize::from(above));
         self.top = top.min(walk.lowest(height));
     }
 
     /// Whether the last row is on the screen.
-    pub fn at_bottom<S: Source>(&self, source: &S, width: u16, height: u16) -> bool {
-        let walk = Walk { source, width };
+    pub fn at_bottom<S: ScrollSource>(&self, source: &S, width: u16, height: u16) -> bool {
+        let walk = RowWalk { source, width };
         walk.existing(self.top) >= walk.lowest(height)
     }
 
     /// Makes the anchor valid again after the size, the content or the folding changed.
     ///
     /// The line at the top stays there if it still exists, otherwise the nearest one before it.
-    pub fn clamp<S: Source>(&mut self, source: &S, width: u16, height: u16) {
-        let walk = Walk { source, width };
+    pub fn clamp<S: ScrollSource>(&mut self, source: &S, width: u16, height: u16) {
+        let walk = RowWalk { source, width };
         self.top = walk.existing(self.top).min(walk.lowest(height));
     }
 
     /// Like [`clamp`](Self::clamp) after the width changed, also keeping the place within a line of
     /// many rows: its rows hold other text at the new width, so the anchor moves in proportion.
-    pub fn resize<S: Source>(&mut self, source: &S, from: u16, to: u16, height: u16) {
-        let old = Walk {
+    pub fn resize<S: ScrollSource>(&mut self, source: &S, from: u16, to: u16, height: u16) {
+        let old = RowWalk {
             source,
             width: from,
         };
         let top = old.existing(self.top);
         if top.row > 0 && from != to {
             let before = old.rows(top.block, top.line);
-            let after = Walk { source, width: to }.rows(top.block, top.line);
-            self.top = Position {
+            let after = RowWalk { source, width: to }.rows(top.block, top.line);
+            self.top = RowPosition {
                 row: top.row.saturating_mul(after) / before,
                 ..top
             };
@@ -183,13 +195,13 @@ impl Viewport {
     }
 
     /// The rows on the screen from top to bottom: at most `height`, fewer where the content ends.
-    pub fn visible<'a, S: Source>(
+    pub fn visible<'a, S: ScrollSource>(
         &self,
         source: &'a S,
         width: u16,
         height: u16,
-    ) -> impl Iterator<Item = Position> + use<'a, S> {
-        let walk = Walk { source, width };
+    ) -> impl Iterator<Item = RowPosition> + use<'a, S> {
+        let walk = RowWalk { source, width };
         let blocks = source.blocks();
         let mut at = walk.existing(self.top);
         // How many rows and lines there are where `at` is, so that each is asked for only once.
@@ -204,11 +216,11 @@ impl Viewport {
             let line_count = *lines.get_or_insert_with(|| walk.lines(at.block));
             at.row += 1;
             if at.row >= row_count {
-                at = Position::new(at.block, at.line + 1);
+                at = RowPosition::new(at.block, at.line + 1);
                 rows = None;
             }
             if at.line >= line_count {
-                at = Position::new(at.block + 1, 0);
+                at = RowPosition::new(at.block + 1, 0);
                 lines = None;
             }
             Some(here)
@@ -222,12 +234,12 @@ fn to_usize(distance: u64) -> usize {
 
 /// Steps over a source at a width, taking its word for nothing: a block without lines or a line
 /// without rows counts as one.
-struct Walk<'a, S> {
+struct RowWalk<'a, S> {
     source: &'a S,
     width: u16,
 }
 
-impl<S: Source> Walk<'_, S> {
+impl<S: ScrollSource> RowWalk<'_, S> {
     fn lines(&self, block: usize) -> usize {
         self.source.lines(block).max(1)
     }
@@ -238,33 +250,33 @@ impl<S: Source> Walk<'_, S> {
 
     /// `at` if it exists, otherwise the last row of its line, the start of the last line of its
     /// block, or the last row there is.
-    fn existing(&self, at: Position) -> Position {
+    fn existing(&self, at: RowPosition) -> RowPosition {
         let blocks = self.source.blocks();
         if blocks == 0 {
-            return Position::default();
+            return RowPosition::default();
         }
         if at.block >= blocks {
             return self.last();
         }
         let lines = self.lines(at.block);
         if at.line >= lines {
-            return Position::new(at.block, lines - 1);
+            return RowPosition::new(at.block, lines - 1);
         }
         if at.row == 0 {
             return at;
         }
-        Position {
+        RowPosition {
             row: at.row.min(self.rows(at.block, at.line) - 1),
             ..at
         }
     }
 
-    fn last(&self) -> Position {
+    fn last(&self) -> RowPosition {
         let Some(block) = self.source.blocks().checked_sub(1) else {
-            return Position::default();
+            return RowPosition::default();
         };
         let line = self.lines(block) - 1;
-        Position {
+        RowPosition {
             block,
             line,
             row: self.rows(block, line) - 1,
@@ -272,12 +284,12 @@ impl<S: Source> Walk<'_, S> {
     }
 
     /// The top of the screen when the last row is at the bottom.
-    fn lowest(&self, height: u16) -> Position {
+    fn lowest(&self, height: u16) -> RowPosition {
         self.up(self.last(), usize::from(height.max(1)) - 1)
     }
 
     /// `distance` rows before `at`, or the first row.
-    fn up(&self, mut at: Position, mut distance: usize) -> Position {
+    fn up(&self, mut at: RowPosition, mut distance: usize) -> RowPosition {
         while distance > at.row {
             distance -= at.row + 1;
             if at.line > 0 {
@@ -286,7 +298,7 @@ impl<S: Source> Walk<'_, S> {
                 at.block -= 1;
                 at.line = self.lines(at.block) - 1;
             } else {
-                return Position::default();
+                return RowPosition::default();
             }
             at.row = self.rows(at.block, at.line) - 1;
         }
@@ -295,7 +307,7 @@ impl<S: Source> Walk<'_, S> {
     }
 
     /// `distance` rows after `at`, or `lowest` if that comes first.
-    fn down(&self, mut at: Position, mut distance: usize, lowest: Position) -> Position {
+    fn down(&self, mut at: RowPosition, mut distance: usize, lowest: RowPosition) -> RowPosition {
         let mut lines = None;
         while at < lowest {
             // In the line of the limit, the limit ends the walk: its rows need no counting.
@@ -310,9 +322,9 @@ impl<S: Source> Walk<'_, S> {
             }
             distance -= left;
             let line_count = *lines.get_or_insert_with(|| self.lines(at.block));
-            at = Position::new(at.block, at.line + 1);
+            at = RowPosition::new(at.block, at.line + 1);
             if at.line >= line_count {
-                at = Position::new(at.block + 1, 0);
+                at = RowPosition::new(at.block + 1, 0);
                 lines = None;
             }
         }
@@ -327,12 +339,12 @@ mod tests {
     use super::*;
 
     /// Blocks of lines of rows, counting what is asked.
-    struct Rows {
+    struct RowCounter {
         blocks: Vec<Vec<usize>>,
         asked: Cell<usize>,
     }
 
-    impl Rows {
+    impl RowCounter {
         fn new(blocks: &[&[usize]]) -> Self {
             Self {
                 blocks: blocks.iter().map(|block| block.to_vec()).collect(),
@@ -347,7 +359,7 @@ mod tests {
         }
     }
 
-    impl Source for Rows {
+    impl ScrollSource for RowCounter {
         fn blocks(&self) -> usize {
             self.blocks.len()
         }
@@ -362,24 +374,24 @@ mod tests {
         }
     }
 
-    fn at(block: usize, line: usize, row: usize) -> Position {
-        Position { block, line, row }
+    fn at(block: usize, line: usize, row: usize) -> RowPosition {
+        RowPosition { block, line, row }
     }
 
     #[test]
     fn nothing_can_be_scrolled() {
-        let empty = Rows::new(&[]);
+        let empty = RowCounter::new(&[]);
         let mut view = Viewport { top: at(3, 2, 1) };
         assert!(view.at_bottom(&empty, 1, 5));
         assert_eq!(view.visible(&empty, 1, 5).count(), 0);
         assert!(view.scroll(&empty, 1, 5, 1));
         assert!(!view.scroll(&empty, 1, 5, i64::MAX));
-        assert_eq!(view.top, Position::default());
+        assert_eq!(view.top, RowPosition::default());
     }
 
     #[test]
     fn short_content_stays_at_the_top() {
-        let source = Rows::new(&[&[1, 2], &[1]]);
+        let source = RowCounter::new(&[&[1, 2], &[1]]);
         let mut view = Viewport::default();
         assert!(!view.scroll(&source, 1, 4, 3));
         assert!(view.at_bottom(&source, 1, 4));
@@ -389,7 +401,7 @@ mod tests {
 
     #[test]
     fn the_last_row_stops_at_the_bottom() {
-        let source = Rows::new(&[&[1, 2], &[3]]);
+        let source = RowCounter::new(&[&[1, 2], &[3]]);
         let mut view = Viewport::default();
         assert!(!view.at_bottom(&source, 1, 4));
         assert!(view.scroll(&source, 1, 4, 1));
@@ -405,7 +417,7 @@ mod tests {
 
     #[test]
     fn a_position_is_shown_at_the_top() {
-        let source = Rows::new(&[&[1, 2], &[3], &[1, 1]]);
+        let source = RowCounter::new(&[&[1, 2], &[3], &[1, 1]]);
         let mut view = Viewport::default();
         view.show(at(1, 0, 1), &source, 1, 2);
         assert_eq!(view.top, at(1, 0, 1));
@@ -422,7 +434,7 @@ mod tests {
 
     #[test]
     fn the_anchor_survives_changes() {
-        let mut source = Rows::new(&[&[9], &[4, 4, 40], &[9, 9]]);
+        let mut source = RowCounter::new(&[&[9], &[4, 4, 40], &[9, 9]]);
         let mut view = Viewport { top: at(1, 2, 30) };
         view.clamp(&source, 2, 3);
         assert_eq!(view.top, at(1, 2, 19));
@@ -439,7 +451,7 @@ mod tests {
     #[test]
     fn work_does_not_grow_with_the_content() {
         let block: Vec<usize> = vec![3; 1000];
-        let source = Rows::new(&vec![block.as_slice(); 100]);
+        let source = RowCounter::new(&vec![block.as_slice(); 100]);
         let mut view = Viewport::default();
         let asked =
             |view: &mut Viewport, delta| source.asked_by(|| view.scroll(&source, 1, 30, delta));

@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use super::scroll::{Position, Source, Viewport};
+use super::scroll::{RowPosition, ScrollSource, Viewport};
 
 /// How far one has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum ScrollProgress {
     /// All of it is on the screen.
     Whole,
     /// Percent of what is above the bottom of the screen, at least 1 and at most 99.
@@ -16,7 +16,7 @@ pub enum Progress {
     End,
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for ScrollProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole => Ok(()),
@@ -32,7 +32,7 @@ pub struct Window {
     viewport: Viewport,
     width: u16,
     height: u16,
-    rows: Vec<Position>,
+    rows: Vec<RowPosition>,
     is_at_end: bool,
 }
 
@@ -40,7 +40,7 @@ impl Window {
     /// Fits the source into a pane of this size. Whoever is at the end stays there if the window
     /// follows it, whatever has become of the pane and of what is in it; otherwise, and elsewhere,
     /// the line at the top stays.
-    pub fn fit<S: Source>(&mut self, source: &S, (width, height): (u16, u16), follows: bool) {
+    pub fn fit<S: ScrollSource>(&mut self, source: &S, (width, height): (u16, u16), follows: bool) {
         let from = match self.width {
             0 => width,
             from => from,
@@ -55,33 +55,33 @@ impl Window {
     }
 
     /// Shows a row at the top, or as near to it as the end allows.
-    pub fn show<S: Source>(&mut self, at: Position, source: &S) {
+    pub fn show<S: ScrollSource>(&mut self, at: RowPosition, source: &S) {
         self.viewport.show(at, source, self.width(), self.height);
         self.settle(source);
     }
 
     /// Shows a row with as many rows above it, or as near to that as the content allows.
-    pub fn show_below<S: Source>(&mut self, at: Position, above: u16, source: &S) {
+    pub fn show_below<S: ScrollSource>(&mut self, at: RowPosition, above: u16, source: &S) {
         let size = (self.width(), self.height);
         self.viewport.show_below(at, above, source, size);
         self.settle(source);
     }
 
     /// Shows the end.
-    pub fn show_end<S: Source>(&mut self, source: &S) {
+    pub fn show_end<S: ScrollSource>(&mut self, source: &S) {
         self.viewport.to_bottom(source, self.width(), self.height);
         self.settle(source);
     }
 
     /// Moves by rows, down if positive.
-    pub fn scroll<S: Source>(&mut self, source: &S, rows: i64) {
+    pub fn scroll<S: ScrollSource>(&mut self, source: &S, rows: i64) {
         let width = self.width();
         self.viewport.scroll(source, width, self.height, rows);
         self.settle(source);
     }
 
     /// Moves by pages, down if positive, with a row of overlap.
-    pub fn scroll_pages<S: Source>(&mut self, source: &S, pages: i64) {
+    pub fn scroll_pages<S: ScrollSource>(&mut self, source: &S, pages: i64) {
         let page = i64::from(self.height.saturating_sub(1).max(1));
         self.scroll(source, pages.saturating_mul(page));
     }
@@ -97,12 +97,12 @@ impl Window {
     }
 
     /// The rows on the screen from top to bottom.
-    pub fn rows(&self) -> &[Position] {
+    pub fn rows(&self) -> &[RowPosition] {
         &self.rows
     }
 
     /// The row at the top.
-    pub fn top(&self) -> Position {
+    pub fn top(&self) -> RowPosition {
         self.viewport.top
     }
 
@@ -117,18 +117,18 @@ impl Window {
     }
 
     /// How far one has come, where `read` of `all` is above the bottom of the screen.
-    pub fn progress(&self, read: u64, all: u64) -> Progress {
-        match (self.is_at_end, self.viewport.top == Position::default()) {
-            (true, true) => Progress::Whole,
-            (true, false) => Progress::End,
+    pub fn progress(&self, read: u64, all: u64) -> ScrollProgress {
+        match (self.is_at_end, self.viewport.top == RowPosition::default()) {
+            (true, true) => ScrollProgress::Whole,
+            (true, false) => ScrollProgress::End,
             _ => {
                 let percent = read.saturating_mul(100) / all.max(1);
-                Progress::Percent(u8::try_from(percent.clamp(1, 99)).unwrap_or(99))
+                ScrollProgress::Percent(u8::try_from(percent.clamp(1, 99)).unwrap_or(99))
             }
         }
     }
 
-    fn settle<S: Source>(&mut self, source: &S) {
+    fn settle<S: ScrollSource>(&mut self, source: &S) {
         let width = self.width();
         self.is_at_end = self.viewport.at_bottom(source, width, self.height);
         let rows = self.viewport.visible(source, width, self.height);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn shown(window: &Window) -> (usize, usize) {
-        let line = |row: Option<&Position>| row.map_or(0, |row| row.line);
+        let line = |row: Option<&RowPosition>| row.map_or(0, |row| row.line);
         (line(window.rows().first()), line(window.rows().last()))
     }
 

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use super::Theme;
 use super::ground::Ground;
 use super::role::Role;
-use crate::nearest::nearest;
+use crate::suggestion::suggest;
 
 /// What a theme is made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,14 +53,14 @@ impl Colours {
 
 /// Which theme is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct ThemeChoice {
     /// What it is made from.
     pub base: Base,
     /// What is different.
     pub own: Colours,
 }
 
-impl Choice {
+impl ThemeChoice {
     /// One of the program's own themes.
     pub fn of(base: Base) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Choice {
             let names = || Role::ALL.iter().map(|role| role.name());
             let role = Role::from_name(name).ok_or_else(|| ThemeError::UnknownRole {
                 name: name.clone(),
-                suggestion: nearest(name, names().chain([BASE])).map(str::to_owned),
+                suggestion: suggest(name, names().chain([BASE])).map(str::to_owned),
             })?;
             let colour = value.parse().map_err(|_| ThemeError::Colour {
                 role,
@@ -124,8 +124,8 @@ pub struct Paint(String);
 
 impl<'de> Deserialize<'de> for Paint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Words;
-        impl Visitor<'_> for Words {
+        struct ThemeNames;
+        impl Visitor<'_> for ThemeNames {
             type Value = Paint;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -140,7 +140,7 @@ impl<'de> Deserialize<'de> for Paint {
                 Ok(Paint(index.to_string()))
             }
         }
-        deserializer.deserialize_any(Words)
+        deserializer.deserialize_any(ThemeNames)
     }
 }
 

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::api::{Body, Content, Item, ItemBody, Phase, command_line, commands_of};
+use crate::api::{Body, ContentPart, Item, ItemBody, Phase, command_line, commands_of};
 use crate::draft::{Draft, Hand};
-use crate::inbox::{Delivery, Said, Words};
+use crate::inbox::{Delivery, ReplyContent, SentReply};
 use crate::tui::form::pretty;
 use crate::tui::markup::{Markup, Styled};
 use crate::tui::pictures::Picture;
 use crate::tui::text::format;
 use crate::tui::text::{Text, one_line};
-use crate::tui::transcript::output::{self, Status};
+use crate::tui::transcript::output::{self, ExitStatus};
 
 /// What a patch begins with.
 const PATCH: &str = "*** Begin Patch";
@@ -28,7 +28,7 @@ const CALL_WIDTH: u16 = 40;
 
 /// What a block is, which decides how it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BlockKind {
     /// What a person asked.
     Prompt,
     /// What the agent put in by itself.
@@ -45,9 +45,9 @@ pub enum Kind {
 
 /// A block of the transcript.
 #[derive(Debug)]
-pub struct Block {
+pub struct TranscriptBlock {
     /// What it is.
-    pub kind: Kind,
+    pub kind: BlockKind,
     /// Whose it is: a role, a tool, `output`.
     pub label: String,
     /// What else the header says, such as an exit code.
@@ -66,34 +66,34 @@ pub struct Block {
     pub divider: Option<&'static str>,
     /// What is shown below its text, if pictures are shown at all.
     pub pictures: Vec<Picture>,
-    origin: Origin,
+    origin: BlockOrigin,
     /// As it was composed, where it is a reply of which that is known.
     composed: Option<Arc<Draft>>,
     text: OnceCell<Styled>,
 }
 
 #[derive(Debug)]
-enum Origin {
+enum BlockOrigin {
     Item(Arc<Item>),
-    Said(Said),
+    Said(SentReply),
     Note(String),
 }
 
-impl Block {
+impl TranscriptBlock {
     /// The block of an item.
     pub fn of_item(item: &Arc<Item>, at: Option<Timestamp>) -> Self {
         let (kind, label) = item_kind(item);
-        let mut block = Self::new(kind, label, Origin::Item(Arc::clone(item)));
+        let mut block = Self::new(kind, label, BlockOrigin::Item(Arc::clone(item)));
         block.at = at;
         block.size = item_size(item);
         block.pictures = Picture::all_of(item);
         match item.body() {
             ItemBody::ToolOutput { content, .. } => {
                 let texts = content.iter().map_while(|part| match part {
-                    Content::Text(text) => Some(text.as_str()),
+                    ContentPart::Text(text) => Some(text.as_str()),
                     _ => None,
                 });
-                let status = Status::of_all(texts);
+                let status = ExitStatus::of_all(texts);
                 block.failed = status.has_failed();
                 block.detail = status.to_string();
             }
@@ -114,7 +114,7 @@ impl Block {
     pub fn put_in(mut self, is_put_in: bool) -> Self {
         self.folded = is_put_in;
         if is_put_in {
-            self.kind = Kind::Boilerplate;
+            self.kind = BlockKind::Boilerplate;
         }
         self
     }
@@ -141,16 +141,18 @@ impl Block {
     }
 
     /// The block of something that was said.
-    pub fn of_said(said: &Said) -> Self {
+    pub fn of_said(said: &SentReply) -> Self {
         let ((kind, label), size) = match &said.words {
-            Words::Item(body) => (body_kind("assistant", body), body_size(body)),
-            Words::Live(text, phase) => {
+            ReplyContent::Item(body) => (body_kind("assistant", body), body_size(body)),
+            ReplyContent::Live(text, phase) => {
                 let label = with_phase("assistant", Some(*phase));
-                ((Kind::Assistant, label), text.len())
+                ((BlockKind::Assistant, label), text.len())
             }
-            Words::Rejection(text) => ((Kind::Assistant, "rejected".into()), text.len()),
+            ReplyContent::Rejection(text) => {
+                ((BlockKind::Assistant, "rejected".into()), text.len())
+            }
         };
-        let mut block = Self::new(kind, label, Origin::Said(said.clone()));
+        let mut block = Self::new(kind, label, BlockOrigin::Said(said.clone()));
         block.at = Some(said.at);
         block.composed = Some(Arc::clone(&said.draft));
         block.failed = said.state == Delivery::Undelivered;
@@ -174,17 +176,33 @@ impl Block {
     /// The block of something that is going to be said.
     pub fn of_output(body: &Body) -> Self {
         let (kind, label) = body_kind("assistant", body);
-        Self::new(kind, label, Origin::Note(body_text(body)))
+        Self::new(kind, label, BlockOrigin::Note(body_text(body)))
     }
 
     /// A block of the program's own words.
     pub fn of_note(label: &str, text: String) -> Self {
-        let mut block = Self::new(Kind::Other, label.into(), Origin::Note(text));
+        let mut block = Self::new(BlockKind::Other, label.into(), BlockOrigin::Note(text));
         block.size = block.body().len();
         block
     }
 
-    fn new(kind: Kind, label: String, origin: Origin) -> Self {
+    /// What was said, if it is that.
+    pub fn said(&self) -> Option<&SentReply> {
+        match &self.origin {
+            BlockOrigin::Said(said) => Some(said),
+            BlockOrigin::Item(_) | BlockOrigin::Note(_) => None,
+        }
+    }
+
+    /// The item that it is of, if it is of one.
+    pub fn item(&self) -> Option<&Arc<Item>> {
+        match &self.origin {
+            BlockOrigin::Item(item) => Some(item),
+            BlockOrigin::Said(_) | BlockOrigin::Note(_) => None,
+        }
+    }
+
+    fn new(kind: BlockKind, label: String, origin: BlockOrigin) -> Self {
         Self {
             kind,
             label,
@@ -204,7 +222,7 @@ impl Block {
 
     /// Whether it is the program's own words.
     pub fn is_note(&self) -> bool {
-        matches!(self.origin, Origin::Note(_))
+        matches!(self.origin, BlockOrigin::Note(_))
     }
 
     /// As it was composed, where it is a reply of which that is known.
@@ -220,12 +238,12 @@ impl Block {
 
     /// Whether it is something that was said and has not come back yet.
     pub fn is_said(&self) -> bool {
-        matches!(self.origin, Origin::Said(_))
+        matches!(self.origin, BlockOrigin::Said(_))
     }
 
     /// Whether it is a reply that comes back as this item.
     pub fn comes_back_as(&self, item: &Item) -> bool {
-        matches!(&self.origin, Origin::Said(said) if said.words.are(item))
+        matches!(&self.origin, BlockOrigin::Said(said) if said.words.are(item))
     }
 
     /// What the header says besides whose it is: its detail, and who had a hand in it.
@@ -240,8 +258,8 @@ impl Block {
     /// Whether it is the block of this item; it is from now on if the item says the same.
     pub fn takes_item(&mut self, item: &Arc<Item>) -> bool {
         match &mut self.origin {
-            Origin::Item(own) if Arc::ptr_eq(own, item) => true,
-            Origin::Item(own) if own.says_the_same(item) => {
+            BlockOrigin::Item(own) if Arc::ptr_eq(own, item) => true,
+            BlockOrigin::Item(own) if own.says_the_same(item) => {
                 *own = Arc::clone(item);
                 true
             }
@@ -250,20 +268,20 @@ impl Block {
     }
 
     /// Whether it is the block of this and nothing has changed.
-    pub fn is_of_said(&self, said: &Said) -> bool {
+    pub fn is_of_said(&self, said: &SentReply) -> bool {
         match &self.origin {
-            Origin::Said(own) => {
+            BlockOrigin::Said(own) => {
                 own.is_same(said) && (own.state, own.refused) == (said.state, said.refused)
             }
-            Origin::Item(_) | Origin::Note(_) => false,
+            BlockOrigin::Item(_) | BlockOrigin::Note(_) => false,
         }
     }
 
     /// The item as it came, if it is one that came.
     pub fn raw(&self) -> Option<&str> {
         match &self.origin {
-            Origin::Item(item) => Some(item.raw()),
-            Origin::Said(_) | Origin::Note(_) => None,
+            BlockOrigin::Item(item) => Some(item.raw()),
+            BlockOrigin::Said(_) | BlockOrigin::Note(_) => None,
         }
     }
 
@@ -284,17 +302,17 @@ impl Block {
     /// What the styles of the text come from.
     fn markup(&self, body: &str) -> Markup {
         match self.kind {
-            Kind::Prompt | Kind::Assistant | Kind::Boilerplate => Markup::Markdown,
+            BlockKind::Prompt | BlockKind::Assistant | BlockKind::Boilerplate => Markup::Markdown,
             // What git prints when it is not asked for colours.
-            Kind::Output if body.starts_with("diff --git ") && !body.contains('\x1b') => {
+            BlockKind::Output if body.starts_with("diff --git ") && !body.contains('\x1b') => {
                 Markup::Patch
             }
-            Kind::Output if output::is_json(body) => Markup::Json,
-            Kind::Output => Markup::Output,
-            Kind::Call if body.contains(PATCH) => Markup::Patch,
-            Kind::Call if body.starts_with("$ ") => Markup::Shell,
-            Kind::Call | Kind::Other if body.starts_with(['{', '[']) => Markup::Json,
-            Kind::Call | Kind::Other => Markup::Plain,
+            BlockKind::Output if output::is_json(body) => Markup::Json,
+            BlockKind::Output => Markup::Output,
+            BlockKind::Call if body.contains(PATCH) => Markup::Patch,
+            BlockKind::Call if body.starts_with("$ ") => Markup::Shell,
+            BlockKind::Call | BlockKind::Other if body.starts_with(['{', '[']) => Markup::Json,
+            BlockKind::Call | BlockKind::Other => Markup::Plain,
         }
     }
 
@@ -303,53 +321,53 @@ impl Block {
         /// Outputs of more bytes are not read for it.
         const LARGEST: usize = 64 * 1024;
         match &self.origin {
-            Origin::Item(_) if self.kind == Kind::Output && self.size <= LARGEST => {
+            BlockOrigin::Item(_) if self.kind == BlockKind::Output && self.size <= LARGEST => {
                 self.text().as_str()
             }
-            Origin::Item(item) => {
-                let first = item.content().iter().find_map(Content::words);
+            BlockOrigin::Item(item) => {
+                let first = item.content().iter().find_map(ContentPart::words);
                 first.unwrap_or_else(|| self.text().line(0))
             }
-            Origin::Said(_) | Origin::Note(_) => self.text().line(0),
+            BlockOrigin::Said(_) | BlockOrigin::Note(_) => self.text().line(0),
         }
     }
 
     /// The text under the header, as it is made into [`Self::text`].
     pub(crate) fn body(&self) -> String {
         match &self.origin {
-            Origin::Item(item) => item_text(item),
-            Origin::Said(said) => match &said.words {
-                Words::Item(body) => body_text(body),
-                Words::Live(text, _) | Words::Rejection(text) => text.clone(),
+            BlockOrigin::Item(item) => item_text(item),
+            BlockOrigin::Said(said) => match &said.words {
+                ReplyContent::Item(body) => body_text(body),
+                ReplyContent::Live(text, _) | ReplyContent::Rejection(text) => text.clone(),
             },
-            Origin::Note(text) => text.clone(),
+            BlockOrigin::Note(text) => text.clone(),
         }
     }
 }
 
-fn item_kind(item: &Item) -> (Kind, String) {
+fn item_kind(item: &Item) -> (BlockKind, String) {
     match item.body() {
         ItemBody::Said { role, body, .. } => body_kind(role, body),
-        ItemBody::Compaction { .. } => (Kind::Assistant, "summary of what came before".into()),
-        ItemBody::ToolOutput { .. } => (Kind::Output, "output".into()),
-        ItemBody::Other { kind, .. } => (Kind::Other, kind.clone()),
+        ItemBody::Compaction { .. } => (BlockKind::Assistant, "summary of what came before".into()),
+        ItemBody::ToolOutput { .. } => (BlockKind::Output, "output".into()),
+        ItemBody::Other { kind, .. } => (BlockKind::Other, kind.clone()),
     }
 }
 
-fn body_kind(role: &str, body: &Body) -> (Kind, String) {
+fn body_kind(role: &str, body: &Body) -> (BlockKind, String) {
     match body {
         Body::Message { phase, .. } => {
             let kind = match role {
-                "user" => Kind::Prompt,
-                "assistant" => Kind::Assistant,
-                _ => Kind::Other,
+                "user" => BlockKind::Prompt,
+                "assistant" => BlockKind::Assistant,
+                _ => BlockKind::Other,
             };
             (kind, with_phase(role, *phase))
         }
-        Body::Reasoning { .. } => (Kind::Assistant, "reasoning".into()),
+        Body::Reasoning { .. } => (BlockKind::Assistant, "reasoning".into()),
         call => {
             let name = call.full_tool_name().unwrap_or_default();
-            (Kind::Call, name.into_owned())
+            (BlockKind::Call, name.into_owned())
         }
     }
 }
@@ -380,11 +398,13 @@ fn body_size(body: &Body) -> usize {
     }
 }
 
-fn parts_size(content: &[Content]) -> usize {
+fn parts_size(content: &[ContentPart]) -> usize {
     let sizes = content.iter().map(|part| match part {
-        Content::Text(text) | Content::Refusal(text) | Content::Image(text) => text.len(),
-        Content::File { size, .. } => size.unwrap_or(0),
-        Content::Other(_) => 0,
+        ContentPart::Text(text) | ContentPart::Refusal(text) | ContentPart::Image(text) => {
+            text.len()
+        }
+        ContentPart::File { size, .. } => size.unwrap_or(0),
+        ContentPart::Other(_) => 0,
     });
     sizes.sum()
 }
@@ -395,7 +415,9 @@ fn item_text(item: &Item) -> String {
         ItemBody::ToolOutput { content, .. } => {
             let content = match content.as_slice() {
                 // A part of its own for the head.
-                [Content::Text(head), rest @ ..] if !rest.is_empty() && output::is_head(head) => {
+                [ContentPart::Text(head), rest @ ..]
+                    if !rest.is_empty() && output::is_head(head) =>
+                {
                     rest
                 }
                 content => content,
@@ -429,8 +451,8 @@ fn body_text(body: &Body) -> String {
 /// What a search of the web was for, or which page it opened.
 fn web_search(raw: &str) -> Option<String> {
     // What is long is something else.
-    const LONGEST: usize = 16 * 1024;
-    let raw: Value = serde_json::from_str(Some(raw).filter(|raw| raw.len() <= LONGEST)?).ok()?;
+    const MAX_LENGTH: usize = 16 * 1024;
+    let raw: Value = serde_json::from_str(Some(raw).filter(|raw| raw.len() <= MAX_LENGTH)?).ok()?;
     let action = raw
         .get("action")
         .filter(|_| raw["type"] == "web_search_call")?;
@@ -441,21 +463,21 @@ fn web_search(raw: &str) -> Option<String> {
     Some(format!("{}: {what}", text("type").unwrap_or("search")))
 }
 
-fn parts(content: &[Content], text_of: impl Fn(&str) -> Cow<'_, str>) -> String {
+fn parts(content: &[ContentPart], text_of: impl Fn(&str) -> Cow<'_, str>) -> String {
     let parts: Vec<String> = content
         .iter()
         .map(|part| match part {
-            Content::Text(text) => text_of(text).into_owned(),
-            Content::Refusal(text) => format!("(refusal) {text}"),
-            Content::Image(url) => image(url),
-            Content::File {
+            ContentPart::Text(text) => text_of(text).into_owned(),
+            ContentPart::Refusal(text) => format!("(refusal) {text}"),
+            ContentPart::Image(url) => image(url),
+            ContentPart::File {
                 name,
                 size: Some(size),
             } => {
                 format!("[file: {name}, {}]", format::size(*size))
             }
-            Content::File { name, size: None } => format!("[file: {name}]"),
-            Content::Other(raw) => pretty(raw),
+            ContentPart::File { name, size: None } => format!("[file: {name}]"),
+            ContentPart::Other(raw) => pretty(raw),
         })
         .collect();
     parts.join("\n")
@@ -498,8 +520,8 @@ mod tests {
 
     use super::*;
 
-    fn block(raw: Value) -> Block {
-        Block::of_item(&Arc::new(Item::from_responses(&raw)), None)
+    fn block(raw: Value) -> TranscriptBlock {
+        TranscriptBlock::of_item(&Arc::new(Item::from_responses(&raw)), None)
     }
 
     #[test]

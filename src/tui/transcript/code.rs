@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::{Goal, Line, Transcript};
+use super::{BlockLine, Goal, Transcript};
 use crate::tui::markup::code_blocks;
-use crate::tui::text::scroll::Position;
+use crate::tui::text::scroll::RowPosition;
 
 /// The code block that was copied last.
 #[derive(Debug)]
-pub(super) struct Chosen {
+pub(super) struct CopiedCode {
     block: usize,
     /// Its bytes of the text.
     body: Range<usize>,
@@ -31,7 +31,7 @@ impl Transcript {
                 .find(|index| !codes(*index).is_empty())?,
         };
         let codes = codes(index);
-        let before = |chosen: &Chosen| {
+        let before = |chosen: &CopiedCode| {
             let mut all = codes.iter().rev();
             all.find(|code| code.body.start < chosen.body.start)
         };
@@ -45,14 +45,16 @@ impl Transcript {
     /// Whether a line of a block belongs to the code block that was chosen.
     pub fn is_chosen_code(&self, block: usize, line: usize) -> bool {
         self.chosen_code().is_some_and(|chosen| {
-            let start = |found: &super::Block| chosen.body.contains(&found.text().start(line));
+            let start =
+                |found: &super::TranscriptBlock| chosen.body.contains(&found.text().start(line));
             chosen.block == block && self.blocks.get(block).is_some_and(start)
         })
     }
 
     /// The chosen code block, unless another block was selected since.
-    fn chosen_code(&self) -> Option<&Chosen> {
-        let is_here = |chosen: &&Chosen| self.selected.is_none_or(|index| index == chosen.block);
+    fn chosen_code(&self) -> Option<&CopiedCode> {
+        let is_here =
+            |chosen: &&CopiedCode| self.selected.is_none_or(|index| index == chosen.block);
         self.code.as_ref().filter(is_here)
     }
 
@@ -63,9 +65,10 @@ impl Transcript {
         };
         block.folded = false;
         let (line, start) = (block.text().line_at(body.start), body.start);
-        self.code = Some(Chosen { block: index, body });
-        let is_it =
-            |at: Position| at.block == index && self.line(at.block, at.line) == Line::Text(line);
+        self.code = Some(CopiedCode { block: index, body });
+        let is_it = |at: RowPosition| {
+            at.block == index && self.line(at.block, at.line) == BlockLine::Text(line)
+        };
         if !self.visible().iter().copied().any(is_it) {
             self.goal = Some(Goal::Byte(index, start));
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ratatui::layout::{Position, Rect};
 
-use super::{GUTTER, Line, Transcript, text_width};
-use crate::tui::markup::{Piece, Styled, links};
+use super::{BlockLine, GUTTER, Transcript, text_width};
+use crate::tui::markup::{RowPiece, Styled, links};
 use crate::tui::terminal::link::Link;
 use crate::tui::text::columns;
 
@@ -15,7 +15,7 @@ struct Addresses {
     /// The block and the line.
     line: (usize, usize),
     ranges: Vec<Range<usize>>,
-    rows: Vec<Vec<Piece>>,
+    rows: Vec<Vec<RowPiece>>,
 }
 
 impl Addresses {
@@ -44,7 +44,7 @@ impl Transcript {
         // A line of many rows is read once.
         let mut at_hand: Option<Addresses> = None;
         for (position, row) in self.visible().iter().zip(area.rows()) {
-            let (Some(block), Line::Text(number)) = (
+            let (Some(block), BlockLine::Text(number)) = (
                 self.blocks.get(position.block),
                 self.line(position.block, position.line),
             ) else {
@@ -63,8 +63,8 @@ impl Transcript {
             let mut x = row.x.saturating_add(GUTTER);
             for piece in pieces {
                 let taken = match piece {
-                    Piece::Blank(columns) | Piece::Mark(_, columns) => *columns,
-                    Piece::Text(words, most) => {
+                    RowPiece::Blank(columns) | RowPiece::Mark(_, columns) => *columns,
+                    RowPiece::Text(words, most) => {
                         let width = |words: Range<usize>| {
                             let width = line.get(words).map_or(0, columns);
                             u16::try_from(width).unwrap_or(u16::MAX).min(*most)
@@ -95,18 +95,18 @@ impl Transcript {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::pictures::{Graphics, Setting};
-    use crate::tui::transcript::block::Block;
+    use crate::tui::pictures::{Graphics, PictureSetting};
+    use crate::tui::transcript::block::TranscriptBlock;
 
     #[test]
     fn an_address_leads_to_all_of_it_from_every_row_that_it_takes() {
         let long = format!("https://example.com/{}", "a".repeat(30));
         let text = format!("See it: {long} or [https://bank.example](http://b.c)");
         let mut transcript = Transcript {
-            blocks: vec![Block::of_note("note", text)],
+            blocks: vec![TranscriptBlock::of_note("note", text)],
             ..Transcript::default()
         };
-        transcript.layout(33, 20, Setting::new(Graphics::Words));
+        transcript.layout(33, 20, PictureSetting::new(Graphics::Words));
         let area = Rect::new(5, 2, 33, 20);
         let found = transcript.links(area);
         let parts = |address: &str| -> Vec<(Position, String)> {

@@ -10,14 +10,14 @@ pub(super) mod view;
 
 use std::sync::Arc;
 
-use self::block::Block;
-use self::code::Chosen;
+use self::block::TranscriptBlock;
+use self::code::CopiedCode;
 use crate::api::Item;
 use crate::inbox::Conversation;
-use crate::tui::pictures::{Picture, Setting};
-use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
-use crate::tui::text::scroll::{Position, Source};
-use crate::tui::text::window::{Progress, Window};
+use crate::tui::pictures::{Picture, PictureSetting};
+use crate::tui::search::{SearchBlocks, SearchMatch, SearchPosition, Searchable, Stand};
+use crate::tui::text::scroll::{RowPosition, ScrollSource};
+use crate::tui::text::window::{ScrollProgress, Window};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
 pub const MARKS: u16 = 2;
@@ -31,20 +31,20 @@ const HEADER_WEIGHT: u64 = 80;
 /// The transcript of one conversation.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    blocks: Vec<Block>,
+    blocks: Vec<TranscriptBlock>,
     window: Window,
     /// The block that fold acts on; all of them if none is selected.
     selected: Option<usize>,
     /// The block that was unfolded to show what was found in it, and is to be folded again.
     found_in: Option<usize>,
     /// The code block that was copied last, which is marked.
-    code: Option<Chosen>,
+    code: Option<CopiedCode>,
     /// Where the next layout is to go, which needs the size of the pane.
     goal: Option<Goal>,
     /// For every block, how much is above it; and last, how much there is.
     above: Vec<u64>,
     /// What pictures were laid out for.
-    setting: Setting,
+    setting: PictureSetting,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ enum Goal {
 
 /// A line of a block, as the transcript counts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum BlockLine {
     /// An empty line between blocks.
     Gap,
     /// The line that sets what is new apart.
@@ -94,7 +94,7 @@ impl Transcript {
         }
         let mut old = self.blocks.split_off(same).into_iter().peekable();
         // What the client sends back was said before.
-        let mut said_before: Vec<Block> = Vec::new();
+        let mut said_before: Vec<TranscriptBlock> = Vec::new();
         let is_put_in = conversation.put_in();
         let mut last_is_made = false;
         for (index, item) in conversation.items().iter().enumerate().skip(same) {
@@ -102,12 +102,13 @@ impl Transcript {
                 && conversation.is_continued()
                 && !conversation.changes().is_empty()
             {
-                let mut note = Block::of_note("changed", conversation.changes().join("\n"));
+                let mut note =
+                    TranscriptBlock::of_note("changed", conversation.changes().join("\n"));
                 (note.is_new, note.divider) = (true, Some("new"));
                 self.blocks.push(note);
             }
-            while old.next_if(Block::is_note).is_some() {}
-            while let Some(said) = old.next_if(Block::is_said) {
+            while old.next_if(TranscriptBlock::is_note).is_some() {}
+            while let Some(said) = old.next_if(TranscriptBlock::is_said) {
                 said_before.push(said);
             }
             let same = match old.peek_mut().is_some_and(|block| block.takes_item(item)) {
@@ -118,7 +119,7 @@ impl Transcript {
             let mut block = same.unwrap_or_else(|| {
                 let call = call_of(conversation.items(), index);
                 let reply = said_before.iter().find(|said| said.comes_back_as(item));
-                let block = Block::of_item(item, conversation.seen(index)).of_call(call);
+                let block = TranscriptBlock::of_item(item, conversation.seen(index)).of_call(call);
                 let block = block.of_reply(reply);
                 block.put_in(is_put_in(index))
             });
@@ -133,7 +134,7 @@ impl Transcript {
         for said in conversation.said() {
             let same = old.next_if(|block| block.is_of_said(said));
             self.blocks
-                .push(same.unwrap_or_else(|| Block::of_said(said)));
+                .push(same.unwrap_or_else(|| TranscriptBlock::of_said(said)));
         }
         self.selected = self.selected.filter(|&index| index < self.blocks.len());
         self.found_in = self.found_in.filter(|&index| index < self.blocks.len());
@@ -156,7 +157,7 @@ impl Transcript {
     }
 
     /// The blocks.
-    pub fn blocks(&self) -> &[Block] {
+    pub fn blocks(&self) -> &[TranscriptBlock] {
         &self.blocks
     }
 
@@ -166,27 +167,27 @@ impl Transcript {
     }
 
     /// The block that is selected.
-    pub fn selected_block(&self) -> Option<&Block> {
+    pub fn selected_block(&self) -> Option<&TranscriptBlock> {
         self.blocks.get(self.selected?)
     }
 
     /// The pictures of the selected block, or without one of the last that has any.
     pub fn pictures_at_hand(&self) -> &[Picture] {
-        let has_any = |block: &&Block| !block.pictures.is_empty();
+        let has_any = |block: &&TranscriptBlock| !block.pictures.is_empty();
         let last = || self.blocks.iter().rev().find(has_any);
         let block = self.selected_block().or_else(last);
         block.map_or(&[], |block| &block.pictures)
     }
 
     /// The block that a command without a name for one means: the selected one, else the last.
-    pub fn block_at_hand(&self) -> Option<&Block> {
+    pub fn block_at_hand(&self) -> Option<&TranscriptBlock> {
         self.selected_block().or(self.blocks.last())
     }
 
     /// Goes to the next prompt below the top of the screen, or the previous one above it.
     pub fn go_to_prompt(&mut self, forward: bool) {
         let at = self.selected.unwrap_or(self.window.top().block);
-        let is_prompt = |index: &usize| self.blocks[*index].kind == self::block::Kind::Prompt;
+        let is_prompt = |index: &usize| self.blocks[*index].kind == self::block::BlockKind::Prompt;
         let found = match forward {
             true => (at + 1..self.blocks.len()).find(is_prompt),
             false => (0..at.min(self.blocks.len())).rev().find(is_prompt),
@@ -209,7 +210,7 @@ impl Transcript {
 
     /// Fits the transcript into a pane of this size and goes where it was told to. Whoever is at the
     /// end stays there, unless told to go elsewhere.
-    pub fn layout(&mut self, width: u16, height: u16, setting: Setting) {
+    pub fn layout(&mut self, width: u16, height: u16, setting: PictureSetting) {
         self.setting = setting;
         let goal = self.goal.take();
         self.with_window(|window, this| {
@@ -217,9 +218,9 @@ impl Transcript {
             match goal {
                 None => {}
                 Some(Goal::Bottom) => window.show_end(this),
-                Some(Goal::New) => window.show(Position::new(this.first_new(), 0), this),
+                Some(Goal::New) => window.show(RowPosition::new(this.first_new(), 0), this),
                 Some(Goal::Top(index)) => {
-                    window.show(Position::new(index, this.lead(index)), this);
+                    window.show(RowPosition::new(index, this.lead(index)), this);
                 }
                 Some(Goal::Byte(index, byte)) => {
                     let at = this.position_of(index, byte, window.width());
@@ -232,22 +233,22 @@ impl Transcript {
     }
 
     /// The rows on the screen from top to bottom, as they were laid out.
-    pub fn visible(&self) -> &[Position] {
+    pub fn visible(&self) -> &[RowPosition] {
         self.window.rows()
     }
 
     /// What the line of a block is.
-    pub fn line(&self, block: usize, line: usize) -> Line {
+    pub fn line(&self, block: usize, line: usize) -> BlockLine {
         let Some(found) = self.blocks.get(block) else {
-            return Line::Gap;
+            return BlockLine::Gap;
         };
         let lead = self.lead(block);
         match line {
-            0 if lead == 1 => found.divider.map_or(Line::Gap, Line::Divider),
-            line if line == lead => Line::Header,
+            0 if lead == 1 => found.divider.map_or(BlockLine::Gap, BlockLine::Divider),
+            line if line == lead => BlockLine::Header,
             line => match (line - lead - 1).checked_sub(found.text().len()) {
-                Some(picture) => Line::Picture(picture),
-                None => Line::Text(line - lead - 1),
+                Some(picture) => BlockLine::Picture(picture),
+                None => BlockLine::Text(line - lead - 1),
             },
         }
     }
@@ -296,7 +297,7 @@ impl Transcript {
             None => {
                 let fold = !self.blocks.iter().any(|block| block.folded);
                 for block in &mut self.blocks {
-                    block.folded = fold && block.kind == self::block::Kind::Boilerplate;
+                    block.folded = fold && block.kind == self::block::BlockKind::Boilerplate;
                 }
             }
         }
@@ -338,16 +339,16 @@ impl Transcript {
     }
 
     /// The row in which a byte of the text of a block is.
-    fn position_of(&self, block: usize, byte: usize, width: u16) -> Position {
+    fn position_of(&self, block: usize, byte: usize, width: u16) -> RowPosition {
         let Some(found) = self.blocks.get(block) else {
-            return Position::default();
+            return RowPosition::default();
         };
         let text = found.text();
         let line = text.line_at(byte);
         let within = byte.saturating_sub(text.start(line));
-        Position {
+        RowPosition {
             row: found.styled().row_at(line, within, width),
-            ..Position::new(block, self.lead(block) + 1 + line)
+            ..RowPosition::new(block, self.lead(block) + 1 + line)
         }
     }
 
@@ -355,7 +356,7 @@ impl Transcript {
     fn first_new(&self) -> usize {
         let new = self.blocks.iter().position(|block| block.is_new);
         let prompt = || {
-            let prompt = |block: &Block| block.kind == self::block::Kind::Prompt;
+            let prompt = |block: &TranscriptBlock| block.kind == self::block::BlockKind::Prompt;
             self.blocks.iter().rposition(prompt)
         };
         new.or_else(prompt).unwrap_or(0)
@@ -363,13 +364,13 @@ impl Transcript {
 
     /// Scrolls just as far as it takes to see the header of a block and the beginning of its text.
     fn reveal(&self, window: &mut Window, index: usize) {
-        let header = Position::new(index, self.lead(index));
+        let header = RowPosition::new(index, self.lead(index));
         let last = self.lines(index).saturating_sub(1);
-        let after = Position::new(index, last.min(self.lead(index) + 3));
+        let after = RowPosition::new(index, last.min(self.lead(index) + 3));
         let (first, last) = (window.rows().first(), window.rows().last());
         let is_above = first.is_some_and(|first| header < *first);
         let is_below = last.is_some_and(|last| after > *last);
-        let at = Position::new(index, 0);
+        let at = RowPosition::new(index, 0);
         if is_above {
             window.show(at, self);
         } else if is_below {
@@ -378,7 +379,7 @@ impl Transcript {
     }
 
     /// The pictures of a block, unless words have to do.
-    fn pictures<'b>(&self, block: &'b Block) -> &'b [Picture] {
+    fn pictures<'b>(&self, block: &'b TranscriptBlock) -> &'b [Picture] {
         match self.setting.shows_pictures() {
             true => &block.pictures,
             false => &[],
@@ -397,7 +398,7 @@ impl Transcript {
     }
 }
 
-impl Source for Transcript {
+impl ScrollSource for Transcript {
     fn blocks(&self) -> usize {
         self.blocks.len()
     }
@@ -412,8 +413,8 @@ impl Source for Transcript {
 
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
         match (self.blocks.get(block), self.line(block, line)) {
-            (Some(block), Line::Text(line)) => block.styled().row_count(line, width),
-            (Some(block), Line::Picture(index)) => {
+            (Some(block), BlockLine::Text(line)) => block.styled().row_count(line, width),
+            (Some(block), BlockLine::Picture(index)) => {
                 let picture = block.pictures.get(index);
                 picture.map_or(1, |picture| picture.rows(width, self.setting))
             }
@@ -422,7 +423,7 @@ impl Source for Transcript {
     }
 }
 
-impl Blocks for Transcript {
+impl SearchBlocks for Transcript {
     fn count(&self) -> usize {
         self.blocks.len()
     }
@@ -433,7 +434,7 @@ impl Blocks for Transcript {
     }
 }
 
-impl Reading for Transcript {
+impl Searchable for Transcript {
     fn scroll(&mut self, rows: i64) {
         self.goal = None;
         self.with_window(|window, this| window.scroll(this, rows));
@@ -444,7 +445,7 @@ impl Reading for Transcript {
         self.with_window(|window, this| window.scroll_pages(this, pages));
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> ScrollProgress {
         let above = |block: usize| self.above.get(block).copied().unwrap_or(0);
         let all = self.above.last().copied().unwrap_or(0);
         let read = self.visible().last().map_or(0, |last| {
@@ -456,19 +457,19 @@ impl Reading for Transcript {
         self.window.progress(read, all)
     }
 
-    fn place_at_top(&self) -> Place {
+    fn place_at_top(&self) -> SearchPosition {
         let top = self.window.top();
         let byte = match (self.blocks.get(top.block), self.line(top.block, top.line)) {
-            (Some(block), Line::Text(line)) => block.text().start(line),
+            (Some(block), BlockLine::Text(line)) => block.text().start(line),
             _ => 0,
         };
-        Place {
+        SearchPosition {
             block: top.block,
             byte,
         }
     }
 
-    fn show_hit(&mut self, hit: &Hit) {
+    fn show_hit(&mut self, hit: &SearchMatch) {
         let index = hit.block;
         if self.found_in != Some(index) {
             self.fold_found();

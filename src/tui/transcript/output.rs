@@ -28,7 +28,7 @@ const OF: [&str; 2] = ["query", "command"];
 
 /// How a call went, as far as its output says so.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Status {
+pub(super) struct ExitStatus {
     exit_code: Option<i64>,
     session: Option<String>,
     seconds: Option<f64>,
@@ -36,7 +36,7 @@ pub(super) struct Status {
     timed_out: bool,
 }
 
-impl Status {
+impl ExitStatus {
     /// What an output says of it. JSON is read through, of other text the head alone.
     pub fn of(text: &str) -> Self {
         let (status, rest) = head(text).unwrap_or_default();
@@ -129,7 +129,7 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         if let Some(code) = self.exit_code {
@@ -186,12 +186,9 @@ pub(super) fn is_json(text: &str) -> bool {
 
 /// Reads the lines that Codex 0.169 puts before `Output:`, and the shorter ones of its older
 /// versions, and says what follows on them; anything else is output from the first byte.
-fn head(text: &str) -> Option<(Status, &str)> {
+fn head(text: &str) -> Option<(ExitStatus, &str)> {
     // The head is short; do not look through megabytes for it.
-    let near = (0..=512.min(text.len()))
-        .rev()
-        .find(|at| text.is_char_boundary(*at));
-    let near = &text[..near.unwrap_or(0)];
+    let near = &text[..text.floor_char_boundary(512)];
     let (end, rest) = match near.find("Output:\n") {
         Some(end) => (end, &text[end + "Output:\n".len()..]),
         None => (
@@ -201,7 +198,7 @@ fn head(text: &str) -> Option<(Status, &str)> {
             "",
         ),
     };
-    let mut status = Status::default();
+    let mut status = ExitStatus::default();
     for line in text[..end].lines() {
         let number = |prefix: &str| line.strip_prefix(prefix)?.split_whitespace().next();
         let code = number("Process exited with code ").or_else(|| number("Exit code: "));
@@ -241,7 +238,7 @@ fn meaning(json: &str) -> Option<Cow<'_, str>> {
         return content(json).or_else(|| of_results(json)).map(Cow::Owned);
     }
     let (mut texts, mut rest) = (Vec::new(), Vec::new());
-    let mut status = Status::default();
+    let mut status = ExitStatus::default();
     for (name, raw) in Fields::of_text(json).iter() {
         let is_text = TEXTS.contains(&name);
         match text_in(raw.get()).filter(|_| is_text) {
@@ -346,12 +343,12 @@ mod tests {
     use super::*;
     use crate::api::Item;
     use crate::tui::markup::{Sgr, Tone};
-    use crate::tui::transcript::block::Block;
+    use crate::tui::transcript::block::TranscriptBlock;
     use crate::tui::worker::Worker;
 
-    fn output(text: &str) -> Block {
+    fn output(text: &str) -> TranscriptBlock {
         let raw = json!({"type": "function_call_output", "call_id": "c", "output": text});
-        Block::of_item(&Arc::new(Item::from_responses(&raw)), None)
+        TranscriptBlock::of_item(&Arc::new(Item::from_responses(&raw)), None)
     }
 
     /// What the header says, whether it is bad, and what is below it.
@@ -476,7 +473,7 @@ mod tests {
     fn what_the_built_in_shell_gives_back_is_the_output_of_a_command() {
         let read = |output: serde_json::Value| {
             let raw = json!({"type": "shell_call_output", "call_id": "c", "output": output});
-            let block = Block::of_item(&Arc::new(Item::from_responses(&raw)), None);
+            let block = TranscriptBlock::of_item(&Arc::new(Item::from_responses(&raw)), None);
             (
                 block.detail.clone(),
                 block.failed,
@@ -512,7 +509,7 @@ mod tests {
         let part = |text: &str| json!({"type": "input_text", "text": text});
         let raw = json!({"type": "function_call_output", "call_id": "c",
             "output": [part("Wall time: 1.5 seconds\nOutput:"), part("{\"n\":1}"), part("b")]});
-        let block = Block::of_item(&Arc::new(Item::from_responses(&raw)), None);
+        let block = TranscriptBlock::of_item(&Arc::new(Item::from_responses(&raw)), None);
         assert_eq!(block.detail, "1.5 s");
         assert_eq!(block.text().as_str(), "{\n  \"n\": 1\n}\nb");
         // What a command prints is its own.

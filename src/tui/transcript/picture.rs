@@ -4,14 +4,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use crate::tui::pictures::{Look, Picture};
-use crate::tui::text::scroll::Position;
+use crate::tui::pictures::{Picture, PictureLook};
+use crate::tui::text::scroll::RowPosition;
 use crate::tui::transcript::GUTTER;
 use crate::tui::ui::Ui;
 
 /// Where a row of a picture goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct PictureRow {
     /// The row of the pane.
     pub row: Rect,
     /// The first row of the screen that belongs to something else.
@@ -20,7 +20,7 @@ pub(super) struct Place {
     pub width: u16,
 }
 
-impl Place {
+impl PictureRow {
     /// The row from column `x` on.
     fn row_of(&self, x: u16) -> Rect {
         let width = self.row.right().saturating_sub(x);
@@ -37,7 +37,7 @@ impl Place {
 pub(super) struct Pictures {
     /// The picture that is being drawn, by its block and line, and how it looks: the same for all
     /// of its rows, though it may be done meanwhile.
-    current: Option<((usize, usize), Look)>,
+    current: Option<((usize, usize), PictureLook)>,
     /// Whether that is drawn already with all of its rows.
     is_whole: bool,
 }
@@ -51,8 +51,8 @@ impl Pictures {
         frame: &mut Frame,
         ui: &Ui,
         picture: &Picture,
-        position: Position,
-        place: Place,
+        position: RowPosition,
+        place: PictureRow,
     ) -> Vec<Span<'static>> {
         let line = (position.block, position.line);
         let look = match &self.current {
@@ -65,8 +65,8 @@ impl Pictures {
             }
         };
         let words = match look {
-            Look::Ready(_) if self.is_whole => return Vec::new(),
-            Look::Ready(rendition) => {
+            PictureLook::Ready(_) if self.is_whole => return Vec::new(),
+            PictureLook::Ready(rendition) => {
                 let x = place.row.x + GUTTER;
                 // While there is another size to come, the one that is there may be too large.
                 let rows =
@@ -84,8 +84,8 @@ impl Pictures {
                 }
                 return Vec::new();
             }
-            Look::Loading => "loading".to_owned(),
-            Look::Failed(fault) => fault.to_string(),
+            PictureLook::Loading => "loading".to_owned(),
+            PictureLook::Failed(fault) => fault.to_string(),
         };
         match position.row {
             0 => vec![Span::styled(words, ui.theme.dim())],

@@ -9,13 +9,13 @@ use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
 use crate::tui::app::App;
-use crate::tui::markup::{Piece, Styled, Tone};
+use crate::tui::markup::{RowPiece, Styled, Tone};
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::scroll::Position;
+use crate::tui::text::scroll::RowPosition;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
-use crate::tui::transcript::block::{Block, Kind};
-use crate::tui::transcript::{Line, MARKS, text_width};
+use crate::tui::transcript::block::{BlockKind, TranscriptBlock};
+use crate::tui::transcript::{BlockLine, MARKS, text_width};
 use crate::tui::ui::Ui;
 
 /// Draws the transcript of the open conversation as it was laid out.
@@ -33,12 +33,12 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         };
         let line = transcript.line(position.block, position.line);
         let (marks, content) = match line {
-            Line::Gap => continue,
-            Line::Divider(words) => {
+            BlockLine::Gap => continue,
+            BlockLine::Divider(words) => {
                 draw_line(frame.buffer_mut(), row, &divider(ui, words, area.width));
                 continue;
             }
-            Line::Header => {
+            BlockLine::Header => {
                 let fold = if block.folded {
                     "▸"
                 } else {
@@ -47,8 +47,8 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 let content = header(ui, block, app, area.width.saturating_sub(MARKS));
                 (fold, content)
             }
-            Line::Text(number) => {
-                let base = match block.failed && block.kind != Kind::Output {
+            BlockLine::Text(number) => {
+                let base = match block.failed && block.kind != BlockKind::Output {
                     true => ui.theme.bad(),
                     false => ui.theme.text(block.kind),
                 };
@@ -61,11 +61,11 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 }
                 (" ", content)
             }
-            Line::Picture(index) => {
+            BlockLine::Picture(index) => {
                 let Some(picture) = block.pictures.get(index) else {
                     continue;
                 };
-                let place = picture::Place {
+                let place = picture::PictureRow {
                     row,
                     bottom: area.bottom(),
                     width,
@@ -82,11 +82,11 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         };
         let mut spans = vec![side];
         match line {
-            Line::Header => {
+            BlockLine::Header => {
                 let beside = if is_selected { marks } else { " " };
                 spans.push(Span::styled(beside, ui.theme.dim()));
             }
-            Line::Text(number) if transcript.is_chosen_code(position.block, number) => {
+            BlockLine::Text(number) if transcript.is_chosen_code(position.block, number) => {
                 spans.push(Span::styled("┃ ", ui.theme.strong()));
             }
             _ => spans.push(Span::styled("│ ", ui.theme.rule())),
@@ -97,14 +97,14 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
 }
 
 /// Only what agents put in is marked when it is open: there it tells that it can be folded again.
-fn fold_mark(block: &Block) -> &'static str {
+fn fold_mark(block: &TranscriptBlock) -> &'static str {
     match block.kind {
-        Kind::Boilerplate => "▾",
+        BlockKind::Boilerplate => "▾",
         _ => " ",
     }
 }
 
-fn header(ui: &Ui, block: &Block, app: &App, width: u16) -> Vec<Span<'static>> {
+fn header(ui: &Ui, block: &TranscriptBlock, app: &App, width: u16) -> Vec<Span<'static>> {
     let full = |text: &str| columns(&one_line(text, width));
     let width = usize::from(width).saturating_sub(1);
     let size = size(block.size);
@@ -192,7 +192,7 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
 pub(in crate::tui) struct Wrapped<'u> {
     ui: &'u Ui,
     at: Option<(usize, usize)>,
-    rows: Vec<Vec<Piece>>,
+    rows: Vec<Vec<RowPiece>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
@@ -212,7 +212,7 @@ impl<'u> Wrapped<'u> {
         &mut self,
         text: &Styled,
         number: usize,
-        position: Position,
+        position: RowPosition,
         width: u16,
         found: &[(Range<usize>, Style)],
     ) -> Vec<Span<'static>> {
@@ -228,9 +228,11 @@ impl<'u> Wrapped<'u> {
         }
         let row = self.rows.get(position.row).into_iter().flatten();
         row.flat_map(|piece| match piece {
-            Piece::Text(range, columns) => shown_spans(line, range.clone(), *columns, &self.styles),
-            Piece::Blank(columns) => vec![Span::raw(" ".repeat((*columns).into()))],
-            Piece::Mark(mark, count) => {
+            RowPiece::Text(range, columns) => {
+                shown_spans(line, range.clone(), *columns, &self.styles)
+            }
+            RowPiece::Blank(columns) => vec![Span::raw(" ".repeat((*columns).into()))],
+            RowPiece::Mark(mark, count) => {
                 let marks = mark.to_string().repeat((*count).into());
                 vec![Span::styled(marks, self.ui.theme.tone(Tone::Marker))]
             }

@@ -5,13 +5,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::tui::keys::action::Action;
 
 /// The keys in words, for the help.
-pub(super) const KEYS: [(&str, &str); 10] = [
+pub(super) const KEYS: [(&str, &str); 11] = [
     ("Up, Down, k, j", "A line up or down"),
     ("PageUp, PageDown", "A page up or down"),
     ("g, G", "To the top, to the end"),
     ("/", "Search; in the inbox, filter"),
     ("Enter", "Open the conversation; elsewhere, a line down"),
     ("q, Esc", "Back to the conversation"),
+    ("Left, Right", "In the statistics: other days"),
     (
         "d, D",
         "In the inbox: dismiss one, dismiss all that are done",
@@ -23,11 +24,13 @@ pub(super) const KEYS: [(&str, &str); 10] = [
 
 /// What a key means to what has the keys in place of the composer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
+pub enum ViewCommand {
     /// Go down by lines, or up if negative.
     Lines(i64),
     /// Go down by pages, or up if negative.
     Pages(i64),
+    /// Go on by pages that stand beside each other, or back if negative.
+    Beside(i64),
     /// Open what is chosen.
     Enter,
     /// Look for something.
@@ -40,7 +43,7 @@ pub enum Command {
     Nothing,
 }
 
-impl Command {
+impl ViewCommand {
     /// What an action means without its key.
     pub fn of_action(action: Action) -> Self {
         Self::of(KeyCode::Null.into(), Some(action))
@@ -65,6 +68,8 @@ impl Command {
             (KeyCode::Char('/'), _) => Self::Search,
             (KeyCode::Up | KeyCode::Char('k'), _) => Self::Lines(-1),
             (KeyCode::Down | KeyCode::Char('j'), _) => Self::Lines(1),
+            (KeyCode::Left, _) => Self::Beside(-1),
+            (KeyCode::Right, _) => Self::Beside(1),
             (KeyCode::PageUp, _) => Self::Pages(-1),
             (KeyCode::PageDown | KeyCode::Char(' '), _) => Self::Pages(1),
             (KeyCode::Home | KeyCode::Char('g'), _) => Self::Lines(i64::MIN),

@@ -2,6 +2,7 @@
 //! it says; [`TextView`] scrolls, searches and draws all of them. A view has the keys as long as it
 //! is open: nothing can be typed or sent that is not on the screen.
 
+mod charts;
 mod help;
 mod keys;
 mod provenance;
@@ -10,7 +11,7 @@ mod statistics;
 mod text;
 mod tools;
 
-pub use self::keys::Command;
+pub use self::keys::ViewCommand;
 pub use self::text::TextView;
 
 use crate::tui::app::App;

@@ -13,12 +13,12 @@ use crate::inbox::{DraftState, ModelDraft, Partial};
 use crate::rules::Decision;
 use crate::tui::app::App;
 use crate::tui::app::drafting::outcome;
-use crate::tui::composer::{Call as OpenCall, ReplyKind};
+use crate::tui::composer::{ComposedCall as OpenCall, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Tone};
 use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
-use crate::tui::transcript::block::Block;
+use crate::tui::transcript::block::TranscriptBlock;
 
 /// Why there is nothing to see.
 const NOTHING: &str = "nothing was said or drafted here";
@@ -26,7 +26,7 @@ const NOTHING: &str = "nothing was said or drafted here";
 pub(super) const VIEW: View = View {
     action: Action::Provenance,
     open: |app| {
-        let mut page = Page {
+        let mut page = ProvenancePage {
             app,
             text: String::new(),
             spans: Vec::new(),
@@ -44,16 +44,16 @@ pub(super) const VIEW: View = View {
 };
 
 /// The page, as far as it is written.
-struct Page<'a> {
+struct ProvenancePage<'a> {
     app: &'a App,
     text: String,
     spans: Vec<(Range<usize>, Tone)>,
 }
 
-impl Page<'_> {
+impl ProvenancePage<'_> {
     fn write(&mut self) {
         let transcript = self.app.transcript();
-        let is_reply = |block: &&Block| block.composed().is_some();
+        let is_reply = |block: &&TranscriptBlock| block.composed().is_some();
         let chosen = transcript.and_then(Transcript::selected_block);
         let chosen = chosen.filter(is_reply);
         let last = transcript.and_then(|all| all.blocks().iter().rev().find(is_reply));
@@ -81,7 +81,7 @@ impl Page<'_> {
 
     fn reply(
         &mut self,
-        block: &Block,
+        block: &TranscriptBlock,
         draft: &Draft,
         drafts: &[ModelDraft],
         decision: Option<&Decision>,
@@ -214,7 +214,7 @@ impl Page<'_> {
                 Body::Reasoning { .. } => Tone::Comment,
                 _ => Tone::StringLit,
             };
-            let block = Block::of_output(item);
+            let block = TranscriptBlock::of_output(item);
             let _ = writeln!(self.text, "{}:", block.label);
             let from = self.text.len();
             self.text.push_str(block.text().as_str());

@@ -5,14 +5,14 @@ use crate::tui::form::pretty;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::Markup;
 use crate::tui::transcript::Transcript;
-use crate::tui::transcript::block::Block;
+use crate::tui::transcript::block::TranscriptBlock;
 
 pub(super) const VIEW: View = View {
     action: Action::ShowRaw,
     open: |app| {
         let conversation = app.conversation().ok_or(NONE_YET)?;
         let block = app.transcript().and_then(Transcript::selected_block);
-        let text = match block.and_then(Block::raw) {
+        let text = match block.and_then(TranscriptBlock::raw) {
             Some(raw) => pretty(raw),
             None => pretty(&conversation.request().whole()),
         };

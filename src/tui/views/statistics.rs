@@ -1,15 +1,258 @@
-//! How the person does as a model.
+//! How the person does as a model: the totals that are always known, and charts over the journal, which
+//! the worker reads once somebody looks.
 
+use std::sync::{Arc, Mutex, Weak};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use super::charts;
+use super::text::Pages;
 use super::{TextView, View};
-use crate::inbox::{Spread, Statistics};
+use crate::inbox::{self, Spread};
+use crate::journal::JournalReader;
+use crate::statistics::{Gathering, JournalStatistics};
 use crate::tui::keys::action::Action;
+use crate::tui::markup::{Markup, Styled};
+use crate::tui::theme::Theme;
+use crate::tui::ui::Ui;
+use crate::tui::worker::{Task, TaskProgress, lock};
+
+/// Turns that are read before other work gets its turn.
+const MAX_TURNS: usize = 500;
 
 pub(super) const VIEW: View = View {
     action: Action::ShowStatistics,
-    open: |app| Ok(TextView::new("statistics", text(app.inbox.statistics()))),
+    open: |app| {
+        let totals = totals(app.inbox.statistics());
+        let Some(reader) = app.store().journal_reader() else {
+            return Ok(TextView::new("statistics", totals));
+        };
+        let zone = app.settings.zone.clone();
+        Ok(TextView::paged(Box::new(StatisticsPages {
+            totals,
+            today: zone.to_datetime(app.now).date(),
+            zone,
+            reader,
+            at: 0,
+            counts: Default::default(),
+            drawn: None,
+        })))
+    },
 };
 
-fn text(numbers: &Statistics) -> String {
+/// The pages: title, name, and days before today that belong to it.
+const PAGES: [(&str, &str, Days); 5] = [
+    ("statistics", "totals", Days::None),
+    ("statistics · today", "today", Days::Before(0)),
+    ("statistics · 7 days", "7 days", Days::Before(6)),
+    ("statistics · 30 days", "30 days", Days::Before(29)),
+    ("statistics · all days", "all", Days::All),
+];
+
+/// Which days of the journal are counted.
+#[derive(Debug, Clone, Copy)]
+enum Days {
+    /// None: what is always known will do.
+    None,
+    /// Today and so many days before it.
+    Before(i64),
+    /// All of them.
+    All,
+}
+
+/// All that the view can show.
+#[derive(Debug)]
+struct StatisticsPages {
+    totals: String,
+    today: Date,
+    zone: TimeZone,
+    reader: JournalReader,
+    /// Which of the pages is shown.
+    at: usize,
+    /// What was read for the pages. Where nobody has it any more, the worker does not go on with it.
+    counts: [Option<Arc<Count>>; PAGES.len()],
+    drawn: Option<Drawn>,
+}
+
+/// What a text was made for.
+#[derive(Debug, PartialEq)]
+struct Drawn {
+    page: usize,
+    width: u16,
+    theme: Theme,
+    stage: Stage,
+}
+
+/// How far reading has come.
+#[derive(Debug, Clone)]
+enum Stage {
+    /// So many turns were read.
+    Reading(usize),
+    /// These are the numbers.
+    Done(Arc<JournalStatistics>),
+    /// Why there are none.
+    Failed(Arc<str>),
+}
+
+impl PartialEq for Stage {
+    /// Numbers are read once, and never compared one by one.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Reading(one), Self::Reading(other)) => one == other,
+            (Self::Done(one), Self::Done(other)) => Arc::ptr_eq(one, other),
+            (Self::Failed(one), Self::Failed(other)) => one == other,
+            _ => false,
+        }
+    }
+}
+
+impl Pages for StatisticsPages {
+    fn title(&self) -> &'static str {
+        PAGES[self.at].0
+    }
+
+    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled> {
+        let drawn = Drawn {
+            page: self.at,
+            width,
+            theme: ui.theme.clone(),
+            stage: self.stage(ui),
+        };
+        if self.drawn.as_ref() == Some(&drawn) {
+            return None;
+        }
+        let tabs = charts::Tabs {
+            names: PAGES.map(|(_, name, _)| name),
+            at: self.at,
+        };
+        let sheet = match (PAGES[self.at].2, &drawn.stage) {
+            (Days::None, _) => charts::words(&ui.theme, &tabs, &self.totals, width),
+            (_, Stage::Reading(turns)) => {
+                let words = format!("reading the journal… {turns} requests so far");
+                charts::words(&ui.theme, &tabs, &words, width)
+            }
+            (_, Stage::Failed(why)) => charts::words(&ui.theme, &tabs, why, width),
+            (_, Stage::Done(statistics)) if statistics.all.turns == 0 => {
+                charts::words(&ui.theme, &tabs, "no requests in this time", width)
+            }
+            (_, Stage::Done(statistics)) => charts::statistics(&ui.theme, &tabs, statistics, width),
+        };
+        self.drawn = Some(drawn);
+        let (text, tones) = sheet;
+        Some(Styled::new(text, Markup::Toned(tones)))
+    }
+
+    fn turn(&mut self, pages: i64) -> bool {
+        let last = PAGES.len() as i64 - 1;
+        let to = (self.at as i64).saturating_add(pages).clamp(0, last);
+        let to = usize::try_from(to).unwrap_or(0);
+        if to == self.at {
+            return false;
+        }
+        // What is not wanted any more is not read to its end.
+        self.counts[self.at].take_if(|count| matches!(count.stage(), Stage::Reading(_)));
+        self.at = to;
+        true
+    }
+}
+
+impl StatisticsPages {
+    /// How far reading has come for the page, which has it go on.
+    fn stage(&mut self, ui: &Ui) -> Stage {
+        let Some(since) = self.since() else {
+            return Stage::Reading(0);
+        };
+        let count = self.counts[self.at].get_or_insert_with(|| {
+            let gathering = Gathering::new(self.reader.clone(), since, self.zone.clone());
+            Arc::new(Count::new(gathering))
+        });
+        let stage = count.stage();
+        if matches!(stage, Stage::Reading(_)) {
+            let task: Weak<Count> = Arc::downgrade(count);
+            ui.worker.ask(task);
+        }
+        stage
+    }
+
+    /// The moment from which on turns count for the page, in milliseconds since 1970.
+    fn since(&self) -> Option<i64> {
+        match PAGES[self.at].2 {
+            Days::None => None,
+            Days::All => Some(i64::MIN),
+            Days::Before(days) => {
+                let first = self.today.saturating_sub(Span::new().days(days));
+                let begin = self.zone.to_zoned(first.into()).map(Timestamp::from);
+                Some(begin.map_or(i64::MIN, Timestamp::as_millisecond))
+            }
+        }
+    }
+}
+
+/// Turns that are being counted.
+#[derive(Debug)]
+struct Count {
+    /// Until it is done. Whoever draws never waits for this.
+    gathering: Mutex<Option<Gathering>>,
+    stage: Mutex<Stage>,
+}
+
+impl Count {
+    fn new(gathering: Gathering) -> Self {
+        Self {
+            gathering: Mutex::new(Some(gathering)),
+            stage: Mutex::new(Stage::Reading(0)),
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        lock(&self.stage).clone()
+    }
+
+    fn fail_with(&self, why: &str) {
+        *lock(&self.stage) = Stage::Failed(why.into());
+    }
+}
+
+impl Task for Count {
+    fn work(&self) -> TaskProgress {
+        let mut gathering = lock(&self.gathering);
+        let Some(mut left) = gathering.take() else {
+            return TaskProgress::default();
+        };
+        let goes_on = match left.go_on(MAX_TURNS) {
+            Ok(true) => {
+                *lock(&self.stage) = Stage::Reading(left.turns());
+                *gathering = Some(left);
+                true
+            }
+            Ok(false) => {
+                *lock(&self.stage) = Stage::Done(Arc::new(left.finish()));
+                false
+            }
+            Err(error) => {
+                self.fail_with(&format!("cannot read the journal: {error}"));
+                false
+            }
+        };
+        TaskProgress {
+            shows: true,
+            goes_on,
+            bytes: 0,
+        }
+    }
+
+    fn fail(&self) {
+        self.fail_with("cannot read the journal");
+    }
+
+    fn forget(&self) {
+        // The next look asks again, and what was read stays.
+    }
+}
+
+fn totals(numbers: &inbox::ResponseStatistics) -> String {
     let seconds = |spread: &Spread| match spread.mean() {
         Some(mean) => format!("{mean:.1} s on average, {:.1} s at most", spread.longest),
         None => "none yet".into(),

@@ -1,25 +1,41 @@
 //! A text that takes the place of the transcript: what it does, and how it looks.
 
+use std::fmt::Debug;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::keys::Command;
+use super::keys::ViewCommand;
 use crate::tui::app::Finder;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
-use crate::tui::search::{Blocks, Hit, Place, Reading, Stand};
+use crate::tui::search::{SearchBlocks, SearchMatch, SearchPosition, Searchable, Stand};
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::scroll::Position;
-use crate::tui::text::window::{Progress, Window};
+use crate::tui::text::scroll::RowPosition;
+use crate::tui::text::window::{ScrollProgress, Window};
 use crate::tui::text::{columns, row_count, rows};
 use crate::tui::transcript::view::Wrapped;
 use crate::tui::ui::Ui;
+
+/// Texts of which one is shown at a time, and which may change while they are looked at.
+pub(super) trait Pages: Debug {
+    /// The title of the one that is shown.
+    fn title(&self) -> &'static str;
+
+    /// The text of it in this width, if that is not what this returned last.
+    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
+
+    /// Shows another one, so many after it, or before it if negative; tells whether there is one.
+    fn turn(&mut self, pages: i64) -> bool;
+}
 
 /// A text with a place in it.
 #[derive(Debug)]
 pub struct TextView {
     title: &'static str,
+    /// Where the text comes from, unless it is always the same.
+    pages: Option<Box<dyn Pages>>,
     /// What opens it, and closes it again.
     action: Option<Action>,
     text: Styled,
@@ -32,9 +48,10 @@ pub struct TextView {
 
 impl TextView {
     /// A view of words of the program.
-    pub(super) fn new(title: &'static str, text: String) -> Self {
+    pub(in crate::tui) fn new(title: &'static str, text: String) -> Self {
         Self {
             title,
+            pages: None,
             action: None,
             text: Styled::new(text, Markup::Plain),
             is_foreign: false,
@@ -52,16 +69,37 @@ impl TextView {
         }
     }
 
-    pub(super) fn opened_by(self, action: Action) -> Self {
+    /// A view of one of several texts of the program.
+    pub(super) fn paged(pages: Box<dyn Pages>) -> Self {
+        Self {
+            pages: Some(pages),
+            ..Self::new("", String::new())
+        }
+    }
+
+    pub(in crate::tui) fn opened_by(self, action: Action) -> Self {
         Self {
             action: Some(action),
             ..self
         }
     }
 
+    /// Says something else, from the same place on.
+    pub(in crate::tui) fn set_text(&mut self, text: String) {
+        if text != self.as_str() {
+            self.text = Styled::new(text, Markup::Plain);
+        }
+    }
+
     /// The title of the pane.
     pub fn title(&self) -> &'static str {
-        self.title
+        let pages = self.pages.as_ref();
+        pages.map_or(self.title, |pages| pages.title())
+    }
+
+    /// Whether there are other texts beside the one that is shown.
+    pub fn has_pages(&self) -> bool {
+        self.pages.is_some()
     }
 
     /// Whether an action has opened it, and closes it again.
@@ -75,27 +113,39 @@ impl TextView {
     }
 
     /// Does what a key means here.
-    pub fn act(&mut self, command: Command) {
+    pub fn act(&mut self, command: ViewCommand) {
         match command {
-            Command::Lines(lines) => self.scroll(lines),
-            Command::Enter => self.scroll(1),
-            Command::Pages(pages) => self.scroll_pages(pages),
-            Command::Search | Command::Close | Command::Other(_) | Command::Nothing => {}
+            ViewCommand::Lines(lines) => self.scroll(lines),
+            ViewCommand::Enter => self.scroll(1),
+            ViewCommand::Pages(pages) => self.scroll_pages(pages),
+            ViewCommand::Beside(pages) => {
+                if self.pages.as_mut().is_some_and(|own| own.turn(pages)) {
+                    self.scroll(i64::MIN);
+                }
+            }
+            ViewCommand::Search
+            | ViewCommand::Close
+            | ViewCommand::Other(_)
+            | ViewCommand::Nothing => {}
         }
     }
 
     /// Fits the text into a pane of this size.
-    pub fn layout(&mut self, width: u16, height: u16) {
+    pub fn layout(&mut self, ui: &Ui, width: u16, height: u16) {
         let width = width.saturating_sub(self.gutter_width()).max(1);
+        let pages = self.pages.as_mut();
+        if let Some(text) = pages.and_then(|pages| pages.renewed(ui, width)) {
+            self.text = text;
+        }
         let text = self.text.text();
         self.window.fit(text, (width, height), false);
         if let Some(byte) = self.goal.take() {
             let line = text.line_at(byte);
             let within = byte.saturating_sub(text.start(line));
             let row = rows(text.line(line), width).position(|row| within < row.end);
-            let at = Position {
+            let at = RowPosition {
                 row: row.unwrap_or(0),
-                ..Position::new(0, line)
+                ..RowPosition::new(0, line)
             };
             self.window.show_below(at, height / 3, text);
         }
@@ -128,7 +178,7 @@ impl TextView {
     }
 }
 
-impl Blocks for TextView {
+impl SearchBlocks for TextView {
     fn count(&self) -> usize {
         1
     }
@@ -141,7 +191,7 @@ impl Blocks for TextView {
     }
 }
 
-impl Reading for TextView {
+impl Searchable for TextView {
     fn scroll(&mut self, rows: i64) {
         self.goal = None;
         self.window.scroll(self.text.text(), rows);
@@ -152,7 +202,7 @@ impl Reading for TextView {
         self.window.scroll_pages(self.text.text(), pages);
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> ScrollProgress {
         let text = self.text.text();
         let (read, all) = self.window.rows().last().map_or((0, 1), |last| {
             let rows = row_count(text.line(last.line), self.window.width());
@@ -161,14 +211,14 @@ impl Reading for TextView {
         self.window.progress(read, all)
     }
 
-    fn place_at_top(&self) -> Place {
-        Place {
+    fn place_at_top(&self) -> SearchPosition {
+        SearchPosition {
             block: 0,
             byte: self.text.text().start(self.window.top().line),
         }
     }
 
-    fn show_hit(&mut self, hit: &Hit) {
+    fn show_hit(&mut self, hit: &SearchMatch) {
         self.goal = Some(hit.range.start);
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{NONE_YET, TextView, View};
-use crate::api::{Kind, Property, Reading, Tool};
+use crate::api::{Property, SchemaReading, SchemaType, Tool};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::Markup;
 
@@ -21,11 +21,11 @@ pub(super) const VIEW: View = View {
 };
 
 /// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
-const MOST_LINES: usize = 300;
+const MAX_LINES: usize = 300;
 /// Levels of objects within objects.
-const MOST_LEVELS: usize = 8;
+const MAX_LEVELS: usize = 8;
 /// Values that are listed.
-const MOST_VALUES: usize = 40;
+const MAX_VALUES: usize = 40;
 
 /// The tools with their parameters.
 fn text(tools: &[Tool]) -> String {
@@ -39,9 +39,9 @@ fn text(tools: &[Tool]) -> String {
             text.push_str(&format!("  {line}\n"));
         }
         if let Some(reading) = tool.reading() {
-            let mut lines = Lines {
+            let mut lines = ToolLines {
                 text: &mut text,
-                left: MOST_LINES,
+                left: MAX_LINES,
                 open: Vec::new(),
             };
             lines.inside(reading, 1);
@@ -52,14 +52,14 @@ fn text(tools: &[Tool]) -> String {
     text
 }
 
-struct Lines<'t, 's> {
+struct ToolLines<'t, 's> {
     text: &'t mut String,
     left: usize,
     /// What is being described, from the outside in.
-    open: Vec<Reading<&'s Value>>,
+    open: Vec<SchemaReading<&'s Value>>,
 }
 
-impl<'s> Lines<'_, 's> {
+impl<'s> ToolLines<'_, 's> {
     fn line(&mut self, level: usize, words: &str) {
         match self.left {
             0 => return,
@@ -72,16 +72,16 @@ impl<'s> Lines<'_, 's> {
     }
 
     /// What is inside of an object, of the elements of a list, of each of several alternatives.
-    fn inside(&mut self, reading: Reading<&'s Value>, level: usize) {
+    fn inside(&mut self, reading: SchemaReading<&'s Value>, level: usize) {
         let is_open = self.open.iter().any(|open| open.is_same(&reading));
         if is_open {
             return self.line(level, "… as above");
         }
-        if self.left == 0 || self.open.len() >= MOST_LEVELS {
+        if self.left == 0 || self.open.len() >= MAX_LEVELS {
             return;
         }
         match reading.kind {
-            Kind::Object | Kind::Union => {
+            SchemaType::Object | SchemaType::Union => {
                 for property in reading.properties() {
                     self.open.push(reading.clone());
                     self.property(&property, level);
@@ -98,9 +98,9 @@ impl<'s> Lines<'_, 's> {
                     self.open.pop();
                 }
             }
-            Kind::List => self.inside(reading.items().read(), level),
-            Kind::Map => self.inside(reading.values().read(), level),
-            Kind::Tuple => {
+            SchemaType::List => self.inside(reading.items().read(), level),
+            SchemaType::Map => self.inside(reading.values().read(), level),
+            SchemaType::Tuple => {
                 for (at, item) in reading.first_items().iter().enumerate() {
                     let item = item.read();
                     self.line(level, &format!("· [{at}]: {}", words(&item)));
@@ -112,8 +112,13 @@ impl<'s> Lines<'_, 's> {
     }
 
     /// What an alternative has besides what holds for all of them.
-    fn own(&mut self, all: &Reading<&'s Value>, chosen: Reading<&'s Value>, level: usize) {
-        if !matches!(chosen.kind, Kind::Object) {
+    fn own(
+        &mut self,
+        all: &SchemaReading<&'s Value>,
+        chosen: SchemaReading<&'s Value>,
+        level: usize,
+    ) {
+        if !matches!(chosen.kind, SchemaType::Object) {
             return self.inside(chosen, level);
         }
         let common: Vec<String> = all.properties().into_iter().map(|one| one.name).collect();
@@ -137,7 +142,7 @@ impl<'s> Lines<'_, 's> {
 }
 
 /// Words, and what the author of the tool adds to them.
-fn with_about(words: &str, reading: &Reading<&Value>) -> String {
+fn with_about(words: &str, reading: &SchemaReading<&Value>) -> String {
     match reading.description() {
         "" => words.to_owned(),
         about => format!("{words}  {about}"),
@@ -145,29 +150,29 @@ fn with_about(words: &str, reading: &Reading<&Value>) -> String {
 }
 
 /// What a value is, with the values that it may have.
-fn words(reading: &Reading<&Value>) -> String {
+fn words(reading: &SchemaReading<&Value>) -> String {
     let of = match reading.kind {
-        Kind::List => reading.items().read(),
+        SchemaType::List => reading.items().read(),
         _ => reading.clone(),
     };
-    let Kind::Choice(options) = &of.kind else {
+    let SchemaType::Choice(options) = &of.kind else {
         return reading.words();
     };
     let mut values: Vec<String> = options
         .iter()
-        .take(MOST_VALUES)
+        .take(MAX_VALUES)
         .map(Value::to_string)
         .collect();
     if options.len() > values.len() {
         values.push("…".into());
     }
-    let values = match (options.len(), reading.kind == Kind::List) {
+    let values = match (options.len(), reading.kind == SchemaType::List) {
         (1, _) => values.concat(),
         (_, false) => format!("one of {}", values.join(", ")),
         (_, true) => values.join(", "),
     };
     match reading.kind {
-        Kind::List => format!("list of {values}"),
+        SchemaType::List => format!("list of {values}"),
         _ => values,
     }
 }
@@ -259,6 +264,6 @@ mod tests {
         let schema = json!({"type": "object", "properties": wide, "anyOf": [
             {"properties": {"x": {"$ref": "#"}}}, {"properties": {"y": {"$ref": "#"}}}]});
         let text = of(schema);
-        assert!(text.lines().count() <= MOST_LINES + 1 && text.ends_with('…'));
+        assert!(text.lines().count() <= MAX_LINES + 1 && text.ends_with('…'));
     }
 }

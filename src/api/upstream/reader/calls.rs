@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::arguments::{FreeText, is_object, mended};
 use super::super::tools::Toolbox;
-use super::MOST;
+use super::MAX;
 use crate::api::{Body, Piece};
 
 /// What comes of a call at once.
@@ -67,14 +67,14 @@ impl Calls {
     }
 
     /// Whether a call of this name or place has arguments already.
-    pub fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         let call = self.find(index, id).and_then(|place| self.open.get(place));
         call.is_some_and(|call| !call.arguments.is_empty())
     }
 
     /// More of a call.
     pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
-        if self.kept > MOST {
+        if self.kept > MAX {
             return;
         }
         let id = delta.id.filter(|id| !id.is_empty());
@@ -237,9 +237,10 @@ impl OpenCall {
         if more.is_empty() && (self.is_shown || !toolbox.knows(&self.name)) {
             return;
         }
-        let arguments = match toolbox.is_free_form(&self.name) {
-            true => self.free_text.more(more),
-            false => more.to_owned(),
+        let arguments = if toolbox.is_free_form(&self.name) {
+            self.free_text.more(more)
+        } else {
+            more.to_owned()
         };
         self.shown = self.arguments.len();
         if self.is_shown && arguments.is_empty() {
@@ -258,8 +259,9 @@ fn add_name(known: &mut String, more: &str, toolbox: &Toolbox) {
     if known == more && toolbox.knows(known) {
         return;
     }
-    match more.starts_with(known.as_str()) {
-        true => more.clone_into(known),
-        false => known.push_str(more),
+    if more.starts_with(known.as_str()) {
+        more.clone_into(known)
+    } else {
+        known.push_str(more)
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::calls::CallDelta;
 use super::speech::Speech;
 use crate::api::chat::bodies;
-use crate::api::fields::{self, Kind, kind};
+use crate::api::fields::{self, JsonKind, kind};
 use crate::api::{Fields, ItemBody, Usage};
 
 /// Reads a chunk; whether it is the last.
@@ -78,7 +78,7 @@ fn read_delta(delta: &Fields<'_>, speech: &mut Speech) {
     // From before there were several.
     if let Some(call) = delta
         .get("function_call")
-        .filter(|raw| kind(raw) == Kind::Object)
+        .filter(|raw| kind(raw) == JsonKind::Object)
     {
         read_call(&Fields::of(call), Some(0), None, speech);
     }

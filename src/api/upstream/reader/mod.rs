@@ -10,23 +10,23 @@ mod words;
 use serde_json::value::RawValue;
 
 use self::speech::Speech;
-use super::fault::{self, Fault};
+use super::fault::{self, AnswerError};
 use super::tools::Toolbox;
 use crate::api::{Fields, Format, Piece};
 
 /// How many bytes of an answer are kept.
-const MOST: usize = 16 << 20;
+const MAX: usize = 16 << 20;
 
 /// Reads one answer, event by event as it is streamed, or as one document.
 #[derive(Debug)]
-pub struct Reader {
+pub struct UpstreamReader {
     format: Format,
     speech: Speech,
     responses: responses::Items,
     is_done: bool,
 }
 
-impl Reader {
+impl UpstreamReader {
     /// A reader of an answer in a format, by a model that knows these tools; `echo` is what it may
     /// say once more though it was said, and `limit` how many tokens it may say.
     pub(super) fn new(
@@ -49,7 +49,7 @@ impl Reader {
     /// # Errors
     ///
     /// What went wrong. There is nothing more to be read then.
-    pub fn event(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Piece>, Fault> {
+    pub fn event(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Piece>, AnswerError> {
         let data = data.trim();
         if self.is_done || data.is_empty() {
             return Ok(Vec::new());
@@ -61,7 +61,7 @@ impl Reader {
         let raw = read(data)?;
         let event = Fields::of(raw);
         if let Some(message) = fault::told(&event, name == Some("error")) {
-            return Err(Fault::Told(message));
+            return Err(AnswerError::Told(message));
         }
         let is_end = match self.format {
             Format::Chat => chat::event(&event, &mut self.speech),
@@ -70,8 +70,8 @@ impl Reader {
                 responses::event(name, &event, &mut self.speech, &mut self.responses)?
             }
         };
-        if self.speech.kept() + self.responses.kept() > MOST {
-            return Err(Fault::TooLong);
+        if self.speech.kept() + self.responses.kept() > MAX {
+            return Err(AnswerError::TooLong);
         }
         if is_end {
             self.finish();
@@ -84,14 +84,14 @@ impl Reader {
     /// # Errors
     ///
     /// As [`Reader::event`].
-    pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, Fault> {
-        if json.len() > MOST {
-            return Err(Fault::TooLong);
+    pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, AnswerError> {
+        if json.len() > MAX {
+            return Err(AnswerError::TooLong);
         }
         let text = String::from_utf8_lossy(json);
         let fields = Fields::of(read(text.trim())?);
         if let Some(message) = fault::told(&fields, false) {
-            return Err(Fault::Told(message));
+            return Err(AnswerError::Told(message));
         }
         let is_answer = match self.format {
             Format::Chat => chat::document(&fields, &mut self.speech),
@@ -101,7 +101,7 @@ impl Reader {
             }
         };
         if !is_answer {
-            return Err(Fault::Unreadable(fault::shown(&text)));
+            return Err(AnswerError::Unreadable(fault::shown(&text)));
         }
         self.finish();
         Ok(self.speech.take())
@@ -111,13 +111,13 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// [`Fault::Ended`] if the answer is not whole.
-    pub fn end(&mut self) -> Result<Vec<Piece>, Fault> {
+    /// [`AnswerError::Ended`] if the answer is not whole.
+    pub fn end(&mut self) -> Result<Vec<Piece>, AnswerError> {
         if self.is_done {
             return Ok(Vec::new());
         }
         if !self.speech.has_ended() {
-            return Err(Fault::Ended);
+            return Err(AnswerError::Ended);
         }
         self.finish();
         Ok(self.speech.take())
@@ -136,11 +136,11 @@ impl Reader {
 }
 
 /// A text that is to be an object of JSON.
-fn read(text: &str) -> Result<&RawValue, Fault> {
-    let unreadable = || Fault::Unreadable(fault::shown(text));
+fn read(text: &str) -> Result<&RawValue, AnswerError> {
+    let unreadable = || AnswerError::Unreadable(fault::shown(text));
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| unreadable())?;
     match crate::api::fields::kind(raw) {
-        crate::api::fields::Kind::Object => Ok(raw),
+        crate::api::fields::JsonKind::Object => Ok(raw),
         _ => Err(unreadable()),
     }
 }

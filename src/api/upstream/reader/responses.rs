@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::super::fault::{self, Fault};
+use super::super::fault::{self, AnswerError};
 use super::calls::CallDelta;
 use super::speech::Speech;
 use crate::api::responses::read_item;
@@ -13,24 +13,24 @@ use crate::api::{Body, Fields, ItemBody, Phase, Usage};
 /// What is known of the items of the response.
 #[derive(Debug, Default)]
 pub(super) struct Items {
-    /// Those of which words or thoughts were streamed.
-    spoken: Known,
-    /// Those that are whole.
-    whole: Known,
+    /// Items of which words or thoughts were streamed.
+    spoken: KnownItem,
+    /// Items that are whole.
+    whole: KnownItem,
     /// How many tokens the response may have.
     limit: Option<u64>,
 }
 
 /// Items, by what the server tells of them.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownItem {
     ids: HashSet<String>,
     indices: HashSet<u64>,
     count: usize,
     bytes: usize,
 }
 
-impl Known {
+impl KnownItem {
     /// What an item takes besides its id.
     const OVERHEAD: usize = 128;
 
@@ -91,7 +91,7 @@ pub(super) fn event(
     event: &Fields<'_>,
     speech: &mut Speech,
     items: &mut Items,
-) -> Result<bool, Fault> {
+) -> Result<bool, AnswerError> {
     let kind = event.text("type");
     let kind = kind.as_deref().or(name).unwrap_or_default();
     let index = event.integer("output_index").ok().flatten();
@@ -150,7 +150,7 @@ pub(super) fn document(
     document: &Fields<'_>,
     speech: &mut Speech,
     items: &mut Items,
-) -> Result<bool, Fault> {
+) -> Result<bool, AnswerError> {
     let status = document.text("status");
     if matches!(status.as_deref(), Some("failed" | "cancelled")) {
         return Err(failure(document));
@@ -159,8 +159,8 @@ pub(super) fn document(
     Ok(document.get("output").is_some())
 }
 
-fn failure(response: &Fields<'_>) -> Fault {
-    Fault::Told(fault::told(response, true).unwrap_or_default())
+fn failure(response: &Fields<'_>) -> AnswerError {
+    AnswerError::Told(fault::told(response, true).unwrap_or_default())
 }
 
 /// What the response holds that did not come in events of its own.

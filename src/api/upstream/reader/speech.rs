@@ -2,7 +2,7 @@
 
 use super::super::tools::Toolbox;
 use super::calls::{CallDelta, Calls};
-use super::words::{Echo, Splitter, Spoken};
+use super::words::{EchoFilter, Splitter, Spoken};
 use crate::api::{Body, Phase, Piece, Usage};
 
 /// What a model has said so far.
@@ -11,10 +11,10 @@ pub(super) struct Speech {
     toolbox: Toolbox,
     pieces: Vec<Piece>,
     splitter: Splitter,
-    echo: Option<Echo>,
+    echo: Option<EchoFilter>,
     /// Whether what comes first goes on with a message.
     is_continuing: bool,
-    open: Open,
+    open: OpenItem,
     /// Space that nothing has followed yet.
     space: String,
     /// The phase that the server tells of the message in hand.
@@ -32,7 +32,7 @@ pub(super) struct Speech {
 
 /// The item that is being said.
 #[derive(Debug, Default)]
-enum Open {
+enum OpenItem {
     #[default]
     Nothing,
     Text(String),
@@ -46,8 +46,8 @@ impl Speech {
             pieces: Vec::new(),
             splitter: Splitter::default(),
             is_continuing: echo.is_some(),
-            echo: echo.and_then(Echo::of),
-            open: Open::Nothing,
+            echo: echo.and_then(EchoFilter::of),
+            open: OpenItem::Nothing,
             space: String::new(),
             phase: None,
             held: None,
@@ -60,7 +60,7 @@ impl Speech {
         }
     }
 
-    /// What came of it since the last time.
+    /// The pieces since this was called last.
     pub fn take(&mut self) -> Vec<Piece> {
         std::mem::take(&mut self.pieces)
     }
@@ -86,36 +86,36 @@ impl Speech {
     }
 
     /// The next part of the thoughts, which are one item all the same.
-    pub fn next_thought(&mut self) {
-        if let Open::Thought(text) = &mut self.open {
+    pub(crate) fn next_thought(&mut self) {
+        if let OpenItem::Thought(text) = &mut self.open {
             text.push_str("\n\n");
             self.pieces.push(Piece::Thought("\n\n".into()));
         }
     }
 
     /// Whether words of the message in hand were said.
-    pub fn has_words(&self) -> bool {
-        matches!(self.open, Open::Text(_))
+    pub(crate) fn has_words(&self) -> bool {
+        matches!(self.open, OpenItem::Text(_))
     }
 
     /// Whether thoughts are being told.
-    pub fn is_thinking(&self) -> bool {
-        matches!(self.open, Open::Thought(_))
+    pub(crate) fn is_thinking(&self) -> bool {
+        matches!(self.open, OpenItem::Thought(_))
     }
 
     /// Whether a call is being made in this place or of this name.
-    pub fn has_call(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(crate) fn has_call(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.has(index, id)
     }
 
     /// A message begins, of which the server may tell the phase.
-    pub fn begin_message(&mut self, phase: Option<Phase>) {
+    pub(crate) fn begin_message(&mut self, phase: Option<Phase>) {
         self.close();
         self.phase = phase;
     }
 
     /// The message in hand is whole.
-    pub fn end_message(&mut self, phase: Option<Phase>) {
+    pub(crate) fn end_message(&mut self, phase: Option<Phase>) {
         self.phase = phase.or(self.phase);
         self.close();
         self.phase = None;
@@ -142,12 +142,12 @@ impl Speech {
     }
 
     /// Whether arguments of a call have come.
-    pub fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.has_arguments(index, id)
     }
 
     /// A call is whole.
-    pub fn end_call(&mut self, index: Option<u64>, id: Option<&str>) {
+    pub(crate) fn end_call(&mut self, index: Option<u64>, id: Option<&str>) {
         self.calls.close(index, id, &self.toolbox, &mut self.pieces);
     }
 
@@ -208,20 +208,21 @@ impl Speech {
     pub fn end(&mut self) {
         self.has_ended = true;
         self.close();
-        let unsure = self.echo.take().map(Echo::end);
+        let unsure = self.echo.take().map(EchoFilter::end);
         if let Some(words) = unsure.filter(|_| !self.has_called) {
             self.add_text(&words);
             self.close_item();
         }
         self.end_calls();
-        self.release(match self.has_called {
-            true => Phase::Commentary,
-            false => Phase::FinalAnswer,
+        self.release(if self.has_called {
+            Phase::Commentary
+        } else {
+            Phase::FinalAnswer
         });
     }
 
     /// Whether there is no more of it.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
@@ -261,19 +262,19 @@ impl Speech {
     }
 
     fn add_thought(&mut self, delta: &str) {
-        if let Open::Thought(text) = &mut self.open {
+        if let OpenItem::Thought(text) = &mut self.open {
             text.push_str(delta);
             self.pieces.push(Piece::Thought(delta.to_owned()));
         } else if let Some(begun) = Some(delta.trim_start()).filter(|begun| !begun.is_empty()) {
             let begun = begun.to_owned();
             self.begin();
             self.pieces.push(Piece::Thought(begun.clone()));
-            self.open = Open::Thought(begun);
+            self.open = OpenItem::Thought(begun);
         }
     }
 
     fn add_text(&mut self, delta: &str) {
-        if let Open::Text(text) = &mut self.open {
+        if let OpenItem::Text(text) = &mut self.open {
             text.push_str(delta);
             self.pieces.push(Piece::Text(delta.to_owned()));
             return;
@@ -285,15 +286,16 @@ impl Speech {
         let words = self.space.trim_start();
         // Lines without words stand before many answers; how far the first line is moved in stays.
         let space = &self.space[..self.space.len() - words.len()];
-        let from = match self.is_continuing {
-            true => 0,
-            false => space.rfind('\n').map_or(0, |at| at + 1),
+        let from = if self.is_continuing {
+            0
+        } else {
+            space.rfind('\n').map_or(0, |at| at + 1)
         };
         let begun = self.space[from..].to_owned();
         self.is_continuing = false;
         self.begin();
         self.pieces.push(Piece::Text(begun.clone()));
-        self.open = Open::Text(begun);
+        self.open = OpenItem::Text(begun);
     }
 
     /// Something else begins than what was said before.
@@ -306,11 +308,11 @@ impl Speech {
 
     fn close_item(&mut self) {
         match std::mem::take(&mut self.open) {
-            Open::Nothing => {}
-            Open::Text(text) => {
+            OpenItem::Nothing => {}
+            OpenItem::Text(text) => {
                 self.held = Some((text, self.phase));
             }
-            Open::Thought(text) => {
+            OpenItem::Thought(text) => {
                 let thoughts = Body::reasoning(text.trim_end());
                 self.pieces.push(Piece::Item(thoughts));
             }

@@ -17,12 +17,12 @@ pub(super) enum Spoken {
 /// Takes a text that begins with thoughts in tags apart, however it is cut.
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
-    state: State,
+    state: SplitState,
     pending: String,
 }
 
 #[derive(Debug, Default)]
-enum State {
+enum SplitState {
     /// Nothing but space was said, or the beginning of a tag.
     #[default]
     Beginning,
@@ -39,11 +39,11 @@ impl Splitter {
         let mut found = Vec::new();
         loop {
             match self.state {
-                State::Words => {
+                SplitState::Words => {
                     found.extend(self.taken().map(Spoken::Text));
                     return found;
                 }
-                State::Beginning => {
+                SplitState::Beginning => {
                     let space = self.pending.len() - self.pending.trim_start().len();
                     if space > 0 {
                         let rest = self.pending.split_off(space);
@@ -54,20 +54,20 @@ impl Splitter {
                     let whole = TAGS.iter().find(|(open, _)| text.starts_with(open));
                     if let Some((open, close)) = whole {
                         self.pending = text[open.len()..].to_owned();
-                        self.state = State::Thoughts(close);
+                        self.state = SplitState::Thoughts(close);
                     } else if TAGS.iter().any(|(open, _)| open.starts_with(text)) {
                         return found;
                     } else {
-                        self.state = State::Words;
+                        self.state = SplitState::Words;
                     }
                 }
-                State::Thoughts(close) => {
+                SplitState::Thoughts(close) => {
                     if let Some(at) = self.pending.find(close) {
                         let behind = self.pending.split_off(at + close.len());
                         self.pending.truncate(at);
                         found.extend(self.taken().map(Spoken::Thought));
                         self.pending = behind;
-                        self.state = State::Beginning;
+                        self.state = SplitState::Beginning;
                     } else {
                         let kept = beginning_at_end(&self.pending, close);
                         let rest = self.pending.split_off(self.pending.len() - kept);
@@ -85,8 +85,8 @@ impl Splitter {
         let state = std::mem::take(&mut self.state);
         let rest = self.taken()?;
         Some(match state {
-            State::Thoughts(_) => Spoken::Thought(rest),
-            State::Beginning | State::Words => Spoken::Text(rest),
+            SplitState::Thoughts(_) => Spoken::Thought(rest),
+            SplitState::Beginning | SplitState::Words => Spoken::Text(rest),
         })
     }
 
@@ -104,12 +104,12 @@ fn beginning_at_end(text: &str, tag: &str) -> usize {
 
 /// Takes away what a model says once more at the beginning.
 #[derive(Debug)]
-pub(super) struct Echo {
+pub(super) struct EchoFilter {
     said: String,
     pending: String,
 }
 
-impl Echo {
+impl EchoFilter {
     /// The fewest characters that are taken for the same words again. Fewer may be the beginning of
     /// any others.
     const FEWEST: usize = 12;

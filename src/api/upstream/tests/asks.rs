@@ -44,7 +44,6 @@ fn chat_gets_one_system_message_and_turns_that_alternate() {
     let request = codex();
     let asked = ask(&request, Format::Chat).write();
     assert_eq!(asked.path, "/chat/completions");
-    assert_eq!(asked.left_out, ["web_search"]);
     let body = body(&asked);
     let call = |id: &str, name: &str, arguments: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}});
     let picture = json!({"type": "image_url",
@@ -178,7 +177,7 @@ fn a_free_form_tool_is_told_with_its_grammar() {
 #[test]
 fn words_stand_for_pictures_that_the_model_does_not_see() {
     let request = codex();
-    let blind = Ask {
+    let blind = DraftContext {
         takes_images: false,
         ..ask(&request, Format::Chat)
     };
@@ -192,7 +191,7 @@ fn thoughts_come_along_where_they_are_wanted() {
     let request = codex();
     let thoughtful = |format| {
         body(
-            &Ask {
+            &DraftContext {
                 takes_thoughts: true,
                 ..ask(&request, format)
             }
@@ -208,7 +207,7 @@ fn thoughts_come_along_where_they_are_wanted() {
 }
 
 /// What the last messages of a request say, whoever says it.
-fn end_of(ask: &Ask<'_>) -> Vec<(String, String)> {
+fn end_of(ask: &DraftContext<'_>) -> Vec<(String, String)> {
     let body = body(&ask.write());
     let list = body.get("messages").or(body.get("input")).unwrap();
     let said = list.as_array().unwrap().iter().map(|message| {
@@ -233,7 +232,7 @@ fn hello() -> Request {
 fn a_message_that_has_begun_comes_last_or_is_asked_for_in_words() {
     let request = hello();
     let said = [Body::message("One moment.", Phase::Commentary)];
-    let begun = Ask {
+    let begun = DraftContext {
         said: &said,
         continues: Some("Once upon a "),
         hint: Some("Make it short."),
@@ -249,7 +248,7 @@ fn a_message_that_has_begun_comes_last_or_is_asked_for_in_words() {
     is(&end[3], "user", "Make it short.");
     assert_eq!(end[4], ("assistant".into(), "Once upon a ".into()));
 
-    let end = end_of(&Ask {
+    let end = end_of(&DraftContext {
         format: Format::Messages,
         ..begun
     });
@@ -265,7 +264,7 @@ fn a_message_that_has_begun_comes_last_or_is_asked_for_in_words() {
         (Format::Messages, Continuing::Words),
         (Format::Responses, Continuing::Prefill),
     ] {
-        let end = end_of(&Ask {
+        let end = end_of(&DraftContext {
             format,
             continuing,
             ..begun
@@ -286,7 +285,7 @@ fn what_was_said_is_not_taken_for_a_beginning() {
         Body::message("One moment.", Phase::Commentary),
     ];
     for format in [Format::Chat, Format::Messages, Format::Responses] {
-        let end = end_of(&Ask {
+        let end = end_of(&DraftContext {
             said: &said,
             ..ask(&request, format)
         });
@@ -365,7 +364,7 @@ fn what_the_agent_asks_of_the_answer_is_asked_of_the_model() {
     );
     let limited = |format| {
         body(
-            &Ask {
+            &DraftContext {
                 max_tokens: Some(500),
                 ..ask(&request, format)
             }
@@ -418,7 +417,7 @@ fn parameters_of_the_model_win() {
     let Value::Object(parameters) = parameters else {
         unreachable!();
     };
-    let asked = Ask {
+    let asked = DraftContext {
         parameters: &parameters,
         max_tokens: Some(5),
         ..ask(&request, Format::Chat)
@@ -525,7 +524,6 @@ fn tools_that_anthropic_defined_are_told_with_their_arguments() {
                 "input_schema": {"type": "object", "properties": {"file_path": {}}}}]}),
     );
     let mut asked = ask(&request, Format::Chat).write();
-    assert_eq!(asked.left_out, ["web_search"]);
     let body = body(&asked);
     let tool = |at: usize| &body["tools"][at]["function"];
     assert_eq!(tool(0)["name"], "bash");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn reader(format: Format) -> Reader {
+fn reader(format: Format) -> UpstreamReader {
     let request = request(Format::Responses, &json!({"model": "m", "input": "hi"}));
     ask(&request, format).write().reader
 }
@@ -39,7 +39,7 @@ fn an_error_in_the_place_of_an_answer_is_told_in_its_words() {
                 "error": {"code": "server_error", "message": words}}}),
         ),
     ] {
-        let told = Err(Fault::Told(words.into()));
+        let told = Err(AnswerError::Told(words.into()));
         assert_eq!(
             reader(format).event(name, &data.to_string()),
             told,
@@ -50,7 +50,7 @@ fn an_error_in_the_place_of_an_answer_is_told_in_its_words() {
     let body = json!({"error": {"message": words}}).to_string();
     for format in [Format::Chat, Format::Messages, Format::Responses] {
         let told = reader(format).document(body.as_bytes());
-        assert_eq!(told, Err(Fault::Told(words.into())));
+        assert_eq!(told, Err(AnswerError::Told(words.into())));
     }
 }
 
@@ -82,7 +82,7 @@ fn an_end_in_the_middle_is_a_fault() {
         let mut reader = reader(format);
         let pieces = reader.event(event["type"].as_str(), &event.to_string());
         assert_eq!(pieces, Ok(vec![Piece::Text("hal".into())]));
-        assert_eq!(reader.end(), Err(Fault::Ended));
+        assert_eq!(reader.end(), Err(AnswerError::Ended));
         assert!(!reader.is_done());
     }
 }
@@ -97,11 +97,11 @@ fn nonsense_is_shown() {
         "\u{1b}[31mred",
     ] {
         let fault = reader(Format::Chat).event(None, nonsense).unwrap_err();
-        assert!(matches!(fault, Fault::Unreadable(_)), "{nonsense}");
+        assert!(matches!(fault, AnswerError::Unreadable(_)), "{nonsense}");
         assert!(!fault.to_string().contains('\u{1b}'));
     }
     let document = reader(Format::Chat).document(b"{\"models\": []}");
-    assert!(matches!(document, Err(Fault::Unreadable(_))));
+    assert!(matches!(document, Err(AnswerError::Unreadable(_))));
     assert!(reader(Format::Chat).document(b"\xff\xfe").is_err());
 }
 
@@ -127,7 +127,7 @@ fn an_endless_answer_ends() {
         let mut reader = reader(format);
         let event = event.to_string();
         let read = (0..20).find_map(|_| reader.event(None, &event).err());
-        assert_eq!(read, Some(Fault::TooLong));
+        assert_eq!(read, Some(AnswerError::TooLong));
     }
     // Many small calls are as bad.
     let mut reader = reader(Format::Chat);
@@ -135,7 +135,7 @@ fn an_endless_answer_ends() {
         .map(|index| json!({"index": index, "function": {"name": "f", "arguments": "{"}}))
         .collect();
     let event = json!({"choices": [{"index": 0, "delta": {"tool_calls": calls}}]}).to_string();
-    assert_eq!(reader.event(None, &event).err(), Some(Fault::TooLong));
+    assert_eq!(reader.event(None, &event).err(), Some(AnswerError::TooLong));
 }
 
 #[test]

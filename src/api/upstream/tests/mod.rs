@@ -24,8 +24,8 @@ fn request(format: Format, body: &Value) -> Request {
 }
 
 /// What a model of a format is asked.
-fn ask(request: &Request, format: Format) -> Ask<'_> {
-    Ask {
+fn ask(request: &Request, format: Format) -> DraftContext<'_> {
+    DraftContext {
         request,
         said: &[],
         continues: None,
@@ -40,12 +40,12 @@ fn ask(request: &Request, format: Format) -> Ask<'_> {
     }
 }
 
-fn body(asked: &Asked) -> Value {
+fn body(asked: &UpstreamRequest) -> Value {
     serde_json::from_slice(&asked.body).unwrap()
 }
 
 /// The items of an answer and how it ended, with all that was streamed checked against the items.
-fn read(reader: &mut Reader, events: &[Value]) -> (Vec<Body>, Option<Usage>, bool) {
+fn read(reader: &mut UpstreamReader, events: &[Value]) -> (Vec<Body>, Option<Usage>, bool) {
     let mut pieces = Vec::new();
     for event in events {
         let (name, data) = match event {

@@ -55,7 +55,7 @@ fn item() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn parsed(asked: &Asked, format: Format) -> Request {
+fn parsed(asked: &UpstreamRequest, format: Format) -> Request {
     format
         .parse(&asked.body, &Interner::default())
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&asked.body)))
@@ -86,7 +86,7 @@ fn all_words(items: &[std::sync::Arc<Item>]) -> String {
 }
 
 /// That messages of a format alternate as it wants, and every call is followed by its output.
-fn check_turns(asked: &Asked, format: Format) {
+fn check_turns(asked: &UpstreamRequest, format: Format) {
     let body = body(asked);
     let list = body.get("messages").or(body.get("input")).unwrap();
     let mut last = "";
@@ -150,7 +150,7 @@ proptest! {
         let agent = request(Format::Responses,
             &json!({"model": "m", "input": input, "tools": codex_tools()}));
         for format in FORMATS {
-            let asked = Ask {
+            let asked = DraftContext {
                 hint: hint.as_deref(),
                 continues: continues.as_deref(),
                 continuing: if is_words { Continuing::Words } else { Continuing::Prefill },
@@ -296,10 +296,11 @@ proptest! {
         let mut deltas = Vec::new();
         let mut content = String::new();
         if let Some(thoughts) = &thoughts {
-            match is_tagged {
-                true => content = format!("<think>{thoughts}</think>\n\n"),
-                false => deltas.extend(pieces(thoughts).into_iter()
-                    .map(|it| json!({"reasoning_content": it}))),
+            if is_tagged {
+                content = format!("<think>{thoughts}</think>\n\n")
+            } else {
+                deltas.extend(pieces(thoughts).into_iter()
+                    .map(|it| json!({"reasoning_content": it})))
             }
         }
         content.extend(text);

@@ -19,7 +19,7 @@ fn usage(input: u64, output: u64, reasoning: u64) -> Option<Usage> {
     })
 }
 
-fn reader(format: Format) -> Reader {
+fn reader(format: Format) -> UpstreamReader {
     let request = request(
         Format::Responses,
         &json!({"model": "m", "input": "hi", "tools": codex_tools(), "max_output_tokens": 400}),
@@ -623,9 +623,9 @@ fn answers_of_this_program_come_back() {
         let mut asked = ask(&agent, format).write();
         let asked_for = format.parse(&asked.body, &Interner::default()).unwrap();
         let mut writer: Box<dyn ResponseWriter> = match format {
-            Format::Chat => Box::new(chat::Writer::new(&asked_for, 1, ids)),
-            Format::Messages => Box::new(messages::Writer::new(&asked_for, ids)),
-            _ => Box::new(responses::Writer::new(&asked_for, 1, ids)),
+            Format::Chat => Box::new(chat::ChatWriter::new(&asked_for, 1, ids)),
+            Format::Messages => Box::new(messages::MessagesWriter::new(&asked_for, ids)),
+            _ => Box::new(responses::ResponsesWriter::new(&asked_for, 1, ids)),
         };
         let end = Reply::End {
             items: said.clone(),
@@ -657,7 +657,7 @@ fn what_is_said_again_of_a_beginning_is_dropped() {
     let begun = "Once upon a time there was";
     let request = request(Format::Responses, &json!({"model": "m", "input": "hi"}));
     let goes_on = |format, continuing, deltas: &[&str]| {
-        let mut asked = Ask {
+        let mut asked = DraftContext {
             continues: Some(begun),
             continuing,
             ..ask(&request, format)

@@ -55,7 +55,7 @@ fn choosing_an_alternative_shows_its_fields() {
     assert!(lines.iter().any(|line| line.contains("all*")), "{lines:?}");
     assert_eq!(
         keys(&mut form, "<Enter>new<Enter>f<Enter>"),
-        Outcome::Submit
+        FormOutcome::Submit
     );
     assert_eq!(
         form.value(),
@@ -103,7 +103,7 @@ fn nothing_chosen_is_named_and_enter_chooses() {
     assert!(screen(&form, 70, 5)[0].contains("By mail"));
     assert_eq!(
         keys(&mut form, "<Enter>Why?<Enter>me<Enter>"),
-        Outcome::Submit
+        FormOutcome::Submit
     );
     assert_eq!(form.to_json(), r#"{"words":"Why?","to":"me"}"#);
     assert!(form.check());

@@ -5,8 +5,8 @@ use super::*;
 #[test]
 fn two_arguments_cost_two_keys() {
     let mut form = Form::new(&shell());
-    assert_eq!(keys(&mut form, "ls<Enter>"), Outcome::Consumed);
-    assert_eq!(keys(&mut form, "to see<Enter>"), Outcome::Submit);
+    assert_eq!(keys(&mut form, "ls<Enter>"), FormOutcome::Consumed);
+    assert_eq!(keys(&mut form, "to see<Enter>"), FormOutcome::Submit);
     assert_eq!(form.to_json(), r#"{"cmd":"ls","why":"to see"}"#);
     assert!(form.check());
 }
@@ -15,13 +15,16 @@ fn two_arguments_cost_two_keys() {
 fn enter_goes_back_to_what_is_missing() {
     let mut form = Form::new(&shell());
     keys(&mut form, "<Down>to see");
-    assert_eq!(key(&mut form, "Enter"), Outcome::Consumed);
-    assert_eq!(keys(&mut form, "ls<Down><Down><Enter>"), Outcome::Submit);
+    assert_eq!(key(&mut form, "Enter"), FormOutcome::Consumed);
+    assert_eq!(
+        keys(&mut form, "ls<Down><Down><Enter>"),
+        FormOutcome::Submit
+    );
     let mut form = Form::new(&shell());
-    assert_eq!(keys(&mut form, "<Enter>x<Enter>"), Outcome::Consumed);
+    assert_eq!(keys(&mut form, "<Enter>x<Enter>"), FormOutcome::Consumed);
     assert_eq!(
         key(&mut form, "Enter"),
-        Outcome::Submit,
+        FormOutcome::Submit,
         "the person insists"
     );
     assert_eq!(form.to_json(), r#"{"cmd":"","why":"x"}"#);
@@ -35,7 +38,7 @@ fn a_tool_without_arguments_is_one_enter() {
         json!({"type": "object", "properties": {}}),
     ] {
         let mut form = Form::new(&schema);
-        assert_eq!(key(&mut form, "Enter"), Outcome::Submit);
+        assert_eq!(key(&mut form, "Enter"), FormOutcome::Submit);
         assert_eq!(form.value(), json!({}));
     }
 }
@@ -69,7 +72,7 @@ fn defaults_are_accepted_or_not_sent() {
     assert!(form.to_json().contains(r#""timeout":1e3"#));
     let asked = json!({"type": "object", "properties": {"n": {"type": "integer", "default": 7}}, "required": ["n"]});
     let mut form = Form::new(&asked);
-    assert_eq!(key(&mut form, "Enter"), Outcome::Submit);
+    assert_eq!(key(&mut form, "Enter"), FormOutcome::Submit);
     assert_eq!(form.to_json(), r#"{"n":7}"#);
 }
 
@@ -94,7 +97,7 @@ fn lists_grow_by_typing_and_end_with_an_empty_enter() {
     let mut form = Form::new(&lists());
     keys(&mut form, "a b<Down>c<Alt+Enter>d<Down><Enter>");
     assert_eq!(form.value(), json!({"paths": ["a b", "c\nd", ""]}));
-    assert_eq!(key(&mut form, "Enter"), Outcome::Submit);
+    assert_eq!(key(&mut form, "Enter"), FormOutcome::Submit);
     assert_eq!(form.value(), json!({"paths": ["a b", "c\nd"]}));
     keys(&mut form, "<Up><Ctrl+d>");
     assert_eq!(form.value(), json!({"paths": ["a b"]}));
@@ -112,8 +115,8 @@ fn lists_grow_by_typing_and_end_with_an_empty_enter() {
 fn lists_of_objects_ask_for_each_field() {
     let mut form = Form::new(&lists());
     keys(&mut form, "p<Down><Down><Enter>");
-    assert_eq!(keys(&mut form, "x<Enter>"), Outcome::Consumed);
-    assert_eq!(keys(&mut form, "3<Enter>"), Outcome::Submit);
+    assert_eq!(keys(&mut form, "x<Enter>"), FormOutcome::Consumed);
+    assert_eq!(keys(&mut form, "3<Enter>"), FormOutcome::Submit);
     assert_eq!(
         form.to_json(),
         r#"{"paths":["p"],"edits":[{"from":"x","line":3}]}"#
@@ -133,7 +136,7 @@ fn optional_objects_are_opened_and_sent_with_an_answer() {
     key(&mut form, "Enter");
     assert_eq!(form.value(), json!({"paths": ["p"]}));
     keys(&mut form, "<Right>");
-    assert_eq!(keys(&mut form, "<Down>1.50"), Outcome::Consumed);
+    assert_eq!(keys(&mut form, "<Down>1.50"), FormOutcome::Consumed);
     assert_eq!(
         form.to_json(),
         r#"{"paths":["p"],"options":{"deep":{"n":1.50},"name":null}}"#
@@ -185,8 +188,8 @@ fn pasting_is_text() {
 fn keys_of_others_are_left_to_them() {
     let mut form = Form::new(&shell());
     for name in ["Esc", "Up", "Ctrl+p", "Alt+x", "Ctrl+Up"] {
-        assert_eq!(key(&mut form, name), Outcome::Ignored, "{name}");
+        assert_eq!(key(&mut form, name), FormOutcome::Ignored, "{name}");
     }
-    assert_eq!(key(&mut form, "Shift+Tab"), Outcome::Consumed);
-    assert_eq!(key(&mut form, "Down"), Outcome::Ignored);
+    assert_eq!(key(&mut form, "Shift+Tab"), FormOutcome::Consumed);
+    assert_eq!(key(&mut form, "Down"), FormOutcome::Ignored);
 }

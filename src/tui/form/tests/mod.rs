@@ -12,7 +12,7 @@ mod alternatives;
 mod filling;
 mod values;
 
-fn key(form: &mut Form, name: &str) -> Outcome {
+fn key(form: &mut Form, name: &str) -> FormOutcome {
     let (modifiers, name) = match name.split_once('+') {
         Some(("Ctrl", rest)) => (KeyModifiers::CONTROL, rest),
         Some(("Alt", rest)) => (KeyModifiers::ALT, rest),
@@ -36,8 +36,8 @@ fn key(form: &mut Form, name: &str) -> Outcome {
 }
 
 /// Presses keys: `<Name>` for a named one, and what is outside of brackets is typed.
-fn keys(form: &mut Form, script: &str) -> Outcome {
-    let mut outcome = Outcome::Ignored;
+fn keys(form: &mut Form, script: &str) -> FormOutcome {
+    let mut outcome = FormOutcome::Ignored;
     let mut rest = script;
     while let Some(c) = rest.chars().next() {
         if let Some((name, after)) = rest.strip_prefix('<').and_then(|r| r.split_once('>')) {

@@ -8,7 +8,7 @@ fn without_a_schema_there_is_json() {
     assert_eq!(form.to_json(), "{}");
     keys(&mut form, r#"{"a": 1e3}"#);
     assert_eq!(form.to_json(), r#"{"a":1e3}"#);
-    assert_eq!(keys(&mut form, "<Back>"), Outcome::Consumed);
+    assert_eq!(keys(&mut form, "<Back>"), FormOutcome::Consumed);
     assert!(
         form.validate()[0]
             .message

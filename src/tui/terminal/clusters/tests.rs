@@ -8,7 +8,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport};
 use unicode_width::UnicodeWidthChar;
 
 use super::*;
-use crate::tui::terminal::backend::Output;
+use crate::tui::terminal::backend::TerminalOutput;
 
 const SIZE: (u16, u16) = (24, 4);
 
@@ -84,9 +84,9 @@ impl Perform for Emulator {
 
 /// The bytes of a frame, where the test finds them.
 #[derive(Clone, Default)]
-struct Written(Rc<RefCell<Vec<u8>>>);
+struct FrameBytes(Rc<RefCell<Vec<u8>>>);
 
-impl Write for Written {
+impl Write for FrameBytes {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -98,21 +98,21 @@ impl Write for Written {
 }
 
 /// A screen as the program draws it.
-struct Screen {
-    terminal: Terminal<Output<Written>>,
-    written: Written,
-    rows: Rows,
+struct TestScreen {
+    terminal: Terminal<TerminalOutput<FrameBytes>>,
+    written: FrameBytes,
+    rows: DrawnRows,
 }
 
-impl Screen {
+impl TestScreen {
     fn new() -> Self {
-        let written = Written::default();
+        let written = FrameBytes::default();
         let viewport = Viewport::Fixed(Rect::new(0, 0, SIZE.0, SIZE.1));
-        let output = Output::to(written.clone());
+        let output = TerminalOutput::to(written.clone());
         Self {
             terminal: Terminal::with_options(output, TerminalOptions { viewport }).unwrap(),
             written,
-            rows: Rows::default(),
+            rows: DrawnRows::default(),
         }
     }
 
@@ -167,7 +167,7 @@ const LINES: &[&str] = &[
 #[test]
 fn rows_are_right_whatever_width_the_terminal_gives() {
     for width_of in [one_by_one, narrow, wide] {
-        let mut screen = Screen::new();
+        let mut screen = TestScreen::new();
         let mut emulator = Emulator::new(width_of);
         // Back and forth, by one and by several rows.
         let tops = [0, 1, 2, 3, 4, 3, 1, 0, 4, 2, 0, 3, 3, 1];
@@ -198,8 +198,8 @@ fn rows_are_right_whatever_width_the_terminal_gives() {
 
 #[test]
 fn rows_without_such_clusters_cost_no_more() {
-    let mut screen = Screen::new();
-    let written = Written::default();
+    let mut screen = TestScreen::new();
+    let written = FrameBytes::default();
     let viewport = Viewport::Fixed(Rect::new(0, 0, SIZE.0, SIZE.1));
     let backend = CrosstermBackend::new(written.clone());
     let mut plain = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
@@ -213,7 +213,7 @@ fn rows_without_such_clusters_cost_no_more() {
 
 #[test]
 fn nothing_is_sent_for_a_row_that_stays() {
-    let mut screen = Screen::new();
+    let mut screen = TestScreen::new();
     let first = screen.draw(&["🇩🇪 and", "x"]).0;
     assert!(first.len() > 40);
     let other = screen.draw(&["🇩🇪 and", "y"]).0;
@@ -225,7 +225,7 @@ fn nothing_is_sent_for_a_row_that_stays() {
 
 #[test]
 fn links_are_opened_and_closed_and_follow_what_is_shown() {
-    let mut screen = Screen::new();
+    let mut screen = TestScreen::new();
     let link = |y, address: &str| Link {
         at: Position::new(4, y),
         shown: "http://a".into(),

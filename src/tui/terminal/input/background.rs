@@ -3,30 +3,30 @@
 
 use ratatui::style::Color;
 
-use super::{ESC, Found, Input};
+use super::{ESC, Input, Sequence};
 
 /// What every answer begins with.
 const BEGINNING: &[u8] = b"\x1b]11;";
 const BEL: u8 = 0x07;
 /// Bytes of a colour that no terminal tells.
-const LONGEST: usize = 64;
+const MAX_LENGTH: usize = 64;
 /// Bytes of four numbers with four digits, which are the longest.
 const LONGEST_NUMBERS: usize = 19;
 
 /// Reads what bytes begin with that begin with `ESC ]`; `None` if that is a key.
-pub(super) fn answer(bytes: &[u8]) -> Option<Found> {
+pub(super) fn answer(bytes: &[u8]) -> Option<Sequence> {
     let Some(value) = bytes.strip_prefix(BEGINNING) else {
-        return BEGINNING.starts_with(bytes).then_some(Found::Part);
+        return BEGINNING.starts_with(bytes).then_some(Sequence::Part);
     };
     let is_last = |byte: &u8| !(b' '..=b'~').contains(byte);
-    let end = value.iter().take(LONGEST).position(is_last);
+    let end = value.iter().take(MAX_LENGTH).position(is_last);
     let found = match end.map(|end| value.split_at(end)) {
         Some((value, [BEL, ..])) => whole(value, 1),
         Some((value, [ESC, b'\\', ..])) => whole(value, 2),
-        None if value.len() >= LONGEST => Found::Nothing(half(bytes)),
-        Some((_, [ESC])) | None => Found::Part,
+        None if value.len() >= MAX_LENGTH => Sequence::Nothing(half(bytes)),
+        Some((_, [ESC])) | None => Sequence::Part,
         // Something came between.
-        Some(_) => Found::Nothing(half(bytes)),
+        Some(_) => Sequence::Nothing(half(bytes)),
     };
     Some(found)
 }
@@ -53,11 +53,11 @@ pub(super) fn half(bytes: &[u8]) -> usize {
 }
 
 /// All of an answer, whose end takes some bytes.
-fn whole(value: &[u8], end: usize) -> Found {
+fn whole(value: &[u8], end: usize) -> Sequence {
     let length = BEGINNING.len() + value.len() + end;
     match std::str::from_utf8(value).ok().and_then(colour) {
-        Some(colour) => Found::Input(Input::Background(colour), length),
-        None => Found::Nothing(length),
+        Some(colour) => Sequence::Input(Input::Background(colour), length),
+        None => Sequence::Nothing(length),
     }
 }
 

@@ -1,0 +1,100 @@
+//! Manual pages, made from what the command line is defined as.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use clap::builder::Resettable;
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+
+use super::{Cli, EXAMPLES};
+
+/// A folder cannot be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The page of the program itself.
+pub fn page() -> Vec<u8> {
+    rendered(command())
+}
+
+/// Writes the pages of all commands to a folder; says so.
+pub fn write_to(folder: &Path) -> Result<String, WriteError> {
+    let in_the_way = |path: &Path| {
+        let path = path.to_owned();
+        |source| WriteError { path, source }
+    };
+    fs::create_dir_all(folder).map_err(in_the_way(folder))?;
+    let pages = pages(command());
+    for (name, page) in &pages {
+        let path = folder.join(name);
+        fs::write(&path, page).map_err(in_the_way(&path))?;
+    }
+    let (count, folder) = (pages.len(), folder.display());
+    Ok(format!("{count} manual pages written to {folder}\n"))
+}
+
+/// The command line, with the full names of all commands.
+fn command() -> Command {
+    // Its page would say the same as all others together.
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
+}
+
+/// A command and all below it, with the names of their files.
+fn pages(command: Command) -> Vec<(String, Vec<u8>)> {
+    let below: Vec<Command> = command.get_subcommands().cloned().collect();
+    let name = Man::new(command.clone()).get_filename();
+    let mut found = vec![(name, rendered(command))];
+    found.extend(below.into_iter().flat_map(pages));
+    found
+}
+
+fn rendered(command: Command) -> Vec<u8> {
+    let is_program = command.get_name() == env!("CARGO_PKG_NAME");
+    // What stands after the help are tables, which would become a paragraph.
+    let man = Man::new(command.after_help(Resettable::Reset));
+    let mut page = Vec::new();
+    man.source(concat!("humanllm ", env!("CARGO_PKG_VERSION")))
+        .manual("humanllm")
+        .render(&mut page)
+        .expect("memory takes what is written to it");
+    if is_program {
+        page.extend(sections(EXAMPLES).into_bytes());
+    }
+    page
+}
+
+/// Sections of lines that stay as they are.
+fn sections(text: &str) -> String {
+    let mut page = String::new();
+    for section in text.split("\n\n") {
+        let (head, lines) = section.split_once('\n').unwrap_or((section, ""));
+        page += &format!(".SH {}\n.nf\n", head.trim_end_matches(':'));
+        for line in lines.lines() {
+            page += &escaped(line.strip_prefix("    ").unwrap_or(line));
+            page.push('\n');
+        }
+        page += ".fi\n";
+    }
+    page
+}
+
+/// A line that roff takes for nothing but text.
+fn escaped(line: &str) -> String {
+    // Its own characters stand for typographic ones.
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    let line = line
+        .replace('\'', "\\(aq")
+        .replace('`', "\\(ga")
+        .replace('~', "\\(ti");
+    match line.starts_with('.') {
+        true => format!("\\&{line}"),
+        false => line,
+    }
+}

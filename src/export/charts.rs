@@ -1,0 +1,235 @@
+//! What was counted of the conversations of a page, as charts that are drawn by hand in SVG: they need
+//! no script, are as light or dark as the page, and say all of it in words too.
+
+use std::fmt::Write;
+
+use jiff::civil::Date;
+
+use super::html::escaped;
+use super::redact::Redactor;
+use crate::statistics::{JournalStatistics, Measure, Numbers};
+
+/// How wide a chart is, in its own units; it is as wide as there is room.
+const WIDTH: f64 = 420.0;
+/// Where bars begin that have words before them.
+const WORDS: f64 = 216.0;
+/// How high a bar with words is, with the gap after it.
+const ROW: f64 = 22.0;
+/// How high charts over days are, without what stands below them.
+const HEIGHT: f64 = 120.0;
+/// Where charts over days begin, after the words of their axis.
+const AXIS: f64 = 64.0;
+/// Characters of a name.
+const LONGEST_NAME: usize = 24;
+/// Agents that have a bar of their own.
+const MAX_AGENTS: usize = 20;
+/// Days of which each has a point of its own.
+const MAX_POINTS: usize = 100;
+
+/// The part of a page that tells of all that is on it; nothing if no turn is.
+pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -> String {
+    if statistics.all.turns == 0 {
+        return String::new();
+    }
+    let mut out =
+        String::from("<section id=\"statistics\">\n<h2>Statistics of this page</h2>\n<dl>\n");
+    let numbers = statistics.all.in_words();
+    for (name, words, _) in &numbers {
+        let _ = writeln!(out, "<dt>{name}</dt><dd>{words}</dd>");
+    }
+    out.push_str(
+        "</dl>\n<p class=\"legend\">Times are the middle ones. Days are those of UTC.</p>\n",
+    );
+    out.push_str("<div class=\"charts\">\n");
+    let shares = numbers.iter().filter_map(|(name, _, share)| {
+        let percent = 100.0 * (*share)?;
+        Some(Bar {
+            name: (*name).to_owned(),
+            words: format!("{percent:.0} %"),
+            value: Some(percent),
+        })
+    });
+    bars(&mut out, "Shares", &shares.collect::<Vec<_>>(), 100.0);
+    let days = statistics.calendar();
+    for measure in Measure::ALL {
+        // Where nothing was counted there is nothing to compare.
+        if measure.of(&statistics.all).is_none() {
+            continue;
+        }
+        by_agent(&mut out, statistics, measure, redactor);
+        if days.len() > 1 {
+            by_day(&mut out, &days, measure);
+        }
+    }
+    out.push_str("</div>\n");
+    table(&mut out, statistics, redactor);
+    out.push_str("</section>\n");
+    out
+}
+
+/// A bar with words before it.
+struct Bar {
+    name: String,
+    words: String,
+    value: Option<f64>,
+}
+
+fn by_agent(
+    out: &mut String,
+    statistics: &JournalStatistics,
+    measure: Measure,
+    redactor: &mut Redactor,
+) {
+    let (agents, others) = statistics.busiest(MAX_AGENTS);
+    let rows = agents.into_iter().map(|(name, numbers)| {
+        let value = measure.of(numbers);
+        Bar {
+            name: redactor.text(name).into_owned(),
+            words: measure.words(value),
+            value,
+        }
+    });
+    let rows: Vec<Bar> = rows.collect();
+    let greatest = rows.iter().filter_map(|row| row.value).fold(0.0, f64::max);
+    let title = match others {
+        0 => format!("{} by agent", measure.title()),
+        _ => format!("{} by agent, without {others} others", measure.title()),
+    };
+    bars(out, &title, &rows, measure.full(greatest));
+}
+
+/// Bars below each other, with names and values before them.
+fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
+    begin(out, title, ROW * rows.len() as f64);
+    for (at, row) in rows.iter().enumerate() {
+        let top = ROW * at as f64;
+        let (middle, room) = (top + ROW / 2.0 + 4.0, WIDTH - WORDS);
+        let width = room * row.value.unwrap_or(0.0) / full;
+        let name = match row.name.char_indices().nth(LONGEST_NAME) {
+            Some(_) => row
+                .name
+                .chars()
+                .take(LONGEST_NAME - 1)
+                .chain(['…'])
+                .collect(),
+            None => row.name.clone(),
+        };
+        let _ = writeln!(
+            out,
+            "<g><title>{}: {}</title><text x=\"0\" y=\"{middle}\">{}</text>\
+             <text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{}</text>\
+             <rect class=\"whole\" x=\"{WORDS}\" y=\"{}\" width=\"{room}\" height=\"{}\"/>\
+             <rect x=\"{WORDS}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\"/></g>",
+            escaped(&row.name),
+            row.words,
+            escaped(&name),
+            WORDS - 8.0,
+            row.words,
+            top + 4.0,
+            ROW - 8.0,
+            top + 4.0,
+            ROW - 8.0,
+        );
+    }
+    end(out);
+}
+
+/// What each day had: counts as bars, anything else as a line.
+fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure) {
+    let of = |numbers: &Option<&Numbers>| numbers.and_then(|numbers| measure.of(numbers));
+    let values = days.iter().filter_map(|(_, numbers)| of(numbers));
+    let full = measure.full(values.fold(0.0, f64::max));
+    begin(out, &format!("{} by day", measure.title()), HEIGHT + 28.0);
+    for (share, value) in [(0.0, 0.0), (0.5, full / 2.0), (1.0, full)] {
+        let y = 8.0 + HEIGHT * (1.0 - share);
+        let _ = writeln!(
+            out,
+            "<line x1=\"{AXIS}\" y1=\"{y}\" x2=\"{WIDTH}\" y2=\"{y}\"/>\
+             <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            AXIS - 6.0,
+            y + 4.0,
+            measure.words(Some(value)),
+        );
+    }
+    let step = (WIDTH - AXIS) / days.len() as f64;
+    let mut points = Vec::new();
+    for (at, (day, numbers)) in days.iter().enumerate() {
+        let Some(value) = of(numbers) else {
+            continue;
+        };
+        let left = AXIS + step * at as f64;
+        let high = HEIGHT * value / full;
+        let title = format!("<title>{day}: {}</title>", measure.words(Some(value)));
+        if measure == Measure::Requests {
+            let _ = writeln!(
+                out,
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{high:.1}\">{title}</rect>",
+                left + step * 0.1,
+                8.0 + HEIGHT - high,
+                step * 0.8,
+            );
+        } else {
+            points.push((left + step / 2.0, 8.0 + HEIGHT - high, title));
+        }
+    }
+    if !points.is_empty() {
+        let line = points.iter().map(|(x, y, _)| format!("{x:.1},{y:.1}"));
+        let line = line.collect::<Vec<_>>().join(" ");
+        let _ = writeln!(out, "<polyline points=\"{line}\"/>");
+    }
+    if points.len() <= MAX_POINTS {
+        for (x, y, title) in points {
+            let _ = writeln!(
+                out,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\">{title}</circle>"
+            );
+        }
+    }
+    let ends = [(days.first(), AXIS, "start"), (days.last(), WIDTH, "end")];
+    for (day, x, anchor) in ends {
+        if let Some((day, _)) = day {
+            let y = HEIGHT + 24.0;
+            let _ = writeln!(
+                out,
+                "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{day}</text>"
+            );
+        }
+    }
+    end(out);
+}
+
+fn begin(out: &mut String, title: &str, height: f64) {
+    let _ = writeln!(
+        out,
+        "<figure>\n<figcaption>{title}</figcaption>\n\
+         <svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">"
+    );
+}
+
+fn end(out: &mut String) {
+    out.push_str("</svg>\n</figure>\n");
+}
+
+/// The numbers that the charts are made of.
+fn table(out: &mut String, statistics: &JournalStatistics, redactor: &mut Redactor) {
+    out.push_str(
+        "<details><summary>All numbers</summary>\n<div class=\"scroll\"><table>\n<tr><th></th>",
+    );
+    for (name, ..) in statistics.all.in_words() {
+        let _ = write!(out, "<th scope=\"col\">{name}</th>");
+    }
+    out.push_str("</tr>\n");
+    let mut row = |name: &str, numbers: &Numbers| {
+        let name = escaped(&redactor.text(name));
+        let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
+        for (_, words, _) in numbers.in_words() {
+            let _ = write!(out, "<td>{words}</td>");
+        }
+        out.push_str("</tr>\n");
+    };
+    row("All", &statistics.all);
+    for (name, numbers) in statistics.agents.iter().chain(&statistics.days) {
+        row(name, numbers);
+    }
+    out.push_str("</table></div></details>\n");
+}

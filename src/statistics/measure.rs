@@ -1,0 +1,175 @@
+//! What charts show of the numbers, whatever they are drawn with.
+
+use jiff::civil::Date;
+
+use super::{JournalStatistics, Numbers, span};
+
+/// Something that can be compared between agents and between days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// How many requests came.
+    Requests,
+    /// The middle one of the times to the first word.
+    FirstWord,
+    /// How many keys were pressed for a turn.
+    Keys,
+    /// Of 100 drafts of models, how many were sent as they were.
+    Accepted,
+}
+
+impl Measure {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [Self::Requests, Self::FirstWord, Self::Keys, Self::Accepted];
+
+    /// What it is.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Requests => "Requests",
+            Self::FirstWord => "Time to first word",
+            Self::Keys => "Keys per turn",
+            Self::Accepted => "Drafts sent unchanged",
+        }
+    }
+
+    /// How much of it some turns have; `None` if there is nothing to tell it by.
+    pub fn of(self, numbers: &Numbers) -> Option<f64> {
+        match self {
+            // No count is so great that this would not be exact.
+            Self::Requests => Some(numbers.turns as f64),
+            Self::FirstWord => numbers.to_first_word_ms.map(|time| time as f64),
+            Self::Keys => numbers.keys_per_turn,
+            Self::Accepted => numbers.percent_accepted().map(|percent| percent as f64),
+        }
+    }
+
+    /// That much of it, in words.
+    pub fn words(self, value: Option<f64>) -> String {
+        match (self, value) {
+            (_, None) => "-".into(),
+            (Self::FirstWord, Some(time)) => span(Some(time as i64)),
+            (Self::Accepted, Some(percent)) => format!("{percent:.0} %"),
+            (Self::Requests | Self::Keys, Some(number)) => format!("{number:.0}"),
+        }
+    }
+
+    /// What a whole bar stands for, where the greatest value is this: never nothing, and all drafts
+    /// where it is a share of them.
+    pub fn full(self, greatest: f64) -> f64 {
+        match self {
+            Self::Accepted => 100.0,
+            _ => greatest.max(1.0),
+        }
+    }
+}
+
+impl Numbers {
+    /// All of them in words, each with its name and how much of a whole it is, where it is a part of one.
+    pub(crate) fn in_words(&self) -> [(&'static str, String, Option<f64>); 7] {
+        let share = |part: usize, all: usize| match all {
+            0 => ("none".into(), None),
+            _ => (format!("{part} of {all}"), Some(part as f64 / all as f64)),
+        };
+        let of_measure = |measure: Measure| measure.words(measure.of(self));
+        let (answered, is_answered) = share(self.answered, self.turns);
+        let (accepted, is_accepted) = share(self.drafts_accepted, self.drafts);
+        let (edited, is_edited) = share(self.drafts_edited, self.drafts);
+        [
+            ("Requests", self.turns.to_string(), None),
+            ("Answered", answered, is_answered),
+            ("Time to first word", of_measure(Measure::FirstWord), None),
+            ("Time to the answer", span(self.to_end_ms), None),
+            ("Keys per turn", of_measure(Measure::Keys), None),
+            ("Drafts sent unchanged", accepted, is_accepted),
+            ("Drafts sent changed", edited, is_edited),
+        ]
+    }
+}
+
+impl JournalStatistics {
+    /// The agents with the most requests first, no more than so many, and how many others there are.
+    pub(crate) fn busiest(&self, most: usize) -> (Vec<(&str, &Numbers)>, usize) {
+        let agents = self.agents.iter();
+        let mut agents: Vec<_> = agents
+            .map(|(name, numbers)| (name.as_str(), numbers))
+            .collect();
+        agents.sort_by_key(|(_, numbers)| std::cmp::Reverse(numbers.turns));
+        let others = agents.len().saturating_sub(most);
+        agents.truncate(most);
+        (agents, others)
+    }
+
+    /// All days from the first to the last; those without a request have nothing.
+    pub(crate) fn calendar(&self) -> Vec<(Date, Option<&Numbers>)> {
+        let date = |day: &String| day.parse::<Date>().ok();
+        let first = self.days.keys().next().and_then(date);
+        let last = self.days.keys().next_back().and_then(date);
+        let (Some(first), Some(last)) = (first, last) else {
+            return Vec::new();
+        };
+        let days = first.series(jiff::Span::new().days(1));
+        let days = days.take_while(|day| *day <= last);
+        days.map(|day| (day, self.days.get(&day.to_string())))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(turns: usize) -> Numbers {
+        Numbers {
+            turns,
+            ..Numbers::default()
+        }
+    }
+
+    #[test]
+    fn days_without_requests_are_in_the_calendar() {
+        let days = [("2026-02-27", 3), ("2026-03-02", 1)];
+        let statistics = JournalStatistics {
+            days: days
+                .map(|(day, turns)| (day.to_owned(), numbers(turns)))
+                .into(),
+            ..JournalStatistics::default()
+        };
+        let calendar = statistics.calendar();
+        let counted: Vec<(String, Option<usize>)> = calendar
+            .into_iter()
+            .map(|(day, numbers)| (day.to_string(), numbers.map(|numbers| numbers.turns)))
+            .collect();
+        let expected = [
+            ("2026-02-27", Some(3)),
+            ("2026-02-28", None),
+            ("2026-03-01", None),
+            ("2026-03-02", Some(1)),
+        ];
+        assert_eq!(
+            counted,
+            expected.map(|(day, turns)| (day.to_owned(), turns))
+        );
+        assert_eq!(JournalStatistics::default().calendar(), []);
+    }
+
+    #[test]
+    fn the_busiest_agents_are_first_and_the_others_counted() {
+        let agents = [("aider", 1), ("codex", 9), ("goose", 2)];
+        let statistics = JournalStatistics {
+            agents: agents
+                .map(|(name, turns)| (name.to_owned(), numbers(turns)))
+                .into(),
+            ..JournalStatistics::default()
+        };
+        let (busiest, others) = statistics.busiest(2);
+        let names: Vec<&str> = busiest.iter().map(|(name, _)| *name).collect();
+        assert_eq!((names, others), (vec!["codex", "goose"], 1));
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_from_nothing() {
+        assert_eq!(Measure::Accepted.of(&numbers(5)), None);
+        assert_eq!(Measure::Accepted.words(None), "-");
+        assert_eq!(Measure::Accepted.words(Some(0.0)), "0 %");
+        assert_eq!(Measure::FirstWord.words(Some(4_250.0)), "4.2 s");
+    }
+}

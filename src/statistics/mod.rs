@@ -1,0 +1,260 @@
+//! Numbers over the journal: how much was asked, how fast it was answered, what was typed for it, and
+//! what became of what models drafted. By agent, by day, and for all together.
+//!
+//! - `turns` reads the turns one by one, with what can be counted of them
+//! - `measure` is what charts show of the numbers
+//!
+//! It draws nothing itself.
+
+mod measure;
+pub mod turns;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+pub use self::measure::Measure;
+pub use self::turns::TurnFacts;
+use crate::journal::{DraftFate, JournalReader, ReadError, TurnState};
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct JournalStatistics {
+    /// All turns.
+    pub all: Numbers,
+    /// Those of each agent, by its name without a version.
+    pub agents: BTreeMap<String, Numbers>,
+    /// Those of each day, such as `2026-11-29`.
+    pub days: BTreeMap<String, Numbers>,
+}
+
+/// Numbers of some turns.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Numbers {
+    /// How many requests came.
+    pub turns: usize,
+    /// How many were answered.
+    pub answered: usize,
+    /// The middle one of the times to the first word, in milliseconds.
+    pub to_first_word_ms: Option<i64>,
+    /// The middle one of the times to the end of the answer, in milliseconds.
+    pub to_end_ms: Option<i64>,
+    /// How many keys were pressed for a turn that was answered, where they were counted.
+    pub(crate) keys_per_turn: Option<f64>,
+    /// How many characters were said.
+    pub characters: usize,
+    /// How many drafts models made that came to an end and were looked at.
+    pub drafts: usize,
+    /// How many of them were sent as they were, by the person or by themselves.
+    pub(crate) drafts_accepted: usize,
+    /// How many were changed and sent.
+    pub(crate) drafts_edited: usize,
+    #[serde(skip)]
+    gathered: Gathered,
+}
+
+/// What numbers are made of.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Gathered {
+    to_first_word: Vec<i64>,
+    to_end: Vec<i64>,
+    keys: i64,
+    with_keys: usize,
+}
+
+/// Gathers the numbers of all turns that came at or after a moment, in milliseconds since 1970. Takes
+/// as long as reading the journal does.
+///
+/// # Errors
+///
+/// If the journal cannot be read.
+pub fn gather(
+    reader: &JournalReader,
+    since: i64,
+    zone: &TimeZone,
+) -> Result<JournalStatistics, ReadError> {
+    let mut gathering = Gathering::new(reader.clone(), since, zone.clone());
+    while gathering.go_on(usize::MAX)? {}
+    Ok(gathering.finish())
+}
+
+/// Numbers that are being gathered, for whoever has something else to do meanwhile, or may want them
+/// no more.
+#[derive(Debug)]
+pub struct Gathering {
+    reader: JournalReader,
+    since: i64,
+    left: turns::Conversations,
+    tally: StatisticsBuilder,
+}
+
+impl Gathering {
+    /// Of all turns that came at or after a moment, in milliseconds since 1970.
+    pub fn new(reader: JournalReader, since: i64, zone: TimeZone) -> Self {
+        Self {
+            reader,
+            since,
+            left: turns::Conversations::since(since),
+            tally: StatisticsBuilder::new(zone),
+        }
+    }
+
+    /// Reads on, conversation by conversation, until it has read so many turns more; tells whether there
+    /// is more to read.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub(crate) fn go_on(&mut self, turns: usize) -> Result<bool, ReadError> {
+        let enough = self.turns().saturating_add(turns);
+        while self.turns() < enough {
+            let Some(row) = self.left.next(&self.reader)? else {
+                return Ok(false);
+            };
+            for turn in turns::of_conversation(&self.reader, &row, self.since)? {
+                self.tally.add(&turn);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many turns it has read.
+    pub fn turns(&self) -> usize {
+        self.tally.statistics.all.turns
+    }
+
+    /// The numbers of what was read.
+    pub fn finish(self) -> JournalStatistics {
+        self.tally.finish()
+    }
+}
+
+/// Numbers to which turns are added.
+#[derive(Debug)]
+pub struct StatisticsBuilder {
+    zone: TimeZone,
+    statistics: JournalStatistics,
+}
+
+impl StatisticsBuilder {
+    /// No turns yet; days are those of this zone.
+    pub fn new(zone: TimeZone) -> Self {
+        Self {
+            zone,
+            statistics: JournalStatistics::default(),
+        }
+    }
+
+    /// Adds a turn.
+    pub fn add(&mut self, turn: &TurnFacts) {
+        let agent = turn.agent.split('/').next().unwrap_or_default();
+        let day = Timestamp::from_millisecond(turn.arrived).unwrap_or_default();
+        let day = self.zone.to_datetime(day).date().to_string();
+        let JournalStatistics { all, agents, days } = &mut self.statistics;
+        let agent = agents.entry(agent.to_owned()).or_default();
+        let day = days.entry(day).or_default();
+        for numbers in [all, agent, day] {
+            numbers.add(turn);
+        }
+    }
+
+    /// The numbers of all that was added.
+    pub fn finish(self) -> JournalStatistics {
+        let mut statistics = self.statistics;
+        let JournalStatistics { all, agents, days } = &mut statistics;
+        let each = agents.values_mut().chain(days.values_mut()).chain([all]);
+        each.for_each(Numbers::finish);
+        statistics
+    }
+}
+
+impl Numbers {
+    /// Of 100 drafts, how many were sent as they were.
+    pub(crate) fn percent_accepted(&self) -> Option<usize> {
+        (100 * self.drafts_accepted).checked_div(self.drafts)
+    }
+
+    fn add(&mut self, turn: &TurnFacts) {
+        self.turns += 1;
+        self.characters += turn.characters.values().sum::<usize>();
+        self.gathered.to_first_word.extend(turn.to_first_word());
+        turn.drafts.iter().for_each(|fate| self.add_draft(*fate));
+        if turn.state != TurnState::Answered {
+            return;
+        }
+        self.answered += 1;
+        self.gathered.to_end.extend(turn.to_end());
+        if turn.times.seen.is_some() {
+            self.gathered.keys += turn.times.keys;
+            self.gathered.with_keys += 1;
+        }
+    }
+
+    fn add_draft(&mut self, fate: DraftFate) {
+        match fate {
+            DraftFate::Open => return,
+            DraftFate::Sent | DraftFate::Automatic => self.drafts_accepted += 1,
+            DraftFate::Edited => self.drafts_edited += 1,
+            DraftFate::Unused => {}
+        }
+        self.drafts += 1;
+    }
+
+    fn finish(&mut self) {
+        let gathered = std::mem::take(&mut self.gathered);
+        self.to_first_word_ms = middle(gathered.to_first_word);
+        self.to_end_ms = middle(gathered.to_end);
+        if gathered.with_keys > 0 {
+            // Nobody presses so many keys that this would not be exact.
+            self.keys_per_turn = Some(gathered.keys as f64 / gathered.with_keys as f64);
+        }
+    }
+}
+
+/// The middle one of some numbers.
+fn middle(mut numbers: Vec<i64>) -> Option<i64> {
+    numbers.sort_unstable();
+    numbers.get(numbers.len() / 2).copied()
+}
+
+/// The numbers for people.
+pub fn text(statistics: &JournalStatistics) -> String {
+    if statistics.all.turns == 0 {
+        return "No requests in this time.\n".into();
+    }
+    let head = format!(
+        "{:<22}{:>9}{:>10}{:>12}{:>10}{:>8}{:>10}\n",
+        "", "requests", "answered", "first word", "answer", "keys", "accepted"
+    );
+    let line = |name: &str, numbers: &Numbers| {
+        let name: String = crate::plain::line(name).chars().take(21).collect();
+        let keys = numbers.keys_per_turn.map(|keys| format!("{keys:.0}"));
+        let accepted = numbers.percent_accepted().map(|share| format!("{share} %"));
+        format!(
+            "{name:<22}{:>9}{:>10}{:>12}{:>10}{:>8}{:>10}\n",
+            numbers.turns,
+            numbers.answered,
+            span(numbers.to_first_word_ms),
+            span(numbers.to_end_ms),
+            keys.unwrap_or_else(|| "-".into()),
+            accepted.unwrap_or_else(|| "-".into()),
+        )
+    };
+    let mut out = head + &line("all", &statistics.all);
+    for group in [&statistics.agents, &statistics.days] {
+        out.push('\n');
+        out.extend(group.iter().map(|(name, numbers)| line(name, numbers)));
+    }
+    out
+}
+
+/// How long that is.
+fn span(milliseconds: Option<i64>) -> String {
+    match milliseconds {
+        None => "-".into(),
+        Some(time) if time < 60_000 => format!("{}.{} s", time / 1_000, time % 1_000 / 100),
+        Some(time) => format!("{} m {:02} s", time / 60_000, time % 60_000 / 1_000),
+    }
+}

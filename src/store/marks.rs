@@ -1,0 +1,218 @@
+//! What the person makes of conversations and turns: labels, a rating, a note, and what stays out of
+//! exports.
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{JournalReader, MarkRow, ReadError, now};
+
+/// What the person makes of a conversation, or of one of its turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marked {
+    /// The number of the turn in its conversation, from 1; `None` is the conversation as a whole.
+    pub turn: Option<u64>,
+    /// What.
+    pub mark: MarkRow,
+}
+
+impl Marked {
+    /// What it is about, in words.
+    pub fn about(&self) -> String {
+        match self.turn {
+            Some(number) => format!("turn {number}"),
+            None => "conversation".into(),
+        }
+    }
+}
+
+/// What the person makes of something, in words; none if nothing.
+pub fn words(mark: &MarkRow) -> String {
+    let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
+    let note = Some(&mark.note).filter(|note| !note.is_empty());
+    let facts = [
+        mark.excluded.then(|| "excluded".to_owned()),
+        mark.rating.map(|rating| format!("{rating} of 5")),
+        labels,
+        note.cloned(),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    facts.join(" · ")
+}
+
+/// The longest label, in characters.
+const LONGEST_LABEL: usize = 64;
+
+/// A change of what the person makes of something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkChange {
+    /// It has this label.
+    Add(String),
+    /// It has not.
+    Remove(String),
+    /// It is this good; `None` says nothing about that.
+    Rate(Option<u8>),
+    /// This is to be said of it; an empty text says nothing.
+    Note(String),
+    /// Whether it stays out of exports.
+    Exclude(bool),
+    /// Nothing is said of it.
+    Clear,
+}
+
+/// The labels in a text that has commas between them.
+pub(crate) fn labels_in(text: &str) -> impl Iterator<Item = &str> {
+    let labels = text.split([',', '\n']).map(str::trim);
+    labels.filter(|label| !label.is_empty())
+}
+
+/// Why something cannot be marked so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MarkError {
+    /// No label.
+    #[error(
+        "{0:?} is not a label; use one word or more on a line, up to 64 characters, without commas"
+    )]
+    Label(String),
+    /// No rating.
+    #[error("a rating is a number from 1 to 5")]
+    Rating,
+}
+
+/// Why something cannot be found to be marked, or not be marked so.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such conversation.
+    #[error("there is no conversation {0}; `humanllm history list` shows them all")]
+    Unknown(i64),
+    /// There is no such turn.
+    #[error("conversation {0} has no turn {1}; it has {2}")]
+    UnknownTurn(i64, u64, usize),
+    /// It cannot be marked so.
+    #[error(transparent)]
+    Mark(#[from] MarkError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl MarkChange {
+    /// Makes the change.
+    ///
+    /// # Errors
+    ///
+    /// If a label or a rating is none.
+    pub fn apply(&self, mark: &mut MarkRow) -> Result<(), MarkError> {
+        mark.updated = now();
+        match self {
+            Self::Add(label) => {
+                let label = checked(label)?;
+                if let Err(place) = mark.labels.binary_search(&label) {
+                    mark.labels.insert(place, label);
+                }
+            }
+            Self::Remove(label) => {
+                let label = checked(label)?;
+                mark.labels.retain(|known| *known != label);
+            }
+            Self::Rate(Some(rating)) if !(1..=5).contains(rating) => {
+                return Err(MarkError::Rating);
+            }
+            Self::Rate(rating) => mark.rating = *rating,
+            Self::Note(note) => note.trim().clone_into(&mut mark.note),
+            Self::Exclude(excluded) => mark.excluded = *excluded,
+            Self::Clear => {
+                *mark = MarkRow {
+                    conversation: mark.conversation,
+                    turn: mark.turn,
+                    updated: mark.updated,
+                    ..MarkRow::default()
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is known of something, among what is known of its conversation; a new one if nothing is.
+pub(crate) fn mark_of(marks: &[MarkRow], conversation: i64, turn: Option<i64>) -> MarkRow {
+    let known = marks.iter().find(|mark| mark.turn == turn);
+    known.cloned().unwrap_or(MarkRow {
+        conversation,
+        turn,
+        ..MarkRow::default()
+    })
+}
+
+/// What the journal has of a conversation, or of its turn of this number, to be changed.
+///
+/// # Errors
+///
+/// If there is no such conversation or turn, or the journal cannot be read.
+pub fn found(
+    reader: &JournalReader,
+    conversation: i64,
+    turn: Option<u64>,
+) -> Result<Marked, ChangeError> {
+    if reader.conversation(conversation)?.is_none() {
+        return Err(ChangeError::Unknown(conversation));
+    }
+    let id = match turn {
+        None => None,
+        Some(number) => {
+            let turns = reader.turns(conversation)?;
+            let place = usize::try_from(number).ok();
+            let found = place.and_then(|number| turns.get(number.checked_sub(1)?));
+            let unknown = ChangeError::UnknownTurn(conversation, number, turns.len());
+            Some(*found.ok_or(unknown)?)
+        }
+    };
+    let mark = mark_of(&reader.marks(conversation)?, conversation, id);
+    Ok(Marked { turn, mark })
+}
+
+fn checked(label: &str) -> Result<String, MarkError> {
+    let label = label.trim();
+    let is_odd = |c: char| c.is_control() || c == ',';
+    match label.is_empty() || label.contains(is_odd) || label.chars().count() > LONGEST_LABEL {
+        true => Err(MarkError::Label(label.to_owned())),
+        false => Ok(label.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_made_one_by_one() {
+        let mut mark = mark_of(&[], 3, Some(7));
+        assert_eq!((mark.conversation, mark.turn), (3, Some(7)));
+        let add = |label: &str| MarkChange::Add(label.into());
+        for change in [
+            add("good"),
+            add("a b"),
+            add(" good "),
+            MarkChange::Rate(Some(5)),
+            MarkChange::Note(" fine \n".into()),
+            MarkChange::Exclude(true),
+        ] {
+            change.apply(&mut mark).unwrap();
+        }
+        assert_eq!(mark.labels, ["a b", "good"]);
+        assert_eq!(
+            (mark.rating, &*mark.note, mark.excluded),
+            (Some(5), "fine", true)
+        );
+        for (change, error) in [
+            (add(""), MarkError::Label(String::new())),
+            (add("a,b"), MarkError::Label("a,b".into())),
+            (MarkChange::Rate(Some(6)), MarkError::Rating),
+        ] {
+            assert_eq!(change.apply(&mut mark), Err(error));
+        }
+        MarkChange::Remove("good".into()).apply(&mut mark).unwrap();
+        assert_eq!(mark.labels, ["a b"]);
+        MarkChange::Clear.apply(&mut mark).unwrap();
+        assert!(mark.is_empty() && mark.conversation == 3 && mark.turn == Some(7));
+    }
+}

@@ -1,0 +1,207 @@
+//! Writing a conversation to a file: which format, where to, and what became of it.
+
+use crossterm::event::KeyEvent;
+
+use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
+use crate::export::{ExportError, ExportFormat, ExportReport};
+use crate::inbox::ConversationId;
+use crate::tui::export::{Exporting, Known, News, before, told};
+use crate::tui::form::FormOutcome;
+use crate::tui::keys::action::Action;
+use crate::tui::picker::{Choice, Picker};
+use crate::tui::views::{TextView, ViewCommand};
+
+/// The name of the view.
+const TITLE: &str = "export";
+
+/// What is known of the file that is being made.
+#[derive(Debug, Default)]
+pub(super) struct ExportDialog {
+    /// The conversation that a format is chosen for.
+    of: Option<ConversationId>,
+    known: Known,
+    /// The form of what is being written.
+    writing: Option<Box<Exporting>>,
+}
+
+impl App {
+    /// Lets the person choose a format to write a conversation in; or closes what tells of that.
+    pub(super) fn export(&mut self) {
+        if self.tells_of_export() {
+            self.focus = Focus::Composer;
+            return;
+        }
+        let Some(id) = self.at_hand() else {
+            return self.say(Level::Info, "no conversation to export");
+        };
+        if !self.store().keeps() {
+            return self.say(Level::Info, "nothing is kept that could be exported");
+        }
+        if self.exports.writing.is_some() {
+            return self.say(Level::Info, "another file is still being written");
+        }
+        let choices = ExportFormat::ALL.map(|format| Choice::new(format.name(), format.about()));
+        let picker = Picker::new("export: as what", choices.into());
+        self.exports.of = Some(id);
+        self.notice = None;
+        self.dialog = Dialog::Picker(PickerPurpose::Export, Box::new(picker));
+    }
+
+    /// Asks where it goes, and says what is taken out of it.
+    pub(super) fn choose_format(&mut self, index: usize) {
+        let format = ExportFormat::ALL.get(index).copied();
+        let Some((id, format)) = self.exports.of.take().zip(format) else {
+            return;
+        };
+        let exporting = Exporting::new(id, format, &self.settings.export);
+        let view = TextView::new(TITLE, String::new()).opened_by(Action::Export);
+        self.focus = Focus::View(Box::new(view));
+        self.dialog = Dialog::Export(Box::new(exporting));
+        self.look_for_secrets();
+    }
+
+    /// Takes a key while it is asked where a file goes.
+    pub(super) fn key_in_export(&mut self, key: KeyEvent, action: Option<Action>) {
+        let Dialog::Export(exporting) = &mut self.dialog else {
+            return;
+        };
+        match action {
+            Some(Action::Cancel | Action::Interrupt | Action::Export) => {
+                self.dialog = Dialog::None;
+                if self.tells_of_export() {
+                    self.focus = Focus::Composer;
+                }
+                return;
+            }
+            Some(action) if action.scrolls() => {
+                return self.act_in_focus(ViewCommand::of_action(action));
+            }
+            _ => {}
+        }
+        let settings = &self.settings.export;
+        let before = exporting.order(true, settings);
+        let outcome = exporting.form.on_key(key);
+        let after = exporting.order(true, settings);
+        if outcome == FormOutcome::Submit {
+            self.write_export();
+        } else if (before.options.train, before.redaction) != (after.options.train, after.redaction)
+        {
+            self.look_for_secrets();
+        }
+    }
+
+    /// Has it found out what would be taken out.
+    fn look_for_secrets(&mut self) {
+        if let Dialog::Export(exporting) = &self.dialog {
+            let order = exporting.order(true, &self.settings.export);
+            self.exports.known = Known::default();
+            self.effects.push(Effect::Export(Box::new(order)));
+        }
+        self.show_export();
+    }
+
+    fn write_export(&mut self) {
+        let Dialog::Export(exporting) = std::mem::take(&mut self.dialog) else {
+            return;
+        };
+        if !exporting.has_name() {
+            self.dialog = Dialog::Export(exporting);
+            return self.say(Level::Bad, "a file has a name");
+        }
+        let order = exporting.order(false, &self.settings.export);
+        self.exports.known.turns = None;
+        self.exports.writing = Some(exporting);
+        self.effects.push(Effect::Export(Box::new(order)));
+        self.show_export();
+    }
+
+    /// Takes in how far an order for [`Effect::Export`] is, one to look only or not.
+    pub fn on_export(&mut self, is_dry: bool, news: News) {
+        let known = &mut self.exports.known;
+        match news {
+            News::Rules(rules) => known.rules = Some(rules),
+            News::Turns(done, all) => known.turns = Some((done, all)),
+            News::Done(done) if is_dry => {
+                known.would = Some(done.map_err(|error| error.to_string()));
+            }
+            News::Done(done) => return self.on_written(*done),
+        }
+        if let Some((done, all)) = known.turns.filter(|_| !is_dry) {
+            let words = format!("writing: {done} of {all} turns");
+            let is_own = |text: &str| text.starts_with("writing: ");
+            // What else has happened is more than that.
+            if self.notice.as_ref().is_none_or(|said| is_own(&said.text)) {
+                self.tell(Level::Info, words);
+            }
+        }
+        self.show_export();
+    }
+
+    fn on_written(&mut self, done: Result<ExportReport, ExportError>) {
+        let exporting = self.exports.writing.take();
+        let error = match done {
+            Ok(report) => {
+                match self.tells_of_export() {
+                    // Where nothing is typed, it may take a row more.
+                    true => self.say(Level::Good, told(&report)),
+                    false => self.tell(Level::Good, told(&report)),
+                }
+                return self.show_in_export(report.to_string());
+            }
+            Err(error) => error,
+        };
+        let there = match &error {
+            ExportError::Exists(path) => Some(path.clone()),
+            _ => None,
+        };
+        let why = match &there {
+            Some(path) => format!("{} is there already", path.display()),
+            None => error.to_string(),
+        };
+        let can_change = self.tells_of_export() && matches!(self.dialog, Dialog::None);
+        let Some(mut exporting) = exporting.filter(|_| can_change) else {
+            return self.tell(Level::Bad, format!("nothing was written: {why}"));
+        };
+        match there.as_ref().and_then(|path| path.file_name()) {
+            Some(name) => self.say(
+                Level::Bad,
+                format!("{} is there; Enter again replaces it", name.display()),
+            ),
+            None => self.say(Level::Bad, format!("nothing was written: {why}")),
+        }
+        exporting.is_there = there;
+        self.dialog = Dialog::Export(exporting);
+        self.show_export();
+    }
+
+    /// Whether the view that tells of a file is open.
+    fn tells_of_export(&self) -> bool {
+        self.view()
+            .is_some_and(|view| view.is_opened_by(Action::Export))
+    }
+
+    /// Says in the view what is known.
+    fn show_export(&mut self) {
+        let known = &self.exports.known;
+        let text = match (&self.dialog, &self.exports.writing) {
+            (Dialog::Export(exporting), _) => {
+                let order = exporting.order(true, &self.settings.export);
+                before(exporting, order.redaction.is_some(), known)
+            }
+            (_, Some(_)) => match known.turns {
+                Some((done, all)) => format!("Writing: {done} of {all} turns …"),
+                None => "Writing …".into(),
+            },
+            _ => return,
+        };
+        self.show_in_export(text);
+    }
+
+    fn show_in_export(&mut self, text: String) {
+        if self.tells_of_export()
+            && let Focus::View(view) = &mut self.focus
+        {
+            view.set_text(text);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Files that are made of conversations, one at a time: the one that is wanted now.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::spawn_blocking;
+
+use crate::store::Store;
+use crate::tui::export::{ExportJob, News};
+
+/// How often it is told how far it is.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The file that is being made, if one is. Where nobody waits for one any more, making it ends.
+pub(super) struct ExportRunner {
+    store: Store,
+    under_way: Option<UnderWay>,
+}
+
+struct UnderWay {
+    is_dry: bool,
+    news: UnboundedReceiver<News>,
+}
+
+impl ExportRunner {
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            under_way: None,
+        }
+    }
+
+    /// Begins to carry an order out, in the place of the one before it.
+    pub(super) fn begin(&mut self, order: ExportJob) {
+        let (tell, news) = unbounded_channel();
+        let is_dry = order.options.dry_run;
+        self.under_way = Some(UnderWay { is_dry, news });
+        let store = self.store.clone();
+        spawn_blocking(move || {
+            let mut told: Option<Instant> = None;
+            order.carry_out(&store, |news| match news {
+                News::Turns(..) if told.is_some_and(|told| told.elapsed() < EVERY) => {
+                    !tell.is_closed()
+                }
+                news => {
+                    told = Some(Instant::now());
+                    tell.send(news).is_ok()
+                }
+            });
+        });
+    }
+
+    /// Waits for news, and says whether the order is one to look only; for ever if there is none.
+    pub(super) async fn next(&mut self) -> Option<(bool, News)> {
+        let Some(under_way) = &mut self.under_way else {
+            return std::future::pending().await;
+        };
+        let is_dry = under_way.is_dry;
+        match under_way.news.recv().await {
+            Some(news) => Some((is_dry, news)),
+            None => {
+                self.under_way = None;
+                None
+            }
+        }
+    }
+}

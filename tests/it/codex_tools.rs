@@ -1,0 +1,437 @@
+//! Scenes in which a person has the real Codex do all that a model can: patches, several calls at
+//! once, tools in namespaces, pictures, escalation, answers in a form, thoughts.
+//!
+//! Run them with `HUMANLLM_TEST_CODEX=/path/to/codex cargo test codex_tools::`. Without that
+//! variable every scene passes at once and says so. Measured with Codex 0.169.0.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::{self, Key, Person, Place, Scene, ask, has_row};
+
+/// Goes down a form to a field.
+fn go_to(person: &mut Person, field: &str) {
+    let marked = format!("› {field}");
+    for _ in 0..20 {
+        let screen = person.wait_until("a field", |screen| screen.contains('›'));
+        if screen.contains(&marked) {
+            return;
+        }
+        person.key(Key::Down);
+        person.wait_until("another field", |now| now != screen);
+    }
+    panic!("no field {field}:\n{}", person.screen());
+}
+
+/// Types a command with `!` and leaves it there.
+fn type_command(person: &mut Person, command: &str) {
+    person.type_text("!");
+    person.wait_for("[Run command]");
+    person.type_text(command);
+    person.wait_for(&format!("$ {command}"));
+}
+
+/// Waits until the request with the results is here and says something.
+fn wait_result(person: &Person, what: &str, holds: impl Fn(&str) -> bool) -> String {
+    person.wait_until(what, |screen| screen.contains("waiting") && holds(screen))
+}
+
+#[test]
+fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
+    let Some(Scene {
+        mut person,
+        codex,
+        wire,
+    }) = Scene::new()
+    else {
+        return;
+    };
+    let file = codex.work().join("greeting.txt");
+    fs::write(&file, "hello\nworld\n").unwrap();
+    let mut run = codex.exec(&[], "Greet somebody else");
+    person.wait_request("Greet somebody else");
+    person.call_tool("apply", "apply_patch");
+    person.wait_for("*** Begin Patch");
+
+    // The template is filled in by hand: path, context, what goes, what comes.
+    person.type_text("greeting.txt");
+    person.wait_for("*** Update File: greeting.txt");
+    person.key(Key::Down);
+    person.key(Key::Down);
+    person.key(Key::End);
+    person.key(Key::Backspace);
+    person.type_text("hello");
+    person.key(Key::Down);
+    person.key(Key::End);
+    person.type_text("world");
+    person.key(Key::Down);
+    person.key(Key::End);
+    person.type_text("there");
+    person.key(Key::Down);
+    person.key(Key::End);
+    person.key(Key::Backspace);
+    person.key(Key::Backspace);
+    person.wait_for("line 4: ");
+    person.key(Key::Enter);
+    person.wait_for("Enter send anyway");
+    assert_eq!(wire.posts(), 1);
+    person.key(Key::Up);
+    person.key(Key::Up);
+    person.key(Key::Home);
+    person.type_text(" ");
+    // Something else was done, so Enter does not insist any more.
+    person.wait_gone("Enter send anyway");
+    person.wait_for("update greeting.txt +1 -1");
+    person.key(Key::Enter);
+    wait_result(&person, "the result", |screen| {
+        screen.contains("M greeting.txt")
+    });
+    assert_eq!(fs::read_to_string(&file).unwrap(), "hello\nthere\n");
+    assert_eq!(wire.posts(), 2);
+    assert!(wire.asked("custom_tool_call_output") > 0);
+    person.reply("Done");
+    assert_eq!(run.wait_answer(), "Done");
+}
+
+#[test]
+fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it() {
+    let place = Place::new();
+    let patch = "*** Begin Patch\n*** Add File: song.txt\n+la 'la' $la\n+ラ\n*** End Patch\n";
+    fs::write(place.path("patch"), patch).unwrap();
+    let editor = place.path("editor");
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in *.patch) cp '{}' \"$1\";; esac\n",
+        place.path("patch").display()
+    );
+    fs::write(&editor, script).unwrap();
+    fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
+    let person = Person::at(place).env("EDITOR", &editor.display().to_string());
+    let Some(Scene {
+        mut person,
+        codex,
+        wire,
+    }) = Scene::of(person)
+    else {
+        return;
+    };
+    codex.forget_catalog();
+    let mut run = codex.exec(&[], "Write a song");
+    person.wait_request("Write a song");
+    person.call_tool("apply", "apply_patch through exec_command");
+    person.key(Key::Ctrl('g'));
+    person.wait_for("add song.txt +2");
+    person.key(Key::Enter);
+    wait_result(&person, "the result", |screen| {
+        screen.contains("A song.txt")
+    });
+    let song = fs::read_to_string(codex.work().join("song.txt")).unwrap();
+    assert_eq!(song, "la 'la' $la\nラ\n");
+    assert_eq!(wire.asked("custom_tool_call_output"), 0);
+    person.reply("Sung");
+    assert_eq!(run.wait_answer(), "Sung");
+}
+
+#[test]
+fn two_commands_in_one_reply_both_run() {
+    let Some(Scene {
+        mut person,
+        codex,
+        wire,
+    }) = Scene::new()
+    else {
+        return;
+    };
+    let mut run = codex.exec(&[], "Count");
+    person.wait_request("Count");
+    type_command(&mut person, "echo $((10 + 1))");
+    person.key(Key::Alt('a'));
+    person.wait_for("part 1 added");
+    type_command(&mut person, "echo $((20 + 2))");
+    person.key(Key::Enter);
+    wait_result(&person, "both outputs", |screen| {
+        has_row(screen, "11") && has_row(screen, "22")
+    });
+    assert_eq!(wire.posts(), 2);
+    assert_eq!(wire.asked(r#""type":"function_call_output""#), 2);
+    person.reply("Counted");
+    assert_eq!(run.wait_answer(), "Counted");
+    for line in ["echo $((10 + 1))", "echo $((20 + 2))"] {
+        assert!(run.stderr().contains(line), "{}", run.stderr());
+    }
+}
+
+#[test]
+fn a_tool_in_a_namespace_answers() {
+    let Some(Scene {
+        mut person,
+        codex,
+        wire,
+    }) = Scene::new()
+    else {
+        return;
+    };
+    let mut run = codex.exec(&[], "Close the other one");
+    person.wait_request("Close the other one");
+    person.call_tool("close", "multi_agent_v1.close_agent");
+    go_to(&mut person, "target");
+    person.type_text("nobody");
+    person.wait_for("nobody");
+    person.key(Key::Enter);
+    // It is Codex's tool that complains, not Codex that knows no such tool.
+    wait_result(&person, "the result", |screen| {
+        screen.contains("invalid agent id nobody")
+    });
+    assert_eq!(wire.asked("unsupported call"), 0);
+    person.reply("There is none");
+    assert_eq!(run.wait_answer(), "There is none");
+}
+
+/// One red pixel.
+const PNG: &[u8] =
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\x0cI\
+    DATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
+
+#[test]
+fn a_picture_comes_back() {
+    let Some(Scene {
+        mut person, codex, ..
+    }) = Scene::new()
+    else {
+        return;
+    };
+    fs::write(codex.work().join("red.png"), PNG).unwrap();
+    let mut run = codex.exec(&[], "What colour is it?");
+    person.wait_request("What colour is it?");
+    person.call_tool("view_im", "view_image");
+    go_to(&mut person, "path");
+    person.type_text("red.png");
+    person.wait_for("red.png");
+    person.key(Key::Enter);
+    wait_result(&person, "the picture", |screen| {
+        screen.contains("[image: image/png")
+    });
+    person.reply("Red");
+    assert_eq!(run.wait_answer(), "Red");
+}
+
+#[test]
+fn an_escalated_command_is_asked_for_with_its_justification() {
+    let Some(mut scene) = Scene::of(Person::builder().size(120, 40)) else {
+        return;
+    };
+    let mut codex = scene.codex.guarded((100, 40));
+    ask(&mut codex, "Look outside");
+    let person = &mut scene.person;
+    person.wait_request("Look outside");
+    type_command(
+        person,
+        "echo $((40 + 2)) > ../outside.txt; cat ../outside.txt",
+    );
+    person.key(Key::Alt('o'));
+    // What is set most is what one begins with.
+    person.wait_for("› workdir");
+    go_to(person, "sandbox_permissions");
+    person.type_text("req");
+    person.wait_for("require_escalated");
+    go_to(person, "justification");
+    person.type_text("May I leave the sandbox?");
+    person.wait_for("May I leave the sandbox?");
+    person.key(Key::Alt('o'));
+    person.wait_for("$ echo");
+    person.key(Key::Enter);
+    codex.wait_for("May I leave the sandbox?");
+    let arguments = [
+        r#"\"sandbox_permissions\":\"require_escalated\""#,
+        r#"\"justification\":\"May I leave the sandbox?\""#,
+    ];
+    for argument in arguments {
+        assert!(scene.wire.answered(argument) > 0, "no {argument}");
+    }
+    let outside = scene.codex.work().join("../outside.txt");
+    assert!(!outside.exists(), "it ran before anybody allowed it");
+    codex.insist("Yes, proceed");
+    let person = &mut scene.person;
+    wait_result(person, "the output", |screen| has_row(screen, "42"));
+    assert_eq!(fs::read_to_string(outside).unwrap(), "42\n");
+    person.reply("It is bright");
+    codex.wait_for("It is bright");
+}
+
+#[test]
+fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
+    let Some(Scene {
+        mut person,
+        codex,
+        wire,
+    }) = Scene::new()
+    else {
+        return;
+    };
+    let schema = r#"{"type": "object", "properties": {"word": {"type": "string"},
+        "count": {"type": "integer"}}, "required": ["word", "count"], "additionalProperties": false}"#;
+    fs::write(codex.work().join("schema.json"), schema).unwrap();
+    let mut run = codex.exec(&["--output-schema", "schema.json"], "Which word?");
+    person.wait_request("Which word?");
+    person.wait_for("Expected: JSON");
+    person.reply("any word");
+    person.wait_for("Enter send anyway");
+    assert_eq!(run.stdout(), "");
+    person.key(Key::Alt('i'));
+    person.wait_for(r#""count": 0"#);
+    person.key(Key::Up);
+    person.key(Key::Up);
+    person.key(Key::End);
+    person.key(Key::Left);
+    person.key(Key::Left);
+    person.type_text("へえ");
+    person.wait_for(r#""word": "へえ","#);
+    person.key(Key::Enter);
+    let answer: serde_json::Value = serde_json::from_str(&run.wait_answer()).unwrap();
+    assert_eq!(answer, serde_json::json!({"word": "へえ", "count": 0}));
+    assert_eq!(wire.posts(), 1);
+}
+
+#[test]
+fn a_thought_is_shown_and_does_not_end_the_turn() {
+    let Some(Scene {
+        mut person,
+        codex,
+        wire,
+    }) = Scene::new()
+    else {
+        return;
+    };
+    let mut run = codex.exec(&[], "Think first");
+    person.wait_request("Think first");
+    person.choose("Think");
+    person.reply("Let me see, 考え中");
+    person.wait_for("thought sent");
+    run.wait_stderr("Let me see, 考え中");
+    assert!(run.is_running(), "the thought ended the turn");
+    assert_eq!(run.stdout(), "");
+    person.choose("Send");
+    person.reply("Thought");
+    assert_eq!(run.wait_answer(), "Thought");
+    assert_eq!(wire.posts(), 1);
+}
+
+#[test]
+fn interactive_codex_shows_a_thought_where_it_says_that_it_works() {
+    let Some(mut scene) = Scene::new() else {
+        return;
+    };
+    let mut codex = scene.codex.interactive((100, 30));
+    ask(&mut codex, "Think first");
+    let person = &mut scene.person;
+    person.wait_request("Think first");
+    person.choose("Think");
+    person.reply("Let me see, 考え中");
+    codex.wait_until("the thought and the time", |screen| {
+        let mut rows = screen.lines();
+        rows.any(|row| row.contains("Let me see, 考え中 (") && row.contains("esc to interrupt"))
+    });
+    person.choose("Send");
+    person.reply("Here it is");
+    codex.wait_for("• Here it is");
+}
+
+#[test]
+fn a_process_that_runs_is_typed_into() {
+    let Some(Scene {
+        mut person, codex, ..
+    }) = Scene::of(Person::builder().size(100, 40))
+    else {
+        return;
+    };
+    let mut run = codex.exec(&[], "Talk to the cat");
+    person.wait_request("Talk to the cat");
+    type_command(&mut person, "sed -u 's/^/cat says /'");
+    person.key(Key::Alt('o'));
+    go_to(&mut person, "yield_time_ms");
+    person.type_text("250");
+    person.wait_for("250");
+    go_to(&mut person, "tty");
+    person.type_text("t");
+    person.key(Key::Alt('o'));
+    person.wait_for("yield_time_ms 250 · tty true");
+    // It is found though the output of another command comes after it.
+    person.key(Key::Alt('a'));
+    person.wait_for("part 1 added");
+    type_command(&mut person, "echo $((3 + 4))");
+    person.key(Key::Enter);
+    wait_result(&person, "the session", |screen| {
+        screen.contains("still running, session") && has_row(screen, "7")
+    });
+    person.key(Key::Alt('s'));
+    person.wait_for("[Call tool]");
+    person.wait_for("› chars");
+    person.type_text("miaow");
+    person.key(Key::AltEnter);
+    person.wait_for("miaow");
+    person.key(Key::Enter);
+    wait_result(&person, "what the process says", |screen| {
+        has_row(screen, "cat says miaow")
+    });
+    // Once it has ended there is nothing to go on with.
+    person.key(Key::Alt('s'));
+    person.wait_for("› chars");
+    person.paste("\u{4}");
+    person.key(Key::Enter);
+    wait_result(&person, "its end", |screen| {
+        screen.matches("exit 0").count() == 2
+    });
+    person.key(Key::Alt('s'));
+    person.wait_for("no process is still running");
+    person.reply("It talks");
+    assert_eq!(run.wait_answer(), "It talks");
+}
+
+#[test]
+fn typing_live_is_seen_line_by_line() {
+    let Some(mut scene) = Scene::new() else {
+        return;
+    };
+    let mut codex = scene.codex.interactive((100, 30));
+    ask(&mut codex, "Tell me slowly");
+    let person = &mut scene.person;
+    person.wait_request("Tell me slowly");
+    person.key(Key::Alt('l'));
+    person.wait_for("[Send live]");
+    person.type_text("It was a dark night");
+    person.key(Key::AltEnter);
+    codex.wait_for("It was a dark night");
+    person.wait_request("Tell me slowly");
+    person.reply("and nothing happened.");
+    codex.wait_for("and nothing happened.");
+    person.wait_gone("waiting");
+    let whole = r"It was a dark night\nand nothing happened.";
+    // Codex shows the last line before the message has been told as a whole.
+    support::poll(
+        "one message of two lines",
+        || (scene.wire.answered(whole) > 0).then_some(()),
+        || person.screen(),
+    );
+}
+
+#[test]
+fn tokens_are_counted() {
+    let Some(mut scene) = Scene::new() else {
+        return;
+    };
+    let mut run = scene.codex.exec(&["--json"], "How much is it?");
+    scene.person.wait_request("How much is it?");
+    scene.person.reply("It is one, two, three, four, five.");
+    assert!(run.wait_exit().success());
+    let stdout = run.stdout();
+    let mut events = stdout.lines().map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        event
+    });
+    let done = events.find(|event| event["type"] == "turn.completed");
+    let usage = &done.expect("the end of the turn")["usage"];
+    let input = usage["input_tokens"].as_u64().expect("input tokens");
+    let output = usage["output_tokens"].as_u64().expect("output tokens");
+    // Instructions, tools and the prompt; and a dozen words.
+    assert!((1_000..20_000).contains(&input), "{usage}");
+    assert!((10..30).contains(&output), "{usage}");
+}

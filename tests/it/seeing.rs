@@ -1,0 +1,599 @@
+//! Reading: search, prompts, copying, what changed, statistics, the mouse, themes.
+
+use std::path::Path;
+
+use crate::support::screen::*;
+use crossterm::event::{MouseButton, MouseEventKind};
+use humanllm::api::{Format, Interner};
+use humanllm::draft::Draft;
+use humanllm::journal::{
+    self, DraftFate, Journal, ModelDraftRow, ModelDraftState, Record, TurnRow, TurnState, TurnTime,
+};
+use humanllm::tui::app::Effect;
+use humanllm::tui::theme::Theme;
+use ratatui::style::{Color, Modifier};
+use serde_json::json;
+
+/// A conversation of three prompts with long answers between them.
+fn long_talk() -> serde_json::Value {
+    let answer = |word: &str| message("assistant", &format!("{word}\n").repeat(40));
+    let more = [
+        answer("apple"),
+        message("user", "And the second?"),
+        answer("pear"),
+        message("user", "And the third?"),
+    ];
+    codex("a", "What is the first fruit?", &more)
+}
+
+#[test]
+fn text_is_found_and_what_is_not_there_is_said() {
+    scene("search", &[NORMAL, SMALL, WIDE], |desk| {
+        let client = desk.ask(&long_talk());
+        desk.press("Ctrl+F");
+        desk.write("apple");
+        desk.sees("apple");
+        std::mem::forget(client);
+    });
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&long_talk());
+    desk.press("Ctrl+F");
+    desk.write("first fruit");
+    desk.sees("What is the first fruit?");
+    let style = desk.style_of("first fruit");
+    assert!(style.add_modifier.contains(Modifier::REVERSED), "{style:?}");
+    desk.press("Ctrl+U");
+    desk.write("quince");
+    desk.sees("not found");
+    desk.press("Backspace");
+    desk.misses("not found!");
+    desk.press("Esc");
+    desk.misses("find:");
+    desk.write("typing types again");
+    assert_eq!(desk.text(), "typing types again");
+}
+
+#[test]
+fn the_search_goes_on_in_both_directions() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex(
+        "a",
+        "one cat",
+        &[
+            message("assistant", &"dog\n".repeat(60)),
+            message("user", "two cats"),
+        ],
+    ));
+    desk.press("Ctrl+F");
+    desk.write("cat");
+    desk.sees("2/2");
+    desk.sees("│ two cats");
+    desk.press("Down");
+    desk.sees("1/2");
+    desk.sees("│ one cat");
+    desk.press("Up");
+    desk.sees("2/2");
+    desk.sees("│ two cats");
+    desk.press("Ctrl+F");
+    desk.sees("│ one cat");
+}
+
+#[test]
+fn prompts_are_jumped_to() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&long_talk());
+    desk.sees("And the third?");
+    desk.press("Alt+PageUp");
+    desk.sees("And the second?");
+    desk.press("Alt+PageUp");
+    desk.sees("What is the first fruit?");
+    desk.press("Alt+PageDown Alt+PageDown");
+    desk.sees("And the third?");
+}
+
+#[test]
+fn blocks_code_and_selections_are_copied() {
+    let text = "Do this:\n\n```python\nprint(1)\nprint(2)\n```\n\nand be happy.";
+    let mut desk = Desk::new(NORMAL);
+    desk.press("Alt+C");
+    desk.sees("nothing to copy");
+    let _client = desk.ask(&codex("a", text, &[]));
+    desk.press("Alt+C");
+    assert_eq!(desk.copied(), [text]);
+    desk.press("Alt+X");
+    assert_eq!(desk.copied()[1], "print(1)\nprint(2)");
+    // A block that is selected, and text that is selected in the composer.
+    desk.press("Alt+K Alt+K Alt+C");
+    assert!(desk.copied()[2].contains("<cwd>/tmp</cwd>"));
+    desk.press("Alt+X");
+    desk.sees("no code block here");
+    desk.press("Esc");
+    desk.write("some words");
+    desk.app.on_key(crossterm::event::KeyEvent::new(
+        crossterm::event::KeyCode::Home,
+        crossterm::event::KeyModifiers::SHIFT,
+    ));
+    desk.press("Alt+C");
+    assert_eq!(desk.copied()[3], "some words");
+}
+
+#[test]
+fn every_code_block_of_a_message_can_be_chosen() {
+    let text = format!(
+        "First:\n\n```python\nprint(1)\n```\n\n{}1. ```sh\n   ls\n   ```\n\n~~~\nlast\n~~~",
+        "words\n".repeat(40)
+    );
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex(
+        "a",
+        &text,
+        &[message("assistant", "```\nits own\n```")],
+    ));
+    desk.press("Alt+X");
+    assert_eq!(desk.copied(), ["its own"]);
+    desk.sees("┃ its own");
+    desk.press("Alt+X");
+    assert_eq!(desk.copied()[1], "its own", "there is no other in this one");
+    // Around among those of the selected block; what is copied is on the screen, and marked.
+    desk.press("Alt+K Alt+K Alt+X");
+    desk.sees("┃ last");
+    desk.misses("┃ ~~~");
+    desk.press("Alt+X");
+    desk.sees("┃    ls");
+    desk.press("Alt+X");
+    desk.sees("┃ print(1)");
+    desk.press("Alt+X");
+    assert_eq!(desk.copied()[2..], ["last", "ls", "print(1)", "last"]);
+    desk.press("Esc");
+    desk.misses("┃");
+}
+
+#[test]
+fn a_block_is_given_to_the_pager_and_typing_still_types() {
+    let paged = |desk: &Desk| -> Vec<String> {
+        let effects = desk.effects.iter();
+        let texts = effects.filter_map(|effect| match effect {
+            Effect::Page(text) => Some(text.clone()),
+            _ => None,
+        });
+        texts.collect()
+    };
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "a\x1b[2Jlong\ntext", &[]));
+    desk.write("|");
+    assert_eq!(desk.text(), "|", "no block is selected");
+    desk.press("Alt+V");
+    assert_eq!(paged(&desk), ["a[2Jlong\ntext"]);
+    desk.press("Alt+K");
+    desk.write("|");
+    assert_eq!(desk.text(), "||", "something was typed already");
+    desk.press("Backspace Backspace");
+    desk.write("|");
+    assert_eq!((desk.text().as_str(), paged(&desk).len()), ("", 2));
+    desk.press("Esc");
+    desk.write("|");
+    assert_eq!((desk.text().as_str(), paged(&desk).len()), ("|", 2));
+}
+
+#[test]
+fn pictures_are_saved_and_opened() {
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&codex("a", "no picture", &[]));
+    desk.press("Alt+G");
+    desk.sees("no picture here");
+    let picture = json!({"type": "message", "role": "user", "content": [
+        {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}]});
+    let _client = desk.ask(&codex(
+        "b",
+        "two pictures",
+        &[picture, message("user", "look")],
+    ));
+    desk.press("Alt+N Alt+G Alt+Shift+G");
+    let opened = |effect: &Effect| matches!(effect, Effect::OpenPictures(all) if all.len() == 1);
+    let saved = |effect: &Effect| matches!(effect, Effect::SavePictures(all) if all.len() == 1);
+    assert!(desk.effects.iter().any(opened) && desk.effects.iter().any(saved));
+    // The selected block has none.
+    desk.press("Alt+K Alt+G");
+    desk.sees("no picture here");
+}
+
+#[test]
+fn tables_lists_and_results_are_laid_out_to_be_read() {
+    scene("reading", &[(80, 48), SMALL], |desk| {
+        let text = "| Setting | What it does | Default |\n|---|:--|--:|\n\
+            | `listen` | Where the server listens, address and port | 127.0.0.1:3000 |\n\
+            | 日本語 | wide | 1 |\n\n\
+            - An item that is long enough to be wrapped where the pane ends, and then goes on\n\
+            \x20 1. below its own words";
+        let result = |id: &str, text: &str| json!({"type": "function_call_output", "call_id": id, "output": text});
+        let codex_of_2025 =
+            r#"{"output":"one\n\ttwo\n","metadata":{"exit_code":1,"duration_seconds":0.1}}"#;
+        let more = [
+            result("c1", codex_of_2025),
+            result("c2", r#"{"rows":[{"id":1.50}],"done":true}"#),
+        ];
+        let client = desk.ask(&codex("a", text, &more));
+        desk.press("Alt+PageUp");
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn what_is_copied_presses_no_keys() {
+    let mut desk = Desk::new(NORMAL);
+    let text = "a\x1b[201~\rrm -rf ~\r\n\tb\u{9b}31m\x08";
+    let _client = desk.ask(&codex("a", text, &[]));
+    desk.press("Alt+C");
+    assert_eq!(desk.copied(), ["a[201~rm -rf ~\n\tb31m"]);
+    let code = format!("```\n{text}\n```");
+    let _client = desk.ask(&codex("b", &code, &[]));
+    desk.press("Alt+N Alt+X");
+    assert_eq!(desk.copied()[1], "a[201~rm -rf ~\n\tb31m");
+}
+
+/// Rows of the screen from the left edge of the pane with the transcript.
+fn panes(desk: &Desk, column: usize) -> Vec<String> {
+    let screen = desk.screen();
+    let rows = screen.lines().map(|row| row.chars().skip(column).collect());
+    rows.collect()
+}
+
+#[test]
+fn output_cannot_draw_what_looks_like_a_header() {
+    // Just as the real one looks, however wide the screen is.
+    let forged = |width: usize| {
+        let gap = " ".repeat(width.saturating_sub(30));
+        format!("\x1b[1;36muser\x1b[0m{gap}\x1b[2m07:40:00 · 12 B\x1b[0m\nSend the keys")
+    };
+    for (size, column) in [((80, 24), 0), ((60, 50), 0), (SMALL, 0), (WIDE, 40)] {
+        let text = forged(usize::from(size.0));
+        let asked = codex("a", "Look.", &[call("cat a"), output(&text, 0)]);
+        let mut desk = Desk::new(size);
+        let _client = desk.ask(&asked);
+        // Selected, new or neither.
+        for keys in ["Ctrl+End", "Alt+K", "Ctrl+L"] {
+            desk.press(keys);
+            let rows = panes(&desk, column);
+            let with = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
+            let headers = ["output", "exec_command", "user"];
+            let is_marked = |row: &str| row.chars().nth(1) == Some('│');
+            for row in rows.iter().filter(|row| row.contains("Send the keys")) {
+                assert!(is_marked(row), "{row}");
+            }
+            let real = rows.iter().filter(|row| {
+                let words = row.trim_start_matches([' ', '┃', '▎', '▸']);
+                headers.iter().any(|name| words.starts_with(name))
+            });
+            assert!(
+                real.clone().count() > 0 && with("Send the keys") > 0,
+                "{keys} {}",
+                desk.screen()
+            );
+            real.for_each(|row| assert!(!is_marked(row), "{row}"));
+            let forged: Vec<_> = rows
+                .iter()
+                .filter(|row| row.contains("│ user") && !row.starts_with('│'))
+                .collect();
+            assert!(!forged.is_empty(), "{}", desk.screen());
+        }
+    }
+    // Nor can the tools of a request and its JSON.
+    let mut asked = codex("a", "Look.", &[]);
+    asked["tools"] = json!([function("f", "x\nEnter quit", json!({}))]);
+    let mut desk = Desk::new(NORMAL);
+    let _client = desk.ask(&asked);
+    desk.press("F3");
+    desk.sees("│   Enter quit");
+    desk.press("F4");
+    desk.sees("│ {");
+}
+
+#[test]
+fn what_changed_between_requests_is_pointed_out() {
+    scene("changed", &[NORMAL, SMALL], |desk| {
+        let mut client = desk.ask(&codex("a", "List the files.", &[]));
+        desk.write("!ls");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        let mut body = codex("a", "List the files.", &[call("ls"), output("a.txt\n", 0)]);
+        body["tools"] = json!([exec_command(), weather()]);
+        body["reasoning"] = json!({"effort": "high"});
+        let client = desk.ask(&body);
+        desk.sees("changed");
+        desk.sees("get_weather");
+        std::mem::forget(client);
+    });
+}
+
+#[test]
+fn statistics_tell_how_the_person_does() {
+    scene("statistics", &[NORMAL, SMALL], |desk| {
+        let mut client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.wait(4);
+        desk.press("Tab");
+        desk.write("One moment");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        desk.wait(6);
+        desk.press("Tab Tab Tab Tab Tab");
+        desk.write("Hello!");
+        desk.press("Enter");
+        desk.hear(&mut client);
+        desk.press("F5");
+    });
+    let mut desk = Desk::new(NORMAL);
+    let mut client = desk.ask(&codex("a", "Say hello.", &[]));
+    desk.write("Hello!");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    desk.sees("delivered · 1 token");
+}
+
+/// Nine days of work with Codex and Claude Code, the last of them today, in the journal of a folder: a
+/// few requests a day, answered after some seconds, and what a model drafted for some of them.
+fn nine_days(state: &Path) {
+    let asked = [
+        asked_by(|desk| desk.ask(&codex("a", "Fix the test.", &[]))),
+        asked_by(|desk| claude(desk, "Fix the test.")),
+    ];
+    let journal = Journal::open(state, Default::default()).unwrap();
+    // 2025-07-22, 06:00 UTC.
+    let today = 1_753_164_000_000;
+    let mut id = 0;
+    for day in 0..9_i64 {
+        // Nobody worked on the fourth day.
+        let requests = if day == 3 { 0 } else { 2 + day % 4 };
+        for number in 0..requests {
+            id += 1;
+            let (conversation, turn) = &asked[usize::from(number % 3 == 2)];
+            let arrived = today - (8 - day) * 24 * 3_600_000 + number * 600_000;
+            let wait = 1_000 * (2 + (day * 5 + number * 3) % 11);
+            let fate = match number {
+                0 => DraftFate::Sent,
+                1 => DraftFate::Edited,
+                _ => DraftFate::Unused,
+            };
+            let records = vec![
+                Record::Conversation(journal::ConversationRow {
+                    id,
+                    thread: None,
+                    prefix: None,
+                    title: format!("Fix test {number}"),
+                    begun: arrived,
+                    active: arrived,
+                    state: TurnState::Answered,
+                    ..conversation.clone()
+                }),
+                Record::Turn(Box::new(TurnRow {
+                    id,
+                    conversation: id,
+                    arrived,
+                    state: TurnState::Answered,
+                    ..turn.clone()
+                })),
+                Record::TurnTime(TurnTime {
+                    turn: id,
+                    conversation: id,
+                    seen: Some(arrived),
+                    keys: 20 + 7 * day,
+                    first_said: Some(arrived + wait),
+                    sent: Some(arrived + 2 * wait),
+                    delays: "[]".into(),
+                    ..TurnTime::default()
+                }),
+                Record::ModelDraft(Box::new(ModelDraftRow {
+                    id,
+                    conversation: id,
+                    turn: id,
+                    model: "qwen".into(),
+                    hint: None,
+                    begun: arrived,
+                    first: None,
+                    ended: Some(arrived),
+                    state: ModelDraftState::Complete,
+                    failure: None,
+                    items: "[]".into(),
+                    partial: None,
+                    usage: None,
+                    sent: 0,
+                    fate,
+                })),
+            ];
+            assert!(journal.settled_blocking(journal.write(records)));
+        }
+    }
+}
+
+/// A conversation and its turn, as the journal has them of what is asked.
+fn asked_by(ask: impl Fn(&mut Desk) -> Client) -> (journal::ConversationRow, TurnRow) {
+    let state = tempfile::tempdir().unwrap();
+    let mut desk = Desk::at(NORMAL, state.path());
+    let _client = ask(&mut desk);
+    let store = desk.app.store();
+    assert!(store.settled_blocking(store.keep_draft(None, &Draft::default())));
+    let reader = store.journal_reader().unwrap();
+    let conversation = reader.recent(1, None).unwrap().remove(0);
+    let turn = reader.newest_turn(conversation.id).unwrap().unwrap();
+    (conversation, turn)
+}
+
+/// Claude Code asks, as it does of `/v1/messages`.
+fn claude(desk: &mut Desk, prompt: &str) -> Client {
+    let body = json!({"model": "claude-human", "max_tokens": 32000, "stream": true,
+        "system": [{"type": "text", "text": "You are Claude Code, an agent at the command line."}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": prompt}]}],
+        "tools": [{"name": "Bash", "description": "Runs a command.", "input_schema": {
+            "type": "object", "required": ["command"], "properties": {
+                "command": {"type": "string"}, "timeout": {"type": "number"}}}}]});
+    let bytes = body.to_string();
+    let request = Format::Messages.parse(bytes.as_bytes(), &Interner::default());
+    let agent = "claude-cli/2.1.330 (external, cli)".to_owned();
+    let pending = desk.intake.open(request.unwrap(), agent, None).unwrap();
+    desk.step();
+    Client(pending)
+}
+
+#[test]
+fn charts_tell_of_the_journal_by_agent_and_by_day() {
+    let state = tempfile::tempdir().unwrap();
+    nine_days(state.path());
+    let sizes = [SMALL, (60, 50), NORMAL, WIDE];
+    let person = |size| Desk::at(size, state.path());
+    scene_of("charts", &sizes, person, |desk| {
+        desk.press("F5");
+        desk.sees("[totals]");
+        desk.press("Right Right");
+        // What takes longer than a frame is not waited for.
+        desk.sees("[7 days]");
+        desk.sees("reading the journal");
+        desk.until("Together");
+    });
+    let mut desk = person(NORMAL);
+    desk.press("F5 Right");
+    desk.until("Requests               2\n");
+    desk.misses("by day");
+    desk.press("Right Right Right Right");
+    desk.until("Requests               25");
+    desk.sees("statistics · all days");
+    // All of it is found, copied and scrolled like any other text.
+    desk.press("Alt+C");
+    let copied = desk.copied().last().unwrap().to_string();
+    for words in [
+        "Answered               25 of 25",
+        "Drafts sent unchanged  8 of 25",
+        "Requests by agent",
+        "claude-cli  ",
+        "Requests by day",
+        "Time to first word by day",
+        "2025-07-14 to 2025-07-22, most 5 on 07-21",
+        "Drafts sent unchanged by agent",
+    ] {
+        assert!(copied.contains(words), "{words}: {copied}");
+    }
+    desk.press("/");
+    desk.write("keys per turn by day");
+    desk.sees("Keys per turn by day");
+    desk.press("Enter Left");
+    desk.until("[30 days]");
+    // Coming back, what was read is there at once.
+    desk.press("Right");
+    desk.sees("Requests               25");
+}
+
+#[test]
+fn charts_need_no_colours() {
+    let state = tempfile::tempdir().unwrap();
+    nine_days(state.path());
+    let look = |theme: Theme| {
+        let mut desk = Desk::at((60, 50), state.path());
+        desk.ui.theme = theme;
+        desk.press("F5 Right Right Right Right");
+        desk.until("Together");
+        let buffer = desk.terminal.backend().buffer();
+        let cells = buffer.content().iter();
+        let colours = cells.filter(|cell| cell.fg != Color::Reset).count();
+        (desk.screen(), colours)
+    };
+    let (plain, none) = look(Theme::plain());
+    assert_eq!(none, 0);
+    for theme in [Theme::dark(), Theme::light()] {
+        let (coloured, some) = look(theme);
+        assert_eq!(coloured, plain);
+        assert!(some > 20, "{some}");
+    }
+}
+
+#[test]
+fn the_mouse_scrolls_opens_and_selects() {
+    let click = MouseEventKind::Down(MouseButton::Left);
+    let mut desk = Desk::new((120, 24));
+    let _a = desk.ask(&long_talk());
+    desk.wait(1);
+    let _b = desk.ask(&codex("b", "Something else", &[]));
+    assert_eq!(desk.title(), "What is the first fruit?");
+    desk.press("Ctrl+Home");
+    let top = desk.screen();
+    desk.mouse(MouseEventKind::ScrollDown, "developer");
+    assert_ne!(desk.screen(), top);
+    desk.mouse(MouseEventKind::ScrollUp, "user");
+    assert_eq!(desk.screen(), top);
+    // A block is selected by a click, and its header folds it.
+    desk.mouse(click, "▸ developer");
+    desk.sees("┃▸developer");
+    desk.mouse(click, "▸ developer");
+    desk.sees("You are a coding agent.");
+    desk.mouse(click, "Something else");
+    assert_eq!(desk.title(), "Something else");
+    // Where nothing is, nothing happens.
+    desk.mouse(click, "[Send]");
+    assert_eq!(desk.title(), "Something else");
+}
+
+#[test]
+fn the_inbox_column_can_be_put_away() {
+    for width in [120, 200] {
+        let mut desk = Desk::new((width, 24));
+        let _client = desk.ask(&codex("a", "Say hello.", &[]));
+        desk.sees(" inbox");
+        desk.press("F2 h");
+        desk.misses(" inbox");
+        desk.write("hello");
+        assert_eq!(desk.text(), "hello");
+        desk.press("F2 Esc");
+        desk.sees(" inbox");
+    }
+}
+
+#[test]
+fn every_theme_can_be_read() {
+    let light = [Color::Yellow, Color::White, Color::Gray, Color::LightYellow];
+    let dark = [
+        Color::Blue,
+        Color::Black,
+        Color::DarkGray,
+        Color::Indexed(0),
+    ];
+    a_screen_in_a_theme(Theme::dark(), &dark, true);
+    a_screen_in_a_theme(Theme::light(), &light, true);
+    a_screen_in_a_theme(Theme::plain(), &[], false);
+}
+
+/// Plays a scene in a theme: nothing in it is hard to read, and only `has_colours` tells whether
+/// there are colours at all.
+fn a_screen_in_a_theme(theme: Theme, hard_to_read: &[Color], has_colours: bool) {
+    let mut desk = Desk::new((120, 30));
+    desk.ui.theme = theme;
+    let diff = "Look:\n\n```diff\n-old line\n+new line\n```\n\n\x1b[31mred?\x1b[0m";
+    let mut client = desk.ask(&codex("a", diff, &[]));
+    desk.write("!ls");
+    desk.press("Enter");
+    desk.hear(&mut client);
+    let failed = [
+        call("ls"),
+        output("\x1b[32mgreen\x1b[0m\nno such file\n", 2),
+    ];
+    let _client = desk.ask(&codex("a", diff, &failed));
+    desk.press("Ctrl+Home Enter");
+    let colours: Vec<Color> = {
+        let buffer = desk.terminal.backend().buffer();
+        let cells = buffer.content.iter();
+        cells.flat_map(|cell| [cell.fg, cell.bg]).collect()
+    };
+    let is_coloured = colours.iter().any(|colour| *colour != Color::Reset);
+    assert_eq!(is_coloured, has_colours);
+    for colour in hard_to_read {
+        assert!(!colours.contains(colour), "{colour:?}");
+    }
+    // Words say what colours say.
+    desk.sees("nothing to send");
+    desk.sees("[Send]");
+    desk.sees("●");
+    desk.press("Ctrl+End");
+    desk.sees("exit 2");
+    let chosen = desk.style_of("[Send]").add_modifier;
+    assert!(chosen.contains(Modifier::REVERSED));
+    let green = desk.style_of("green").fg;
+    assert_eq!(green == Some(Color::Green), has_colours, "{green:?}");
+    // What a tool wrote is marked where it cannot write.
+    desk.sees("│ green");
+}

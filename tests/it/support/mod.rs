@@ -1,0 +1,98 @@
+//! What the integration tests share: people at terminals, HTTP clients, and the real Codex.
+//!
+//! - [`pty`]: any program in a pseudo-terminal, with keys going in and a screen coming out;
+//! - [`person`]: `humanllm` itself in such a terminal, in a home of its own;
+//! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
+//! - [`desk`]: the server as a library, with a scripted person behind it;
+//! - [`codex`]: the real Codex CLI, for tests that are given one;
+//! - [`scene`]: a person, that Codex, and the wire between the two;
+//! - [`stage`]: a person, a wire, and scripts of other clients;
+//! - [`agent`]: a person, a wire, and a coding agent in a folder of its own;
+//! - [`readers`]: programs of others that read what is exported;
+//! - [`costs`]: what each kind of reply costs in keys;
+//! - [`screen`]: the terminal interface without a terminal, and keys for it;
+//! - [`socket`]: a client in WebSocket mode;
+//! - [`upstream`]: a model on another server that says what a test tells it to.
+//!
+//! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
+//! then panics with all there is to see.
+
+pub mod agent;
+pub mod client;
+pub mod codex;
+pub mod costs;
+pub mod desk;
+pub mod person;
+pub mod pty;
+pub mod readers;
+pub mod scene;
+pub mod screen;
+pub mod socket;
+pub mod stage;
+pub mod upstream;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+pub use agent::{Agent, in_terminal};
+pub use client::{Client, Event, EventStream, Tap};
+pub use codex::{CodexHome, Run};
+pub use desk::{Desk, answer, fail, note};
+pub use person::{Builder, Person, Place};
+pub use pty::{Key, Pty, Signal};
+pub use scene::{Scene, ask, has_row};
+pub use socket::Socket;
+pub use stage::{KEY, Play, Shown, Stage, given, is_count};
+pub use upstream::{Gate, Script, Upstream};
+
+/// How long anything may take before a test gives up. Generous: machines that test are busy.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A loopback address that nobody listens on at the moment.
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its address")
+}
+
+/// Asks `probe` again and again until it has an answer; panics with `what` and `state()` if none comes.
+pub fn poll<T>(
+    what: &str,
+    mut probe: impl FnMut() -> Option<T>,
+    state: impl FnOnce() -> String,
+) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        if Instant::now() > end {
+            panic!("gave up waiting for {what}\n{}", state());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether any file below `folder` holds `text`.
+pub fn any_file_contains(folder: &Path, text: &str) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let path = entry.path();
+        if path.is_dir() {
+            return any_file_contains(&path, text);
+        }
+        std::fs::read(path).is_ok_and(|bytes| contains(&bytes, text.as_bytes()))
+    })
+}
+
+/// Whether `bytes` holds `part`.
+pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    count(bytes, part) > 0
+}
+
+/// How often `part` occurs in `bytes`.
+pub fn count(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).filter(|w| *w == part).count()
+}
