@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// The first 128 bits of the BLAKE3 hash of some bytes. It is the same on every machine and in every
 /// version, because what is on disk is found by it; and nobody can make two texts that share it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +58,26 @@ impl fmt::Debug for Hash {
     }
 }
 
+/// As it is shown.
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
+        }
+        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&str>::deserialize(deserializer)?;
+        let number = u128::from_str_radix(text, 16).map_err(D::Error::custom)?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +90,15 @@ mod tests {
             "af1349b9f5f9a1a6a0404dea36dcc949"
         );
         assert_ne!(Hash::of(b"a").then(Hash::of(b"b")), Hash::of(b"ab"));
+    }
+
+    #[test]
+    fn a_hash_is_written_as_it_is_shown() {
+        for bytes in [[0; 16], [7; 16], [0xfe; 16]] {
+            let hash = Hash(bytes);
+            let json = serde_json::to_string(&hash).unwrap();
+            assert_eq!(json, format!("\"{hash}\""));
+            assert_eq!(serde_json::from_str::<Hash>(&json).unwrap(), hash);
+        }
     }
 }

@@ -70,20 +70,20 @@ impl<'a> Cutter<'a> {
     }
 
     /// Takes all members of a list out.
-    pub fn items(&mut self, members: &[&'a RawValue]) {
+    pub fn items(&mut self, members: &[&'a str]) {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             return;
         };
         let mut between: Vec<(usize, Box<str>)> = Vec::new();
         for pair in members.windows(2) {
-            let (end, start) = (self.end(pair[0].get()), self.start(pair[1].get()));
+            let (end, start) = (self.end(pair[0]), self.start(pair[1]));
             let gap = self.body.get(end..start).unwrap_or(",");
             match between.last_mut().filter(|(_, last)| **last == *gap) {
                 Some((count, _)) => *count += 1,
                 None => between.push((1, gap.into())),
             }
         }
-        let all = self.start(first.get())..self.end(last.get());
+        let all = self.start(first)..self.end(last);
         let Some(all) = self.body.get(all) else {
             return;
         };
@@ -176,7 +176,7 @@ mod tests {
         let body = r#" { "a": 1.50, "tools" : [ {"x":1} ] , "input":[ {"n":1},{"n":2}, {"n":3},
             {"n":4} ], "instructions":"be \u006bind" }"#;
         let fields = Fields::of_body(body.as_bytes()).unwrap();
-        let members = fields.list("input");
+        let members = fields.members("input").unwrap().unwrap();
         let mut cutter = Cutter::new(body.as_bytes());
         cutter.items(&members);
         cutter.preamble(fields.get("instructions").unwrap());
@@ -185,7 +185,7 @@ mod tests {
         let left = serde_json::json!({"a": 1.5, "tools": null, "input": [], "instructions": null});
         let text: serde_json::Value = serde_json::from_str(envelope.text()).unwrap();
         assert_eq!(text, left);
-        let items = members.iter().map(|raw| raw.get());
+        let items = members.iter().copied();
         let preamble = Some(r#""be \u006bind""#);
         assert_eq!(envelope.whole(r#"[ {"x":1} ]"#, preamble, items), body);
     }
@@ -196,7 +196,7 @@ mod tests {
         let body = format!("{{\"input\": [{members}]}}");
         let fields = Fields::of_body(body.as_bytes()).unwrap();
         let mut cutter = Cutter::new(body.as_bytes());
-        cutter.items(&fields.list("input"));
+        cutter.items(&fields.members("input").unwrap().unwrap());
         let Envelope { text, cuts } = cutter.finish();
         let between = cuts.iter().map(|cut| match &cut.parts {
             CutParts::Items(between) => between.len(),

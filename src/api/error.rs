@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::fields::kind;
+use super::fields::{JsonKind, kind};
 
 /// Why a request was refused, with all that the caller needs to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +42,13 @@ impl ApiError {
 
     /// A parameter of the wrong type.
     pub(crate) fn wrong_type(param: impl Into<String>, expected: &str, got: &RawValue) -> Self {
+        Self::wrong_kind(param, expected, kind(got))
+    }
+
+    /// The same where a value of this kind came.
+    pub(crate) fn wrong_kind(param: impl Into<String>, expected: &str, got: JsonKind) -> Self {
         let param = param.into();
-        let got = kind(got).words();
+        let got = got.words();
         Self::invalid(format!(
             "Invalid type for '{param}': expected {expected}, but got {got} instead."
         ))

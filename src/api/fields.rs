@@ -89,11 +89,11 @@ impl<'a> Fields<'a> {
         self.typed(key, "an integer")
     }
 
-    /// A field that is an array, where it is given.
-    pub fn array(&self, key: &str) -> Result<Option<Vec<&'a RawValue>>, ApiError> {
+    /// The members of a field that is an array, where it is given.
+    pub fn members(&self, key: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
         match self.get(key) {
             None => Ok(None),
-            Some(raw) if kind(raw) == JsonKind::Array => Ok(Some(list(raw))),
+            Some(raw) if kind(raw) == JsonKind::Array => Ok(Some(members(raw))),
             Some(other) => Err(ApiError::wrong_type(key, "an array", other)),
         }
     }
@@ -192,7 +192,12 @@ impl JsonKind {
 
 /// What kind of value this is, which its first character tells.
 pub(crate) fn kind(raw: &RawValue) -> JsonKind {
-    match raw.get().as_bytes().first() {
+    kind_of_text(raw.get())
+}
+
+/// The same of a text that was read before.
+pub(crate) fn kind_of_text(text: &str) -> JsonKind {
+    match text.as_bytes().first() {
         Some(b'{') => JsonKind::Object,
         Some(b'[') => JsonKind::Array,
         Some(b'"') => JsonKind::String,
@@ -215,6 +220,47 @@ pub(crate) fn list(raw: &RawValue) -> Vec<&RawValue> {
 /// The members of an array in a text that was read before; none of anything else.
 pub(crate) fn list_of_text(text: &str) -> Vec<&RawValue> {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// The members of an array that was read before, as the texts that they came in; none of anything else.
+/// Where one ends is all that is looked for.
+pub(crate) fn members(array: &RawValue) -> Vec<&str> {
+    let text = array.get();
+    let mut members = Vec::new();
+    let Some(inside) = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')) else {
+        return members;
+    };
+    let bytes = inside.as_bytes();
+    let (mut start, mut at, mut depth) = (0, 0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = end_of_string(bytes, at),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                members.push(inside[start..at - 1].trim_ascii());
+                start = at;
+            }
+            _ => {}
+        }
+    }
+    let last = inside[start..].trim_ascii();
+    members.extend((!last.is_empty()).then_some(last));
+    members
+}
+
+/// Where a string ends that begins before a place.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
+        at += found + 1;
+        if bytes[at - 1] == b'"' {
+            return at;
+        }
+        // What is escaped is no end.
+        at += 1;
+    }
+    bytes.len()
 }
 
 /// A value as a tree, unless that would take all memory.
@@ -312,22 +358,70 @@ impl<'de> Deserialize<'de> for Checked {
 }
 
 /// The messages of a conversation, each an object with its role.
-pub(super) fn messages<'a>(fields: &Fields<'a>) -> Result<Vec<&'a RawValue>, ApiError> {
+pub(super) fn messages<'a>(fields: &Fields<'a>) -> Result<Vec<&'a str>, ApiError> {
     let messages = fields
-        .array("messages")?
+        .members("messages")?
         .ok_or_else(|| ApiError::missing("messages"))?;
     check_objects(&messages, "messages")?;
     Ok(messages)
 }
 
 /// That every member of a list is an object; `key` names the list.
-pub(super) fn check_objects(list: &[&RawValue], key: &str) -> Result<(), ApiError> {
-    let mut members = list.iter().enumerate();
-    match members.find(|(_, member)| kind(member) != JsonKind::Object) {
-        Some((index, member)) => {
+pub(super) fn check_objects(list: &[&str], key: &str) -> Result<(), ApiError> {
+    for (index, member) in list.iter().enumerate() {
+        check_object(member, key, index)?;
+    }
+    Ok(())
+}
+
+/// That a member of the list `key` is an object.
+pub(super) fn check_object(member: &str, key: &str, index: usize) -> Result<(), ApiError> {
+    match kind_of_text(member) {
+        JsonKind::Object => Ok(()),
+        other => {
             let param = format!("{key}[{index}]");
-            Err(ApiError::wrong_type(param, "an object", member))
+            Err(ApiError::wrong_kind(param, "an object", other))
         }
-        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            "-?[1-9][0-9]{0,3}",
+            any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+            Just("\"\\\\\"".to_owned()),
+            Just("\"]\\\",[\"".to_owned()),
+        ];
+        let space = prop_oneof![Just(""), Just(" "), Just("\n\t")];
+        leaf.prop_recursive(3, 24, 4, move |inner| {
+            let spaced = (space.clone(), inner, space.clone())
+                .prop_map(|(before, value, after)| format!("{before}{value}{after}"));
+            let all = prop::collection::vec(spaced, 0..4);
+            prop_oneof![
+                all.clone().prop_map(|all| format!("[{}]", all.join(","))),
+                all.prop_map(|all| {
+                    let fields = all.iter().enumerate();
+                    let fields = fields.map(|(n, value)| format!("\"{n}\" :{value}"));
+                    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn members_are_those_that_a_parser_finds(values in prop::collection::vec(json(), 0..5)) {
+            let text = format!("[ {}\n]", values.join(" ,"));
+            let array: &RawValue = serde_json::from_str(&text).unwrap();
+            let expected: Vec<&str> = list(array).into_iter().map(RawValue::get).collect();
+            prop_assert_eq!(members(array), expected);
+        }
     }
 }

@@ -1,22 +1,30 @@
 //! What was read before: the same bytes are the same item, however many requests bring them.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use hashbrown::DefaultHashBuilder;
 
 use super::{ApiError, Item, Shape, ToolList};
 use crate::hash::Hash;
 
 /// Items and lists of tools that somebody holds, by what they were read from. What nobody holds any
-/// more is forgotten.
+/// more is forgotten. They are found by a hash that takes next to no time, and are what is looked for
+/// if their text is the same: of what an agent sends again, nothing else is looked at.
 #[derive(Debug, Default)]
 pub struct Interner {
+    hasher: DefaultHashBuilder,
     items: Mutex<InternTable<Box<[Weak<Item>]>>>,
     tools: Mutex<InternTable<Weak<ToolList>>>,
 }
 
+/// What a text stands for, and its hash in this run of the program.
+type Key = (Shape, u64);
+
 #[derive(Debug)]
 struct InternTable<T> {
-    known: HashMap<(Shape, Hash), T>,
+    known: HashMap<Key, T>,
     /// How many there may be before those that nobody holds are looked for.
     limit: usize,
 }
@@ -31,7 +39,7 @@ impl<T> Default for InternTable<T> {
 }
 
 impl<T> InternTable<T> {
-    fn insert(&mut self, key: (Shape, Hash), value: T, is_held: impl Fn(&T) -> bool) {
+    fn insert(&mut self, key: Key, value: T, is_held: impl Fn(&T) -> bool) {
         if self.known.len() >= self.limit {
             self.known.retain(|_, value| is_held(value));
             // So that looking for them costs as little as putting them in.
@@ -43,6 +51,10 @@ impl<T> InternTable<T> {
 }
 
 impl Interner {
+    fn key(&self, shape: Shape, text: &str) -> Key {
+        (shape, self.hasher.hash_one(text))
+    }
+
     /// Puts the items that a text stands for behind those in `items`, which are made by `read` if
     /// nobody holds them.
     ///
@@ -56,7 +68,7 @@ impl Interner {
         items: &mut Vec<Arc<Item>>,
         read: impl FnOnce(Arc<str>, Hash) -> Result<Vec<Arc<Item>>, ApiError>,
     ) -> Result<(), ApiError> {
-        let key = (shape, Hash::of(text.as_bytes()));
+        let key = self.key(shape, text);
         if let Some(known) = lock(&self.items).known.get(&key) {
             let from = items.len();
             items.extend(known.iter().map_while(Weak::upgrade));
@@ -67,7 +79,7 @@ impl Interner {
             }
             items.truncate(from);
         }
-        let made = read(text.into(), key.1)?;
+        let made = read(text.into(), Hash::of(text.as_bytes()))?;
         let weak = made.iter().map(Arc::downgrade).collect();
         lock(&self.items).insert(key, weak, |known| {
             known.iter().any(|item| item.strong_count() > 0)
@@ -87,12 +99,12 @@ impl Interner {
         text: &str,
         read: impl FnOnce(Arc<str>, Hash) -> Result<ToolList, ApiError>,
     ) -> Result<Arc<ToolList>, ApiError> {
-        let key = (shape, Hash::of(text.as_bytes()));
+        let key = self.key(shape, text);
         let known = lock(&self.tools).known.get(&key).and_then(Weak::upgrade);
         if let Some(known) = known.filter(|known| known.raw() == text) {
             return Ok(known);
         }
-        let made = Arc::new(read(text.into(), key.1)?);
+        let made = Arc::new(read(text.into(), Hash::of(text.as_bytes()))?);
         let is_held = |known: &Weak<ToolList>| known.strong_count() > 0;
         lock(&self.tools).insert(key, Arc::downgrade(&made), is_held);
         Ok(made)

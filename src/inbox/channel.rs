@@ -367,8 +367,6 @@ impl Intake {
             answerer,
         };
         let arrived = self.events.send(Event::Arrived(Box::new(arrival)));
-        // Behind the person, who may have to share a processor with it.
-        self.store.wake();
         arrived.map_err(|_| Refusal::Closed)?;
         Ok(pending)
     }

@@ -585,17 +585,6 @@ impl Inbox {
         let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
         let listed: Vec<ConversationHeader> = recent.take(MAX_RESTORED as usize).collect();
         listed.into_iter().for_each(|header| self.insert(header));
-        self.find_said();
-    }
-
-    /// Has conversations found by what was said last, should the program have been killed before they
-    /// were.
-    fn find_said(&self) {
-        let texts = self.store.said_last().into_iter().filter_map(|said| {
-            let words: ReplyContent = serde_json::from_str(&said.words).ok()?;
-            Some((said.conversation, words.found_by()))
-        });
-        self.store.find_by(texts);
     }
 
     /// Lists a conversation of an earlier run, if it is not listed already.

@@ -222,8 +222,12 @@ impl Applier {
             row.detail
         ])?;
         if inserted == 0 {
-            tracing::warn!(turn = row.id, "a turn was written twice");
-            return Ok(());
+            // All is written once more, and what it has become since is too.
+            return run(
+                db,
+                "UPDATE turn SET state = ?2 WHERE id = ?1",
+                params![row.id, row.state],
+            );
         }
         let mut insert = db.prepare_cached(
             "INSERT INTO turn_blob (turn, role, position, blob) VALUES (?1, ?2, ?3, ?4)",

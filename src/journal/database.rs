@@ -61,6 +61,24 @@ pub(super) fn open_as_it_is(
     Ok(connection)
 }
 
+/// Opens the database to add to it what is in the tail, if it is as this version of the program has it.
+pub(super) fn open_to_fill(files: &JournalFiles) -> Result<Connection, OpenError> {
+    files.check_readable()?;
+    let database = |error| OpenError::Database {
+        database: files.database.clone(),
+        error,
+    };
+    let connection = connect(files, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database)?;
+    if check_version(files, &connection)? < latest() {
+        return Err(OpenError::Older {
+            database: files.database.clone(),
+        });
+    }
+    let secure = connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()));
+    secure.map_err(database)?;
+    Ok(connection)
+}
+
 /// Opens the database for reading alone.
 pub(super) fn open_to_read(files: &JournalFiles) -> Result<Connection, OpenError> {
     files.check_readable()?;

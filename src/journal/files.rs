@@ -16,6 +16,9 @@ use crate::private_file;
 const DATABASE: &str = "journal.db";
 /// What SQLite keeps beside a database: what is not yet in it, and an index of that.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// What is beside it of what is not yet in it and not even with SQLite, and the file that takes its
+/// place when that is less.
+const TAIL: [&str; 2] = ["-tail", "-tail-new"];
 /// Who holds a lock on this file writes the journal.
 const LOCK: &str = "journal.lock";
 
@@ -31,7 +34,7 @@ pub(super) struct JournalFiles {
 pub(super) struct Identity(u64, u64);
 
 impl Identity {
-    fn of(metadata: &Metadata) -> Self {
+    pub fn of(metadata: &Metadata) -> Self {
         Self(metadata.dev(), metadata.ino())
     }
 }
@@ -151,13 +154,57 @@ impl JournalFiles {
         Some(Identity::of(&metadata))
     }
 
+    /// Which file the tail is, if it is there.
+    pub fn identity_of_tail(&self) -> Option<Identity> {
+        let metadata = fs::symlink_metadata(self.tail(0)).ok()?;
+        Some(Identity::of(&metadata))
+    }
+
+    /// The tail, to be read; `None` if there is none.
+    pub fn open_tail(&self) -> io::Result<Option<File>> {
+        match owners_only().open(self.tail(0)) {
+            Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
+            Ok(_) => Err(io::ErrorKind::InvalidInput.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The tail with nothing in it.
+    pub fn empty_tail(&self) -> io::Result<File> {
+        let path = self.tail(0);
+        check_regular(&path).map_err(io::Error::other)?;
+        owners_only().create(true).truncate(true).open(path)
+    }
+
+    /// Another one with nothing in it, which is not in its place yet.
+    pub fn create_tail(&self) -> io::Result<File> {
+        private_file::remove(&self.tail(1))?;
+        owners_only().create_new(true).open(self.tail(1))
+    }
+
+    /// Puts that one in its place.
+    pub fn put_tail_in_place(&self) -> io::Result<()> {
+        fs::rename(self.tail(1), self.tail(0))
+    }
+
+    /// Removes the tail.
+    pub fn remove_tail(&self) -> io::Result<()> {
+        private_file::remove(&self.tail(0))
+    }
+
+    fn tail(&self, which: usize) -> PathBuf {
+        with_suffix(&self.database, TAIL[which])
+    }
+
     pub fn folder(&self) -> &Path {
         self.database.parent().unwrap_or(Path::new("/"))
     }
 
     fn all(&self) -> impl Iterator<Item = PathBuf> {
-        let beside = BESIDE.map(|suffix| with_suffix(&self.database, suffix));
-        beside.into_iter().chain([self.database.clone()])
+        let beside = BESIDE.iter().chain(&TAIL);
+        let beside = beside.map(|suffix| with_suffix(&self.database, suffix));
+        beside.chain([self.database.clone()])
     }
 }
 

@@ -3,9 +3,10 @@
 //! It knows rows, texts and their hashes, and nothing of what they mean. [`Journal`] is one SQLite
 //! database in the state folder and the one thread that writes it; [`Reader`] reads it.
 //!
-//! - [`Journal::write`] takes [`Record`]s, which are written together or not at all, and returns at
-//!   once. [`Journal::settled`] waits until they are in the journal, so that what they stand for
-//!   can leave the program.
+//! - [`Journal::write`] takes [`Record`]s, which are written together or not at all, and appends them to
+//!   the tail: a file from which they get into the database a moment later. Where there is no tail, they
+//!   go into the database at once. [`Journal::settled`] waits until they are in one of the two, so that
+//!   what they stand for can leave the program.
 //! - While writing fails (a full disk, a lock), nobody waits: [`Health`] says so, records stay in
 //!   memory, and the thread tries again until they are in.
 //! - Contents ([`Blob`]) are stored once, whatever they are part of.
@@ -26,6 +27,7 @@ mod queue;
 mod reader;
 mod record;
 mod search;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -54,6 +56,7 @@ pub use search::{Excerpt, SearchHit};
 
 use files::JournalFiles;
 use queue::JournalQueue;
+use tail::Tail;
 use writer::JournalWriter;
 
 /// How the journal is kept.
@@ -114,7 +117,7 @@ struct SharedJournal {
     queue: JournalQueue,
     health: watch::Sender<Health>,
     /// Greater after the database was replaced by another.
-    generation: Arc<AtomicU64>,
+    generation: AtomicU64,
 }
 
 /// The journal of this program: the one that writes it. Dropping it writes what is left.
@@ -138,16 +141,22 @@ impl Journal {
         let files = JournalFiles::in_folder(state_dir)?;
         let lock = files.lock()?;
         let (connection, aside) = database::open(&files, options.durability)?;
+        let left = tail::left(&files).map_err(|error| OpenError::Io {
+            path: files.database.clone(),
+            error,
+        })?;
+        // Only the disk outlives a power failure, and that is for the database to wait for.
+        let tail = Tail::new(files.clone(), options.durability == Durability::Process);
         let shared = Arc::new(SharedJournal {
-            queue: JournalQueue::default(),
+            queue: JournalQueue::new(tail, left),
             health: watch::Sender::new(Health {
                 replaced: aside.as_deref().map(writer::damaged),
                 ..Health::default()
             }),
-            generation: Arc::default(),
+            generation: AtomicU64::default(),
         });
-        let reader = JournalReader::new(files.clone(), Arc::clone(&shared.generation));
-        let searcher = JournalReader::new(files.clone(), Arc::clone(&shared.generation));
+        let reader = JournalReader::new(files.clone(), Arc::clone(&shared));
+        let searcher = JournalReader::new(files.clone(), Arc::clone(&shared));
         let folder = files.folder().to_owned();
         let writer = JournalWriter::new(Arc::clone(&shared), files, options, connection, lock);
         let writer = std::thread::Builder::new()
@@ -170,35 +179,10 @@ impl Journal {
         self.shared.queue.push(records)
     }
 
-    /// Writes records, but not before [`Journal::wake`] is called, or something else is written.
-    pub(crate) fn write_quietly(&self, records: Vec<Record>) -> Seq {
-        self.shared.queue.push_quietly(records)
-    }
-
-    /// Has what was written quietly written now.
-    pub(crate) fn wake(&self) {
-        self.shared.queue.wake();
-    }
-
-    /// Writes the first records as [`Journal::write`], and the second ones as
-    /// [`Journal::write_later`]; returns what to wait for to have the first.
-    pub(crate) fn write_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
-        self.shared.queue.push_both(records, later)
-    }
-
-    /// Writes what nobody waits for: soon, but behind what somebody may wait for.
-    pub(crate) fn write_later(&self, records: Vec<Record>) -> Seq {
-        self.shared.queue.push_later(records)
-    }
-
     /// Waits until a write is in the journal, or could not be written and is tried again. Returns
     /// whether it is in the journal.
     pub async fn settled(&self, seq: Seq) -> bool {
-        let mut progress = self.shared.queue.progress();
-        let settled = progress.wait_for(|progress| progress.of(seq).is_some());
-        // The sender lives as long as this struct.
-        let saved = settled.await.ok().and_then(|progress| progress.of(seq));
-        saved.unwrap_or(false)
+        self.shared.queue.settled(seq).await
     }
 
     /// As [`Journal::settled`], for threads that may wait.
@@ -211,7 +195,7 @@ impl Journal {
         self.shared.health.subscribe()
     }
 
-    /// Something to read with. It sees what is settled.
+    /// Something to read with. It sees all that was written before.
     pub fn reader(&self) -> JournalReader {
         self.reader.clone()
     }

@@ -1,4 +1,4 @@
-//! What waits to be written, and how far writing got.
+//! What waits to be put into the database, and how far that got.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::record::Record;
+use super::tail::Tail;
 
 /// How much memory may wait while writing fails, before what is not the person's words goes.
 const MAX_BYTES: usize = 64 << 20;
 
-/// How long what nobody waits for is put off, unless something else is written before.
-const LATER: Duration = Duration::from_millis(5);
+/// How long what is in the tail may wait for the database: what comes meanwhile goes there with it,
+/// and whoever has just been asked something has the machine for themselves.
+const LATER: Duration = Duration::from_millis(20);
 
 /// The number of a write. Later ones are greater.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,22 +25,20 @@ pub struct Seq(u64);
 pub(super) struct Batch {
     pub seq: Seq,
     pub records: Vec<Record>,
-    /// When it has to be written at the latest, if it may be put off.
-    by: Option<Instant>,
 }
 
 /// How far writing got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct WriteProgress {
+struct WriteProgress {
     /// Everything up to here is in the journal.
-    pub saved: Seq,
+    saved: Seq,
     /// Everything up to here was tried.
-    pub tried: Seq,
+    tried: Seq,
 }
 
 impl WriteProgress {
     /// Whether a write is in the journal; `None` as long as that is open.
-    pub fn of(self, seq: Seq) -> Option<bool> {
+    fn of(self, seq: Seq) -> Option<bool> {
         let saved = self.saved >= seq;
         (saved || self.tried >= seq).then_some(saved)
     }
@@ -47,7 +47,7 @@ impl WriteProgress {
 /// What the writer is woken for.
 #[derive(Debug)]
 pub(super) enum WriterTask {
-    /// Something came in, or there is something that was tried before.
+    /// There is something for the database.
     Batches,
     /// Nothing came in for the time that was given.
     Idle,
@@ -55,8 +55,8 @@ pub(super) enum WriterTask {
     End,
 }
 
-/// The queue between those who write and the thread that does it.
-#[derive(Debug, Default)]
+/// The queue between those who write and the thread that fills the database.
+#[derive(Debug)]
 pub(super) struct JournalQueue {
     waiting: Mutex<QueuedRecords>,
     arrived: Condvar,
@@ -64,12 +64,15 @@ pub(super) struct JournalQueue {
     progress: watch::Sender<WriteProgress>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct QueuedRecords {
+    tail: Tail,
     batches: VecDeque<Batch>,
     newest: Seq,
-    /// The newest that is not put off.
-    urgent: Seq,
+    /// Everything up to here is in the database.
+    applied: Seq,
+    /// When the writer takes what waits; `None` if nothing does.
+    due: Option<Instant>,
     /// While the writer holds nothing of it: about how much memory it takes.
     bytes: usize,
     /// How much of that a look for what can go has left.
@@ -81,120 +84,160 @@ struct QueuedRecords {
 }
 
 impl JournalQueue {
-    /// Puts records at the end. Never waits for the disk.
+    /// A queue in which this waits, which an earlier run has left in the tail.
+    pub fn new(tail: Tail, left: Vec<Vec<Record>>) -> Self {
+        let mut waiting = QueuedRecords {
+            tail,
+            batches: VecDeque::new(),
+            newest: Seq::default(),
+            applied: Seq::default(),
+            due: None,
+            bytes: 0,
+            trimmed_to: 0,
+            dropped: 0,
+            failing: false,
+            ended: false,
+        };
+        for records in left {
+            waiting.add(records);
+            waiting.due = Some(Instant::now());
+        }
+        let progress = WriteProgress {
+            saved: waiting.newest,
+            tried: waiting.newest,
+        };
+        if waiting.tail.is_broken() {
+            waiting.begin_tail_anew();
+        }
+        Self {
+            waiting: Mutex::new(waiting),
+            arrived: Condvar::new(),
+            progressed: Condvar::new(),
+            progress: watch::Sender::new(progress),
+        }
+    }
+
+    /// Puts records at the end, and into the tail.
     pub fn push(&self, records: Vec<Record>) -> Seq {
-        self.push_both(records, Vec::new())
-    }
-
-    /// Adds a write without waking the writer: [`Queue::wake`] does that.
-    pub(crate) fn push_quietly(&self, records: Vec<Record>) -> Seq {
-        self.lock().add(records, None)
-    }
-
-    /// Has what was pushed written.
-    pub(crate) fn wake(&self) {
-        self.arrived.notify_one();
-    }
-
-    /// Adds records that nobody waits for, and that are not to hold up others.
-    pub(crate) fn push_later(&self, records: Vec<Record>) -> Seq {
-        let seq = self.lock().add(records, Some(Instant::now() + LATER));
-        self.arrived.notify_one();
-        seq
-    }
-
-    /// Both, of which the second follows when it does not hold up the first; returns the number of that.
-    pub(crate) fn push_both(&self, records: Vec<Record>, later: Vec<Record>) -> Seq {
         let mut waiting = self.lock();
-        let seq = waiting.add(records, None);
-        if !later.is_empty() {
-            waiting.add(later, Some(Instant::now() + LATER));
+        let is_kept = waiting.tail.append(&records);
+        let seq = waiting.add(records);
+        if is_kept {
+            self.advance(seq, seq);
+        } else if waiting.failing {
+            // The writer tries it again when it tries all the others.
+            self.advance(self.saved(), seq);
+        }
+        let by = match is_kept {
+            true => Instant::now() + LATER,
+            false => Instant::now(),
+        };
+        // Who waits already for something earlier is not woken.
+        let wakes = waiting.due.is_none_or(|due| by < due);
+        if wakes {
+            waiting.due = Some(by);
         }
         drop(waiting);
-        self.arrived.notify_one();
+        if wakes {
+            self.arrived.notify_one();
+        }
         seq
     }
 
-    /// Waits for something new, or for a moment at which there is something else to do.
-    pub fn wait(&self, until: Option<Instant>) -> WriterTask {
+    /// Waits for something new, or for a moment at which there is something else to do. Nothing is new
+    /// before `retry`.
+    pub fn wait(&self, retry: Option<Instant>, until: Option<Instant>) -> WriterTask {
         let mut waiting = self.lock();
         loop {
-            let tried = self.progress.borrow().tried;
-            let untried = waiting.newest > tried;
-            let put_off = waiting.put_off(tried).filter(|by| *by > Instant::now());
-            if untried && (waiting.urgent > tried || waiting.ended || put_off.is_none()) {
-                return WriterTask::Batches;
-            }
             if waiting.ended {
                 return WriterTask::End;
             }
-            let Some(until) = put_off.into_iter().chain(until).min() else {
-                waiting = self
-                    .arrived
-                    .wait(waiting)
-                    .unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            let due = waiting.due.map(|due| retry.map_or(due, |at| at.max(due)));
+            if due.is_some_and(|due| due <= now) {
+                return WriterTask::Batches;
+            }
+            if until.is_some_and(|until| until <= now) {
                 return WriterTask::Idle;
             }
-            let woken = self.arrived.wait_timeout(waiting, left);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+            waiting = match due.into_iter().chain(until).min() {
+                Some(next) => {
+                    let left = next.saturating_duration_since(now);
+                    let woken = self.arrived.wait_timeout(waiting, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.arrived.wait(waiting);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
         }
     }
 
-    /// Takes what waits: all that was not put off with all before it; or everything, if there is nothing
-    /// else.
-    pub fn take(&self) -> Vec<Batch> {
+    /// Has the tail hold what waits, if something could not be put there.
+    pub fn mend_tail(&self) {
         let mut waiting = self.lock();
-        let urgent = waiting.batches.iter().rposition(|batch| batch.by.is_none());
-        let count = urgent.map_or(waiting.batches.len(), |last| last + 1);
-        let taken: Vec<Batch> = waiting.batches.drain(..count).collect();
-        let left = waiting.batches.iter().flat_map(|batch| &batch.records);
-        waiting.bytes = left.map(Record::bytes).sum();
-        waiting.trimmed_to = 0;
-        taken
+        if waiting.tail.is_broken()
+            && waiting.begin_tail_anew()
+            && let Some(last) = waiting.batches.back()
+        {
+            self.advance(last.seq, last.seq);
+            self.progressed.notify_all();
+        }
     }
 
-    /// Says that everything that was taken is in the journal.
-    pub fn saved(&self, seq: Seq) {
+    /// Takes what waits.
+    pub fn take(&self) -> Vec<Batch> {
+        let mut waiting = self.lock();
+        waiting.due = None;
+        waiting.bytes = 0;
+        waiting.trimmed_to = 0;
+        waiting.batches.drain(..).collect()
+    }
+
+    /// Says that everything that was taken is in the database; `is_secret` if something is not to be
+    /// anywhere any more that may be in the tail.
+    pub fn applied(&self, seq: Seq, is_secret: bool) {
         let mut waiting = self.lock();
         waiting.failing = false;
-        self.advance(WriteProgress {
-            saved: seq,
-            tried: seq,
-        });
+        waiting.applied = waiting.applied.max(seq);
+        if is_secret || waiting.tail.is_due() {
+            waiting.begin_tail_anew();
+        }
+        let saved = self.saved().max(seq);
+        self.advance(saved, saved);
         drop(waiting);
         self.progressed.notify_all();
     }
 
-    /// Puts back what could not be written, before what has come since, and says that it was tried.
-    pub(crate) fn put_back(&self, batches: Vec<Batch>) {
+    /// Lets go of what the tail has and the database too, if nothing else waits.
+    pub fn tidy(&self) {
         let mut waiting = self.lock();
-        let records = batches.iter().flat_map(|batch| &batch.records);
-        waiting.bytes += records.map(Record::bytes).sum::<usize>();
+        if waiting.batches.is_empty() && !waiting.tail.is_empty() {
+            waiting.begin_tail_anew();
+        }
+    }
+
+    /// Puts back what the database did not take, before what has come since, and says that it was tried.
+    pub fn put_back(&self, batches: Vec<Batch>) {
+        let mut waiting = self.lock();
         for batch in batches.into_iter().rev() {
             waiting.batches.push_front(batch);
         }
+        let records = waiting.batches.iter().flat_map(|batch| &batch.records);
+        waiting.bytes = records.map(Record::bytes).sum::<usize>();
         waiting.failing = true;
+        waiting.due = Some(Instant::now());
         waiting.trim();
         let tried = waiting.newest;
-        self.tried(waiting, tried);
-    }
-
-    /// Says that what has come in will be tried later.
-    pub(crate) fn postpone(&self) {
-        let waiting = self.lock();
-        let tried = waiting.newest;
-        self.tried(waiting, tried);
-    }
-
-    fn tried(&self, waiting: MutexGuard<'_, QueuedRecords>, tried: Seq) {
-        let saved = self.progress.borrow().saved;
-        self.advance(WriteProgress { saved, tried });
+        self.advance(self.saved(), tried);
         drop(waiting);
         self.progressed.notify_all();
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().batches.is_empty()
     }
 
     /// The number of the newest write.
@@ -217,25 +260,57 @@ impl JournalQueue {
     pub fn wait_for(&self, seq: Seq) -> bool {
         let mut waiting = self.lock();
         loop {
-            // Copied first: the lock of the progress is taken inside this one elsewhere too.
-            let progress = *self.progress.borrow();
-            if let Some(saved) = progress.of(seq) {
+            if let Some(saved) = self.of(seq) {
                 return saved;
             }
-            waiting = self
-                .progressed
-                .wait(waiting)
-                .unwrap_or_else(PoisonError::into_inner);
+            waiting = self.wait_progressed(waiting);
         }
     }
 
-    /// How far writing got, to wait with.
-    pub fn progress(&self) -> watch::Receiver<WriteProgress> {
-        self.progress.subscribe()
+    /// The same for those who must not wait on a thread.
+    pub async fn settled(&self, seq: Seq) -> bool {
+        if let Some(saved) = self.of(seq) {
+            return saved;
+        }
+        let mut progress = self.progress.subscribe();
+        let settled = progress.wait_for(|progress| progress.of(seq).is_some());
+        // The sender lives as long as this struct.
+        let saved = settled.await.ok().and_then(|progress| progress.of(seq));
+        saved.unwrap_or(false)
     }
 
-    fn advance(&self, progress: WriteProgress) {
-        self.progress.send_replace(progress);
+    /// Waits until all that was written so far is in the database, or it takes nothing for now.
+    pub fn flush(&self) {
+        let mut waiting = self.lock();
+        let upto = waiting.newest;
+        while waiting.applied < upto && !waiting.failing && !waiting.ended {
+            waiting.due = waiting.due.map(|_| Instant::now());
+            self.arrived.notify_one();
+            waiting = self.wait_progressed(waiting);
+        }
+    }
+
+    fn wait_progressed<'w>(
+        &self,
+        waiting: MutexGuard<'w, QueuedRecords>,
+    ) -> MutexGuard<'w, QueuedRecords> {
+        let woken = self.progressed.wait(waiting);
+        woken.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a write is in the journal; `None` as long as that is open.
+    fn of(&self, seq: Seq) -> Option<bool> {
+        // Copied, so that its lock is not held.
+        let progress = *self.progress.borrow();
+        progress.of(seq)
+    }
+
+    fn saved(&self) -> Seq {
+        self.progress.borrow().saved
+    }
+
+    fn advance(&self, saved: Seq, tried: Seq) {
+        self.progress.send_replace(WriteProgress { saved, tried });
     }
 
     fn lock(&self) -> MutexGuard<'_, QueuedRecords> {
@@ -244,24 +319,25 @@ impl JournalQueue {
 }
 
 impl QueuedRecords {
-    fn add(&mut self, records: Vec<Record>, by: Option<Instant>) -> Seq {
+    fn add(&mut self, records: Vec<Record>) -> Seq {
         self.newest.0 += 1;
         let seq = self.newest;
-        if by.is_none() {
-            self.urgent = seq;
-        }
         self.bytes += records.iter().map(Record::bytes).sum::<usize>();
-        self.batches.push_back(Batch { seq, records, by });
+        self.batches.push_back(Batch { seq, records });
         if self.failing {
             self.trim();
         }
         seq
     }
 
-    /// Until when the first batch that was not tried yet is put off.
-    fn put_off(&self, tried: Seq) -> Option<Instant> {
-        let at = self.batches.partition_point(|batch| batch.seq <= tried);
-        self.batches.get(at)?.by
+    /// Has the tail hold what waits, and nothing else; says whether it does.
+    fn begin_tail_anew(&mut self) -> bool {
+        let left: Vec<&[Record]> = self.batches.iter().map(|batch| &*batch.records).collect();
+        let begun = self.tail.begin_anew(&left);
+        if let Err(error) = &begun {
+            tracing::debug!(%error, "the tail of the journal cannot be begun anew");
+        }
+        begun.is_ok()
     }
 
     /// Lets go what there is no memory for: drafts that later ones replace, and then the oldest of
@@ -297,8 +373,20 @@ impl QueuedRecords {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
+    use super::super::files::JournalFiles;
     use super::super::record::{Blob, DraftRow};
     use super::*;
+
+    fn queue(has_tail: bool) -> (JournalQueue, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let files = JournalFiles::in_folder(folder.path()).unwrap();
+        (
+            JournalQueue::new(Tail::new(files, has_tail), Vec::new()),
+            folder,
+        )
+    }
 
     fn draft(conversation: i64, bytes: usize) -> Record {
         Record::Draft(DraftRow {
@@ -317,7 +405,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_persons_words_goes_when_memory_is_short() {
-        let queue = JournalQueue::default();
+        let (queue, _folder) = queue(false);
         queue.push(vec![draft(1, 10), draft(2, 20), text(1000)]);
         queue.put_back(queue.take());
         for _ in 0..100 {
@@ -340,45 +428,42 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_off_holds_up_nobody_and_is_written_all_the_same() {
-        let queue = JournalQueue::default();
+    fn what_is_in_the_tail_may_wait_and_what_is_not_may_not() {
+        let (queue, folder) = queue(true);
         let first = queue.push(vec![text(1)]);
-        let later = queue.push_later(vec![text(2)]);
-        let last = |batches: Vec<Batch>| batches.last().map(|batch| batch.seq);
-        assert!(matches!(queue.wait(None), WriterTask::Batches));
-        assert_eq!(last(queue.take()), Some(first));
-        queue.saved(first);
-        // With the next that is not put off, and in order.
-        let next = queue.push(vec![text(3)]);
-        let batches = queue.take();
-        assert_eq!(batches[0].seq, later);
-        assert_eq!(last(batches), Some(next));
-        queue.saved(next);
-        // Or by itself, and at the end at once.
-        for ends in [false, true] {
-            let alone = queue.push_later(vec![text(4)]);
-            if ends {
-                queue.end();
-            }
-            assert!(matches!(queue.wait(None), WriterTask::Batches));
-            assert_eq!(last(queue.take()), Some(alone));
-            queue.saved(alone);
-        }
-        assert!(matches!(queue.wait(None), WriterTask::End));
+        assert!(queue.wait_for(first), "it is in the tail");
+        let soon = Some(Instant::now());
+        assert!(matches!(queue.wait(None, soon), WriterTask::Idle));
+        assert!(
+            matches!(queue.wait(None, None), WriterTask::Batches),
+            "later"
+        );
+        assert_eq!(queue.take().len(), 1);
+        queue.applied(first, false);
+        // Where there is no tail, nothing waits but those who want to know.
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        let second = queue.push(vec![text(2)]);
+        assert_eq!(queue.of(second), None);
+        assert!(matches!(queue.wait(None, soon), WriterTask::Batches));
+        queue.mend_tail();
+        assert_eq!(queue.of(second), None, "it cannot be mended");
+        std::fs::create_dir(folder.path()).unwrap();
+        queue.mend_tail();
+        assert!(queue.wait_for(second));
+        queue.end();
+        assert!(matches!(queue.wait(None, None), WriterTask::End));
     }
 
     #[test]
     fn waiting_ends_when_writing_fails() {
-        let queue = JournalQueue::default();
+        let (queue, _folder) = queue(false);
         let seq = queue.push(vec![text(1)]);
-        assert_eq!(queue.progress.borrow().of(seq), None);
+        assert_eq!(queue.of(seq), None);
         queue.put_back(queue.take());
         assert!(!queue.wait_for(seq));
         let later = queue.push(vec![text(1)]);
-        assert!(matches!(queue.wait(None), WriterTask::Batches));
-        queue.postpone();
         assert!(!queue.wait_for(later));
-        queue.saved(later);
+        queue.applied(later, false);
         assert!(queue.wait_for(seq) && queue.wait_for(later));
     }
 }

@@ -1,7 +1,7 @@
 //! Reading the journal.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Params, Result as Sql, Row, params};
@@ -16,7 +16,7 @@ use super::record::{
     ModelDraftRow, Recall, ResponseRow, SaidRow, TurnRow, TurnState, TurnTime,
 };
 use super::search::{self, SearchHit};
-use super::{database, items};
+use super::{SharedJournal, database, items, tail};
 
 const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, begun, active, \
                             state";
@@ -26,7 +26,8 @@ const CONVERSATION: &str = "id, thread, chain, automatic, prefix, agent, title, 
 #[derive(Debug, Clone)]
 pub struct JournalReader {
     files: JournalFiles,
-    generation: Arc<AtomicU64>,
+    /// What writes it, if this program does.
+    shared: Option<Arc<SharedJournal>>,
     connection: Arc<Mutex<Option<OpenDatabase>>>,
 }
 
@@ -109,10 +110,10 @@ pub struct Totals {
 type ReadResult<T> = Result<T, ReadError>;
 
 impl JournalReader {
-    pub(super) fn new(files: JournalFiles, generation: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(files: JournalFiles, shared: Arc<SharedJournal>) -> Self {
         Self {
             files,
-            generation,
+            shared: Some(shared),
             connection: Arc::default(),
         }
     }
@@ -132,10 +133,14 @@ impl JournalReader {
             error => error,
         };
         let files = JournalFiles::in_folder(state_dir).map_err(missing)?;
+        if let Err(error) = tail::take_in(&files) {
+            // There to read is what others may change alone.
+            tracing::debug!(%error, "the tail of the journal is not taken in");
+        }
         let connection = database::open_to_read(&files)?;
         Ok(Self {
             files,
-            generation: Arc::default(),
+            shared: None,
             connection: Arc::new(Mutex::new(Some(OpenDatabase {
                 connection,
                 generation: 0,
@@ -145,11 +150,15 @@ impl JournalReader {
 
     /// Runs something on the connection.
     fn with<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> ReadResult<T> {
+        if let Some(shared) = &self.shared {
+            shared.queue.flush();
+        }
         let mut open = self
             .connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let generation = self.generation.load(Ordering::Acquire);
+        let shared = self.shared.as_ref();
+        let generation = shared.map_or(0, |shared| shared.generation.load(Ordering::Acquire));
         if open
             .as_ref()
             .is_none_or(|open| open.generation != generation)
@@ -332,12 +341,6 @@ impl JournalReader {
     pub fn said(&self, conversation: i64) -> ReadResult<Vec<SaidRow>> {
         let sql = format!("{SAID} WHERE conversation = ?1 ORDER BY id");
         self.with(|db| all(db, &sql, [conversation], said))
-    }
-
-    /// What was said last, the newest first.
-    pub(crate) fn said_last(&self, most: u32) -> ReadResult<Vec<SaidRow>> {
-        let sql = format!("{SAID} ORDER BY id DESC LIMIT ?1");
-        self.with(|db| all(db, &sql, [most], said))
     }
 
     /// What was said to a turn, the oldest first.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::hash::Hash;
 
@@ -30,8 +31,25 @@ impl Blob {
     }
 }
 
+/// The tail of the journal has the text of a content once, beside the records: there its name stands
+/// for it.
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.hash.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self {
+            hash: Hash::deserialize(deserializer)?,
+            text: Arc::default(),
+        })
+    }
+}
+
 /// What a conversation or a turn is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TurnState {
     /// A client waits for the person.
     Waiting,
@@ -42,7 +60,7 @@ pub enum TurnState {
 }
 
 /// How far something that was said got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SaidState {
     /// On its way.
     Sent,
@@ -53,7 +71,7 @@ pub enum SaidState {
 }
 
 /// How far a draft of a model got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelDraftState {
     /// The model is at it.
     Streaming,
@@ -68,7 +86,7 @@ pub enum ModelDraftState {
 }
 
 /// What became of a draft of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DraftFate {
     /// Nothing yet.
     Open,
@@ -111,7 +129,7 @@ stored_as_place!(ModelDraftState: Streaming, Complete, CutOff, Failed, Cancelled
 stored_as_place!(DraftFate: Open, Sent, Edited, Automatic, Unused);
 
 /// A conversation without its turns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversationRow {
     /// Its name.
     pub id: i64,
@@ -136,7 +154,7 @@ pub struct ConversationRow {
 }
 
 /// A request, taken apart, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnRow {
     /// Its name. Later turns of a conversation have greater ones.
     pub id: i64,
@@ -161,7 +179,7 @@ pub struct TurnRow {
 }
 
 /// Something the person said.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaidRow {
     /// Its name.
     pub id: i64,
@@ -182,7 +200,7 @@ pub struct SaidRow {
 }
 
 /// What was typed and not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftRow {
     /// Where; 0 for what was typed before there was any conversation.
     pub conversation: i64,
@@ -193,7 +211,7 @@ pub struct DraftRow {
 }
 
 /// What a model drafted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelDraftRow {
     /// Its name.
     pub id: i64,
@@ -228,7 +246,7 @@ pub struct ModelDraftRow {
 }
 
 /// What a rule decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionRow {
     /// Its name.
     pub id: i64,
@@ -251,9 +269,9 @@ pub struct DecisionRow {
 }
 
 /// What the person makes of a conversation or of one of its turns.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MarkRow {
-    /// The conversation it belongs to.
+    /// Where.
     pub conversation: i64,
     /// Which turn; `None` is the conversation as a whole.
     pub turn: Option<i64>,
@@ -278,7 +296,7 @@ impl MarkRow {
 }
 
 /// When what happened in a turn, in milliseconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TurnTime {
     /// Which turn.
     pub turn: i64,
@@ -308,7 +326,7 @@ pub struct TurnTime {
 }
 
 /// A response that clients can come back to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseRow {
     /// Its id on the wire.
     pub id: String,
@@ -325,7 +343,7 @@ pub struct ResponseRow {
 }
 
 /// An event of a background response.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Its number within the response.
     pub number: i64,
@@ -336,7 +354,7 @@ pub struct EventRow {
 }
 
 /// A conversation that a client made and names in its requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiConversation {
     /// Its id on the wire.
     pub id: String,
@@ -347,7 +365,7 @@ pub struct ApiConversation {
 }
 
 /// Something to be offered again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recall {
     /// As it was typed.
     pub text: String,
@@ -358,7 +376,7 @@ pub struct Recall {
 }
 
 /// A change of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A conversation, new or as it is now.
     Conversation(ConversationRow),
@@ -376,7 +394,7 @@ pub enum Record {
         /// The id of the conversation.
         id: i64,
     },
-    /// A new turn. One that is there stays as it is.
+    /// A new turn. Of one that is there, its state alone changes.
     Turn(Box<TurnRow>),
     /// The program was started: whoever waited when it ended does not any more, and no model is at
     /// a draft.
@@ -484,6 +502,16 @@ impl Record {
         )
     }
 
+    /// Whether something is to be nowhere any more.
+    pub(super) fn deletes(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteConversation { .. }
+                | Self::DeleteResponse { .. }
+                | Self::DeleteApiConversation { .. }
+        )
+    }
+
     /// The conversation whose draft this changes.
     pub(super) fn draft_of(&self) -> Option<i64> {
         match self {
@@ -493,22 +521,53 @@ impl Record {
         }
     }
 
-    /// About how much memory it takes.
-    pub(super) fn bytes(&self) -> usize {
-        let blob = |blob: &Blob| size_of::<Blob>() + blob.text.len();
-        let blobs = |blobs: &[Blob]| blobs.iter().map(blob).sum();
-        let texts = match self {
-            Self::Conversation(row) => row.agent.len() + row.title.len(),
+    /// The contents that it has.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        let (parts, items): (_, &[Blob]) = match self {
             Self::Turn(row) => {
                 let parts = [
                     Some(&row.envelope),
                     row.instructions.as_ref(),
                     row.tools.as_ref(),
                 ];
-                let parts: usize = parts.into_iter().flatten().map(blob).sum();
-                let items: usize = blobs(&row.items);
-                size_of::<TurnRow>() + parts + items + row.detail.len()
+                (parts, &row.items)
             }
+            Self::ResponseItem { item: blob, .. } | Self::Text { text: blob, .. } => {
+                ([Some(blob), None, None], &[])
+            }
+            Self::ApiConversationItems { items, .. } => ([None; 3], items),
+            _ => ([None; 3], &[]),
+        };
+        parts.into_iter().flatten().chain(items)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn blobs_mut(&mut self) -> impl Iterator<Item = &mut Blob> {
+        let (parts, items): (_, &mut [Blob]) = match self {
+            Self::Turn(row) => {
+                let row = &mut **row;
+                let parts = [
+                    Some(&mut row.envelope),
+                    row.instructions.as_mut(),
+                    row.tools.as_mut(),
+                ];
+                (parts, &mut row.items)
+            }
+            Self::ResponseItem { item: blob, .. } | Self::Text { text: blob, .. } => {
+                ([Some(blob), None, None], &mut [])
+            }
+            Self::ApiConversationItems { items, .. } => ([None, None, None], items),
+            _ => ([None, None, None], &mut []),
+        };
+        parts.into_iter().flatten().chain(items)
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let blobs = self.blobs().map(|blob| size_of::<Blob>() + blob.text.len());
+        let texts = match self {
+            Self::Conversation(row) => row.agent.len() + row.title.len(),
+            Self::Turn(row) => size_of::<TurnRow>() + row.detail.len(),
             Self::Said(row) => row.words.len() + row.typed.len(),
             Self::ModelDraft(row) => {
                 let texts = [&row.hint, &row.failure, &row.partial, &row.usage];
@@ -531,15 +590,15 @@ impl Record {
             Self::Recall(row) => row.text.len(),
             Self::Setting { key, value } => key.len() + value.len(),
             Self::Response(row) => row.state.len(),
-            Self::ResponseItem { item, .. } => blob(item),
             Self::Events { events, .. } => {
                 let event = |event: &EventRow| size_of::<EventRow>() + event.data.len();
                 events.iter().map(event).sum()
             }
             Self::ApiConversation(row) => row.object.len(),
-            Self::ApiConversationItems { items, .. } => blobs(items),
-            Self::Text { text, .. } => blob(text),
             Self::ConversationState { .. }
+            | Self::ResponseItem { .. }
+            | Self::ApiConversationItems { .. }
+            | Self::Text { .. }
             | Self::DeleteConversation { .. }
             | Self::NobodyWaits
             | Self::TurnState { .. }
@@ -548,6 +607,6 @@ impl Record {
             | Self::DeleteResponse { .. }
             | Self::DeleteApiConversation { .. } => 0,
         };
-        size_of::<Self>() + texts
+        size_of::<Self>() + texts + blobs.sum::<usize>()
     }
 }

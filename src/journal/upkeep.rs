@@ -94,12 +94,7 @@ impl Upkeep {
         for record in batches.iter().flat_map(|batch| &batch.records) {
             self.unmoved += record.bytes() + PAGES_OF_A_RECORD;
             texts |= matches!(record, Record::Text { .. } | Record::Conversation(_));
-            self.deleted |= matches!(
-                record,
-                Record::DeleteConversation { .. }
-                    | Record::DeleteResponse { .. }
-                    | Record::DeleteApiConversation { .. }
-            );
+            self.deleted |= record.deletes();
         }
         if texts || self.index.is_some() {
             let by = *self.index_by.get_or_insert(now + INDEX_WITHIN);
@@ -113,15 +108,17 @@ impl Upkeep {
         self.checkpoint = Some(now + wait);
     }
 
-    /// Does a piece of what is due.
-    pub fn step(&mut self, db: &mut Connection, applier: &mut Applier) -> Result<()> {
+    /// Does a piece of what is due. Returns whether nothing came for a while.
+    pub fn step(&mut self, db: &mut Connection, applier: &mut Applier) -> Result<bool> {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let mut has_rest = false;
         // Each is put off first, so that what fails does not fail again at once.
         if due(self.checkpoint) {
             self.checkpoint = Some(now + AGAIN_AFTER);
             let done = self.move_written(db)?;
             self.checkpoint = (!done).then(|| now + CHECKPOINT_AFTER);
+            has_rest = true;
         } else if due(self.index) {
             self.index = Some(now + AGAIN_AFTER);
             self.index_by = self.index;
@@ -130,12 +127,13 @@ impl Upkeep {
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
         } else if due(self.retire) {
             self.retire = Some(now + RETIRE_EVERY);
+            has_rest = true;
             if retire_some(db, applier, self.retention)? {
                 self.retire = Some(now);
             }
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
         }
-        Ok(())
+        Ok(has_rest)
     }
 
     /// Takes in that the index of the full-text search is empty.

@@ -1,5 +1,6 @@
-//! The thread that writes. It commits at once whatever has come in meanwhile, and does everything
-//! else (the index of the full-text search, checkpoints, retention) in moments when nothing comes.
+//! The thread that fills the database. It commits together whatever has come in meanwhile, and does
+//! everything else (the index of the full-text search, checkpoints, retention) in moments when nothing
+//! comes.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::apply::{self, Applier};
 use super::error::{ErrorClass, OpenError};
 use super::files::{Identity, JournalFiles};
 use super::queue::{Batch, WriterTask};
+use super::record::Record;
 use super::upkeep::Upkeep;
 use super::{Health, JournalOptions, SharedJournal, database};
 
@@ -57,35 +59,39 @@ impl JournalWriter {
     /// Writes until there will be nothing more to write.
     pub fn run(mut self) {
         loop {
-            let now = Instant::now();
-            match self.shared.queue.wait(self.retry.or(self.upkeep.due())) {
-                WriterTask::Batches if self.retry.is_some_and(|retry| now < retry) => {
-                    self.shared.queue.postpone();
-                }
+            let idle = match self.retry {
+                Some(_) => None,
+                None => self.upkeep.due(),
+            };
+            match self.shared.queue.wait(self.retry, idle) {
                 WriterTask::Batches => self.write(),
-                WriterTask::Idle if self.retry.is_some() => self.write(),
                 WriterTask::Idle => self.look_after(),
                 WriterTask::End => break,
             }
         }
-        if self.retry.is_some() {
+        if !self.shared.queue.is_empty() {
             self.write();
         }
         if let Some((connection, _)) = &mut self.connection {
             self.upkeep.close(connection);
         }
+        self.shared.queue.tidy();
     }
 
     /// Writes everything that waits.
     fn write(&mut self) {
+        // Before anything is said to be in the tail, it is known whether it is where it will be looked for.
+        let placed = self.check_place();
+        self.shared.queue.mend_tail();
         let batches = self.shared.queue.take();
         let Some(last) = batches.last().map(|batch| batch.seq) else {
             // All that waited has gone for want of memory.
             self.retry = None;
             self.tell(None);
-            return self.shared.queue.saved(self.shared.queue.newest());
+            let newest = self.shared.queue.newest();
+            return self.shared.queue.applied(newest, false);
         };
-        match self.commit(&batches) {
+        match placed.and_then(|()| self.commit(&batches)) {
             Ok(refused) => {
                 self.retry = None;
                 self.upkeep.written(&batches);
@@ -95,7 +101,9 @@ impl JournalWriter {
                     refused > 0
                 });
                 self.tell(None);
-                self.shared.queue.saved(last);
+                let mut records = batches.iter().flat_map(|batch| &batch.records);
+                let deletes = records.any(Record::deletes);
+                self.shared.queue.applied(last, deletes);
                 if self.upkeep.is_urgent() {
                     self.look_after();
                 }
@@ -111,7 +119,6 @@ impl JournalWriter {
 
     /// Commits all of these, and returns how many records the database refused for what they are.
     fn commit(&mut self, batches: &[Batch]) -> Result<u64, String> {
-        self.check_place()?;
         let mut mended = false;
         loop {
             let error = match self.transaction(batches) {
@@ -230,8 +237,14 @@ impl JournalWriter {
         let Some((connection, _)) = &mut self.connection else {
             return;
         };
-        let Err(error) = self.upkeep.step(connection, &mut self.applier) else {
-            return;
+        let error = match self.upkeep.step(connection, &mut self.applier) {
+            Ok(has_rest) => {
+                if has_rest {
+                    self.shared.queue.tidy();
+                }
+                return;
+            }
+            Err(error) => error,
         };
         self.applier.forget();
         tracing::warn!(%error, "the journal could not be looked after");

@@ -8,6 +8,7 @@
 mod counted;
 mod merge;
 mod pieces;
+mod shares;
 mod vocabulary;
 
 use std::sync::LazyLock;
@@ -15,6 +16,7 @@ use std::sync::LazyLock;
 use counted::Counted;
 use merge::Merge;
 use pieces::Pieces;
+use shares::{LARGE, shares};
 use vocabulary::Vocabulary;
 
 static O200K: LazyLock<O200k> = LazyLock::new(|| O200k {
@@ -27,14 +29,25 @@ struct O200k {
     pieces: Pieces,
 }
 
-/// How many tokens a text has. The first call loads the vocabulary.
+/// How many tokens a text has. The first call loads the vocabulary. A large text is counted by as many
+/// threads as may run at once.
 pub fn count(text: &str) -> usize {
+    match text.len() < LARGE {
+        true => counter(text)(text),
+        false => shares::sum(shares(text), || counter(text)),
+    }
+}
+
+/// Counts the tokens of a text, or of one share of it after the other.
+fn counter(text: &str) -> impl FnMut(&str) -> usize {
     let mut merge = Merge::new(&O200K.vocabulary);
     let mut counted = Counted::for_text(text);
-    let pieces = O200K.pieces.split(text).map(str::as_bytes);
-    pieces
-        .map(|piece| counted.get_or(piece, |piece| merge.tokens(piece).len()))
-        .sum()
+    move |share| {
+        let pieces = O200K.pieces.split(share).map(str::as_bytes);
+        pieces
+            .map(|piece| counted.get_or(piece, |piece| merge.tokens(piece).len()))
+            .sum()
+    }
 }
 
 /// A text in its tokens; those that end in the middle of a character stand together.

@@ -58,9 +58,6 @@ pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
 pub(crate) use turn::{asked, assigned};
 
-/// How much of what was said last may not be found by its words yet if the program was killed.
-const LAST_SAID: u32 = 64;
-
 /// What was asked and what was said. Clones are the same store.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -224,12 +221,6 @@ impl Store {
         Saving(journal.map(|journal| journal.write(rows)))
     }
 
-    /// Writes rows that nobody waits for.
-    fn write_later(&self, rows: Vec<Row>) -> Saving {
-        let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
-        Saving(journal.map(|journal| journal.write_later(rows)))
-    }
-
     fn reader(&self) -> Option<JournalReader> {
         self.journal.as_ref().map(|journal| journal.reader())
     }
@@ -281,9 +272,8 @@ impl Store {
         Some((row, loaded.map(Box::new)))
     }
 
-    /// Puts a request where it belongs, and writes it down once [`Store::wake`] is called: the person is
-    /// to see it first. `automatic` is why the program answers by itself, if it does. May wait for the
-    /// disk, unless [`Store::has_at_hand`] all of it.
+    /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers by
+    /// itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
         let names = self.names(request);
         let past = self.past(&names, automatic);
@@ -340,17 +330,7 @@ impl Store {
             place: placed.place,
             parent: placed.parent,
             earlier,
-            saving: Saving(match &self.journal {
-                Some(journal) if !rows.is_empty() => Some(journal.write_quietly(rows)),
-                _ => None,
-            }),
-        }
-    }
-
-    /// Has the requests written down that were opened.
-    pub(crate) fn wake(&self) {
-        if let Some(journal) = &self.journal {
-            journal.wake();
+            saving: self.write(rows),
         }
     }
 
@@ -503,17 +483,14 @@ impl Store {
         self.next_said.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes down what is said before it leaves, and what is left of the draft. The text by which it is
-    /// found follows, for which nobody has to wait ([`Store::said_last`] has it too), and a setting.
+    /// Writes down what is said before it leaves, with the text by which it is found, what is left of the
+    /// draft, and a setting.
     pub(crate) fn say(
         &self,
         said: Vec<(SaidRow, String)>,
         rest: Option<(ConversationId, &Draft)>,
         setting: Option<(&str, String)>,
     ) -> Saving {
-        let Some(journal) = &self.journal else {
-            return Saving::default();
-        };
         let (said, texts): (Vec<Row>, Vec<_>) = said
             .into_iter()
             .map(|(said, text)| {
@@ -526,24 +503,9 @@ impl Store {
             let key = key.to_owned();
             Row::Setting { key, value }
         });
-        let seq = journal.write_both(
-            said.into_iter().chain(rest).collect(),
-            found_by(texts).chain(setting).collect(),
-        );
-        Saving(Some(seq))
-    }
-
-    /// What was said last in all conversations.
-    pub(crate) fn said_last(&self) -> Vec<SaidRow> {
-        let Some(reader) = self.reader() else {
-            return Vec::new();
-        };
-        reader.said_last(LAST_SAID).unwrap_or_else(failed)
-    }
-
-    /// Has conversations found by these texts that were said in them, once for all.
-    pub(crate) fn find_by(&self, texts: impl IntoIterator<Item = (i64, String)>) {
-        self.write_later(found_by(texts).collect());
+        let rows = said.into_iter().chain(rest);
+        let rows = rows.chain(found_by(texts)).chain(setting);
+        self.write(rows.collect())
     }
 
     /// How far something got that was said.
@@ -604,8 +566,8 @@ impl Store {
     }
 
     /// Keeps something to be said again, and where it was said.
-    pub(crate) fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
-        self.write_later(vec![Row::Recall(Recall {
+    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
+        self.write(vec![Row::Recall(Recall {
             text: text.to_owned(),
             at: now(),
             conversation: conversation.map(|id| id.0),

@@ -40,8 +40,8 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     let mut cutter = Cutter::new(body);
     let members = messages(&fields)?;
     for (index, raw) in members.iter().enumerate() {
-        interner.items(Shape::Chat, raw.get(), &mut request.items, |text, hash| {
-            let message = Fields::of(raw);
+        interner.items(Shape::Chat, raw, &mut request.items, |text, hash| {
+            let message = Fields::of_text(raw);
             let role = message.text("role");
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;

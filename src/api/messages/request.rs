@@ -58,7 +58,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
             &[JsonKind::String, JsonKind::Array],
         )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
-            valid(body, system)?;
+            valid(body, system.get())?;
             let parts = blocks::without_headers(parts(system)).into_iter();
             let messages = parts.map(|parts| ItemBody::message("system", parts));
             Ok(Item::all_of(Shape::System, &text, hash, messages.collect()))
@@ -68,8 +68,8 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
     }
     let members = messages(fields)?;
     for (index, raw) in members.iter().enumerate() {
-        interner.items(Shape::Messages, raw.get(), items, |text, hash| {
-            let message = Fields::of(raw);
+        interner.items(Shape::Messages, raw, items, |text, hash| {
+            let message = Fields::of_text(raw);
             let role = message.text("role");
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;

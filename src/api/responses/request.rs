@@ -122,7 +122,7 @@ pub fn parse_items(body: &[u8], interner: &Interner) -> Result<(Vec<Arc<Item>>, 
     let body = if body.is_empty() { b"{}" } else { body };
     let fields = Fields::of_body(body)?;
     let mut items = Vec::new();
-    let members = fields.array("items")?.unwrap_or_default();
+    let members = fields.members("items")?.unwrap_or_default();
     read_members(body, &members, "items", interner, &mut items)?;
     fields.expect("metadata", "an object", &[JsonKind::Object])?;
     let metadata = value(fields.get("metadata"));
@@ -155,7 +155,7 @@ fn read(
                 cutter.prompt(input);
             }
             JsonKind::Array => {
-                let members = fields::list(input);
+                let members = fields::members(input);
                 read_members(body, &members, "input", interner, items)?;
                 cutter.items(&members);
             }
@@ -218,15 +218,15 @@ pub(in crate::api) fn tools<'a>(
     }
     cutter.tools(raw);
     interner.tools(shape, raw.get(), |text, hash| {
-        fields::check_objects(&fields::list(raw), key)?;
-        valid(body, raw)?;
+        fields::check_objects(&fields::members(raw), key)?;
+        valid(body, raw.get())?;
         Ok(ToolList::unread(shape, text, hash))
     })
 }
 
 /// That a part of a body is JSON all the way down.
-pub(crate) fn valid(body: &[u8], part: &RawValue) -> Result<(), ApiError> {
-    match fields::check(part.get()) {
+pub(crate) fn valid(body: &[u8], part: &str) -> Result<(), ApiError> {
+    match fields::check(part) {
         Ok(()) => Ok(()),
         // The same again, for words that fit the whole body.
         Err(_) => fields::check_body(body),
@@ -241,7 +241,7 @@ fn read_text(
     items: &mut Vec<Arc<Item>>,
 ) -> Result<(), ApiError> {
     interner.items(shape, raw.get(), items, |text, hash| {
-        valid(body, raw)?;
+        valid(body, raw.get())?;
         Ok(vec![Arc::new(Item::unread(shape, text, hash))])
     })
 }
@@ -249,18 +249,15 @@ fn read_text(
 /// Reads the members of a list of items; `key` is the field that it came in.
 fn read_members(
     body: &[u8],
-    members: &[&RawValue],
+    members: &[&str],
     key: &str,
     interner: &Interner,
     items: &mut Vec<Arc<Item>>,
 ) -> Result<(), ApiError> {
     items.reserve(members.len());
     for (index, raw) in members.iter().enumerate() {
-        interner.items(Shape::Item, raw.get(), items, |text, hash| {
-            if kind(raw) != JsonKind::Object {
-                let param = format!("{key}[{index}]");
-                return Err(ApiError::wrong_type(param, "an object", raw));
-            }
+        interner.items(Shape::Item, raw, items, |text, hash| {
+            fields::check_object(raw, key, index)?;
             valid(body, raw)?;
             Ok(vec![Arc::new(Item::unread(Shape::Item, text, hash))])
         })?;

@@ -18,9 +18,12 @@ fn a_second_program_learns_that_it_is_the_second() {
     let refused = Journal::open(desk.path(), JournalOptions::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Busy { .. }), "{refused}");
     let reader = JournalReader::open(desk.path()).unwrap();
-    assert_eq!(reader.draft(1).unwrap().unwrap().body, "mine");
+    let body = || reader.draft(1).unwrap().map(|draft| draft.body);
+    soon("the draft", || body().as_deref() == Some("mine"));
     desk.write(vec![draft(1, "mine, later")]);
-    assert_eq!(reader.draft(1).unwrap().unwrap().body, "mine, later");
+    soon("the later draft", || {
+        body().as_deref() == Some("mine, later")
+    });
     desk.restart();
 }
 
@@ -28,15 +31,17 @@ fn a_second_program_learns_that_it_is_the_second() {
 fn what_cannot_be_written_waits_until_it_can() {
     let desk = TestJournal::new();
     desk.write(vec![draft(1, "before")]);
+    assert_eq!(desk.reader().draft(1).unwrap().unwrap().body, "before");
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let first = desk
         .journal()
         .write(vec![draft(1, "during"), add_turn(turn(1, 1, &["a"]))]);
-    assert!(!desk.journal().settled_blocking(first));
+    // It is in the tail, and nobody waits for a lock.
+    assert!(desk.journal().settled_blocking(first));
+    soon("the fault", || is_failing(&desk));
     let why = desk.health().failing.unwrap();
     assert!(why.contains("journal.db: database is locked"), "{why}");
-    // Nobody waits for a lock that is known to be held.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -44,7 +49,7 @@ fn what_cannot_be_written_waits_until_it_can() {
         let seq = desk
             .journal()
             .write(vec![Record::Said(said(number, 1, "words"))]);
-        assert!(!runtime.block_on(desk.journal().settled(seq)));
+        assert!(runtime.block_on(desk.journal().settled(seq)));
     }
     assert_eq!(desk.reader().draft(1).unwrap().unwrap().body, "before");
     other.execute_batch("ROLLBACK").unwrap();
@@ -58,18 +63,113 @@ fn what_cannot_be_written_waits_until_it_can() {
 
 #[test]
 fn what_waits_when_the_program_ends_is_tried_once_more() {
-    let mut desk = TestJournal::new();
+    for durability in [Durability::Process, Durability::Power] {
+        ends_while_locked(durability);
+    }
+}
+
+fn ends_while_locked(durability: Durability) {
+    let mut desk = TestJournal::with(JournalOptions {
+        durability,
+        ..JournalOptions::default()
+    });
+    let has_tail = durability == Durability::Process;
     let other = Connection::open(desk.path().join("journal.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let seq = desk.journal().write(vec![draft(1, "late")]);
-    assert!(!desk.journal().settled_blocking(seq));
+    assert_eq!(desk.journal().settled_blocking(seq), has_tail);
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(desk.journal.take().unwrap().close().failing, None);
     desk.restart();
     assert_eq!(desk.reader().draft(1).unwrap().unwrap().body, "late");
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    desk.journal().write(vec![draft(1, "never")]);
+    desk.journal().write(vec![draft(1, "in the tail")]);
     assert!(desk.journal.take().unwrap().close().failing.is_some());
+    other.execute_batch("ROLLBACK").unwrap();
+    let body = || {
+        let reader = JournalReader::open(desk.path()).unwrap();
+        reader.draft(1).unwrap().unwrap().body
+    };
+    assert_eq!(body(), "in the tail");
+}
+
+/// The bytes of the tail.
+fn tail(desk: &TestJournal) -> Vec<u8> {
+    fs::read(desk.path().join("journal.db-tail")).unwrap()
+}
+
+#[test]
+fn what_is_in_the_tail_is_taken_in_whoever_reads_it_and_as_far_as_it_is_whole() {
+    let mut desk = TestJournal::new();
+    let database = desk.path().join("journal.db");
+    let other = Connection::open(&database).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for number in 1..=3 {
+        let items = ["shared", &format!("item {number}")];
+        desk.write(vec![
+            draft(1, &format!("draft {number}")),
+            add_turn(turn(number, 1, &items)),
+        ]);
+    }
+    let whole = tail(&desk);
+    desk.journal.take().unwrap().close();
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    let before = fs::read(&database).unwrap();
+    let read = |bytes: &[u8]| {
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(desk.path().join(format!("journal.db{suffix}")));
+        }
+        fs::write(&database, &before).unwrap();
+        fs::write(desk.path().join("journal.db-tail"), bytes).unwrap();
+        let reader = JournalReader::open(desk.path()).unwrap();
+        let turns = reader.turns(1).unwrap();
+        let newest = reader.newest_turn(1).unwrap();
+        let last = turns.last().copied().unwrap_or(0);
+        assert_eq!(turns, (1..=last).collect::<Vec<_>>(), "in order");
+        let items = ["shared", &format!("item {last}")];
+        assert_eq!(newest, (last > 0).then(|| turn(last, 1, &items)));
+        let body = reader.draft(1).unwrap().map(|draft| draft.body);
+        let expected = (last > 0).then(|| format!("draft {last}"));
+        assert_eq!(body, expected, "all of a write or nothing");
+        last
+    };
+    assert_eq!(read(&whole), 3);
+    assert_eq!(read(&[]), 0);
+    assert_eq!(read(&[&*whole, b"something else"].concat()), 3);
+    for cut in [1, 20, whole.len() / 2, whole.len() - 1] {
+        assert!(read(&whole[..cut]) < 3, "{cut}");
+    }
+    let mut damaged = whole.clone();
+    damaged[whole.len() - 5] ^= 1;
+    assert_eq!(read(&damaged), 2);
+}
+
+#[test]
+fn the_tail_is_begun_anew_before_it_is_long_and_keeps_what_is_not_in_the_database() {
+    let desk = TestJournal::new();
+    for number in 1..=40 {
+        let items = ["x".repeat(300_000), format!("item {number}")];
+        let items: Vec<&str> = items.iter().map(String::as_str).collect();
+        let long = format!("{number}").repeat(150_000);
+        desk.write(vec![draft(1, &long), add_turn(turn(number, 1, &items))]);
+        assert!(tail(&desk).len() < 16 << 20);
+        // It has read all that was written before.
+        assert_eq!(desk.reader().draft(1).unwrap().unwrap().body, long);
+        assert!(desk.reader().turn(number).unwrap().is_some());
+    }
+    // Nothing goes there where something else has its place, and nothing is lost.
+    let path = desk.path().join("journal.db-tail");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    desk.write(vec![draft(1, "in the database")]);
+    assert_eq!(desk.health(), Health::default());
+    let body = desk.reader().draft(1).unwrap().unwrap().body;
+    assert_eq!(body, "in the database");
+    fs::remove_dir(&path).unwrap();
+    desk.write(vec![draft(1, "in both")]);
+    desk.write(vec![draft(1, "in both again")]);
+    assert!(!tail(&desk).is_empty());
 }
 
 #[test]
@@ -181,6 +281,7 @@ fn a_damaged_index_of_the_search_is_made_again() {
 fn a_journal_that_somebody_removes_is_begun_again() {
     let desk = TestJournal::new();
     desk.write(vec![draft(1, "gone")]);
+    assert_eq!(desk.reader().drafts().unwrap(), [1]);
     for entry in fs::read_dir(desk.path()).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
@@ -207,7 +308,12 @@ fn a_journal_that_somebody_removes_is_begun_again() {
 
 #[test]
 fn nothing_but_files_of_its_own_is_used() {
-    for name in ["journal.db", "journal.db-wal", "journal.lock"] {
+    for name in [
+        "journal.db",
+        "journal.db-wal",
+        "journal.db-tail",
+        "journal.lock",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "precious").unwrap();

@@ -610,6 +610,7 @@ fn only_the_owner_can_read_it_and_the_log_of_sqlite_stays_small() {
         [
             "journal.db",
             "journal.db-shm",
+            "journal.db-tail",
             "journal.db-wal",
             "journal.lock"
         ]
