@@ -33,6 +33,9 @@
 //! a channel, and is drawn by the terminal interface. What the person says goes down that channel
 //! and is written as the events of one response.
 
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod agents;
 pub mod api;
 pub mod app;

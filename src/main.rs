@@ -1,5 +1,8 @@
 //! The binary: reads the command line and the configuration, and hands over to the library.
 
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 

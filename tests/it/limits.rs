@@ -374,7 +374,7 @@ fn a_client_that_asks_and_does_not_listen_is_not_heard_any_more() {
     )
     .expect("sent");
     // Pings with all that a ping may hold, under a mask of zeros, and nobody reads the answers.
-    let mut ping = vec![0x89, 0x80 | 125, 0, 0, 0, 0];
+    let mut ping = vec![0x89, 0x80 | 0x7d, 0, 0, 0, 0];
     ping.extend([b'x'; 125]);
     let pings = ping.repeat(1_000);
     let mut sent = 0;

@@ -97,10 +97,10 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
             }
         }
         check_events(about, &frames, &case.events);
-        let document = writer
-            .document()
-            .map(|document| serde_json::from_str(&document).expect("JSON"))
-            .unwrap_or_else(|error| json!({"status": error.status, "message": error.message}));
+        let document = match writer.document() {
+            Ok(document) => serde_json::from_str(&document).expect("JSON"),
+            Err(error) => json!({"status": error.status, "message": error.message}),
+        };
         let part = part_of(&document, &case.document);
         assert_eq!(part, case.document, "{about}: the document");
     }

@@ -30,7 +30,7 @@ fn look_at(url: &str) {
     let item = json!({"type": "message", "role": "user", "content": content});
     for picture in Picture::all_of(&Arc::new(Item::from_responses(&item))) {
         for room in [0, 1, 40] {
-            assert!(picture.rows(room, setting) <= usize::from(u16::MAX));
+            assert!(u16::try_from(picture.rows(room, setting)).is_ok());
         }
         let deadline = Instant::now() + PATIENCE;
         while let PictureLook::Loading = picture.look(20, setting, &worker) {

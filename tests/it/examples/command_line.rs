@@ -32,7 +32,9 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {
         let ends_word = c.is_whitespace() || "|;&<>()`".contains(c);
-        if ends_word && let (Some(word), Some(words)) = (word.take(), commands.last_mut()) {
+        if (ends_word || (c == '#' && word.is_none()))
+            && let (Some(word), Some(words)) = (word.take(), commands.last_mut())
+        {
             words.push(word);
         }
         match c {

@@ -197,6 +197,7 @@ impl Pty {
         // reader cannot be interrupted; a hang-up needs neither, so the descriptor is duplicated.
         let fd = pair.master.as_raw_fd().expect("a descriptor");
         // SAFETY: `pair.master` is alive and owns the descriptor for the whole statement.
+        #[expect(unsafe_code, reason = "portable-pty gives nothing but the number")]
         let keyboard = File::from(rustix::io::dup(unsafe { BorrowedFd::borrow_raw(fd) }).unwrap());
 
         let told = Told {
