@@ -21,7 +21,9 @@ use tempfile::TempDir;
 
 use super::block::Block;
 use crate::support::operator::PROGRAM;
-use crate::support::{Client, DEADLINE, TestServer, Operator, Sandbox, answer, poll, client_session};
+use crate::support::{
+    Client, DEADLINE, Operator, Sandbox, TestServer, answer, client_session, poll,
+};
 
 /// The conversation that clients wait in.
 const ASKED: usize = 7;
