@@ -65,7 +65,7 @@ fn without_a_file_the_defaults_hold() {
 
 #[test]
 fn the_example_documents_every_key_with_its_default() {
-    let text = include_str!("../../docs/config.example.toml");
+    let text = include_str!("../../config.example.toml");
     let home = TestHome::new(text);
     let example = home.load().expect("the example is valid");
     fs::remove_file(home.file()).expect("removed");
@@ -743,7 +743,7 @@ fn new_models_need_no_restart() {
 
 #[test]
 fn the_rules_of_the_example_are_rules() {
-    let text = include_str!("../../docs/config.example.toml");
+    let text = include_str!("../../config.example.toml");
     let (_, section) = text.split_once("\n# [[rule]]\n").expect("a rule");
     let (section, _) = section.split_once("\n\n").expect("an end");
     let lines = section.lines().map(|line| line.trim_start_matches('#'));

@@ -37,7 +37,7 @@ fn read(path: &str) -> String {
 
 /// The example of a configuration.
 fn example() -> String {
-    read("docs/config.example.toml")
+    read("config.example.toml")
 }
 
 /// The rows of the table of a page whose head begins like this, as their cells.
