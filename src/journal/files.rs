@@ -127,13 +127,7 @@ impl JournalFiles {
 
     /// Renames the database and what is beside it, and returns what it is called now.
     pub(crate) fn put_aside(&self) -> io::Result<PathBuf> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs();
-        let named = |number: u64| with_suffix(&self.database, &format!(".damaged-{number}"));
-        let aside = (now..)
-            .map(named)
-            .find(|path| fs::symlink_metadata(path).is_err())
-            .unwrap_or_else(|| named(now));
+        let aside = damaged_name(&self.database);
         // The database last: as long as it is there, another attempt finds the rest.
         for suffix in BESIDE {
             match fs::rename(
@@ -170,13 +164,6 @@ impl JournalFiles {
         }
     }
 
-    /// The tail with nothing in it.
-    pub fn empty_tail(&self) -> io::Result<File> {
-        let path = self.tail(0);
-        check_regular(&path).map_err(io::Error::other)?;
-        owners_only().create(true).truncate(true).open(path)
-    }
-
     /// Another one with nothing in it, which is not in its place yet.
     pub fn create_tail(&self) -> io::Result<File> {
         private_file::remove(&self.tail(1))?;
@@ -185,12 +172,21 @@ impl JournalFiles {
 
     /// Puts that one in its place.
     pub fn put_tail_in_place(&self) -> io::Result<()> {
+        private_file::check(&self.tail(0))?;
         fs::rename(self.tail(1), self.tail(0))
     }
 
-    /// Removes the tail.
+    /// Removes the tail, and another one that did not get into its place.
     pub fn remove_tail(&self) -> io::Result<()> {
-        private_file::remove(&self.tail(0))
+        private_file::remove(&self.tail(0))?;
+        private_file::remove(&self.tail(1))
+    }
+
+    /// Gives the tail a second name, and returns that.
+    pub fn keep_tail(&self) -> io::Result<PathBuf> {
+        let kept = damaged_name(&self.tail(0));
+        fs::hard_link(self.tail(0), &kept)?;
+        Ok(kept)
     }
 
     fn tail(&self, which: usize) -> PathBuf {
@@ -227,6 +223,17 @@ fn check_regular(path: &Path) -> Result<Option<u32>, OpenError> {
             error,
         }),
     }
+}
+
+/// A name that nothing has yet, for a file that is damaged.
+fn damaged_name(path: &Path) -> PathBuf {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_secs();
+    let named = |number: u64| with_suffix(path, &format!(".damaged-{number}"));
+    (now..)
+        .map(named)
+        .find(|path| fs::symlink_metadata(path).is_err())
+        .unwrap_or_else(|| named(now))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

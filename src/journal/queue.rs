@@ -16,9 +16,9 @@ const MAX_BYTES: usize = 64 << 20;
 /// and whoever has just been asked something has the machine for themselves.
 const LATER: Duration = Duration::from_millis(20);
 
-/// The number of a write. Later ones are greater.
+/// The number of a write. Later ones are greater, those of later runs too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seq(u64);
+pub struct Seq(pub(super) u64);
 
 /// Records that are written together or not at all.
 #[derive(Debug)]
@@ -84,13 +84,14 @@ struct QueuedRecords {
 }
 
 impl JournalQueue {
-    /// A queue in which this waits, which an earlier run has left in the tail.
-    pub fn new(tail: Tail, left: Vec<Vec<Record>>) -> Self {
+    /// A queue in which this waits, which an earlier run has left in the tail after the last write that
+    /// it had `applied` to the database.
+    pub fn new(tail: Tail, applied: Seq, left: Vec<Batch>) -> Self {
         let mut waiting = QueuedRecords {
             tail,
             batches: VecDeque::new(),
-            newest: Seq::default(),
-            applied: Seq::default(),
+            newest: applied,
+            applied,
             due: None,
             bytes: 0,
             trimmed_to: 0,
@@ -98,8 +99,8 @@ impl JournalQueue {
             failing: false,
             ended: false,
         };
-        for records in left {
-            waiting.add(records);
+        for batch in left {
+            waiting.add(batch);
             waiting.due = Some(Instant::now());
         }
         let progress = WriteProgress {
@@ -120,8 +121,10 @@ impl JournalQueue {
     /// Puts records at the end, and into the tail.
     pub fn push(&self, records: Vec<Record>) -> Seq {
         let mut waiting = self.lock();
-        let is_kept = waiting.tail.append(&records);
-        let seq = waiting.add(records);
+        let seq = Seq(waiting.newest.0 + 1);
+        let batch = Batch { seq, records };
+        let is_kept = waiting.tail.append(&batch);
+        waiting.add(batch);
         if is_kept {
             self.advance(seq, seq);
         } else if waiting.failing {
@@ -319,21 +322,18 @@ impl JournalQueue {
 }
 
 impl QueuedRecords {
-    fn add(&mut self, records: Vec<Record>) -> Seq {
-        self.newest.0 += 1;
-        let seq = self.newest;
-        self.bytes += records.iter().map(Record::bytes).sum::<usize>();
-        self.batches.push_back(Batch { seq, records });
+    fn add(&mut self, batch: Batch) {
+        self.newest = self.newest.max(batch.seq);
+        self.bytes += batch.records.iter().map(Record::bytes).sum::<usize>();
+        self.batches.push_back(batch);
         if self.failing {
             self.trim();
         }
-        seq
     }
 
     /// Has the tail hold what waits, and nothing else; says whether it does.
     fn begin_tail_anew(&mut self) -> bool {
-        let left: Vec<&[Record]> = self.batches.iter().map(|batch| &*batch.records).collect();
-        let begun = self.tail.begin_anew(&left);
+        let begun = self.tail.begin_anew(&self.batches);
         if let Err(error) = &begun {
             tracing::debug!(%error, "the tail of the journal cannot be begun anew");
         }
@@ -383,7 +383,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = JournalFiles::in_folder(folder.path()).unwrap();
         (
-            JournalQueue::new(Tail::new(files, has_tail), Vec::new()),
+            JournalQueue::new(Tail::new(files, has_tail), Seq::default(), Vec::new()),
             folder,
         )
     }

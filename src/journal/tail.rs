@@ -1,10 +1,10 @@
 //! The tail of the journal: what was written and is not in the database yet, in a file beside it.
 //!
 //! To append to a file takes microseconds and no other thread, so that whoever writes does it; the
-//! database follows. What is found here at a start goes into the database once more, in its order,
-//! which changes nothing where it is there already.
+//! database follows. Each write has a number, and the database has the number of the last write that is
+//! in it: what is found here at a start and has a greater one goes into the database, in its order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -17,13 +17,14 @@ use super::database;
 use super::error::OpenError;
 use super::files::{Identity, JournalFiles};
 use super::hash::Hash;
+use super::queue::{Batch, Seq};
 use super::record::{Blob, Record};
 
 /// What stands before each part: what it is, its bytes in four bytes, and their hash.
 const HEAD: usize = 1 + 4 + 16;
 /// The text of a content, which is once in the file for all records behind it.
 const TEXT: u8 = b'T';
-/// Records that were written together.
+/// The number of a write in eight bytes, and its records as JSON.
 const RECORDS: u8 = b'R';
 
 /// From how many bytes on it is begun anew.
@@ -65,12 +66,12 @@ impl Tail {
 
     /// Appends records, all or none. Returns whether they are there, and so will be whatever becomes
     /// of the program.
-    pub fn append(&mut self, records: &[Record]) -> bool {
+    pub fn append(&mut self, batch: &Batch) -> bool {
         let Some(open) = &mut self.open else {
             return false;
         };
         let appended = match self.files.identity_of_tail() == Some(open.identity) {
-            true => open.append(&[records]),
+            true => open.append([batch]),
             false => Err(io::ErrorKind::NotFound.into()),
         };
         if let Err(error) = &appended {
@@ -96,50 +97,61 @@ impl Tail {
         !self.is_stale && self.open.as_ref().is_none_or(|open| open.length == 0)
     }
 
-    /// Begins it anew with these records alone, or leaves it as it is.
+    /// Begins it anew with these writes alone, or leaves it as it is.
     ///
     /// # Errors
     ///
     /// If it cannot be written; nothing goes there then.
-    pub fn begin_anew(&mut self, left: &[&[Record]]) -> io::Result<()> {
+    pub fn begin_anew(&mut self, left: &VecDeque<Batch>) -> io::Result<()> {
         self.open = None;
         self.is_stale = true;
         if self.is_used {
-            let file = match left {
-                [] => self.files.empty_tail()?,
-                _ => self.files.create_tail()?,
-            };
-            let mut open = Open {
-                identity: Identity::of(&file.metadata()?),
-                file,
-                length: 0,
-                texts: HashSet::new(),
-            };
-            if !left.is_empty() {
-                open.append(left)?;
-                self.files.put_tail_in_place()?;
+            match self.put_another(left) {
+                Ok(open) => self.open = Some(open),
+                Err(error) => {
+                    // All that is in it is in the database, and may be something that was deleted.
+                    if left.is_empty() {
+                        let _ = self.files.remove_tail();
+                    }
+                    return Err(error);
+                }
             }
-            self.open = Some(open);
         } else {
             self.files.remove_tail()?;
         }
         self.is_stale = false;
         Ok(())
     }
+
+    /// Puts another file in its place, so that whoever reads it has the whole one before or the whole one
+    /// after.
+    fn put_another(&self, left: &VecDeque<Batch>) -> io::Result<Open> {
+        let file = self.files.create_tail()?;
+        let mut open = Open {
+            identity: Identity::of(&file.metadata()?),
+            file,
+            length: 0,
+            texts: HashSet::new(),
+        };
+        open.append(left)?;
+        self.files.put_tail_in_place()?;
+        Ok(open)
+    }
 }
 
 impl Open {
-    fn append(&mut self, batches: &[&[Record]]) -> io::Result<()> {
+    fn append<'b>(&mut self, batches: impl IntoIterator<Item = &'b Batch>) -> io::Result<()> {
         let mut bytes = Vec::new();
-        for records in batches {
+        for Batch { seq, records } in batches {
             for blob in records.iter().flat_map(Record::blobs) {
                 // Whoever fails to write it does not go on with this either.
                 if self.texts.insert(blob.hash) {
                     part(&mut bytes, TEXT, blob.hash, blob.text.as_bytes())?;
                 }
             }
-            let json = serde_json::to_vec(records)?;
-            part(&mut bytes, RECORDS, Hash::of(&json), &json)?;
+            let mut numbered = seq.0.to_le_bytes().to_vec();
+            serde_json::to_writer(&mut numbered, records)?;
+            part(&mut bytes, RECORDS, Hash::of(&numbered), &numbered)?;
         }
         let length = self.length + bytes.len() as u64;
         if length > LONGEST {
@@ -183,12 +195,21 @@ pub(super) fn take_in(files: &JournalFiles) -> Result<(), OpenError> {
     // Nothing gets into the database from now on, so that it has nothing that is newer than the tail.
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let filled = begun.and_then(|transaction| {
-        let left =
-            left(files).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let left = left(files, database::applied(&transaction)?);
+        let left = left.and_then(|left| match left.is_damaged {
+            // What comes after it must not be in the database before it is.
+            true => Err(io::ErrorKind::InvalidData.into()),
+            false => Ok(left.batches),
+        });
+        let left = left.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let Some(last) = left.last() else {
+            return Ok(());
+        };
         let mut applier = Applier::new();
-        for record in left.iter().flatten() {
+        for record in left.iter().flat_map(|batch| &batch.records) {
             applier.apply(&transaction, record)?;
         }
+        database::set_applied(&transaction, last.seq)?;
         transaction.commit()
     });
     filled.map_err(|error| OpenError::Database {
@@ -197,31 +218,58 @@ pub(super) fn take_in(files: &JournalFiles) -> Result<(), OpenError> {
     })
 }
 
-/// What an earlier run has left: the records of each write that is whole, the oldest first.
-pub(super) fn left(files: &JournalFiles) -> io::Result<Vec<Vec<Record>>> {
+/// What an earlier run has left.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// Each write that is whole and not in the database, the oldest first.
+    pub batches: Vec<Batch>,
+    /// Whether something else is there that was whole once, or that another version of the program wrote.
+    pub is_damaged: bool,
+}
+
+/// What an earlier run has left after the last write that is in the database.
+pub(super) fn left(files: &JournalFiles, applied: Seq) -> io::Result<Left> {
     let mut bytes = Vec::new();
     if let Some(mut file) = files.open_tail()? {
         file.read_to_end(&mut bytes)?;
     }
-    let (mut rest, mut texts, mut left) = (&*bytes, HashMap::new(), Vec::new());
+    let (mut rest, mut texts, mut left) = (&*bytes, HashMap::new(), Left::default());
     while let Some((kind, hash, part)) = next(&mut rest) {
-        match kind {
-            TEXT => {
+        if Hash::of(part) != hash {
+            tracing::error!("the tail of the journal is damaged");
+            left.is_damaged = true;
+            break;
+        }
+        match (kind, part.split_first_chunk()) {
+            (TEXT, _) => {
                 if let Ok(text) = std::str::from_utf8(part) {
                     texts.insert(hash, Arc::<str>::from(text));
                 }
             }
-            RECORDS => match read(part, &texts) {
-                Some(records) => left.push(records),
-                None => tracing::error!("something in the tail of the journal cannot be read"),
-            },
-            _ => tracing::error!(kind, "the tail of the journal has what nobody knows"),
+            (RECORDS, Some((seq, json))) => {
+                let seq = Seq(u64::from_le_bytes(*seq));
+                if seq <= applied {
+                    continue;
+                }
+                match read(json, &texts) {
+                    Some(records) => left.batches.push(Batch { seq, records }),
+                    None => {
+                        tracing::error!("something in the tail of the journal cannot be read");
+                        left.is_damaged = true;
+                    }
+                }
+            }
+            _ => {
+                tracing::error!(kind, "the tail of the journal has what nobody knows");
+                left.is_damaged = true;
+            }
         }
     }
     Ok(left)
 }
 
-/// The next part that is whole. What follows one that is not was never said to be there.
+/// The next part that has its full length, with its hash. One that has not was being written when the
+/// program ended, and was never said to be there.
 fn next<'b>(rest: &mut &'b [u8]) -> Option<(u8, Hash, &'b [u8])> {
     let (head, after) = rest.split_first_chunk::<HEAD>()?;
     let (kind, head) = head.split_first()?;
@@ -230,7 +278,7 @@ fn next<'b>(rest: &mut &'b [u8]) -> Option<(u8, Hash, &'b [u8])> {
     let (part, after) = after.split_at_checked(size)?;
     let hash = Hash::from(<[u8; 16]>::try_from(hash).ok()?);
     *rest = after;
-    (Hash::of(part) == hash).then_some((*kind, hash, part))
+    Some((*kind, hash, part))
 }
 
 /// The records in a part, with their contents.

@@ -164,6 +164,9 @@ impl JournalWriter {
             for record in batches.iter().flat_map(|batch| &batch.records) {
                 self.applier.apply(connection, record)?;
             }
+            if let Some(last) = batches.last() {
+                database::set_applied(connection, last.seq)?;
+            }
             apply::run(connection, "COMMIT", [])
         };
         let written = transact();
@@ -291,5 +294,13 @@ pub(super) fn damaged(aside: &std::path::Path) -> String {
     format!(
         "the journal was damaged; a new one was begun, and the old one is {}",
         aside.display()
+    )
+}
+
+/// What to say about a tail of which not everything could be read.
+pub(super) fn unreadable(kept: &std::path::Path) -> String {
+    format!(
+        "some of what was written last could not be read; it is still in {}",
+        kept.display()
     )
 }
