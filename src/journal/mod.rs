@@ -149,11 +149,11 @@ impl Journal {
             path: files.database.clone(),
             error,
         };
-        let left = tail::left(&files, applied).map_err(io)?;
-        let mut replaced = aside.as_deref().map(writer::damaged);
+        let left = tail::unapplied(&files, applied).map_err(io)?;
+        let mut replaced = aside.as_deref().map(writer::damaged_message);
         if left.is_damaged {
-            let kept = files.keep_tail().map_err(io)?;
-            replaced.get_or_insert_with(|| writer::unreadable(&kept));
+            let kept = files.link_damaged_tail().map_err(io)?;
+            replaced.get_or_insert_with(|| writer::unreadable_message(&kept));
         }
         // Only the disk outlives a power failure, and that is for the database to wait for.
         let tail = Tail::new(files.clone(), options.durability == Durability::Process);
