@@ -305,7 +305,8 @@ impl Filter {
 }
 
 impl Inbox {
-    /// Says which request the person has answered, where that has not left yet: nobody else may.
+    /// Reserves the request that the person has answered with a reply that is not sent yet: scripts may not
+    /// answer it.
     pub(crate) fn claim(&mut self, request: Option<RequestId>) {
         self.claimed = request;
     }

@@ -1,4 +1,4 @@
-//! What waits for the person, and what has been said: the place where server and terminal meet.
+//! The conversations with the requests that wait for the person: the state that server and terminal share.
 //!
 //! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
 //! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
@@ -68,41 +68,43 @@ pub struct Inbox {
     requests: HashMap<RequestId, ConversationId>,
     /// Conversations that were begun on behalf of another, by the first of them, which is among them.
     families: HashMap<ConversationId, BTreeSet<ConversationId>>,
-    /// What comes back with the news that a client has gone, where that was found out before.
+    /// Replies that a client did not get, where that was noticed before the event that it has gone; that
+    /// event hands them out.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: ResponseStatistics,
     held: MemoryUse,
     most_bytes: usize,
     store: Store,
-    /// The last write of something said.
+    /// The last write of a reply, until [`Inbox::take_saving`].
     saving: Option<Saving>,
-    /// What the person has open, which stays however old it is.
+    /// The conversation that the person has open. It is never dropped to make room.
     looked_at: Option<ConversationId>,
-    /// What the person took off the list, and is not listed when the program starts again.
+    /// The conversations that the person dismissed: they are not listed when the program starts again.
     dismissed: BTreeSet<ConversationId>,
-    /// The conversations that had to make room, until somebody asks for them.
+    /// The conversations that were dropped to make room, until [`Inbox::take_dropped`].
     dropped: Vec<ConversationId>,
-    /// Those that a script has deleted, and where they stood in the list, until somebody asks.
+    /// The conversations that a script has deleted, with their positions in the list, until
+    /// [`Inbox::take_deleted`].
     deleted: Vec<(ConversationId, usize)>,
-    /// What models and rules do.
+    /// The models that draft replies and the rules that decide.
     drafting: Drafting,
-    /// The drafts that are being made, and where.
+    /// The drafts that models are writing, and their conversations.
     making: HashMap<DraftId, ConversationId>,
-    /// How conversations go on where that was said of them.
+    /// The modes of the conversations for which one was set.
     modes: BTreeMap<ConversationId, Mode>,
-    /// When what rules decided is over.
+    /// The deadlines of what rules decided.
     due: BTreeSet<(Timestamp, ConversationId)>,
     /// Scripts that wait for a request.
     waiters: Vec<Waiter>,
-    /// The request that the person has answered, where that has not left yet.
+    /// The request that the person has answered with a reply that is not sent yet; no script may answer it.
     claimed: Option<RequestId>,
-    /// What a study goes by.
+    /// The settings of a study.
     study: Study,
-    /// Since when the study stands still, if it does.
+    /// When the study was paused; `None` if it is not.
     paused: Option<Timestamp>,
-    /// Which of its phases is on.
+    /// The index of the current phase of the study.
     phase: usize,
-    /// When what happened to the requests that are not done.
+    /// The times of the requests that are not done.
     times: HashMap<RequestId, TurnTime>,
 }
 
@@ -404,7 +406,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Says what the person has open.
+    /// Sets the conversation that the person has open.
     pub fn look_at(&mut self, conversation: Option<ConversationId>, now: Timestamp) {
         self.looked_at = conversation;
         if let Some(id) = conversation {

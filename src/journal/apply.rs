@@ -22,9 +22,9 @@ const MAX_MODEL_DRAFTS: usize = 100;
 /// How many decisions about one request are kept.
 const MAX_DECISIONS: usize = 1000;
 /// How many contents are known to be there without asking the database.
-const MAX_KNOWN: usize = 1 << 15;
+const MAX_REMEMBERED_BLOBS: usize = 1 << 15;
 /// How many items the remembered lists may have.
-const MAX_LISTED: usize = 1 << 18;
+const MAX_REMEMBERED_ITEMS: usize = 1 << 18;
 
 /// Applies records to a database, and remembers what it would have to ask for again and again.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ pub(super) struct Applier {
     /// The row of a content.
     known: Cache<Hash, i64>,
     /// The newest turn of a conversation.
-    newest: Cache<i64, Arc<Newest>>,
+    newest: Cache<i64, Arc<NewestTurn>>,
 }
 
 /// The newest turn of a conversation, on whose items the next one goes on.
 #[derive(Debug)]
-struct Newest {
+struct NewestTurn {
     turn: i64,
     depth: i64,
     items: Vec<i64>,
@@ -46,8 +46,8 @@ struct Newest {
 impl Applier {
     pub fn new() -> Self {
         Self {
-            known: Cache::new(MAX_KNOWN),
-            newest: Cache::new(MAX_LISTED),
+            known: Cache::new(MAX_REMEMBERED_BLOBS),
+            newest: Cache::new(MAX_REMEMBERED_ITEMS),
         }
     }
 
@@ -246,7 +246,7 @@ impl Applier {
             }
         }
         let weight = list.len() + 1;
-        let newest = Newest {
+        let newest = NewestTurn {
             turn: row.id,
             depth,
             items: list,
@@ -256,7 +256,7 @@ impl Applier {
         Ok(())
     }
 
-    fn newest(&mut self, db: &Connection, conversation: i64) -> Result<Option<Arc<Newest>>> {
+    fn newest(&mut self, db: &Connection, conversation: i64) -> Result<Option<Arc<NewestTurn>>> {
         if let Some(newest) = self.newest.get(&conversation) {
             return Ok(Some(Arc::clone(newest)));
         }
@@ -268,7 +268,7 @@ impl Applier {
             return Ok(None);
         };
         let items = items::of_turn(db, turn)?;
-        Ok(Some(Arc::new(Newest { turn, depth, items })))
+        Ok(Some(Arc::new(NewestTurn { turn, depth, items })))
     }
 
     fn response_item(

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::Durability;
 use super::error::{ErrorClass, OpenError};
 use super::files::JournalFiles;
+use super::{Durability, Seq, apply};
 
 /// What makes a database of version N one of version N + 1.
 pub(super) const STEPS: &[&str] = &[
@@ -169,6 +169,27 @@ pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> rusqlite::
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The number of the last write that is in the database; 0 if none is.
+pub(super) fn applied(connection: &Connection) -> rusqlite::Result<Seq> {
+    let mut find = connection.prepare_cached(
+        "SELECT CAST(value AS INTEGER) FROM setting WHERE key = 'journal.applied'",
+    )?;
+    let number = find.query_row([], |row| row.get(0)).optional()?;
+    Ok(Seq(number.unwrap_or(0)))
+}
+
+/// Has the database say, in the transaction that puts a write into it, that it has that and all before it.
+pub(super) fn set_applied(connection: &Connection, seq: Seq) -> rusqlite::Result<()> {
+    // Whoever reads may have put later ones there from the tail.
+    apply::run(
+        connection,
+        "INSERT INTO setting (key, value) VALUES ('journal.applied', ?1)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value
+         WHERE CAST(value AS INTEGER) < CAST(excluded.value AS INTEGER)",
+        [seq.0],
+    )
 }
 
 /// The bytes of the database.

@@ -14,11 +14,10 @@ use crate::private_file;
 
 /// The database in the state folder.
 const DATABASE: &str = "journal.db";
-/// What SQLite keeps beside a database: what is not yet in it, and an index of that.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
-/// What is beside it of what is not yet in it and not even with SQLite, and the file that takes its
-/// place when that is less.
-const TAIL: [&str; 2] = ["-tail", "-tail-new"];
+/// The suffixes of the files that SQLite keeps beside a database: the write-ahead log and its index.
+const SQLITE_SUFFIXES: [&str; 2] = ["-wal", "-shm"];
+/// The suffixes of the tail, and of the new tail that is renamed to it.
+const TAIL_SUFFIXES: [&str; 2] = ["-tail", "-tail-new"];
 /// Who holds a lock on this file writes the journal.
 const LOCK: &str = "journal.lock";
 
@@ -68,7 +67,7 @@ impl JournalFiles {
             path: path.clone(),
             error,
         };
-        let file = owners_only().create(true).open(&path).map_err(io)?;
+        let file = private_options().create(true).open(&path).map_err(io)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(file),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Busy {
@@ -99,7 +98,7 @@ impl JournalFiles {
         }
         // Made here because SQLite would let others read it. One that is there is not even opened:
         // closing it again would take SQLite's locks away.
-        match owners_only().create_new(true).open(&self.database) {
+        match private_options().create_new(true).open(&self.database) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(OpenError::Io {
                 path: self.database.clone(),
                 error,
@@ -127,15 +126,9 @@ impl JournalFiles {
 
     /// Renames the database and what is beside it, and returns what it is called now.
     pub(crate) fn put_aside(&self) -> io::Result<PathBuf> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.unwrap_or_default().as_secs();
-        let named = |number: u64| with_suffix(&self.database, &format!(".damaged-{number}"));
-        let aside = (now..)
-            .map(named)
-            .find(|path| fs::symlink_metadata(path).is_err())
-            .unwrap_or_else(|| named(now));
+        let aside = damaged_name(&self.database);
         // The database last: as long as it is there, another attempt finds the rest.
-        for suffix in BESIDE {
+        for suffix in SQLITE_SUFFIXES {
             match fs::rename(
                 with_suffix(&self.database, suffix),
                 with_suffix(&aside, suffix),
@@ -162,7 +155,7 @@ impl JournalFiles {
 
     /// The tail, to be read; `None` if there is none.
     pub fn open_tail(&self) -> io::Result<Option<File>> {
-        match owners_only().open(self.tail(0)) {
+        match private_options().open(self.tail(0)) {
             Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
             Ok(_) => Err(io::ErrorKind::InvalidInput.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -170,31 +163,33 @@ impl JournalFiles {
         }
     }
 
-    /// The tail with nothing in it.
-    pub fn empty_tail(&self) -> io::Result<File> {
-        let path = self.tail(0);
-        check_regular(&path).map_err(io::Error::other)?;
-        owners_only().create(true).truncate(true).open(path)
-    }
-
-    /// Another one with nothing in it, which is not in its place yet.
-    pub fn create_tail(&self) -> io::Result<File> {
+    /// Creates an empty new tail, which [`Self::rename_new_tail`] puts in the place of the tail.
+    pub fn create_new_tail(&self) -> io::Result<File> {
         private_file::remove(&self.tail(1))?;
-        owners_only().create_new(true).open(self.tail(1))
+        private_options().create_new(true).open(self.tail(1))
     }
 
-    /// Puts that one in its place.
-    pub fn put_tail_in_place(&self) -> io::Result<()> {
+    /// Renames the new tail to the tail.
+    pub fn rename_new_tail(&self) -> io::Result<()> {
+        private_file::check(&self.tail(0))?;
         fs::rename(self.tail(1), self.tail(0))
     }
 
-    /// Removes the tail.
+    /// Removes the tail, and a new tail that was never renamed.
     pub fn remove_tail(&self) -> io::Result<()> {
-        private_file::remove(&self.tail(0))
+        private_file::remove(&self.tail(0))?;
+        private_file::remove(&self.tail(1))
+    }
+
+    /// Links a damaged tail to a second name, under which it stays when it is replaced. Returns that path.
+    pub fn link_damaged_tail(&self) -> io::Result<PathBuf> {
+        let kept = damaged_name(&self.tail(0));
+        fs::hard_link(self.tail(0), &kept)?;
+        Ok(kept)
     }
 
     fn tail(&self, which: usize) -> PathBuf {
-        with_suffix(&self.database, TAIL[which])
+        with_suffix(&self.database, TAIL_SUFFIXES[which])
     }
 
     pub fn folder(&self) -> &Path {
@@ -202,14 +197,14 @@ impl JournalFiles {
     }
 
     fn all(&self) -> impl Iterator<Item = PathBuf> {
-        let beside = BESIDE.iter().chain(&TAIL);
+        let beside = SQLITE_SUFFIXES.iter().chain(&TAIL_SUFFIXES);
         let beside = beside.map(|suffix| with_suffix(&self.database, suffix));
         beside.chain([self.database.clone()])
     }
 }
 
 /// How files are made and opened: private, and never through a symbolic link.
-fn owners_only() -> OpenOptions {
+fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
@@ -227,6 +222,17 @@ fn check_regular(path: &Path) -> Result<Option<u32>, OpenError> {
             error,
         }),
     }
+}
+
+/// A name that nothing has yet, for a file that is damaged.
+fn damaged_name(path: &Path) -> PathBuf {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap_or_default().as_secs();
+    let named = |number: u64| with_suffix(path, &format!(".damaged-{number}"));
+    (now..)
+        .map(named)
+        .find(|path| fs::symlink_metadata(path).is_err())
+        .unwrap_or_else(|| named(now))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

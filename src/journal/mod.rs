@@ -141,16 +141,26 @@ impl Journal {
         let files = JournalFiles::in_folder(state_dir)?;
         let lock = files.lock()?;
         let (connection, aside) = database::open(&files, options.durability)?;
-        let left = tail::left(&files).map_err(|error| OpenError::Io {
-            path: files.database.clone(),
+        let applied = database::applied(&connection).map_err(|error| OpenError::Database {
+            database: files.database.clone(),
             error,
         })?;
+        let io = |error| OpenError::Io {
+            path: files.database.clone(),
+            error,
+        };
+        let left = tail::unapplied(&files, applied).map_err(io)?;
+        let mut replaced = aside.as_deref().map(writer::damaged_message);
+        if left.is_damaged {
+            let kept = files.link_damaged_tail().map_err(io)?;
+            replaced.get_or_insert_with(|| writer::unreadable_message(&kept));
+        }
         // Only the disk outlives a power failure, and that is for the database to wait for.
         let tail = Tail::new(files.clone(), options.durability == Durability::Process);
         let shared = Arc::new(SharedJournal {
-            queue: JournalQueue::new(tail, left),
+            queue: JournalQueue::new(tail, applied, left.batches),
             health: watch::Sender::new(Health {
-                replaced: aside.as_deref().map(writer::damaged),
+                replaced,
                 ..Health::default()
             }),
             generation: AtomicU64::default(),

@@ -1,4 +1,4 @@
-//! What waits to be put into the database, and how far that got.
+//! The queue of writes for the database, and how far the writer has come.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,13 @@ use super::tail::Tail;
 /// How much memory may wait while writing fails, before what is not the person's words goes.
 const MAX_BYTES: usize = 64 << 20;
 
-/// How long what is in the tail may wait for the database: what comes meanwhile goes there with it,
-/// and whoever has just been asked something has the machine for themselves.
-const LATER: Duration = Duration::from_millis(20);
+/// How long a write that is in the tail waits for the database, so that one transaction takes many and
+/// does not compete with the handling of a request.
+const COMMIT_DELAY: Duration = Duration::from_millis(20);
 
-/// The number of a write. Later ones are greater.
+/// The number of a write. Later ones are greater, those of later runs too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seq(u64);
+pub struct Seq(pub(super) u64);
 
 /// Records that are written together or not at all.
 #[derive(Debug)]
@@ -38,13 +38,13 @@ struct WriteProgress {
 
 impl WriteProgress {
     /// Whether a write is in the journal; `None` as long as that is open.
-    fn of(self, seq: Seq) -> Option<bool> {
+    fn outcome(self, seq: Seq) -> Option<bool> {
         let saved = self.saved >= seq;
         (saved || self.tried >= seq).then_some(saved)
     }
 }
 
-/// What the writer is woken for.
+/// Why the writer was woken.
 #[derive(Debug)]
 pub(super) enum WriterTask {
     /// There is something for the database.
@@ -84,13 +84,14 @@ struct QueuedRecords {
 }
 
 impl JournalQueue {
-    /// A queue in which this waits, which an earlier run has left in the tail.
-    pub fn new(tail: Tail, left: Vec<Vec<Record>>) -> Self {
+    /// A queue in which this waits, which an earlier run has left in the tail after the last write that
+    /// it had `applied` to the database.
+    pub fn new(tail: Tail, applied: Seq, left: Vec<Batch>) -> Self {
         let mut waiting = QueuedRecords {
             tail,
             batches: VecDeque::new(),
-            newest: Seq::default(),
-            applied: Seq::default(),
+            newest: applied,
+            applied,
             due: None,
             bytes: 0,
             trimmed_to: 0,
@@ -98,8 +99,8 @@ impl JournalQueue {
             failing: false,
             ended: false,
         };
-        for records in left {
-            waiting.add(records);
+        for batch in left {
+            waiting.add(batch);
             waiting.due = Some(Instant::now());
         }
         let progress = WriteProgress {
@@ -107,7 +108,7 @@ impl JournalQueue {
             tried: waiting.newest,
         };
         if waiting.tail.is_broken() {
-            waiting.begin_tail_anew();
+            waiting.rewrite_tail();
         }
         Self {
             waiting: Mutex::new(waiting),
@@ -120,16 +121,18 @@ impl JournalQueue {
     /// Puts records at the end, and into the tail.
     pub fn push(&self, records: Vec<Record>) -> Seq {
         let mut waiting = self.lock();
-        let is_kept = waiting.tail.append(&records);
-        let seq = waiting.add(records);
-        if is_kept {
+        let seq = Seq(waiting.newest.0 + 1);
+        let batch = Batch { seq, records };
+        let is_in_tail = waiting.tail.append(&batch);
+        waiting.add(batch);
+        if is_in_tail {
             self.advance(seq, seq);
         } else if waiting.failing {
             // The writer tries it again when it tries all the others.
             self.advance(self.saved(), seq);
         }
-        let by = match is_kept {
-            true => Instant::now() + LATER,
+        let by = match is_in_tail {
+            true => Instant::now() + COMMIT_DELAY,
             false => Instant::now(),
         };
         // Who waits already for something earlier is not woken.
@@ -174,11 +177,11 @@ impl JournalQueue {
         }
     }
 
-    /// Has the tail hold what waits, if something could not be put there.
-    pub fn mend_tail(&self) {
+    /// Writes the tail anew with everything that waits, if something could not be appended.
+    pub fn repair_tail(&self) {
         let mut waiting = self.lock();
         if waiting.tail.is_broken()
-            && waiting.begin_tail_anew()
+            && waiting.rewrite_tail()
             && let Some(last) = waiting.batches.back()
         {
             self.advance(last.seq, last.seq);
@@ -195,14 +198,14 @@ impl JournalQueue {
         waiting.batches.drain(..).collect()
     }
 
-    /// Says that everything that was taken is in the database; `is_secret` if something is not to be
+    /// Says that everything that was taken is in the database; `deletes` if something is not to be
     /// anywhere any more that may be in the tail.
-    pub fn applied(&self, seq: Seq, is_secret: bool) {
+    pub fn mark_applied(&self, seq: Seq, deletes: bool) {
         let mut waiting = self.lock();
         waiting.failing = false;
         waiting.applied = waiting.applied.max(seq);
-        if is_secret || waiting.tail.is_due() {
-            waiting.begin_tail_anew();
+        if deletes || waiting.tail.needs_rewrite() {
+            waiting.rewrite_tail();
         }
         let saved = self.saved().max(seq);
         self.advance(saved, saved);
@@ -210,11 +213,11 @@ impl JournalQueue {
         self.progressed.notify_all();
     }
 
-    /// Lets go of what the tail has and the database too, if nothing else waits.
-    pub fn tidy(&self) {
+    /// Empties the tail if the database has everything.
+    pub fn empty_tail(&self) {
         let mut waiting = self.lock();
         if waiting.batches.is_empty() && !waiting.tail.is_empty() {
-            waiting.begin_tail_anew();
+            waiting.rewrite_tail();
         }
     }
 
@@ -260,7 +263,7 @@ impl JournalQueue {
     pub fn wait_for(&self, seq: Seq) -> bool {
         let mut waiting = self.lock();
         loop {
-            if let Some(saved) = self.of(seq) {
+            if let Some(saved) = self.outcome(seq) {
                 return saved;
             }
             waiting = self.wait_progressed(waiting);
@@ -269,13 +272,16 @@ impl JournalQueue {
 
     /// The same for those who must not wait on a thread.
     pub async fn settled(&self, seq: Seq) -> bool {
-        if let Some(saved) = self.of(seq) {
+        if let Some(saved) = self.outcome(seq) {
             return saved;
         }
         let mut progress = self.progress.subscribe();
-        let settled = progress.wait_for(|progress| progress.of(seq).is_some());
+        let settled = progress.wait_for(|progress| progress.outcome(seq).is_some());
         // The sender lives as long as this struct.
-        let saved = settled.await.ok().and_then(|progress| progress.of(seq));
+        let saved = settled
+            .await
+            .ok()
+            .and_then(|progress| progress.outcome(seq));
         saved.unwrap_or(false)
     }
 
@@ -299,10 +305,10 @@ impl JournalQueue {
     }
 
     /// Whether a write is in the journal; `None` as long as that is open.
-    fn of(&self, seq: Seq) -> Option<bool> {
+    fn outcome(&self, seq: Seq) -> Option<bool> {
         // Copied, so that its lock is not held.
         let progress = *self.progress.borrow();
-        progress.of(seq)
+        progress.outcome(seq)
     }
 
     fn saved(&self) -> Seq {
@@ -319,21 +325,18 @@ impl JournalQueue {
 }
 
 impl QueuedRecords {
-    fn add(&mut self, records: Vec<Record>) -> Seq {
-        self.newest.0 += 1;
-        let seq = self.newest;
-        self.bytes += records.iter().map(Record::bytes).sum::<usize>();
-        self.batches.push_back(Batch { seq, records });
+    fn add(&mut self, batch: Batch) {
+        self.newest = self.newest.max(batch.seq);
+        self.bytes += batch.records.iter().map(Record::bytes).sum::<usize>();
+        self.batches.push_back(batch);
         if self.failing {
             self.trim();
         }
-        seq
     }
 
     /// Has the tail hold what waits, and nothing else; says whether it does.
-    fn begin_tail_anew(&mut self) -> bool {
-        let left: Vec<&[Record]> = self.batches.iter().map(|batch| &*batch.records).collect();
-        let begun = self.tail.begin_anew(&left);
+    fn rewrite_tail(&mut self) -> bool {
+        let begun = self.tail.rewrite(&self.batches);
         if let Err(error) = &begun {
             tracing::debug!(%error, "the tail of the journal cannot be begun anew");
         }
@@ -383,7 +386,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = JournalFiles::in_folder(folder.path()).unwrap();
         (
-            JournalQueue::new(Tail::new(files, has_tail), Vec::new()),
+            JournalQueue::new(Tail::new(files, has_tail), Seq::default(), Vec::new()),
             folder,
         )
     }
@@ -439,16 +442,16 @@ mod tests {
             "later"
         );
         assert_eq!(queue.take().len(), 1);
-        queue.applied(first, false);
+        queue.mark_applied(first, false);
         // Where there is no tail, nothing waits but those who want to know.
         std::fs::remove_dir_all(folder.path()).unwrap();
         let second = queue.push(vec![text(2)]);
-        assert_eq!(queue.of(second), None);
+        assert_eq!(queue.outcome(second), None);
         assert!(matches!(queue.wait(None, soon), WriterTask::Batches));
-        queue.mend_tail();
-        assert_eq!(queue.of(second), None, "it cannot be mended");
+        queue.repair_tail();
+        assert_eq!(queue.outcome(second), None, "it cannot be mended");
         std::fs::create_dir(folder.path()).unwrap();
-        queue.mend_tail();
+        queue.repair_tail();
         assert!(queue.wait_for(second));
         queue.end();
         assert!(matches!(queue.wait(None, None), WriterTask::End));
@@ -458,12 +461,12 @@ mod tests {
     fn waiting_ends_when_writing_fails() {
         let (queue, _folder) = queue(false);
         let seq = queue.push(vec![text(1)]);
-        assert_eq!(queue.of(seq), None);
+        assert_eq!(queue.outcome(seq), None);
         queue.put_back(queue.take());
         assert!(!queue.wait_for(seq));
         let later = queue.push(vec![text(1)]);
         assert!(!queue.wait_for(later));
-        queue.applied(later, false);
+        queue.mark_applied(later, false);
         assert!(queue.wait_for(seq) && queue.wait_for(later));
     }
 }

@@ -133,7 +133,7 @@ impl JournalReader {
             error => error,
         };
         let files = JournalFiles::in_folder(state_dir).map_err(missing)?;
-        if let Err(error) = tail::take_in(&files) {
+        if let Err(error) = tail::apply_to_database(&files) {
             // There to read is what others may change alone.
             tracing::debug!(%error, "the tail of the journal is not taken in");
         }

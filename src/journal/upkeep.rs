@@ -37,7 +37,7 @@ const RETIRE_EVERY: Duration = Duration::from_secs(600);
 const RETIRE_AFTER: Duration = Duration::from_secs(5);
 
 /// How long before what failed is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 const DAY: i64 = 24 * 3600 * 1000;
 
@@ -53,8 +53,8 @@ pub(super) struct Upkeep {
     checkpoint: Option<Instant>,
     /// When to look for old conversations; `None` if all are kept.
     retire: Option<Instant>,
-    /// About how much was written since the last checkpoint.
-    unmoved: usize,
+    /// About how many bytes of records were written since the last checkpoint.
+    bytes_since_checkpoint: usize,
     /// Whether something was deleted that the log of SQLite still has.
     deleted: bool,
 }
@@ -69,7 +69,7 @@ impl Upkeep {
             index_by: Some(now + INDEX_WITHIN),
             checkpoint: None,
             retire: (retention != Retention::default()).then_some(now + RETIRE_AFTER),
-            unmoved: 0,
+            bytes_since_checkpoint: 0,
             deleted: false,
         }
     }
@@ -84,7 +84,8 @@ impl Upkeep {
 
     /// Whether the next step must not wait for a moment when nothing comes in.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.unmoved >= CHECKPOINT_AT || self.index_by.is_some_and(|by| by <= Instant::now())
+        self.bytes_since_checkpoint >= CHECKPOINT_AT
+            || self.index_by.is_some_and(|by| by <= Instant::now())
     }
 
     /// Takes in that something was written.
@@ -92,7 +93,7 @@ impl Upkeep {
         let now = Instant::now();
         let mut texts = false;
         for record in batches.iter().flat_map(|batch| &batch.records) {
-            self.unmoved += record.bytes() + PAGES_OF_A_RECORD;
+            self.bytes_since_checkpoint += record.bytes() + PAGES_OF_A_RECORD;
             texts |= matches!(record, Record::Text { .. } | Record::Conversation(_));
             self.deleted |= record.deletes();
         }
@@ -100,7 +101,7 @@ impl Upkeep {
             let by = *self.index_by.get_or_insert(now + INDEX_WITHIN);
             self.index = Some(by.min(now + INDEX_AFTER));
         }
-        let wait = if self.deleted || self.unmoved >= CHECKPOINT_AT {
+        let wait = if self.deleted || self.bytes_since_checkpoint >= CHECKPOINT_AT {
             Duration::ZERO
         } else {
             CHECKPOINT_AFTER
@@ -108,43 +109,44 @@ impl Upkeep {
         self.checkpoint = Some(now + wait);
     }
 
-    /// Does a piece of what is due. Returns whether nothing came for a while.
+    /// Does one step of what is due. Returns whether it was one for quiet moments, after which the tail can be
+    /// emptied too.
     pub fn step(&mut self, db: &mut Connection, applier: &mut Applier) -> Result<bool> {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let mut has_rest = false;
+        let mut is_quiet = false;
         // Each is put off first, so that what fails does not fail again at once.
         if due(self.checkpoint) {
-            self.checkpoint = Some(now + AGAIN_AFTER);
-            let done = self.move_written(db)?;
+            self.checkpoint = Some(now + RETRY_AFTER);
+            let done = self.checkpoint_if_due(db)?;
             self.checkpoint = (!done).then(|| now + CHECKPOINT_AFTER);
-            has_rest = true;
+            is_quiet = true;
         } else if due(self.index) {
-            self.index = Some(now + AGAIN_AFTER);
+            self.index = Some(now + RETRY_AFTER);
             self.index_by = self.index;
             self.index = index_some(db)?.then_some(now);
             self.index_by = self.index;
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
         } else if due(self.retire) {
             self.retire = Some(now + RETIRE_EVERY);
-            has_rest = true;
+            is_quiet = true;
             if retire_some(db, applier, self.retention)? {
                 self.retire = Some(now);
             }
             self.checkpoint.get_or_insert(now + CHECKPOINT_AFTER);
         }
-        Ok(has_rest)
+        Ok(is_quiet)
     }
 
     /// Takes in that the index of the full-text search is empty.
-    pub(crate) fn index_anew(&mut self) {
+    pub(crate) fn reindex(&mut self) {
         self.index = Some(Instant::now());
         self.index_by = None;
     }
 
     /// Moves what was written from the log of SQLite into the database, if it is worth it. Returns
     /// false if something is in the way.
-    fn move_written(&mut self, db: &Connection) -> Result<bool> {
+    fn checkpoint_if_due(&mut self, db: &Connection) -> Result<bool> {
         if self.deleted {
             // Nothing of what was deleted stays in the log.
             let done = checkpoint(db, "TRUNCATE")?;
@@ -155,7 +157,7 @@ impl Upkeep {
         if pages >= CHECKPOINT_FROM {
             checkpoint(db, "PASSIVE")?;
         }
-        self.unmoved = 0;
+        self.bytes_since_checkpoint = 0;
         Ok(true)
     }
 

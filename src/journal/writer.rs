@@ -65,7 +65,7 @@ impl JournalWriter {
             };
             match self.shared.queue.wait(self.retry, idle) {
                 WriterTask::Batches => self.write(),
-                WriterTask::Idle => self.look_after(),
+                WriterTask::Idle => self.run_upkeep(),
                 WriterTask::End => break,
             }
         }
@@ -75,21 +75,21 @@ impl JournalWriter {
         if let Some((connection, _)) = &mut self.connection {
             self.upkeep.close(connection);
         }
-        self.shared.queue.tidy();
+        self.shared.queue.empty_tail();
     }
 
     /// Writes everything that waits.
     fn write(&mut self) {
         // Before anything is said to be in the tail, it is known whether it is where it will be looked for.
-        let placed = self.check_place();
-        self.shared.queue.mend_tail();
+        let placed = self.check_path();
+        self.shared.queue.repair_tail();
         let batches = self.shared.queue.take();
         let Some(last) = batches.last().map(|batch| batch.seq) else {
             // All that waited has gone for want of memory.
             self.retry = None;
-            self.tell(None);
+            self.report_failing(None);
             let newest = self.shared.queue.newest();
-            return self.shared.queue.applied(newest, false);
+            return self.shared.queue.mark_applied(newest, false);
         };
         match placed.and_then(|()| self.commit(&batches)) {
             Ok(refused) => {
@@ -100,19 +100,19 @@ impl JournalWriter {
                     health.lost += refused;
                     refused > 0
                 });
-                self.tell(None);
+                self.report_failing(None);
                 let mut records = batches.iter().flat_map(|batch| &batch.records);
                 let deletes = records.any(Record::deletes);
-                self.shared.queue.applied(last, deletes);
+                self.shared.queue.mark_applied(last, deletes);
                 if self.upkeep.is_urgent() {
-                    self.look_after();
+                    self.run_upkeep();
                 }
             }
             Err(why) => {
                 self.retry = Some(Instant::now() + RETRY);
-                self.tell(Some(why.clone()));
+                self.report_failing(Some(why.clone()));
                 self.shared.queue.put_back(batches);
-                self.tell(Some(why));
+                self.report_failing(Some(why));
             }
         }
     }
@@ -130,7 +130,7 @@ impl JournalWriter {
                 ErrorClass::Refused => return self.commit_one_by_one(batches),
                 // What was mended and is broken again will not be mended by doing it once more.
                 _ if mended => return Err(self.explain(&error)),
-                fault => self.mend(fault, &error)?,
+                fault => self.repair(fault, &error)?,
             }
             mended = true;
         }
@@ -164,6 +164,9 @@ impl JournalWriter {
             for record in batches.iter().flat_map(|batch| &batch.records) {
                 self.applier.apply(connection, record)?;
             }
+            if let Some(last) = batches.last() {
+                database::set_applied(connection, last.seq)?;
+            }
             apply::run(connection, "COMMIT", [])
         };
         let written = transact();
@@ -181,27 +184,29 @@ impl JournalWriter {
 
     /// Makes sure that what is written goes where it will be looked for: a file without a name takes
     /// everything and keeps nothing.
-    fn check_place(&mut self) -> Result<(), String> {
+    fn check_path(&mut self) -> Result<(), String> {
         match &self.connection {
             Some((_, identity)) if *identity == self.files.identity() => Ok(()),
             Some(_) => {
                 self.connection = None;
                 self.reopen()?;
-                self.replaced("the journal was removed while it was in use; a new one was begun");
+                self.report_replaced(
+                    "the journal was removed while it was in use; a new one was begun",
+                );
                 Ok(())
             }
             None => self.reopen(),
         }
     }
 
-    /// Does what can be done about damage.
-    fn mend(&mut self, fault: ErrorClass, error: &rusqlite::Error) -> Result<(), String> {
+    /// Repairs damage: makes a damaged search index again, or puts the database aside and begins another.
+    fn repair(&mut self, fault: ErrorClass, error: &rusqlite::Error) -> Result<(), String> {
         tracing::error!(%error, "the journal is damaged");
         if fault == ErrorClass::Index
             && let Some((connection, _)) = &mut self.connection
         {
             let renewed = database::renew_search(connection);
-            self.upkeep.index_anew();
+            self.upkeep.reindex();
             return renewed.map_err(|error| self.explain(&error));
         }
         // Without a handle on it, nothing goes into it any more.
@@ -209,7 +214,7 @@ impl JournalWriter {
         let aside = self.files.put_aside();
         let aside = aside.map_err(|error| format!("{}: {error}", self.files.database.display()))?;
         self.reopen()?;
-        self.replaced(&damaged(&aside));
+        self.report_replaced(&damaged_message(&aside));
         Ok(())
     }
 
@@ -227,20 +232,20 @@ impl JournalWriter {
         self.applier.forget();
         self.shared.generation.fetch_add(1, Ordering::Release);
         if let Some(aside) = aside {
-            self.replaced(&damaged(&aside));
+            self.report_replaced(&damaged_message(&aside));
         }
         Ok(())
     }
 
-    /// Does a piece of what can wait.
-    fn look_after(&mut self) {
+    /// Does one step of upkeep.
+    fn run_upkeep(&mut self) {
         let Some((connection, _)) = &mut self.connection else {
             return;
         };
         let error = match self.upkeep.step(connection, &mut self.applier) {
-            Ok(has_rest) => {
-                if has_rest {
-                    self.shared.queue.tidy();
+            Ok(is_quiet) => {
+                if is_quiet {
+                    self.shared.queue.empty_tail();
                 }
                 return;
             }
@@ -250,10 +255,10 @@ impl JournalWriter {
         tracing::warn!(%error, "the journal could not be looked after");
         let fault = ErrorClass::of(&error);
         if matches!(fault, ErrorClass::Damaged | ErrorClass::Index)
-            && let Err(why) = self.mend(fault, &error)
+            && let Err(why) = self.repair(fault, &error)
         {
             self.retry = Some(Instant::now() + RETRY);
-            self.tell(Some(why));
+            self.report_failing(Some(why));
         }
     }
 
@@ -261,15 +266,15 @@ impl JournalWriter {
         format!("{}: {error}", self.files.database.display())
     }
 
-    fn replaced(&self, why: &str) {
+    fn report_replaced(&self, why: &str) {
         tracing::error!("{why}");
         self.shared
             .health
             .send_modify(|health| health.replaced = Some(why.to_owned()));
     }
 
-    /// Says how writing goes, to those who want to know when that changes.
-    fn tell(&self, failing: Option<String>) {
+    /// Updates [`Health`], and notifies its receivers if it changed. `failing` is why nothing can be written.
+    fn report_failing(&self, failing: Option<String>) {
         let dropped = self.shared.queue.dropped();
         self.shared.health.send_if_modified(|health: &mut Health| {
             let changed = health.failing != failing || health.dropped != dropped;
@@ -286,10 +291,18 @@ impl JournalWriter {
     }
 }
 
-/// What to say about a database that was put aside.
-pub(super) fn damaged(aside: &std::path::Path) -> String {
+/// The message about a database that was put aside.
+pub(super) fn damaged_message(aside: &std::path::Path) -> String {
     format!(
         "the journal was damaged; a new one was begun, and the old one is {}",
         aside.display()
+    )
+}
+
+/// The message about a tail of which not everything could be read.
+pub(super) fn unreadable_message(kept: &std::path::Path) -> String {
+    format!(
+        "some of what was written last could not be read; it is still in {}",
+        kept.display()
     )
 }

@@ -1,4 +1,4 @@
-//! How much is held: what many share counts once.
+//! How much memory conversations take, where an item that several share counts once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use crate::api::Item;
 /// anybody has it.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryUse {
-    /// The bytes.
+    /// The bytes of everything that is held.
     pub bytes: usize,
-    /// How many have an item, by its address, which stays the same while one of them does.
+    /// How many holders each item has, by its address, which stays the same as long as one of them has it.
     holders: HashMap<usize, u32>,
 }
 
 impl MemoryUse {
-    /// Somebody takes these items.
+    /// Counts items that somebody holds from now on.
     pub fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             self.bytes += size_of::<Arc<Item>>();
@@ -35,7 +35,7 @@ impl MemoryUse {
         *known = bytes;
     }
 
-    /// Somebody lets these items go.
+    /// Counts items that somebody does not hold any more.
     pub fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             let address = Arc::as_ptr(item).addr();

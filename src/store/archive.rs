@@ -9,14 +9,14 @@ use crate::api::responses::ResponseObject;
 use crate::api::{Frame, Interner, Item, Previous, Request};
 use crate::journal::{self, Journal, JournalReader};
 
-/// Where what has no room in memory is found.
+/// Reads from the journal what has no room in memory.
 #[derive(Debug, Clone)]
 pub(super) struct Archive {
     pub journal: Arc<Journal>,
     interner: Arc<Interner>,
 }
 
-/// Something that was found.
+/// An entry that was found in the journal.
 pub(super) enum ArchivedEntry {
     Response(Box<FoundResponse>),
     Conversation(Value, Vec<Arc<Item>>),

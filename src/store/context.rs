@@ -29,7 +29,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// That of a request.
+    /// The context of a request.
     pub fn of(request: &Request) -> Self {
         let own = &request.items[request.preamble..];
         let (earlier, own) = own.split_at(request.earlier.min(own.len()));
@@ -48,7 +48,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If that is none.
+    /// If the text is not a request.
     pub fn request(
         self,
         format: Format,

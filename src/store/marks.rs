@@ -10,7 +10,7 @@ use crate::journal::{JournalReader, MarkRow, ReadError, now};
 pub struct Marked {
     /// The number of the turn in its conversation, from 1; `None` is the conversation as a whole.
     pub turn: Option<u64>,
-    /// What.
+    /// The labels, the rating, the note, and whether it is excluded.
     pub mark: MarkRow,
 }
 
@@ -45,17 +45,17 @@ const LONGEST_LABEL: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkChange {
-    /// It has this label.
+    /// Adds a label.
     Add(String),
-    /// It has not.
+    /// Removes a label.
     Remove(String),
-    /// It is this good; `None` says nothing about that.
+    /// Sets the rating; `None` removes it.
     Rate(Option<u8>),
-    /// This is to be said of it; an empty text says nothing.
+    /// Sets the note; an empty text removes it.
     Note(String),
-    /// Whether it stays out of exports.
+    /// Sets whether it stays out of exports.
     Exclude(bool),
-    /// Nothing is said of it.
+    /// Removes everything.
     Clear,
 }
 
@@ -68,12 +68,12 @@ pub(crate) fn labels_in(text: &str) -> impl Iterator<Item = &str> {
 /// Why something cannot be marked so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MarkError {
-    /// No label.
+    /// The text cannot be a label.
     #[error(
         "{0:?} is not a label; use one word or more on a line, up to 64 characters, without commas"
     )]
     Label(String),
-    /// No rating.
+    /// The number is not a rating.
     #[error("a rating is a number from 1 to 5")]
     Rating,
 }

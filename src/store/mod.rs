@@ -1,4 +1,4 @@
-//! Everything asked and said, once: what server and inbox share.
+//! Requests and replies, stored once for the server and the inbox, which share it.
 //!
 //! - `turn` is how a request is written down and read again
 //! - `threads` decides which requests belong together
@@ -98,7 +98,7 @@ impl Opened {
 /// A conversation from an earlier run, as far as a list shows it.
 #[derive(Debug, Clone)]
 pub struct ConversationHeader {
-    /// Its name.
+    /// The id of the conversation.
     pub id: ConversationId,
     /// The program on the other side.
     pub agent: String,
@@ -179,7 +179,7 @@ impl Store {
         })
     }
 
-    /// What was read before.
+    /// The interner, which has what was parsed before.
     pub(crate) fn interner(&self) -> &Arc<Interner> {
         &self.interner
     }
@@ -401,7 +401,7 @@ impl Store {
         self.rejections().go_on(conversation)
     }
 
-    /// Nobody holds a conversation in memory any more.
+    /// Forgets a conversation that the inbox does not hold in memory any more.
     pub(crate) fn forget(&self, conversation: ConversationId) {
         self.threads().forget(conversation);
     }
@@ -478,7 +478,7 @@ impl Store {
         searcher.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(failed))
     }
 
-    /// A name for something that is said.
+    /// The next id for a reply of the person.
     pub(crate) fn next_said(&self) -> i64 {
         self.next_said.fetch_add(1, Ordering::Relaxed)
     }
@@ -508,13 +508,13 @@ impl Store {
         self.write(rows.collect())
     }
 
-    /// How far something got that was said.
+    /// Records how far a reply got.
     pub(crate) fn said(&self, states: impl Iterator<Item = (i64, SaidState)>) {
         let rows = states.map(|(id, state)| Row::SaidState { id, state });
         self.write(rows.collect());
     }
 
-    /// A name for a draft of a model.
+    /// The next id for a draft of a model.
     pub fn next_draft(&self) -> i64 {
         self.next_draft.fetch_add(1, Ordering::Relaxed)
     }
@@ -524,7 +524,7 @@ impl Store {
         self.write(vec![Row::ModelDraft(Box::new(draft))])
     }
 
-    /// A name for what a rule decides.
+    /// The next id for a decision of a rule.
     pub(crate) fn next_decision(&self) -> i64 {
         self.next_decision.fetch_add(1, Ordering::Relaxed)
     }
@@ -586,13 +586,13 @@ impl Store {
             .collect()
     }
 
-    /// Keeps a value that outlives the program.
+    /// Writes a setting, which outlives the program.
     pub(crate) fn keep_setting(&self, key: &str, value: String) -> Saving {
         let key = key.to_owned();
         self.write(vec![Row::Setting { key, value }])
     }
 
-    /// A value that was kept.
+    /// The value of a setting.
     pub(crate) fn setting(&self, key: &str) -> Option<String> {
         self.reader()?.setting(key).unwrap_or_else(failed)
     }

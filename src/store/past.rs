@@ -13,7 +13,7 @@ use crate::journal::{JournalReader, ReadError, TurnState};
 pub struct PastTurns {
     reader: JournalReader,
     interner: Interner,
-    /// Those to come, each with its number.
+    /// The turns that are not read yet, each with its number in the conversation.
     left: std::iter::Enumerate<vec::IntoIter<i64>>,
     /// What the turn before it was made of.
     known: PreviousTurn,
@@ -21,10 +21,10 @@ pub struct PastTurns {
     before: Vec<Arc<Item>>,
 }
 
-/// A turn of the past.
+/// A turn that was read from the journal.
 #[derive(Debug)]
 pub struct PastTurn {
-    /// Its name in the journal.
+    /// The id of its row in the journal.
     pub id: i64,
     /// Its number in its conversation, from 1.
     pub number: usize,

@@ -1,4 +1,4 @@
-//! Which requests belong together, and the names by which they are known.
+//! Decides which requests belong to one conversation, by keys that are taken from them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -101,12 +101,12 @@ pub(super) struct AssignedRequest {
     pub thread: Option<String>,
 }
 
-/// Where a request belongs.
+/// The ids of a request and of its conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestKey {
-    /// The conversation.
+    /// The id of the conversation.
     pub conversation: ConversationId,
-    /// The request.
+    /// The id of the request.
     pub request: RequestId,
 }
 

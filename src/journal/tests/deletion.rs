@@ -13,7 +13,7 @@ fn is_anywhere(folder: &Path, what: &str) -> bool {
 }
 
 /// A conversation whose every part says `word`, besides what it shares with all others.
-fn telling(id: i64, word: &str) -> Vec<Record> {
+pub(super) fn telling(id: i64, word: &str) -> Vec<Record> {
     let row = ConversationRow {
         title: format!("title{word}"),
         ..conversation(id)
