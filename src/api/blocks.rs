@@ -1,8 +1,9 @@
-//! Blocks in tags that agents put around what they add to the words of a person.
+//! Blocks in XML-like tags, such as `<environment_context>…</environment_context>`, in which agents
+//! add text of their own to a user's message.
 
 use super::ContentPart;
 
-/// Whether a text is `<tag …> … </tag>` and nothing around it.
+/// Whether the whole text is one block, `<tag …> … </tag>`.
 pub(crate) fn is_block(text: &str) -> bool {
     let text = text.trim();
     let Some(rest) = text.strip_prefix('<') else {
@@ -17,7 +18,7 @@ pub(crate) fn is_block(text: &str) -> bool {
         .is_some_and(|close| text[close + 2..].starts_with(name) && text.ends_with('>'))
 }
 
-/// The first block of a text that begins with one, and what is behind it.
+/// Splits a text that begins with a block after that block.
 pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
     let tag = text.trim_start().strip_prefix('<')?;
     let (name, _) = name_of(tag);
@@ -30,7 +31,7 @@ pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(begins + 1 + at))
 }
 
-/// The last block of a text that ends with one, and what is before it.
+/// Splits a text that ends with a block before that block.
 fn last_block(text: &str) -> Option<(&str, &str)> {
     let trimmed = text.trim_end();
     let (_, name) = trimmed.strip_suffix('>')?.rsplit_once("</")?;
@@ -38,7 +39,7 @@ fn last_block(text: &str) -> Option<(&str, &str)> {
         return None;
     }
     let at = text.rfind(&format!("<{name}>"))?;
-    // Where a line begins, so that words which name a tag stay together.
+    // Only at the beginning of a line, so that a sentence which mentions a tag is not split.
     let is_line = text[..at].trim_end_matches([' ', '\t']).ends_with('\n') || at == 0;
     is_line.then(|| text.split_at(at))
 }
@@ -52,8 +53,8 @@ fn is_agents_own(name: &str) -> bool {
     name.contains(['_', '-'])
 }
 
-/// The parts of a message, each group of which stands for itself: blocks in what comes in the user's
-/// name are no part of what the user wrote.
+/// Groups the content parts of a message into one or more messages: in a user message each block of
+/// an agent becomes a message of its own, because the user did not write it.
 pub(super) fn of_role(role: &str, content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     match role {
         "user" => apart(content),
@@ -72,7 +73,7 @@ pub(super) fn is_header(part: &ContentPart) -> bool {
     name.starts_with("x-") && name.chars().all(is_name) && !text.trim().contains('\n')
 }
 
-/// The parts of instructions, and for itself each that is a header.
+/// Groups the content parts of instructions; each part that is a header becomes a group of its own.
 pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let mut groups = Vec::new();
     let mut words = Vec::new();
@@ -90,8 +91,8 @@ pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>
     groups
 }
 
-/// The parts of a message of the user, taken apart into what agents added, each block for itself,
-/// and what stands between that.
+/// Splits a user message into the blocks that agents added, one group each, and the text between
+/// them.
 fn apart(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let has_block = |part: &ContentPart| match part {
         ContentPart::Text(text) => {

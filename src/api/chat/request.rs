@@ -12,7 +12,7 @@ use crate::api::{
     Request, Shape, Tool,
 };
 
-/// Reads a request. What `interner` knows is not read again.
+/// Reads a request. Items and tools that `interner` knows are shared, not parsed again.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     Ok(request)
 }
 
-/// The items that a message stands for.
+/// The items that one message is converted to.
 pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     let content = message.get("content");
     if matches!(role.as_str(), "tool" | "function") {
@@ -95,7 +95,7 @@ pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     }
     let refusal = message.text("refusal").map(ContentPart::Refusal);
     let calls = message.list("tool_calls");
-    // Some clients send no words beside calls as an empty text.
+    // Some clients send an empty text beside calls.
     let content = content.filter(|content| calls.is_empty() || content.get() != "\"\"");
     if content.is_some() || refusal.is_some() {
         let parts = content.map(parts).unwrap_or_default().into_iter();
@@ -148,7 +148,7 @@ fn function_call(fields: &Fields<'_>) -> Body {
     }
 }
 
-/// The content parts; what is not known stays as it is, and is shown as JSON.
+/// Reads content parts; one of an unknown type is kept, and shown as JSON.
 fn parts(content: &RawValue) -> Vec<ContentPart> {
     ContentPart::all_of(content, |raw| [part(raw)])
 }
@@ -200,7 +200,7 @@ pub(crate) fn read_functions(raw: &str) -> Vec<Tool> {
         .collect()
 }
 
-/// A choice with the name where the Responses API has it.
+/// Converts `tool_choice` to the form of the Responses API, where the name is not nested.
 fn flat_choice(choice: &Value) -> Value {
     let name = ["function", "custom"]
         .iter()

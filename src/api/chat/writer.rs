@@ -7,24 +7,26 @@ use crate::api::{
     ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
-/// Turns what the person says into chunks, and keeps the message that they add up to.
+/// Converts replies into chunks, and keeps the message that they add up to.
 pub struct ChatWriter {
     ids: Ids,
     id: String,
     model: String,
     created: u64,
     include_usage: bool,
-    /// Whether the client knows functions only, and not tools.
+    /// Whether the client uses the deprecated `functions`, so that the call is sent as
+    /// `function_call`.
     legacy: bool,
     content: String,
-    /// The thoughts, which the format has no place for: most clients know this one.
+    /// Sent as `reasoning_content`: the format itself has no place for reasoning, and most clients
+    /// know this field.
     reasoning: String,
     calls: Vec<Value>,
     usage: Option<Usage>,
     ending: Option<Ending>,
     /// Whether the last text was a note, after which the next one begins on a new line.
     after_note: bool,
-    /// What the text is that is being typed live.
+    /// The phase of the message that is being typed live.
     live: Option<Phase>,
 }
 
@@ -81,7 +83,7 @@ impl ChatWriter {
         }
     }
 
-    /// More of the text. Notes are lines of it, because the format has one message only.
+    /// Adds to the content. A completion has a single message, so notes become lines of it.
     fn text(&mut self, text: &str, is_note: bool, frames: &mut Vec<Frame>) {
         let mut added = String::new();
         if self.after_note && !self.content.ends_with('\n') {
@@ -98,7 +100,7 @@ impl ChatWriter {
         self.content.push_str(&added);
     }
 
-    /// More of the thoughts, each on lines of its own.
+    /// Adds reasoning, each on lines of its own.
     fn think(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
         let mut added = String::new();
         if !self.reasoning.is_empty() {
@@ -185,7 +187,8 @@ impl ResponseWriter for ChatWriter {
         )]
     }
 
-    /// A chunk that adds nothing. Clients of this format have no event for it, and take it.
+    /// A chunk with an empty delta: the format has no event for a heartbeat, and clients accept
+    /// this one.
     fn heartbeat(&mut self) -> Frame {
         self.chunk(json!({}), None)
     }

@@ -1,4 +1,4 @@
-//! Writes the answer to a request for a summary.
+//! Writes the response to `POST /v1/responses/compact`.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -8,8 +8,8 @@ use super::list::{id_or_made, input_item};
 use super::object::usage_object;
 use crate::api::{ApiError, Body, Frame, Ids, Reply, Request, ResponseWriter, Usage, compaction};
 
-/// Turns the person's words into the object of a compaction: what the user said, word for word,
-/// and one item that stands for all the rest.
+/// Writes a compaction object: the user's messages unchanged, and one compaction item with the
+/// summary.
 pub struct CompactionWriter {
     ids: Ids,
     id: String,
@@ -52,7 +52,7 @@ impl ResponseWriter for CompactionWriter {
     }
 
     fn heartbeat(&mut self) -> Frame {
-        // There is no stream of this; an empty event would be ignored.
+        // Compactions are not streamed; an empty event would be ignored.
         Frame::data("{}")
     }
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use crate::api::fields::{Fields, text};
 use crate::api::{Body, ContentPart, ItemBody, Phase, compaction};
 
-/// What an item means, whatever is in it.
+/// Parses an item. Anything unknown becomes [`ItemBody::Other`].
 pub(crate) fn read_item(raw: &str) -> ItemBody {
     let fields = Fields::of_text(raw);
     let kind = match fields.text("type") {
@@ -79,7 +79,8 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
     }
 }
 
-/// All that an unknown item says but its `id` and `status`, in one order whatever came first.
+/// The fields of an unknown item except `id` and `status`, sorted by name, each as `name:JSON` on a
+/// line.
 fn says(fields: &Fields<'_>) -> String {
     let fields = fields.iter();
     let mut fields: Vec<(&str, &str)> = fields

@@ -1,4 +1,4 @@
-//! Lists of items, as OpenAI documents them.
+//! Paginated lists of items, in the format of OpenAI.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::api::fields::is_bushy;
 use crate::api::{ApiError, Body, Item, ItemBody};
 
-/// How many items a page has where the client does not say.
+/// Items per page if the client does not say.
 const DEFAULT_LIMIT: usize = 20;
-/// How many it may have.
+/// Most items per page.
 const MAX: usize = 100;
 
-/// Which part of a list a client wants.
+/// The query of a page: `limit`, `order` and `after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
     limit: usize,
@@ -74,8 +74,8 @@ fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
         .param(param)
 }
 
-/// The items of `owner`, oldest first, each with the id by which a list knows it: its own, unless
-/// an earlier one has that already, because pages are found by ids.
+/// The items of `owner`, oldest first, each with an id that is unique in the list, because pages
+/// are found by id: its own, unless an earlier item has the same.
 fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>)> {
     let mut known = HashSet::new();
     let items = items.iter().enumerate();
@@ -125,7 +125,7 @@ pub(crate) fn conversation_items(
     page_of(listed(items, owner).split_off(first), &PageQuery::all())
 }
 
-/// Only what is on the page is read.
+/// Only items on the page are parsed.
 fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<String, ApiError> {
     if !wanted.ascending {
         items.reverse();
@@ -154,7 +154,7 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<S
     Ok(serde_json::to_string(&list).unwrap_or_default())
 }
 
-/// The id of an item that brings none: of its owner and its place there, the same each time.
+/// A stable id for an item without one, derived from its owner and index.
 fn made_id(item: &Item, owner: &str, index: usize) -> String {
     let prefix = match item.body() {
         ItemBody::Said { body, .. } => match body {
@@ -173,16 +173,16 @@ fn made_id(item: &Item, owner: &str, index: usize) -> String {
     format!("{prefix}_{owner}_{index}")
 }
 
-/// The id of an item that stands alone: its own, or one made of its owner and its place there.
+/// The item's own id, or one derived from its owner and index.
 pub(super) fn id_or_made(item: &Item, owner: &str, index: usize) -> String {
     item.id().unwrap_or_else(|| made_id(item, owner, index))
 }
 
-/// An item of an input as the schema wants it: with an id, with all that may be left out in a
-/// request.
+/// An input item as the schema of lists wants it: with an id, and with the fields that a request
+/// may omit.
 pub(super) fn input_item(item: &Item, id: &str) -> Option<Box<RawValue>> {
     if is_bushy(item.raw()) {
-        // As it came, rather than as a tree that takes all memory.
+        // Kept raw: its tree would take too much memory.
         return RawValue::from_string(item.raw().to_owned()).ok();
     }
     to_raw_value(&completed(item.to_value(), id)).ok()

@@ -13,7 +13,7 @@ use crate::api::{
     Request, Shape, Tool, ToolChoice, ToolList,
 };
 
-/// Reads a request. What `interner` knows is not read again.
+/// Reads a request. Items and tools that `interner` knows are shared, not parsed again.
 ///
 /// # Errors
 ///
@@ -49,12 +49,12 @@ fn parse_fields(
     Err(ApiError::invalid(message).param("background"))
 }
 
-/// What a client says over a WebSocket.
+/// A `response.create` event of a WebSocket.
 #[derive(Debug)]
 pub struct Message {
-    /// The request that it makes.
+    /// The request.
     pub request: Request,
-    /// Whether it is to be answered; otherwise it is what the next one goes on from.
+    /// Whether it is to be answered; otherwise only the next request continues it.
     pub generate: bool,
 }
 
@@ -62,8 +62,8 @@ pub struct Message {
 ///
 /// # Errors
 ///
-/// As [`parse`], and for events of another type and what only HTTP has; with the error comes the
-/// response that the message goes on from.
+/// As [`parse`], and for events of another type and fields that only HTTP has; with the error comes
+/// the id of the response that the message continues.
 pub fn parse_message(
     body: &[u8],
     interner: &Interner,
@@ -163,7 +163,7 @@ fn read(
         }
     }
     check_known_fields(fields)?;
-    // A summary is words and comes as a whole, whatever else a client sends along.
+    // A summary is text and not streamed, whatever else a client sends.
     if format == Format::Compaction {
         request.purpose = Purpose::Summary;
     }
@@ -185,12 +185,11 @@ fn read(
     Ok(request)
 }
 
-/// What is left of a request once its parts are taken out, which must not be more than a tree of
-/// it can hold.
+/// Finishes the envelope, and checks that it is valid JSON that is not too large to be parsed.
 pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Envelope>, ApiError> {
     let envelope = cutter.finish();
     if fields::check(envelope.text()).is_err() {
-        // The same again, for words that fit the whole of it.
+        // Checked once more as a whole, for an error with the right position.
         fields::check_body(body)?;
     }
     if fields::is_bushy(envelope.text()) {
@@ -201,7 +200,7 @@ pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Enve
     Ok(Arc::new(envelope))
 }
 
-/// The list of tools in a field, taken out of the request.
+/// Reads the list of tools in a field, and cuts it from the request.
 pub(in crate::api) fn tools<'a>(
     body: &'a [u8],
     fields: &Fields<'a>,
@@ -224,11 +223,11 @@ pub(in crate::api) fn tools<'a>(
     })
 }
 
-/// That a part of a body is JSON all the way down.
+/// Checks that a part of a body is valid JSON all the way down.
 pub(crate) fn valid(body: &[u8], part: &str) -> Result<(), ApiError> {
     match fields::check(part) {
         Ok(()) => Ok(()),
-        // The same again, for words that fit the whole body.
+        // Checked once more as a whole, for an error with the right position.
         Err(_) => fields::check_body(body),
     }
 }
@@ -265,7 +264,7 @@ fn read_members(
     Ok(())
 }
 
-/// Types of the fields that the response echoes or that change what happens.
+/// Checks the types of fields that the response echoes or that change what happens.
 fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
     for key in ["metadata", "text", "reasoning"] {
         fields.expect(key, "an object", &[JsonKind::Object])?;
@@ -321,7 +320,7 @@ fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a request goes on from, if it names something.
+/// The response or conversation that a request continues, if it names one.
 fn previous(fields: &Fields<'_>) -> Option<Previous> {
     let response = fields.text("previous_response_id");
     let named = fields.get("conversation").and_then(conversation);
@@ -338,7 +337,7 @@ fn conversation(raw: &RawValue) -> Option<String> {
     }
 }
 
-/// Reads the list of tools; functions inside a `namespace` stand for themselves.
+/// Reads the list of tools; functions inside a `namespace` become tools of their own.
 pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
     let mut found = Vec::new();
     for raw in fields::list_of_text(raw) {
@@ -359,7 +358,7 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
     found
 }
 
-/// Reads one tool, as it stands alone or in a namespace.
+/// Reads one tool, alone or in a namespace.
 pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
     let outer = Fields::of(raw);
     // Chat Completions nests a function's fields; some clients send that form here too.

@@ -10,22 +10,22 @@ use crate::api::{
     ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
-/// The data of the last server-sent event of a stream, which is no event of the response.
+/// The data of the last server-sent event of a stream, which is not a JSON event.
 pub const DONE: &str = "[DONE]";
 
-/// Turns what the person says into the events of one response, in the order of the
-/// specification, and keeps the response object that they add up to.
+/// Converts replies into the events of one response, in the order of the specification, and keeps
+/// the response object that they add up to.
 pub struct ResponsesWriter {
     ids: Ids,
     sequence_number: u64,
     response: ResponseObject,
-    /// Whether the item in hand is the last one, and was cut off.
+    /// Whether the current item is the last one and was cut off.
     cut: bool,
     /// The message that is being typed live, which becomes the next output item.
     live: Option<OpenMessage>,
 }
 
-/// A message that has begun and not ended.
+/// A message that is being streamed.
 #[derive(Debug, Serialize, Deserialize)]
 struct OpenMessage {
     index: usize,
@@ -35,7 +35,7 @@ struct OpenMessage {
 }
 
 impl OpenMessage {
-    /// The fields of an event about its only part.
+    /// Adds the ids and indices of its only content part to the fields of an event.
     fn at(&self, mut fields: Value) -> Value {
         fields["item_id"] = json!(self.id);
         fields["output_index"] = json!(self.index);
@@ -69,8 +69,7 @@ impl ResponsesWriter {
         }
     }
 
-    /// Goes on with a response from where [`Writer::checkpoint`] was taken; `None` if that cannot be
-    /// read.
+    /// Resumes a response from a [`ResponseWriter::checkpoint`]; `None` if that cannot be read.
     pub(crate) fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
         let checkpoint: Checkpoint<ResponseState, OpenMessage> =
             serde_json::from_str(checkpoint).ok()?;
@@ -83,7 +82,7 @@ impl ResponsesWriter {
         })
     }
 
-    /// All that it takes to go on with the response later, as JSON.
+    /// A checkpoint as JSON, to resume the response later.
     pub(crate) fn checkpoint(&self) -> String {
         Checkpoint::to_json(
             self.response.state(),
@@ -97,7 +96,7 @@ impl ResponsesWriter {
         self.sequence_number > 0
     }
 
-    /// The events that leave before anybody has read the request.
+    /// The events that are sent before the person has read the request.
     fn events_of_start(&mut self) -> Vec<Frame> {
         let mut events = Vec::new();
         self.snapshot("response.created", &mut events);
@@ -109,21 +108,22 @@ impl ResponsesWriter {
         events
     }
 
-    /// The event that tells the client that somebody is still thinking. Codex counts events only,
-    /// so that a comment would not keep it waiting.
+    /// The heartbeat event. Codex resets its idle timeout on events only, so a comment would not
+    /// do.
     fn event_of_heartbeat(&mut self) -> Frame {
         let event = self.response.heartbeat(self.sequence_number);
         self.sequence_number += 1;
         event
     }
 
-    /// The events of a reply. `now` is the time in Unix seconds; `usage` is told at the end.
+    /// The events of a reply. `now` is the time in Unix seconds; `usage` is sent with the last
+    /// event.
     fn events_of_reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let mut events = Vec::new();
         match reply {
             Reply::Live { delta, phase } => self.live(delta, *phase, &mut events),
             Reply::Items(items) | Reply::End { items, .. } => {
-                // What was typed live is a message of its own, and is complete now.
+                // A message typed live is complete now.
                 self.close_live(&mut events);
                 let cut = match reply {
                     Reply::End { ending, .. } => *ending == Ending::OutOfTokens,
@@ -158,7 +158,7 @@ impl ResponsesWriter {
         let index = self.response.output().len();
         let done = match item {
             Body::Message { phase, .. } => {
-                // What is said without a phase is the answer.
+                // A message without a phase is the answer.
                 let phase = phase.unwrap_or(Phase::FinalAnswer);
                 self.message(index, &item.words(), phase, events)
             }
@@ -252,7 +252,7 @@ impl ResponsesWriter {
     }
 
     fn grow_message(&mut self, message: &mut OpenMessage, text: &str, events: &mut Vec<Frame>) {
-        // Codex shows a line when its end arrives, so lines are what the text is sent by.
+        // Sent line by line, because Codex shows a line when its end arrives.
         for line in text.split_inclusive('\n') {
             let delta = message.at(json!({"delta": line, "logprobs": []}));
             self.event("response.output_text.delta", delta, events);
@@ -273,7 +273,8 @@ impl ResponsesWriter {
     /// A reasoning item with its summary as one part, which Codex shows as thinking.
     fn reasoning(&mut self, index: usize, summary: &str, events: &mut Vec<Frame>) -> Value {
         let id = (self.ids)("rs");
-        // The prose wants a status in every item; the schema only leaves room for it here.
+        // The text of the specification wants a status in every item; the schema merely allows one
+        // here.
         let mut item = json!({"type": "reasoning", "id": id, "status": "in_progress",
             "summary": []});
         self.added(index, &item, events);

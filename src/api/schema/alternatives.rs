@@ -1,4 +1,4 @@
-//! What `anyOf` and `oneOf` offer, and what to call it.
+//! The alternatives of `anyOf` and `oneOf`, with labels to choose them by.
 
 use std::collections::HashSet;
 use std::ops::Deref;
@@ -9,28 +9,28 @@ use super::parts::{names, options};
 use super::reference::{child, target};
 use super::{Schema, SchemaReading, SchemaType};
 
-/// Properties of an alternative that are looked at to find its name.
+/// Properties of an alternative that are examined for its label.
 const MAX_LOOKED_AT: usize = 64;
-/// Properties that a name is made of.
+/// Properties that a label is made of.
 const MAX_NAMED: usize = 3;
 
-/// One of several schemas that a value may follow.
+/// One alternative of a union.
 #[derive(Debug, Clone)]
 pub(crate) struct Alternative<R = std::sync::Arc<Value>> {
-    /// What to call it; no two of the same place have the same name.
+    /// Its label, unique among the alternatives.
     pub label: String,
-    /// The schema with what holds for all alternatives.
+    /// Its schema, together with what applies to all alternatives.
     pub schema: Schema<R>,
-    /// The property that tells the alternatives apart: it has another value in each.
+    /// The discriminator: a property with a different constant in each alternative.
     pub tag: Option<String>,
-    /// Which one of the list it is, `null` among them.
+    /// Index in the list, counting `null`.
     pub index: usize,
-    /// How many there are in the list.
+    /// Length of the list.
     pub count: usize,
 }
 
 impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
-    /// What there is to choose from, where the kind is [`Kind::Union`].
+    /// The alternatives, if the kind is [`SchemaType::Union`].
     pub(crate) fn alternatives(&self) -> Vec<Alternative<R>> {
         let Some(group) = &self.group else {
             return Vec::new();
@@ -71,7 +71,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         fit.then_some(all)
     }
 
-    /// What the alternative at a place says without what holds for all of them.
+    /// Reads an alternative by itself, without what applies to all of them.
     fn own(&self, at: String) -> Own<'_> {
         let root: &Value = &self.schema.root;
         let alone = Schema {
@@ -105,7 +105,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
             properties: properties
                 .map(|(name, schema)| (name.as_str(), only_value(target(root, schema))))
                 .collect(),
-            // Alternatives of alternatives may have no end.
+            // Nested alternatives may be recursive.
             words: match reading.kind {
                 SchemaType::Union => reading.short().to_owned(),
                 _ => reading.words(),
@@ -115,14 +115,14 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     }
 }
 
-/// What one alternative says of itself.
+/// What is known of one alternative, to make its label.
 struct Own<'a> {
     at: String,
     title: Option<&'a str>,
-    /// What it is called among the definitions.
+    /// Its name in `$defs`.
     definition: Option<&'a str>,
     required: HashSet<&'a str>,
-    /// The names of properties, with the value of those that can have one only.
+    /// Names of the properties, with the value of those that are constant.
     properties: Vec<(&'a str, Option<String>)>,
     words: String,
 }
@@ -142,7 +142,7 @@ fn only_value(schema: &Value) -> Option<String> {
     }
 }
 
-/// The property that has another value in each alternative.
+/// The discriminator: a property with a different constant in each alternative.
 fn tag<'a>(all: &[Own<'a>]) -> Option<&'a str> {
     let mut names = all.first()?.properties.iter().map(|(name, _)| *name);
     names.find(|name| {
@@ -156,7 +156,7 @@ fn are_distinct<T: std::hash::Hash + Eq>(all: &[T]) -> bool {
     distinct.len() == all.len()
 }
 
-/// A name for each: what its author calls it, or what tells it apart.
+/// A label for each: its title or definition name, or what distinguishes it.
 fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
     let titles = || all.iter().map(|one| one.title.map(str::to_owned)).collect();
     let tags = || {
@@ -187,7 +187,8 @@ fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
     labels
 }
 
-/// The properties that only this one has, those that it requires first; or else all of them.
+/// A label of the properties that only this alternative has, required ones first; or of all its
+/// properties.
 fn described(all: &[Own<'_>], at: usize) -> String {
     let own = &all[at];
     let is_known = |name: &str| {

@@ -1,4 +1,5 @@
-//! What all holds at one place of a schema, and what that comes to.
+//! Collects all schemas that apply at one place, through `$ref`, `allOf` and single alternatives,
+//! and the type they amount to.
 
 use std::collections::HashSet;
 
@@ -7,32 +8,32 @@ use serde_json::{Map, Value};
 use super::SchemaType;
 use super::reference::{child, local, target};
 
-/// Parts of one level: references followed, what `allOf` lists, and alternatives looked at.
+/// Schemas that may apply at one place, from references, `allOf` and alternatives.
 const MAX_PARTS: usize = 256;
-/// Alternatives that a person can choose among.
+/// Alternatives that are offered to a person.
 const MAX_ALTERNATIVES: usize = 64;
 
-/// A list of alternatives.
+/// An `anyOf` or `oneOf` with at least two alternatives besides `null`.
 #[derive(Debug, Clone)]
 pub(super) struct Alternatives {
     pub(super) at: String,
-    /// How many there are.
+    /// Length of the list, `null` included.
     pub(super) count: usize,
-    /// The alternatives that are not `null`.
+    /// Indices of the alternatives that are not `null`.
     pub(super) rest: Vec<usize>,
 }
 
-/// What all holds at one place, while it is being found.
+/// Collects the schemas that apply at one place.
 pub(super) struct SchemaParts<'a> {
     root: &'a Value,
     decided: Option<&'a str>,
-    /// Steps that may still be taken.
+    /// Schemas that may still be added.
     left: usize,
     known: HashSet<String>,
-    /// What is referred to before what refers to it.
+    /// Pointers to the schemas; one that is referred to comes before the one that refers to it.
     pub(super) at: Vec<String>,
     found: Vec<&'a Map<String, Value>>,
-    /// Alternatives of which more than one is left.
+    /// Unions with more than one alternative besides `null`.
     groups: Vec<Alternatives>,
     /// Whether `null` is one of the alternatives, or of the types.
     pub(super) has_null: bool,
@@ -40,7 +41,8 @@ pub(super) struct SchemaParts<'a> {
 }
 
 impl<'a> SchemaParts<'a> {
-    /// Nothing yet; `decided` is the list of alternatives that one was chosen of.
+    /// An empty collection. The union at `chosen_union` is skipped: one of its alternatives was
+    /// chosen.
     pub(super) fn new(root: &'a Value, decided: Option<&'a str>) -> Self {
         Self {
             root,
@@ -55,7 +57,7 @@ impl<'a> SchemaParts<'a> {
         }
     }
 
-    /// Adds places, and what they refer to.
+    /// Adds the schemas at these pointers, and those they refer to.
     pub(super) fn extend(&mut self, places: &[String]) {
         for at in places {
             self.add(at.clone());
@@ -108,8 +110,7 @@ impl<'a> SchemaParts<'a> {
         }
     }
 
-    /// What is asked for, and the alternatives if it is one of several. The document itself has
-    /// depth 0.
+    /// The type, and the alternatives of a union. The document itself has depth 0.
     pub(super) fn kind(&self, depth: u8) -> (SchemaType, Option<Alternatives>) {
         if let Some(options) = self.options() {
             return (self.choice(options), None);
@@ -138,7 +139,7 @@ impl<'a> SchemaParts<'a> {
         SchemaType::Choice(options)
     }
 
-    /// The only values that all parts allow.
+    /// The values that all schemas allow, if they are enumerated.
     fn options(&self) -> Option<Vec<Value>> {
         let mut all = self.found.iter().rev().filter_map(|part| options(part));
         let mut allowed = all.next()?;
@@ -149,7 +150,7 @@ impl<'a> SchemaParts<'a> {
         (!allowed.is_empty()).then_some(allowed)
     }
 
-    /// The values of alternatives that are nothing but values.
+    /// The values of alternatives that are all constants or enumerations.
     fn options_of(&self, group: &Alternatives) -> Option<Vec<Value>> {
         let each = group.rest.iter().map(|one| {
             let found = self.root.pointer(&child(&group.at, &[&one.to_string()]))?;
@@ -159,7 +160,7 @@ impl<'a> SchemaParts<'a> {
         Some(distinct(all?.into_iter().flatten()))
     }
 
-    /// Whether alternatives bring properties of their own, rather than ask for some of those there are.
+    /// Whether alternatives add properties, rather than require some of the existing ones.
     fn adds_properties(&self, group: &Alternatives) -> bool {
         let mut parts = SchemaParts::new(self.root, None);
         parts.left = self.left;
@@ -186,7 +187,7 @@ impl<'a> SchemaParts<'a> {
         let mut allowed = names(Some(first));
         for others in typed {
             let others = names(Some(others));
-            // A whole number is a number.
+            // Every integer is a number.
             let fits = |one: &&str| {
                 others.contains(one) || *one == "integer" && others.contains(&"number")
             };
@@ -220,8 +221,8 @@ impl<'a> SchemaParts<'a> {
         }
     }
 
-    /// An object whose properties cannot be asked for by name is a map. A tool without any
-    /// parameters is not such an object.
+    /// An object without named properties is a map, unless it allows no others; at depth 0, where
+    /// it is the arguments of a tool, it must allow others explicitly.
     fn object(&self, depth: u8) -> SchemaType {
         let is_named = self.found.iter().any(|part| {
             let properties = part.get("properties").and_then(Value::as_object);
@@ -245,7 +246,7 @@ impl<'a> SchemaParts<'a> {
     }
 }
 
-/// The only values that one part of a schema allows.
+/// The values that one schema allows, if they are enumerated.
 pub(super) fn options(found: &Map<String, Value>) -> Option<Vec<Value>> {
     if let Some(only) = found.get("const") {
         return Some(vec![only.clone()]);
@@ -261,7 +262,7 @@ fn distinct(values: impl Iterator<Item = Value>) -> Vec<Value> {
         .collect()
 }
 
-/// The strings of a list, or the one string that stands in its place.
+/// The strings of an array, or a single string.
 pub(super) fn names(value: Option<&Value>) -> Vec<&str> {
     match value {
         Some(Value::String(name)) => vec![name],

@@ -1,9 +1,9 @@
-//! What is known of the shells that agents offer: their names, what takes the command, and what the
-//! other parameters are for. This is the only place that says so.
+//! What is known of the shell tools of agents: their names, the parameter that takes the command,
+//! and the meaning of other parameters. Nothing elsewhere depends on these names.
 
 use crate::api::{SchemaReading, SchemaType, Tool};
 
-/// Names that agents give to their shell, best first.
+/// Names of shell tools, in order of preference.
 pub(super) const NAMES: [&str; 8] = [
     // Codex 0.169, and its older versions.
     "exec_command",
@@ -20,10 +20,10 @@ pub(super) const NAMES: [&str; 8] = [
     "run_commands",
 ];
 
-/// What takes the command in a call of a tool of which nothing else is known.
+/// Arguments that hold the command in a call of an unknown tool.
 pub(super) const KEYS: [&str; 3] = ["cmd", "command", "commands"];
 
-/// Programs that run a script which stands behind `-c`.
+/// Shell programs, which run the script after `-c`.
 pub(super) const SHELLS: [&str; 11] = [
     "sh",
     "bash",
@@ -38,11 +38,12 @@ pub(super) const SHELLS: [&str; 11] = [
     "powershell",
 ];
 
-/// What types into a process that a command has left running, and the parameter with the keys.
+/// The tool that writes to the standard input of a running process, and the parameter with the
+/// text.
 pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
 
-/// Names of parameters that take a command, best first, and what they say of a tool whose own name
-/// is not known.
+/// Names of parameters that take a command, in order of preference, and what they reveal about a
+/// tool of an unknown name.
 pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
     ("cmd", ParameterHint::Shell),
     ("command", ParameterHint::Shell),
@@ -56,40 +57,40 @@ pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
     ("code", ParameterHint::IfDescribed),
 ];
 
-/// What a parameter says of the tool that has it.
+/// What the name of a parameter reveals about its tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParameterHint {
     /// The tool is a shell.
     Shell,
-    /// The tool may be a shell.
+    /// The tool is probably a shell.
     Perhaps,
-    /// It may be one if its description is about running something.
+    /// The tool is probably a shell if its description is about running commands.
     IfDescribed,
 }
 
-/// How a parameter takes a command.
+/// The form in which a parameter takes a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// As a text.
+    /// A string.
     Line,
-    /// As the words of an argument vector.
+    /// An argument vector.
     Words,
-    /// As a list of commands, each of them whole.
+    /// A list of command lines.
     Lines,
 }
 
-/// How a parameter of this name takes a command; `None` if it does not.
+/// The form in which this parameter takes a command; `None` if it takes none.
 pub(super) fn takes(name: &str, parameter: &SchemaReading<&serde_json::Value>) -> Option<Takes> {
     match (name, &parameter.kind) {
         (_, SchemaType::Text | SchemaType::Anything) => Some(Takes::Line),
         ("commands", SchemaType::List) => Some(Takes::Lines),
         ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(Takes::Words),
-        // One of a few words is what a tool does, and not what a shell runs.
+        // An enumeration selects what a tool does; it is no command line.
         _ => None,
     }
 }
 
-/// Whether a description is about running something in a shell, and not in a language.
+/// Whether a description is about running shell commands, rather than code in some language.
 pub(super) fn runs_something(tool: &Tool) -> bool {
     let text = format!("{} {}", tool.name, tool.description).to_lowercase();
     let mut words = text.split(|c: char| !c.is_alphanumeric());
@@ -104,19 +105,19 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
     }
 }
 
-/// What an argument of a command is for, in the order in which a person reaches for it. Some agents
-/// list them by the alphabet, which is no order.
+/// What an argument beside the command is for, ordered by how likely a person is to need it. Some
+/// agents list them alphabetically, which does not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Use {
-    /// The folder in which the command runs.
+    /// Working directory.
     Directory,
-    /// How long the command may take.
+    /// Time limit.
     Patience,
-    /// What the command may do outside its sandbox.
+    /// Sandbox permissions.
     Permission,
-    /// Why the command runs, in words.
+    /// A justification or description.
     Reason,
-    /// What need not be asked again.
+    /// A rule for later approvals.
     Rule,
     /// Anything else.
     Other,

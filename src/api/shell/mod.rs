@@ -1,4 +1,5 @@
-//! Which of the offered tools runs a shell command, and how it wants to be called.
+//! Finds the tool that runs shell commands among those that a client offers, and makes and reads
+//! its calls.
 
 mod known;
 
@@ -18,13 +19,13 @@ pub struct ShellTool {
     name: String,
     namespace: Option<String>,
     shape: CallShape,
-    /// The schema of what else a call can say; not written down, because a call is made without it.
+    /// The schema of the other arguments. Not stored: it is not needed to make a call.
     #[serde(skip)]
     options: Option<Value>,
-    /// What a call says where nobody says otherwise, because the tool requires it.
+    /// Default values of required arguments.
     #[serde(skip)]
     required: Vec<(String, Given)>,
-    /// Whether it is a shell is a guess.
+    /// Whether it is only guessed to be a shell.
     #[serde(skip)]
     is_guess: bool,
 }
@@ -36,8 +37,8 @@ enum CallShape {
     Line(String),
     /// The command is an array of words in this parameter.
     Words(String),
-    /// The command is the only one of an array in this parameter: several may run in shells of their
-    /// own and beside each other, which no line that was typed after another expects.
+    /// The command is the only element of an array in this parameter: several might run in parallel
+    /// in shells of their own, which lines typed one after the other do not expect.
     Lines(String),
     /// The built-in tool of older Codex versions, called with an item type of its own.
     LocalShell,
@@ -45,10 +46,10 @@ enum CallShape {
     Shell,
 }
 
-/// What is said where nobody says otherwise.
+/// The default value of a required argument.
 #[derive(Debug, Clone, PartialEq)]
 enum Given {
-    /// This value.
+    /// A constant.
     Value(Value),
     /// The first line of the command.
     FirstLine,
@@ -94,7 +95,7 @@ impl ShellTool {
             .ok_or(NoShellTool)
     }
 
-    /// A tool that has an item type of its own for its calls, and that the client runs.
+    /// Recognizes a built-in tool that the client runs, whose calls have an item type of their own.
     fn built_in(tool: &Tool) -> Option<Self> {
         let environment = tool.raw.get("environment").filter(|it| !it.is_null());
         let is_local = environment.is_none_or(|it| it["type"] == "local");
@@ -120,7 +121,7 @@ impl ShellTool {
         })
     }
 
-    /// A function, by the first of the known parameters that says what is wanted.
+    /// Makes a shell of a function, by the first known command parameter whose hint is wanted.
     fn from_function(tool: &Tool, is_wanted: impl Fn(ParameterHint) -> bool) -> Option<Self> {
         let arguments = tool.reading()?;
         let parameters = PARAMETERS.iter().filter(|(_, says)| is_wanted(*says));
@@ -152,12 +153,12 @@ impl ShellTool {
         &self.name
     }
 
-    /// The parameter that would get the command, if it is a guess that this is a shell.
+    /// The command parameter, if it is only guessed that this is a shell.
     pub(crate) fn guessed_by(&self) -> Option<&str> {
         self.parameter().filter(|_| self.is_guess)
     }
 
-    /// The parameter that gets the command, of a function.
+    /// The command parameter of a function.
     fn parameter(&self) -> Option<&str> {
         match &self.shape {
             CallShape::Line(parameter)
@@ -167,8 +168,8 @@ impl ShellTool {
         }
     }
 
-    /// The JSON Schema of what a call can say besides the command: working directory, escalation,
-    /// timeouts; `None` if there is nothing.
+    /// The JSON Schema of the other arguments: working directory, escalation, timeouts; `None` if
+    /// there are none.
     pub fn options(&self) -> Option<&Value> {
         self.options.as_ref()
     }
@@ -215,9 +216,8 @@ impl ShellTool {
 }
 
 impl ShellTool {
-    /// The commands that a call of this tool runs, each with what else it says: what
-    /// [`Self::call`] makes the same call of. `None` for any other call, and for one that says
-    /// something in a way that the person has no place for.
+    /// The commands that a call of this tool runs, each with its other arguments: the inverse of
+    /// [`Self::call`]. `None` for any other call, and for one that [`Self::call`] could not make.
     pub(crate) fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
         let found = match (call, &self.shape) {
             (
@@ -266,14 +266,14 @@ impl ShellTool {
             }
             _ => return None,
         };
-        // The end of a line is not sent.
+        // A line break at the end is dropped.
         let is_kept =
             |(command, _): &(String, _)| !command.trim().is_empty() && !command.ends_with('\n');
         (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
     }
 
-    /// The command in the arguments of a call of this tool that are not whole, as far as it is
-    /// written; `None` where it has not begun, or is written in another way.
+    /// The command in the incomplete arguments of a call that is being streamed; `None` if it has
+    /// not begun, or cannot be recognized.
     pub fn begun(&self, arguments: &str) -> Option<String> {
         let (CallShape::Line(parameter)
         | CallShape::Words(parameter)
@@ -292,7 +292,7 @@ impl ShellTool {
                     end = at;
                     break;
                 }
-                // What is not whole yet of an escape is left out.
+                // An incomplete escape is left out.
                 '\\' => match characters.next() {
                     Some((_, 'u')) if text.len() < at + 6 => {
                         end = at;
@@ -336,7 +336,7 @@ impl ShellTool {
     }
 }
 
-/// The script that a shell is asked to run, where it is the one that [`ShellTool::call`] asks.
+/// The script in an argument vector of the form that [`ShellTool::call`] makes.
 fn script(words: &[String]) -> Option<&str> {
     match words {
         [shell, flag, script] if shell == "bash" && flag == "-lc" => Some(script),
@@ -344,7 +344,7 @@ fn script(words: &[String]) -> Option<&str> {
     }
 }
 
-/// What a required parameter is given where nobody says otherwise; `None` if only the person knows.
+/// The default for a required parameter; `None` if only the person can give it.
 fn given(parameter: &Property<&Value>) -> Option<Given> {
     let reading = parameter.schema.read();
     if let Some(default) = reading.default() {
@@ -358,8 +358,8 @@ fn given(parameter: &Property<&Value>) -> Option<Given> {
     }
 }
 
-/// The schema of a shell function without the command itself, in which nothing is required that is
-/// given anyway.
+/// The schema of a shell function without the command, in which arguments with a default are not
+/// required.
 fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Value> {
     let mut schema = tool.parameters()?.clone();
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
@@ -370,8 +370,8 @@ fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Valu
     (!properties.is_empty()).then_some(schema)
 }
 
-/// The command lines that a call of any known shell would run, for showing them as commands, and what
-/// else it is given. `arguments` is the text of the call.
+/// The command lines in the arguments of a call of any known shell, for display, and its other
+/// arguments in words.
 pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)> {
     if is_bushy(arguments) {
         return None;
@@ -389,7 +389,7 @@ pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)>
     Some((commands, others.collect()))
 }
 
-/// One line for an argument vector: the script itself where a shell is asked to run one.
+/// The command line of an argument vector; only the script if a shell is to run one.
 pub(crate) fn command_line(words: &[&str]) -> String {
     match words {
         [shell, flag, script] if is_shell(shell) && matches!(*flag, "-c" | "-lc" | "-Command") => {
@@ -405,8 +405,8 @@ pub(crate) fn is_shell(path: &str) -> bool {
     SHELLS.contains(&name.strip_suffix(".exe").unwrap_or(name))
 }
 
-/// What a call has a shell do, as a person would type it: several commands are lines. `None` where the
-/// tool runs no commands. Arguments that cannot be read stand for themselves.
+/// The command that a call runs, as a person would type it; several commands are lines. `None` if
+/// the tool runs no commands. Arguments that cannot be parsed are returned as they are.
 pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a, str>> {
     let (namespace, name, arguments) = match call {
         Body::FunctionCall {
@@ -445,7 +445,7 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     let guess = guess.filter(|shell| shell.name == *name && shell.namespace == *namespace);
     let own = shell.as_ref().or(guess).and_then(ShellTool::parameter);
     let found = own.and_then(typed).or_else(|| {
-        // One that nobody offers, or that is called in another way, is told by what it is given.
+        // A tool that is not offered, or is called in another way, is recognized by its arguments.
         let is_asked = own.is_some() || is_known || offered.is_none();
         is_asked.then(|| KEYS.into_iter().find_map(typed))?
     });
@@ -454,14 +454,14 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     found.map(Cow::Owned)
 }
 
-/// What broken JSON says, about.
+/// Roughly unescapes broken JSON.
 fn unescaped(text: &str) -> String {
     let escapes = [("\\n", "\n"), ("\\t", "\t"), ("\\\"", "\"")];
     let fold = |text: String, (from, to): (&str, &str)| text.replace(from, to);
     escapes.into_iter().fold(text.to_owned(), fold)
 }
 
-/// The command lines that stand in a parameter.
+/// The command lines in an argument.
 fn lines_of(parameter: &str, value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(line) => Some(vec![line.clone()]),
