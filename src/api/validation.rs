@@ -1,8 +1,8 @@
-//! JSON Schemas of clients, as far as it is safe to validate with them.
+//! Validation with JSON Schemas of clients, as far as that is safe.
 //!
-//! A few kilobytes of schema can ask for more than any machine has: references that double at each
-//! step take ages and all memory, long chains of them overflow the stack, and patterns may do either.
-//! The validator itself knows no limits, so what is asked of it is estimated first.
+//! A few kilobytes of schema can take more than any machine has: references that double at each
+//! step take ages and all memory, long chains of them overflow the stack, and patterns may do
+//! either. The validator itself has no limits, so the cost is estimated first.
 
 use std::collections::HashMap;
 
@@ -13,17 +13,17 @@ use serde_json::Value;
 
 use super::schema::referred;
 
-/// Steps that a pattern may go back before it counts as not matched. Some patterns take for ever.
+/// Backtracking steps after which a pattern counts as not matched. Some patterns never finish.
 const MAX_BACKTRACKS: usize = 50_000;
-/// Bytes that a pattern may take once it is compiled.
+/// Bytes of a compiled pattern.
 const MAX_PATTERN_SIZE: usize = 128 * 1024;
-/// Bytes of a pattern. What it takes to match grows with the square of it.
+/// Bytes of a pattern; the cost of matching grows with the square.
 const MAX_PATTERN_LENGTH: usize = 500;
 /// Levels of a schema, references followed: each takes stack.
 const MAX_SCHEMA_DEPTH: usize = 160;
 /// Levels of schema and value together.
 const MAX_DEPTH: usize = 1_000;
-/// Parts of a schema, references followed.
+/// Subschemas, references followed.
 const MAX_SCHEMA_PARTS: u64 = 200_000;
 /// Steps of one validation.
 const MAX_WORK: u64 = 20_000_000;
@@ -40,7 +40,7 @@ impl Validator {
     ///
     /// # Errors
     ///
-    /// Why it is none, or is not used.
+    /// Why it is no schema, or is not used.
     pub fn new(schema: &Value) -> Result<Self, String> {
         let mut scale = Scale {
             root: schema,
@@ -61,11 +61,11 @@ impl Validator {
         Ok(Self { validator, burden })
     }
 
-    /// What is wrong with a value.
+    /// The errors in a value.
     ///
     /// # Errors
     ///
-    /// Why that cannot be found out.
+    /// Why the value cannot be checked.
     pub fn errors<'a>(
         &'a self,
         value: &'a Value,
@@ -74,7 +74,7 @@ impl Validator {
         let burden = &self.burden;
         let (mut levels, mut work) = (burden.height, burden.weight.saturating_mul(size));
         if burden.returns > 0 {
-            // Wherever the schema comes back to itself, the value may lead on.
+            // A recursive schema can go as deep as the value.
             levels = levels.saturating_mul(depth);
             let depth = u32::try_from(depth).unwrap_or(u32::MAX);
             work = work.saturating_mul(burden.returns.saturating_pow(depth));
@@ -88,7 +88,7 @@ impl Validator {
 
 const TOO_LARGE: &str = "it is too large to check";
 
-/// How many levels a value has, and how many values are in it.
+/// Depth of a value, and number of values in it.
 fn extent(value: &Value) -> (usize, u64) {
     let all = |parts: &mut dyn Iterator<Item = &Value>| {
         parts.map(extent).fold((1, 1), |(depth, size), part| {
@@ -102,12 +102,12 @@ fn extent(value: &Value) -> (usize, u64) {
     }
 }
 
-/// What a schema asks of who validates with it, its references followed.
+/// The estimated cost of validating with a schema, references followed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
-    /// The values in it.
+    /// Number of values in the schema.
     weight: u64,
-    /// How often it comes back to where it was.
+    /// Number of references that lead back into an enclosing schema.
     returns: u64,
     /// Its levels.
     height: usize,
@@ -123,9 +123,9 @@ impl Cost {
 
 struct Scale<'a> {
     root: &'a Value,
-    /// By where they are in memory: comparing schemas would take as long as weighing them.
+    /// Keyed by address: comparing schemas would take as long as estimating their cost.
     known: HashMap<*const Value, Cost>,
-    /// What is being weighed.
+    /// The path of schemas that are being estimated, to detect cycles.
     open: Vec<*const Value>,
 }
 
@@ -168,7 +168,7 @@ impl<'a> Scale<'a> {
 
     fn weigh_field(&mut self, key: &str, value: &'a Value) -> Result<Cost, String> {
         match (key, value) {
-            // Values, and what counts only where it is referred to.
+            // Plain values, and definitions, which count only where they are referenced.
             ("const" | "enum" | "default" | "examples" | "$defs" | "definitions", _) => {
                 Ok(Cost::default())
             }
@@ -180,7 +180,7 @@ impl<'a> Scale<'a> {
                 Err(format!("{key} is not supported"))
             }
             ("pattern", Value::String(pattern)) => fits(pattern),
-            // What these refer to depends on where they stand, which nobody needs in one document.
+            // Nested ids change the base of references, which nobody needs within one document.
             ("$id" | "id", Value::String(_)) if self.open.len() > 1 => {
                 Err(format!("{key} is not supported within it"))
             }
@@ -207,8 +207,8 @@ fn fits(pattern: &str) -> Result<Cost, String> {
     }
 }
 
-/// Whether a text is JSON that a tool takes, by the schema of its arguments. What cannot be checked
-/// passes: the client knows what it wants.
+/// Checks the JSON arguments of a tool against its schema. What cannot be checked passes: the
+/// client decides.
 ///
 /// # Errors
 ///
@@ -216,7 +216,7 @@ fn fits(pattern: &str) -> Result<Cost, String> {
 pub(crate) fn check_arguments(schema: &Value, text: &str) -> Result<(), String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not valid JSON ({error})"))?;
-    // What is no schema at all asks for nothing.
+    // An invalid schema requires nothing.
     if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
         return Ok(());
     }
@@ -227,7 +227,7 @@ pub(crate) fn check_arguments(schema: &Value, text: &str) -> Result<(), String> 
     errors.next().map_or(Ok(()), |error| Err(in_words(&error)))
 }
 
-/// What is wrong with what, without the value.
+/// The error in words, with its place and without the value.
 fn in_words(error: &ValidationError<'_>) -> String {
     let mut path: String = error.instance_path().iter().map(|at| step(&at)).collect();
     let what = match error.kind() {
@@ -247,7 +247,7 @@ fn in_words(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// A step of a path into a value, in words.
+/// A segment of a path into a value, in words.
 pub(crate) fn step(segment: &LocationSegment<'_>) -> String {
     match segment {
         LocationSegment::Property(name) => format!(".{name}"),
@@ -255,7 +255,7 @@ pub(crate) fn step(segment: &LocationSegment<'_>) -> String {
     }
 }
 
-/// What is wrong, without repeating the value: it stands right above.
+/// The error in words, without the value, which is shown right above it.
 pub(crate) fn message(error: &ValidationError<'_>) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
     match error.kind() {

@@ -47,7 +47,7 @@ pub trait ResponseWriter: Send {
     fn heartbeat(&mut self) -> Frame;
 
     /// The events of a reply, up to the very last one of the stream if the reply ends the response.
-    /// `now` is the time in Unix seconds; `usage` is told at the end.
+    /// `now` is the time in Unix seconds; `usage` is sent at the end.
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame>;
 
     /// The response as one JSON document, once it has ended.

@@ -1,11 +1,11 @@
-//! Arguments as models write them, and what was meant.
+//! Repairs the arguments of calls that models write.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::fields::{self, JsonKind};
 
-/// Names that models give to the text of a free-form tool, whatever they were told.
+/// Names that models use for the input of a free-form tool, whatever the schema says.
 const INPUTS: [&str; 8] = [
     "input",
     "patch",
@@ -17,14 +17,13 @@ const INPUTS: [&str; 8] = [
     "cmd",
 ];
 
-/// Whether a text is a whole object.
+/// Whether a text is a complete JSON object.
 pub(super) fn is_object(text: &str) -> bool {
     let raw = serde_json::from_str::<&RawValue>(text.trim());
     raw.is_ok_and(|raw| fields::kind(raw) == JsonKind::Object && fields::check(text).is_ok())
 }
 
-/// The arguments of a function as JSON, wherever it can be told what they are to be; as they are
-/// written otherwise.
+/// The arguments of a function as valid JSON, if they can be repaired; unchanged otherwise.
 pub(super) fn mended(arguments: &str) -> String {
     let text = arguments.trim();
     if text.is_empty() || text == "null" {
@@ -33,7 +32,7 @@ pub(super) fn mended(arguments: &str) -> String {
     if is_object(text) {
         return text.to_owned();
     }
-    // Some write the JSON as a string once more.
+    // Some models encode the JSON as a string once more.
     if let Ok(inner) = serde_json::from_str::<String>(text)
         && is_object(&inner)
     {
@@ -47,7 +46,7 @@ pub(super) fn mended(arguments: &str) -> String {
     }
 }
 
-/// The arguments of a function for a server: always an object.
+/// The arguments of a function for a server: always a JSON object.
 pub(super) fn object(arguments: &str) -> String {
     let mended = mended(arguments);
     if is_object(&mended) {
@@ -57,7 +56,7 @@ pub(super) fn object(arguments: &str) -> String {
     }
 }
 
-/// Arguments as a tree; `None` if they are no object that anybody could read.
+/// Parses arguments; `None` if they are no JSON object, even repaired.
 pub(super) fn value_of(arguments: &str) -> Option<Value> {
     let text = mended(arguments);
     if fields::is_bushy(&text) || !is_object(&text) {
@@ -66,8 +65,8 @@ pub(super) fn value_of(arguments: &str) -> Option<Value> {
     serde_json::from_str(&text).ok()
 }
 
-/// The text for a free-form tool: in the parameter that was asked for, in another one that can be
-/// meant, or as it stands.
+/// The input of a free-form tool: from the parameter that was asked for, from another likely one,
+/// or the arguments as they are.
 pub(super) fn free_text(arguments: &str, parameter: &str) -> String {
     if let Ok(text) = serde_json::from_str::<String>(arguments.trim())
         && !is_object(&text)
@@ -86,8 +85,7 @@ pub(super) fn free_text(arguments: &str, parameter: &str) -> String {
         .map_or_else(|| arguments.to_owned(), str::to_owned)
 }
 
-/// JSON with line breaks and tabs in its strings written as they have to be, which models forget in
-/// long texts.
+/// Escapes raw line breaks and tabs in JSON strings, which models forget to do in long texts.
 fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     let (mut is_string, mut is_escape) = (false, false);
@@ -117,32 +115,33 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// Finds the text for a free-form tool in arguments while they are being written, to be looked at.
+/// Extracts the input of a free-form tool from arguments while they are being streamed, for
+/// display.
 #[derive(Debug, Default)]
 pub(super) struct FreeText {
     place: ScanPosition,
-    /// What is not decided yet: the beginning, or an escape.
+    /// Characters not interpreted yet: the beginning, or an incomplete escape.
     pending: String,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum ScanPosition {
-    /// Before the text.
+    /// Before the string.
     #[default]
     Before,
-    /// In the string that is the text.
+    /// In the string with the input.
     Text,
-    /// In a text that is no JSON.
+    /// The input is raw text, not JSON.
     Raw,
-    /// After it.
+    /// After the string.
     After,
 }
 
 impl FreeText {
-    /// The most characters that are looked at for the beginning of the text.
+    /// Most characters to scan for the beginning of the input.
     const FARTHEST: usize = 200;
 
-    /// More of the arguments; gives more of the text.
+    /// Takes more of the arguments, and returns more of the input.
     pub fn more(&mut self, arguments: &str) -> String {
         let mut found = String::new();
         for c in arguments.chars() {
@@ -187,7 +186,7 @@ impl FreeText {
             return;
         }
         self.pending.push(c);
-        // A pair of escapes may stand for one character.
+        // A surrogate pair is two escapes.
         let is_unicode = self.pending.as_bytes().get(1) == Some(&b'u');
         let is_half = |at: usize| {
             let digits = self.pending.get(at..at + 4).unwrap_or_default();

@@ -34,7 +34,7 @@ pub(super) fn body(
         body.insert("response_format".into(), format);
     }
     if let Some(most) = terms.max_tokens {
-        // The newer name is known to fewer servers.
+        // Fewer servers know the newer `max_completion_tokens`.
         body.insert("max_tokens".into(), most.into());
     }
     if !terms.stop.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn body(
     body
 }
 
-/// What a model is told of a function.
+/// The definition of a function.
 pub(super) fn tool(function: &Function) -> Value {
     let mut known = json!({"name": function.name, "description": function.description,
         "parameters": function.parameters});
@@ -63,7 +63,7 @@ pub(super) fn tool(function: &Function) -> Value {
     json!({"type": "function", "function": known})
 }
 
-/// A form of the answer, with the schema where this format has it.
+/// `response_format`, with the schema nested as this format wants it.
 fn nested(format: Value) -> Value {
     match format {
         Value::Object(mut fields) if fields.contains_key("schema") => {
@@ -92,7 +92,7 @@ pub(super) fn messages(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Va
     messages
 }
 
-/// One text where it can be: some servers take no parts.
+/// A string if possible: some servers do not accept content parts.
 fn content(parts: &[HistoryPart]) -> Value {
     let part = |part: &HistoryPart| match part {
         HistoryPart::Text(text) => json!({"type": "text", "text": text}),
@@ -113,7 +113,7 @@ fn assistant(said: &ModelWords, with_thoughts: bool) -> Value {
     if with_thoughts && !said.thoughts.is_empty() {
         message["reasoning_content"] = json!(said.thoughts.join("\n\n"));
     }
-    // An empty text is taken by servers that choke on `null`.
+    // An empty string, because some servers reject `null`.
     message["content"] = json!(said.words.join("\n\n"));
     if !said.calls.is_empty() {
         let calls = said.calls.iter().map(|call| {

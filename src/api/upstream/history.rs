@@ -1,9 +1,9 @@
-//! A conversation as models know it: what they are told before it, and turns that alternate, with
+//! A conversation in a form that every server accepts: system prompts, then alternating turns, with
 //! each call followed by its output. All formats are written from it.
 //!
-//! The templates that local servers put prompts together with are strict in what they take: one
-//! system message and at the beginning, turns that alternate and begin with the user, outputs right
-//! behind their calls, ids of nine letters and digits. What keeps to all of that is taken everywhere.
+//! The chat templates of local servers are strict: one system message at the beginning, alternating
+//! turns that begin with the user, outputs right after their calls, call ids of nine letters and
+//! digits. A history that keeps to all of that is accepted everywhere.
 
 use std::collections::HashMap;
 
@@ -13,48 +13,48 @@ use super::{Continuing, DraftContext};
 use crate::api::blocks::is_header;
 use crate::api::{Body, ContentPart, Format, Item, ItemBody};
 
-/// Characters of JSON that nobody here can read, as words for the model.
+/// Most characters of an unknown item or part that the model gets as text.
 const MAX_UNKNOWN: usize = 4_000;
 
-/// What stands where a conversation begins with words of the model.
+/// User message for a conversation that begins with a message of the model.
 const BEGINNING: &str = "(The conversation begins with what you say.)";
 
-/// What the model is told behind words that it cannot go on with by itself.
+/// User message after a message of the model, to ask for the next one.
 const GO_ON: &str =
     "(What you said last is already sent. Go on from there, without saying it again.)";
 
-/// What the model is told behind words that it is to go on with.
+/// User message after an unfinished message of the model, to have it continued.
 const GO_ON_WITHIN: &str = "(Your last message is not finished. Go on exactly where it ends, in the \
      middle of a word if need be. Write only what comes next: repeat nothing of it, and say nothing \
      about it.)";
 
-/// What stands in the place of an output that is not there.
+/// Output of a call whose output is missing.
 const NO_OUTPUT: &str = "(There is no output of this call.)";
 
-/// What is asked for where the path of a request says it, and not its words.
+/// Instruction for a request whose path asks for a summary.
 const SUMMARY: &str = "Sum up the conversation so far for somebody who goes on with it and knows \
      nothing else of it: what is wanted, what was decided and why, what was done, with names of \
      files, commands and results that matter, and what is left to do. Answer with the summary alone.";
 
-/// The conversation.
+/// The history of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct ModelHistory {
-    /// What the model is told before all else.
+    /// The system prompts.
     pub system: Vec<String>,
     pub turns: Vec<ModelTurn>,
-    /// Whether the conversation ends with the beginning of what the model is to say.
+    /// Whether the history ends with the beginning of the answer (prefill).
     pub(crate) is_begun: bool,
 }
 
-/// What the user says, and what the model says to it. The user says nothing where the model goes on
-/// with the outputs of its calls, and the model has said nothing to the last.
+/// A message of the user and the answer of the model. The user part is empty where the model goes
+/// on after the outputs of its calls; the answer is empty in the last turn.
 #[derive(Debug, Default)]
 pub(super) struct ModelTurn {
     pub user: Vec<HistoryPart>,
     pub said: ModelWords,
 }
 
-/// What the model said in a row, and what came of it.
+/// The output of the model in one turn, with the outputs of its calls.
 #[derive(Debug, Default)]
 pub(super) struct ModelWords {
     pub thoughts: Vec<String>,
@@ -69,7 +69,7 @@ pub(super) struct ModelCall {
     pub name: String,
     /// An object as JSON.
     pub arguments: String,
-    /// What came of it; nothing before that is known.
+    /// The output; `None` as long as it is unknown.
     pub output: Option<Vec<HistoryPart>>,
 }
 
@@ -77,19 +77,19 @@ pub(super) struct ModelCall {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum HistoryPart {
     Text(String),
-    /// A URL, which may hold the picture itself.
+    /// The URL of an image, often a `data:` URL.
     Picture(String),
 }
 
 impl HistoryPart {
-    /// Words in a block that says what they are.
+    /// Text in a tagged block that says what it is.
     fn block(tag: &str, words: &str) -> Self {
         Self::Text(format!("<{tag}>\n{words}\n</{tag}>"))
     }
 }
 
 impl ModelWords {
-    /// Whether nothing came of it.
+    /// Whether the model has said nothing.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.calls.is_empty()
     }
@@ -99,21 +99,22 @@ impl ModelWords {
     }
 }
 
-/// Puts a history together.
+/// Builds a history from items.
 struct HistoryBuilder<'a> {
     tools: &'a Toolbox,
     takes_images: bool,
     system: Vec<String>,
     turns: Vec<ModelTurn>,
-    /// The turn after those.
+    /// The turn that is being built.
     current: ModelTurn,
-    /// The calls that wait for their output: which turn, and which of its calls.
+    /// Calls without output by call id, each as index of the turn and of the call in it.
     waiting: HashMap<String, Vec<(usize, usize)>>,
     calls: usize,
 }
 
 impl ModelHistory {
-    /// What was said up to now, what the person adds, and how the answer has begun.
+    /// The history of a request, the replies so far, the person's hint, and the beginning of the
+    /// answer.
     pub fn of(ask: &DraftContext<'_>, tools: &Toolbox) -> Self {
         let mut builder = HistoryBuilder {
             tools,
@@ -143,8 +144,8 @@ impl ModelHistory {
         builder.finish(ask)
     }
 
-    /// Takes the pictures out of outputs and puts them into the words of the user behind them, for
-    /// formats that have no other place for them.
+    /// Moves images from outputs into the user message after them, for formats whose outputs cannot
+    /// hold images.
     pub(crate) fn pictures_to_user(&mut self) {
         let mut pictures = Vec::new();
         for turn in &mut self.turns {
@@ -179,7 +180,7 @@ impl ModelCall {
         pictures.extend(taken);
     }
 
-    /// The words of what came of it.
+    /// The text of the output.
     pub(crate) fn output_words(&self) -> String {
         match &self.output {
             Some(parts) => words_of(parts),
@@ -188,7 +189,7 @@ impl ModelCall {
     }
 }
 
-/// The texts of parts, apart from each other.
+/// The texts of the parts, joined with blank lines.
 pub(super) fn words_of(parts: &[HistoryPart]) -> String {
     let texts = parts.iter().filter_map(|part| match part {
         HistoryPart::Text(text) => Some(text.as_str()),
@@ -239,7 +240,7 @@ impl HistoryBuilder<'_> {
 
     fn message(&mut self, role: &str, content: &[ContentPart]) {
         if matches!(content, [header] if is_header(header)) {
-            // It says nothing to a model, and is another one each time.
+            // Header lines mean nothing to a model and change with every request.
             return;
         }
         let parts = self.parts(content);
@@ -290,7 +291,7 @@ impl HistoryBuilder<'_> {
     }
 
     fn output(&mut self, call_id: &str, output: Vec<HistoryPart>) {
-        // The first that waits: some formats know calls by the name of the function alone.
+        // The first call that waits: some formats identify calls by function name only.
         let waiting = self.waiting.get_mut(call_id);
         let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
         let call = place.and_then(|(turn, call)| {
@@ -315,7 +316,7 @@ impl HistoryBuilder<'_> {
             return;
         }
         if self.current.said.is_empty() {
-            // Thoughts that nothing came of.
+            // Reasoning without a message or call after it is dropped.
             self.current.said.thoughts.clear();
         } else {
             self.next();
@@ -323,8 +324,8 @@ impl HistoryBuilder<'_> {
         self.current.user.extend(parts);
     }
 
-    /// What the model says in this turn; what it says after an output is another one, and so are
-    /// words after calls.
+    /// The output of the model in the current turn. A new turn begins after an output, and with
+    /// text after calls.
     fn assistant(&mut self, is_call: bool) -> &mut ModelWords {
         let said = &self.current.said;
         if said.is_answered() || !is_call && !said.calls.is_empty() {
@@ -337,7 +338,7 @@ impl HistoryBuilder<'_> {
         self.turns.push(std::mem::take(&mut self.current));
     }
 
-    /// Whether nothing was said yet.
+    /// Whether the history is still empty.
     fn is_beginning(&self) -> bool {
         self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
     }
@@ -361,7 +362,8 @@ impl HistoryBuilder<'_> {
         parts.filter(|part| !is_empty(part)).collect()
     }
 
-    /// The history, which ends with words of the user, outputs, or the beginning of the answer.
+    /// Finishes the history, which ends with a user message, outputs, or the beginning of the
+    /// answer.
     fn finish(mut self, ask: &DraftContext<'_>) -> ModelHistory {
         let is_begun = self.end(ask);
         self.next();
@@ -375,7 +377,7 @@ impl HistoryBuilder<'_> {
         }
     }
 
-    /// Says what the model is to go on with; whether that is the last that it has said.
+    /// Adds what the model is to answer; returns whether the history ends with a prefilled answer.
     fn end(&mut self, ask: &DraftContext<'_>) -> bool {
         let can_begin = ask.continuing == Continuing::Prefill
             && matches!(ask.format, Format::Chat | Format::Messages);
@@ -390,7 +392,7 @@ impl HistoryBuilder<'_> {
         if said.is_empty() || !said.calls.is_empty() {
             return false;
         }
-        // In this format agents begin an answer for the model.
+        // In this format agents prefill the answer.
         let is_begun = can_begin && ask.request.format == Format::Messages && ask.said.is_empty();
         if !is_begun {
             self.user(vec![HistoryPart::Text(GO_ON.into())]);
@@ -399,19 +401,19 @@ impl HistoryBuilder<'_> {
     }
 }
 
-/// What joins a call with its output, by its number in the conversation.
+/// The id of the n-th call of the conversation.
 pub(super) fn id_of_call(number: usize) -> String {
     format!("call{number:05}")
 }
 
-/// What a block is called, so that it is known for none of the user's words.
+/// The tag of a block, which does not look like text of the user.
 fn tag(kind: &str, what: &str) -> String {
     let is_letter = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
     let kind: String = kind.chars().filter(is_letter).take(40).collect();
     format!("{kind}_{what}")
 }
 
-/// A text that nobody wrote for a model, not longer than needs be.
+/// Truncates a text that was not written for a model.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_UNKNOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -419,7 +421,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Whether a picture can be handed on: it is at an address, or came along.
+/// Whether an image can be passed on: it is an `http` or a `data:` URL.
 fn is_url(text: &str) -> bool {
     let is_at = |start: &str| text.starts_with(start);
     is_at("http://") || is_at("https://") || is_at("data:image/") && text.contains(";base64,")

@@ -7,10 +7,10 @@ use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords};
 use super::terms::{Terms, ToolUse};
 use crate::api::OutputFormat;
 
-/// How many tokens an answer may have where nobody says, because the format wants it said.
+/// Default of `max_tokens`, which the format requires.
 const MAX_TOKENS: u64 = 8_192;
 
-/// What the model is told where the format has no other way to ask for it.
+/// System prompt that asks for JSON, because the format has no field for it.
 const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
 
 /// The fields of the request.
@@ -51,14 +51,14 @@ pub(super) fn body(
         body.insert("system".into(), system.into());
     }
     body.insert("messages".into(), messages(&history).into());
-    // What is blank is refused.
+    // Blank stop sequences are rejected.
     let stop = terms.stop.iter().filter(|text| !text.trim().is_empty());
     let stop: Vec<&String> = stop.collect();
     if !stop.is_empty() {
         body.insert("stop_sequences".into(), json!(stop));
     }
     terms.put_numbers(&["temperature", "top_p", "top_k"], &mut body);
-    // It ends at 1 here.
+    // The maximum is 1 in this format.
     if let Some(heat) = body.get_mut("temperature")
         && heat.as_f64().is_some_and(|degrees| degrees > 1.0)
     {
@@ -80,7 +80,7 @@ fn choice(terms: &Terms) -> Option<Value> {
     }
 }
 
-/// Messages that alternate: outputs of calls stand before what the user says next.
+/// Alternating messages: outputs of calls come before the next text of the user.
 fn messages(history: &ModelHistory) -> Vec<Value> {
     let mut messages = Vec::new();
     let mut outputs: Vec<Value> = Vec::new();
@@ -116,11 +116,11 @@ fn block(part: &HistoryPart) -> Value {
     json!({"type": "image", "source": source})
 }
 
-/// What the model said. Its thoughts are not among it: they are taken only with a signature of the
-/// server that made them.
+/// The blocks of the model, without its reasoning: that is accepted only with a signature of the
+/// server that made it.
 fn said(said: &ModelWords, is_begun: bool) -> Vec<Value> {
     let mut words: Vec<&str> = said.words.iter().map(String::as_str).collect();
-    // The beginning of an answer must not end with a space.
+    // A prefilled answer must not end with white space.
     if let Some(last) = words.last_mut().filter(|_| is_begun) {
         *last = last.trim_end();
     }

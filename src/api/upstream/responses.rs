@@ -18,7 +18,7 @@ pub(super) fn body(
     body.insert("stream".into(), true.into());
     if !terms.functions.is_empty() {
         let tools = terms.functions.iter().map(|function| {
-            // Where it is left out, OpenAI takes it for true and refuses most schemas.
+            // If absent, OpenAI assumes `true`, and rejects most schemas.
             json!({"type": "function", "name": function.name,
                 "description": function.description, "parameters": function.parameters,
                 "strict": function.strict})

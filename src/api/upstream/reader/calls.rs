@@ -1,4 +1,4 @@
-//! Puts calls together that come in pieces.
+//! Assembles calls that are streamed in pieces.
 
 use std::collections::HashSet;
 
@@ -7,12 +7,12 @@ use super::super::tools::Toolbox;
 use super::MAX;
 use crate::api::{Body, Piece};
 
-/// What comes of a call at once.
+/// One streamed piece of a call.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct CallDelta<'a> {
-    /// Its place among the calls, where that is told.
+    /// Its index among the calls, if sent.
     pub index: Option<u64>,
-    /// What the server calls it, where that is told.
+    /// The server's id of the call, if sent.
     pub id: Option<&'a str>,
     /// The function, or a part of its name.
     pub name: Option<&'a str>,
@@ -20,16 +20,16 @@ pub(super) struct CallDelta<'a> {
     pub arguments: &'a str,
 }
 
-/// A call that is not whole.
+/// A call that is being streamed.
 #[derive(Debug, Default)]
 struct OpenCall {
     index: Option<u64>,
     id: String,
     name: String,
     arguments: String,
-    /// How much of the arguments has been shown.
+    /// Bytes of the arguments that were already given out for display.
     shown: usize,
-    /// Whether anything of it has.
+    /// Whether any piece of it was given out.
     is_shown: bool,
     free_text: FreeText,
     is_closed: bool,
@@ -41,38 +41,39 @@ impl OpenCall {
     }
 }
 
-/// The calls that are being made. One after the other is shown, even if their pieces come mixed.
+/// The calls that are being streamed. They are given out one after the other, even if their pieces
+/// come interleaved.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     open: Vec<OpenCall>,
-    /// The last place of those that are over, and what the server calls them.
+    /// The highest index of the closed calls, and their ids.
     over: Option<u64>,
     ids_over: HashSet<String>,
-    /// The bytes of all that was kept.
+    /// Bytes buffered so far.
     kept: usize,
 }
 
 impl Calls {
-    /// What a call counts besides its text: a thousand are more than anybody wants.
+    /// Bytes counted for each call besides its text, which limits calls to about a thousand.
     const OVERHEAD: usize = 16 << 10;
 
-    /// The bytes of all that was kept.
+    /// Bytes buffered so far.
     pub fn kept(&self) -> usize {
         self.kept
     }
 
-    /// Whether a call of this place or name is being made.
+    /// Whether a call of this index or id is open.
     pub fn has(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.find(index, id).is_some()
     }
 
-    /// Whether a call of this name or place has arguments already.
+    /// Whether an open call of this index or id has arguments.
     pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         let call = self.find(index, id).and_then(|place| self.open.get(place));
         call.is_some_and(|call| !call.arguments.is_empty())
     }
 
-    /// More of a call.
+    /// Appends to a call, or opens one.
     pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         if self.kept > MAX {
             return;
@@ -82,9 +83,9 @@ impl Calls {
         let known = self.find(delta.index, id);
         let place = match known {
             Some(place) if !self.is_another(place, delta, id, name) => place,
-            // More of a call that is over.
+            // Belongs to a closed call.
             _ if name.is_none() && self.is_over(delta.index, id) => return,
-            // Some make up a new id each time.
+            // Some servers make a new id for each piece.
             _ if name.is_none() && delta.index.is_none() && !self.open.is_empty() => {
                 self.open.len() - 1
             }
@@ -108,7 +109,7 @@ impl Calls {
             self.kept += name.len();
             add_name(&mut call.name, name, toolbox);
         }
-        // Some send the whole once more at the end.
+        // Some servers send the whole arguments once more at the end.
         let is_again = name.is_some() && !call.arguments.is_empty() && is_object(&call.arguments);
         if !is_again {
             self.kept += delta.arguments.len();
@@ -117,7 +118,7 @@ impl Calls {
         self.advance(toolbox, pieces);
     }
 
-    /// Whether a call of this place or name has been made.
+    /// Whether a call of this index or id was closed.
     pub fn is_over(&self, index: Option<u64>, id: Option<&str>) -> bool {
         match (index, id) {
             (Some(index), _) => self.over.is_some_and(|over| index <= over),
@@ -126,7 +127,7 @@ impl Calls {
         }
     }
 
-    /// Which of the open calls is meant.
+    /// Finds the open call that a piece belongs to.
     fn find(&self, index: Option<u64>, id: Option<&str>) -> Option<usize> {
         let mut places = (0..self.open.len()).rev();
         let is = |place: &usize, what: &dyn Fn(&OpenCall) -> bool| what(&self.open[*place]);
@@ -146,8 +147,8 @@ impl Calls {
         }
     }
 
-    /// Whether what comes is of another call than the one in its place. Some servers give all the same
-    /// place, or none.
+    /// Whether a piece belongs to another call than the open one of the same index. Some servers
+    /// give all calls the same index, or none.
     fn is_another(
         &self,
         place: usize,
@@ -173,8 +174,8 @@ impl Calls {
         }
     }
 
-    /// The server says that a call is whole. If it is none, it may have been cut off, which llama.cpp
-    /// tells later or not at all.
+    /// The server says that a call is complete. If its arguments are not valid, it may have been
+    /// cut off, which llama.cpp reports later or not at all.
     pub fn close(
         &mut self,
         index: Option<u64>,
@@ -189,8 +190,7 @@ impl Calls {
         self.advance(toolbox, pieces);
     }
 
-    /// There is no more of any call. What is no whole call then stays in pieces if the answer was cut
-    /// off.
+    /// All calls end. If the answer was cut off, incomplete calls do not become items.
     pub fn end(&mut self, is_cut_off: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         for call in &mut self.open {
             call.is_closed |= !is_cut_off;
@@ -203,7 +203,7 @@ impl Calls {
         }
     }
 
-    /// Shows what came of the first call, and goes on to the next once it is whole.
+    /// Gives out new pieces of the first call, and goes on to the next once it is complete.
     fn advance(&mut self, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         loop {
             let is_followed = self.open.len() > 1;
@@ -218,7 +218,7 @@ impl Calls {
         }
     }
 
-    /// Takes the first call out, and gives it away if it is an item.
+    /// Removes the first call, and gives it out as an item if it is complete.
     fn give(&mut self, is_whole: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         let call = self.open.remove(0);
         self.over = self.over.max(call.index);
@@ -254,7 +254,8 @@ impl OpenCall {
     }
 }
 
-/// More of a name, which some servers send in pieces and some with every piece of the arguments.
+/// Appends to a name, which some servers send in pieces, and some with every piece of the
+/// arguments.
 fn add_name(known: &mut String, more: &str, toolbox: &Toolbox) {
     if known == more && toolbox.knows(known) {
         return;

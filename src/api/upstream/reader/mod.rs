@@ -1,4 +1,4 @@
-//! Reads what a model on another server says.
+//! Reads answers of models on other servers.
 
 mod calls;
 mod chat;
@@ -14,7 +14,7 @@ use super::fault::{self, AnswerError};
 use super::tools::Toolbox;
 use crate::api::{Fields, Format, Piece};
 
-/// How many bytes of an answer are kept.
+/// Most bytes of an answer that are buffered.
 const MAX: usize = 16 << 20;
 
 /// Reads one answer, event by event as it is streamed, or as one document.
@@ -27,8 +27,8 @@ pub struct UpstreamReader {
 }
 
 impl UpstreamReader {
-    /// A reader of an answer in a format, by a model that knows these tools; `echo` is what it may
-    /// say once more though it was said, and `limit` how many tokens it may say.
+    /// A reader for an answer in this format, by a model that was given these tools. `echo` is text
+    /// that the model may repeat at the beginning; `limit` is the token limit of the request.
     pub(super) fn new(
         format: Format,
         toolbox: Toolbox,
@@ -43,12 +43,12 @@ impl UpstreamReader {
         }
     }
 
-    /// Reads a server-sent event: its name, where it has one, and its data. What comes after the end
-    /// is nothing.
+    /// Reads a server-sent event: its name, if it has one, and its data. Events after the end are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// What went wrong. There is nothing more to be read then.
+    /// What went wrong. Nothing more can be read then.
     pub fn event(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Piece>, AnswerError> {
         let data = data.trim();
         if self.is_done || data.is_empty() {
@@ -83,7 +83,7 @@ impl UpstreamReader {
     ///
     /// # Errors
     ///
-    /// As [`Reader::event`].
+    /// As [`UpstreamReader::event`].
     pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, AnswerError> {
         if json.len() > MAX {
             return Err(AnswerError::TooLong);
@@ -111,7 +111,7 @@ impl UpstreamReader {
     ///
     /// # Errors
     ///
-    /// [`AnswerError::Ended`] if the answer is not whole.
+    /// [`AnswerError::Incomplete`] if the answer is not complete.
     pub fn end(&mut self) -> Result<Vec<Piece>, AnswerError> {
         if self.is_done {
             return Ok(Vec::new());
@@ -123,7 +123,7 @@ impl UpstreamReader {
         Ok(self.speech.take())
     }
 
-    /// Whether the answer is whole, and nothing more is to be read.
+    /// Whether the answer is complete.
     pub fn is_done(&self) -> bool {
         self.is_done
     }
@@ -135,7 +135,7 @@ impl UpstreamReader {
     }
 }
 
-/// A text that is to be an object of JSON.
+/// Parses a text that has to be a JSON object.
 fn read(text: &str) -> Result<&RawValue, AnswerError> {
     let unreadable = || AnswerError::Unreadable(fault::shown(text));
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| unreadable())?;

@@ -10,18 +10,18 @@ use super::speech::Speech;
 use crate::api::responses::read_item;
 use crate::api::{Body, Fields, ItemBody, Phase, Usage};
 
-/// What is known of the items of the response.
+/// The items of a response that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct Items {
-    /// Items of which words or thoughts were streamed.
+    /// Items whose text or reasoning was streamed.
     spoken: KnownItem,
-    /// Items that are whole.
+    /// Items that are complete.
     whole: KnownItem,
-    /// How many tokens the response may have.
+    /// Token limit of the response.
     limit: Option<u64>,
 }
 
-/// Items, by what the server tells of them.
+/// A set of items, by id or index.
 #[derive(Debug, Default)]
 struct KnownItem {
     ids: HashSet<String>,
@@ -31,7 +31,7 @@ struct KnownItem {
 }
 
 impl KnownItem {
-    /// What an item takes besides its id.
+    /// Bytes counted for each item besides its id.
     const OVERHEAD: usize = 128;
 
     fn add(&mut self, index: Option<u64>, id: Option<&str>) {
@@ -54,7 +54,7 @@ impl KnownItem {
 }
 
 impl Items {
-    /// None yet, of a response that may have so many tokens.
+    /// No items yet, of a response with this token limit.
     pub fn new(limit: Option<u64>) -> Self {
         Self {
             limit,
@@ -62,30 +62,32 @@ impl Items {
         }
     }
 
-    /// The bytes of all that was kept.
+    /// Bytes buffered so far.
     pub fn kept(&self) -> usize {
         self.spoken.bytes + self.whole.bytes
     }
 
-    /// Whether a response that has so many tokens is at its limit. llama.cpp calls it completed.
+    /// Whether a response of so many tokens has reached its limit. llama.cpp reports it as
+    /// completed.
     fn is_full(&self, tokens: u64) -> bool {
         self.limit.is_some_and(|limit| tokens >= limit)
     }
 
-    /// Whether words of an item were streamed; `is_speaking` says whether any are being.
+    /// Whether the text of an item was streamed. An item without id and index is taken for the
+    /// current one, if `is_speaking`.
     fn is_spoken(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
         let has_names = !self.spoken.ids.is_empty() || !self.spoken.indices.is_empty();
         self.spoken.has(index, id) || is_speaking && !has_names
     }
 
-    /// Whether the item in a place of the output was whole before.
+    /// Whether the item at this index of the output was complete before.
     fn is_whole(&self, place: usize, id: Option<&str>) -> bool {
         let whole = &self.whole;
         whole.has(u64::try_from(place).ok(), id) || whole.indices.is_empty() && place < whole.count
     }
 }
 
-/// Reads an event; whether it is the last.
+/// Reads an event; returns whether it is the last.
 pub(super) fn event(
     name: Option<&str>,
     event: &Fields<'_>,
@@ -145,7 +147,7 @@ pub(super) fn event(
     Ok(false)
 }
 
-/// Reads a response; whether it is one.
+/// Reads a response; returns whether the document is one.
 pub(super) fn document(
     document: &Fields<'_>,
     speech: &mut Speech,
@@ -163,7 +165,7 @@ fn failure(response: &Fields<'_>) -> AnswerError {
     AnswerError::Told(fault::told(response, true).unwrap_or_default())
 }
 
-/// What the response holds that did not come in events of its own.
+/// Reads items of the final response that had no events of their own.
 fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) {
     if response.text("status").as_deref() == Some("incomplete") {
         speech.cut_off();
@@ -204,7 +206,7 @@ fn begin(item: &Fields<'_>, index: Option<u64>, speech: &mut Speech) {
     }
 }
 
-/// What events call an item; llama.cpp means the call by it.
+/// The id of an item in events; llama.cpp uses the `call_id`.
 fn id(item: &Fields<'_>) -> Option<String> {
     let mut ids = ["id", "call_id"].iter().filter_map(|name| item.text(name));
     ids.find(|id| !id.is_empty())
@@ -214,7 +216,7 @@ fn phase(item: &Fields<'_>) -> Option<Phase> {
     Phase::of_name(&item.text("phase")?)
 }
 
-/// An item is whole. What was streamed of it is not said again.
+/// An item is complete. What was streamed of it is not given out again.
 fn done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut Items) {
     let item = Fields::of(raw);
     let id = id(&item);
@@ -225,7 +227,7 @@ fn done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut Ite
     };
     match body {
         Body::Message { .. } if items.is_spoken(index, id, speech.has_words()) => {
-            // Otherwise it ended when something else began.
+            // Otherwise it was closed when something else began.
             if speech.has_words() {
                 speech.end_message(phase(&item));
             }

@@ -1,20 +1,20 @@
-//! Tells thoughts in tags from the words behind them, and words that were there before from new ones.
+//! Filters on streamed text: one splits off reasoning in tags, one drops a repeated beginning.
 
-/// Tags that models put around their thoughts, where the server does not take them apart.
+/// Tags that models put around reasoning, if the server does not split it off.
 const TAGS: [(&str, &str); 3] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("[THINK]", "[/THINK]"),
 ];
 
-/// Words or thoughts.
+/// Text or reasoning.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     Text(String),
     Thought(String),
 }
 
-/// Takes a text that begins with thoughts in tags apart, however it is cut.
+/// Splits reasoning in tags from the beginning of a text, wherever the stream is cut.
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     state: SplitState,
@@ -23,17 +23,17 @@ pub(super) struct Splitter {
 
 #[derive(Debug, Default)]
 enum SplitState {
-    /// Nothing but space was said, or the beginning of a tag.
+    /// Only white space, or the beginning of a tag.
     #[default]
     Beginning,
-    /// In thoughts up to this tag.
+    /// In reasoning, up to this closing tag.
     Thoughts(&'static str),
-    /// In words, where tags are what somebody talks about.
+    /// In text, where tags have no meaning any more.
     Words,
 }
 
 impl Splitter {
-    /// More of the text; gives what is certain.
+    /// Takes more of the text, and returns what is certain.
     pub fn more(&mut self, delta: &str) -> Vec<Spoken> {
         self.pending.push_str(delta);
         let mut found = Vec::new();
@@ -80,7 +80,7 @@ impl Splitter {
         }
     }
 
-    /// What is left at the end of the text. The next one begins anew.
+    /// Ends the text and returns what is left of it. The splitter is then ready for the next text.
     pub fn end(&mut self) -> Option<Spoken> {
         let state = std::mem::take(&mut self.state);
         let rest = self.taken()?;
@@ -95,14 +95,14 @@ impl Splitter {
     }
 }
 
-/// How many bytes at the end of a text may be the beginning of a tag.
+/// Length of the longest end of `text` that is a beginning of `tag`, in bytes.
 fn beginning_at_end(text: &str, tag: &str) -> usize {
     let lengths = (1..tag.len()).rev();
     let mut fitting = lengths.filter(|length| text.ends_with(&tag[..*length]));
     fitting.next().unwrap_or(0)
 }
 
-/// Takes away what a model says once more at the beginning.
+/// Drops a text that a model repeats at the beginning of its answer.
 #[derive(Debug)]
 pub(super) struct EchoFilter {
     said: String,
@@ -110,11 +110,10 @@ pub(super) struct EchoFilter {
 }
 
 impl EchoFilter {
-    /// The fewest characters that are taken for the same words again. Fewer may be the beginning of
-    /// any others.
+    /// Least characters that count as a repetition: fewer might begin any other text.
     const FEWEST: usize = 12;
 
-    /// What may come again; `None` if it could be told from nothing else.
+    /// A filter for this text; `None` if it is too short to be recognized.
     pub fn of(said: String) -> Option<Self> {
         let is_space = !said.is_empty() && said.trim().is_empty();
         (is_space || said.chars().count() >= Self::FEWEST).then(|| Self {
@@ -123,7 +122,7 @@ impl EchoFilter {
         })
     }
 
-    /// More words; gives them once it is known that they are others.
+    /// Takes more text, and returns it once it is certain that it is no repetition.
     pub fn more(&mut self, delta: &str) -> Option<String> {
         self.pending.push_str(delta);
         if let Some(behind) = self.pending.strip_prefix(&self.said) {
@@ -133,7 +132,7 @@ impl EchoFilter {
         (!is_open).then(|| std::mem::take(&mut self.pending))
     }
 
-    /// What was said up to the end.
+    /// The text held back at the end.
     pub fn end(self) -> String {
         self.pending
     }
