@@ -1,11 +1,11 @@
-//! What an agent put into a conversation by itself, and what a person asked.
+//! Tells what an agent added to a conversation by itself from what its user asked.
 
 use std::sync::Arc;
 
 use super::{ALL, KnownAgent, drafts, title};
 use crate::api::{ContentPart, Format, Item, Purpose, Request, is_block};
 
-/// How many items at the beginning may be example turns.
+/// Most items at the beginning that may be example turns.
 const EXAMPLES: usize = 24;
 
 impl Item {
@@ -38,19 +38,20 @@ impl Item {
         self.role() == Some("user") && !self.is_boilerplate()
     }
 
-    /// Whether its agent hands something over in it that it then has the model confirm.
+    /// Whether it is a message of an agent's own that an invented answer of the model follows, such
+    /// as "Ok.".
     fn is_handed_over(&self) -> bool {
         let first = self.content().first().and_then(ContentPart::words);
         self.role() == Some("user") && first.is_some_and(is_confirmed)
     }
 }
 
-/// Whether an agent begins what it adds to a conversation like this.
+/// Whether a text begins like one that an agent adds to conversations.
 fn is_context(text: &str) -> bool {
     is_begun_by(text, |agent| agent.context) || is_confirmed(text)
 }
 
-/// Whether an agent begins what it then has the model confirm like this.
+/// Whether a text begins like one that an agent has an invented answer confirm.
 fn is_confirmed(text: &str) -> bool {
     is_begun_by(text, |agent| agent.confirmed)
 }
@@ -61,7 +62,8 @@ fn is_begun_by(text: &str, beginnings: fn(&KnownAgent) -> &'static [&'static str
     ALL.iter().any(|agent| beginnings(agent).iter().any(begins))
 }
 
-/// The turns that an agent made up: examples at the beginning, and the thanks for what it hands over.
+/// The turns that an agent invented: example turns at the beginning, and answers that confirm its
+/// own messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Opening {
     /// How many items at the beginning are examples, or stand before them.
@@ -69,8 +71,8 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// That of a request. What is not read yet is not read for it: agents that use the Responses API
-    /// are not known to make turns up.
+    /// The invented turns of a request. Items of the Responses API are not parsed for this: agents
+    /// that use it are not known to invent turns.
     pub fn of(request: &Request) -> Self {
         if !matches!(request.format, Format::Chat | Format::Messages) {
             return Self::default();
@@ -88,7 +90,7 @@ impl Opening {
         }
     }
 
-    /// Whether an agent put the item at this place in by itself.
+    /// Whether an agent added the item at this index by itself.
     pub fn holds(self, items: &[Arc<Item>], index: usize) -> bool {
         let Some(item) = items.get(index) else {
             return false;
@@ -101,19 +103,19 @@ impl Opening {
     }
 }
 
-/// The first words of a prompt, in a line.
+/// The title that a prompt gives, on one line.
 pub(crate) fn prompt_title(prompt: &Item) -> String {
     title::title(&prompt.text())
 }
 
 impl Request {
-    /// What a person asked, oldest first.
+    /// The prompts of the user, oldest first.
     pub fn prompts(&self) -> impl DoubleEndedIterator<Item = &Arc<Item>> {
         let prompts = self.with_prompts().filter(|(_, is_prompt)| *is_prompt);
         prompts.map(|(item, _)| item)
     }
 
-    /// All items, each with whether a person asked it.
+    /// All items, each with whether it is a prompt of the user.
     pub(crate) fn with_prompts(
         &self,
     ) -> impl DoubleEndedIterator<Item = (&Arc<Item>, bool)> + ExactSizeIterator {
@@ -126,15 +128,15 @@ impl Request {
         items.iter().enumerate().map(with)
     }
 
-    /// Whether the model has said nothing yet, whatever its agent made up.
+    /// Whether the model has not answered yet, apart from invented turns.
     pub(crate) fn is_beginning(&self) -> bool {
         let opening = Opening::of(self);
         let mut items = self.items.iter().enumerate();
         !items.any(|(index, item)| item.is_from_model() && !opening.holds(&self.items, index))
     }
 
-    /// The first words of what was asked first, in a line; what it is for, where nobody would look for
-    /// them.
+    /// The title of the conversation: the first words of the first prompt on one line, or for
+    /// errands what they are for.
     pub fn title(&self) -> String {
         let words = self.purpose.words();
         match self.purpose {

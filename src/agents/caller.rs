@@ -1,10 +1,10 @@
-//! Who asks, and which thread it is.
+//! Identifies the client of a request, and the thread that it belongs to.
 
 use super::purpose::purpose_of;
 use super::{ALL, KnownAgent};
 use crate::api::{Fields, Format, Purpose, Request};
 
-/// The headers in which any agent may name a thread.
+/// Headers in which any agent may send a thread id.
 const THREAD_HEADERS: &[&str] = &[
     "thread-id",
     "session-id",
@@ -13,28 +13,28 @@ const THREAD_HEADERS: &[&str] = &[
     "x-session-id",
     "x-session-affinity",
 ];
-/// Headers in which an agent names the thread on whose behalf this one was begun.
+/// Headers in which an agent sends the id of the parent thread.
 const PARENT_HEADERS: &[&str] = &["x-parent-session-id", "parent-thread-id"];
-/// User agents of HTTP libraries, which say nothing of the program.
+/// Name of a client that sends no user agent.
 const UNKNOWN: &str = "unknown client";
-/// How many items are looked at for words that only one agent sends.
+/// Most items at the beginning that are searched for an agent's opening words.
 const OPENING: usize = 24;
 
-/// What a client says of itself beside the body of a request.
+/// What the headers of a request say about the client.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// The first word of its user agent, or what it calls itself.
+    /// The first word of `User-Agent`, or of `originator`.
     word: String,
-    /// What is known of it.
+    /// The known agent that it is.
     agent: Option<&'static KnownAgent>,
     thread: Option<String>,
-    /// Which part of the thread a sub-agent works on.
+    /// Id of the sub-agent within the thread.
     part: Option<String>,
     parent: Option<String>,
 }
 
 impl Caller {
-    /// What these headers say.
+    /// Reads the headers.
     pub fn of<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let word = |name| header(name)?.split_whitespace().next();
         let find = |names: &[&str]| -> Option<String> {
@@ -54,13 +54,13 @@ impl Caller {
         }
     }
 
-    /// What it calls itself, for the log.
+    /// The client's name of itself, for the log.
     pub fn word(&self) -> &str {
         &self.word
     }
 
-    /// Tells the request what it is for and which thread it belongs to; returns the name of the agent
-    /// that sent it, with its version where that is known.
+    /// Sets the purpose and the thread of a request; returns the name of the agent that sent it,
+    /// with its version if known.
     pub fn introduce(&self, request: &mut Request) -> String {
         let fields = Fields::of_text(request.envelope.text());
         let own = ALL.iter().filter_map(|agent| agent.thread?(&fields));
@@ -76,11 +76,11 @@ impl Caller {
             *thread = format!("{part}@{thread}");
         }
         let name = self.name(agent);
-        // Errands carry the name of the thread that they are about, and are not in it.
+        // Errands carry the id of the thread that they are about, but are not part of it.
         if request.purpose.stands_apart() {
             let about = request.thread.take();
             let about = about.or_else(|| {
-                // Nobody tells one from another.
+                // Such threads cannot be told apart.
                 (request.purpose == Purpose::Probe).then(|| name.clone())
             });
             request.thread = about.map(|about| format!("{}: {about}", request.purpose.words()));
@@ -100,7 +100,7 @@ impl Caller {
     }
 }
 
-/// The agent whose user agent this is.
+/// The known agent with this user agent.
 fn agent_called(word: &str) -> Option<&'static KnownAgent> {
     let is_so = |begin: &&str| {
         let found = word.get(..begin.len());
@@ -111,8 +111,8 @@ fn agent_called(word: &str) -> Option<&'static KnownAgent> {
         .copied()
 }
 
-/// The agent that a request is from by what it begins with. What is not read yet is not read for it:
-/// agents with the user agent of an SDK that use the Responses API are called by that.
+/// The agent that a request is from, by its opening words. Items of the Responses API are not
+/// parsed for this: there an agent with the user agent of an SDK is shown as that SDK.
 fn agent_of(request: &Request) -> Option<&'static KnownAgent> {
     if !matches!(request.format, Format::Chat | Format::Messages) {
         return None;

@@ -1,4 +1,4 @@
-//! One request to an upstream, and its answer.
+//! Sends requests to an upstream, and reads the answers.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,12 +21,12 @@ use crate::api::upstream::{Continuing, DraftContext, UpstreamRequest, error_mess
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
 
-/// How much of an error is read.
+/// Most bytes of an error body that are read.
 const MAX_OF_ERROR: usize = 64 << 10;
-/// How long an error, a list of models or the rest behind the end of an answer may take.
+/// Time limit for an error body, a list of models, or the data after the end of an answer.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
-/// Asks an upstream.
+/// A client of one upstream.
 pub(crate) struct Client {
     upstream: Upstream,
     pool: Pool,
@@ -36,9 +36,9 @@ pub(crate) struct Client {
 /// A model that a server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Offered {
-    /// Its name there.
+    /// Its id on the server.
     pub id: String,
-    /// Whom the server calls its owner, which tells what the server is.
+    /// `owned_by`, which tells what kind of server it is.
     pub owner: String,
 }
 
@@ -51,7 +51,7 @@ impl Client {
         }
     }
 
-    /// One for a request or two.
+    /// A client for one or two requests.
     pub fn alone(upstream: Upstream) -> Self {
         Self::new(upstream, Trust::default())
     }
@@ -60,7 +60,7 @@ impl Client {
         &self.upstream
     }
 
-    /// What goes to the server for an order, and what reads the answer.
+    /// Prepares the request for an order, with the reader of its answer.
     pub fn asked(&self, order: &DraftOrder) -> UpstreamRequest {
         let Upstream {
             model,
@@ -89,7 +89,7 @@ impl Client {
         ask.write()
     }
 
-    /// Asks, and hands on what the model says piece by piece, for as long as `take` wants more.
+    /// Sends a request, and passes each piece of the answer to `take`, until that returns false.
     pub async fn answer(
         &self,
         asked: UpstreamRequest,
@@ -141,10 +141,11 @@ impl Client {
                 }
             }
         }
-        // What ends the answer comes with its last words. Whoever asks again at once shall find the
-        // connection, and nobody waits for a server that leaves it open.
+        // The end of the body usually comes with the last event. Then the connection is back in the
+        // pool before the answer is reported as done, so that the next request finds it; a server
+        // that keeps the body open delays nobody.
         let mut keeping = pin!(self.keep(connection, body));
-        // Once to ask for it, and once to get it.
+        // The first poll asks for the end, the second gets it.
         let is_kept = (0..2).any(|_| keeping.as_mut().now_or_never().is_some());
         reading.finish()?;
         if !is_kept {
@@ -153,7 +154,7 @@ impl Client {
         Ok(())
     }
 
-    /// The models that the server offers.
+    /// Lists the models of the server.
     pub async fn offered(&self) -> Result<Vec<Offered>, Failure> {
         let until = Some(Instant::now() + A_MOMENT);
         let late = || Failure::NoFirstToken(A_MOMENT);
@@ -178,9 +179,8 @@ impl Client {
         Ok(models.filter(|model| !model.id.is_empty()).collect())
     }
 
-    /// Sends a request and waits for the head of the answer; fails with nothing if that takes too
-    /// long. Once it tries again: where a connection that waited for the next request was being closed
-    /// meanwhile.
+    /// Sends a request and waits for the response head; `Err(None)` on timeout. Retries once if a
+    /// pooled connection turns out to be closed.
     async fn open(
         &self,
         method: &Method,
@@ -246,7 +246,7 @@ impl Client {
         request
     }
 
-    /// Why a server says no; with the models that it has, where it may not have this one.
+    /// Reads the refusal of a server; with its list of models, if it may not have this one.
     async fn refusal(
         &self,
         connection: UpstreamConnection,
@@ -287,7 +287,7 @@ impl Client {
         }))
     }
 
-    /// Keeps a connection for the next request, if the answer comes to its end at once.
+    /// Returns a connection to the pool, if the body ends shortly.
     async fn keep(&self, mut connection: UpstreamConnection, mut body: Incoming) {
         let rest = async {
             let mut read = 0;
@@ -307,7 +307,7 @@ impl Client {
     }
 }
 
-/// Waits for something until then; for ever, if there is no such time.
+/// Waits for a future until a deadline, or forever without one.
 async fn by<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Option<T> {
     match until {
         Some(until) => timeout_at(until, wanted).await.ok(),
@@ -315,7 +315,7 @@ async fn by<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Optio
     }
 }
 
-/// All of a body that comes, as far as it is not too much.
+/// Reads a body, at most `most` bytes of it.
 async fn collected(
     connection: &mut UpstreamConnection,
     body: &mut Incoming,

@@ -1,4 +1,4 @@
-//! What goes wrong with an upstream, in words that tell the person what to do.
+//! Failures of upstreams, in words that tell the person what to do.
 
 use std::io;
 use std::time::Duration;
@@ -13,47 +13,47 @@ use super::events::TooLong;
 use crate::api::upstream::AnswerError;
 use crate::plain;
 
-/// How many models of a server are listed.
+/// Most models of a server that a message lists.
 const MAX_OFFERED: usize = 8;
 
-/// Why there is no answer, or no whole one.
+/// Why there is no complete answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The variable of the key is not set.
+    /// The environment variable of the key is not set.
     NoKey(String),
     /// There is no connection.
     Connect(ConnectError),
-    /// The server says no.
+    /// The server refused the request.
     Refused(Box<UpstreamRefusal>),
-    /// What came is no HTTP.
+    /// The response is not HTTP.
     NoHttp,
-    /// The first word did not come in time.
+    /// The first token did not come in time.
     NoFirstToken(Duration),
-    /// The next word did not come in time.
+    /// The next token did not come in time.
     Idle(Duration),
-    /// The connection was closed before anything came.
+    /// The connection was closed before a response came.
     NoAnswer,
-    /// The connection was closed in the middle.
+    /// The connection was closed in the middle of the answer.
     HungUp,
-    /// What came is no answer of a model: the beginning of it, or the title of a web page.
+    /// The response is not that of a model; with its beginning, or the title of a web page.
     NoModel(String),
-    /// The answer has something wrong in it.
+    /// The answer has an error.
     Answer(AnswerError),
-    /// Nobody wants the answer any more.
+    /// The draft was cancelled.
     Unwanted,
 }
 
-/// How a server says no.
+/// An error response of a server.
 #[derive(Debug, Default)]
 pub(crate) struct UpstreamRefusal {
     pub status: StatusCode,
-    /// Its words.
+    /// The error message.
     pub words: String,
-    /// In how many seconds to try again.
+    /// `Retry-After`, in seconds.
     pub(crate) retry_after: Option<u64>,
-    /// Where else to look.
+    /// `Location` of a redirect.
     pub(crate) location: Option<String>,
-    /// The models that it has, where that may be what is wrong.
+    /// The models of the server, if the model may be what is wrong.
     pub offered: Vec<String>,
 }
 
@@ -73,13 +73,12 @@ impl From<TooLong> for Failure {
 }
 
 impl Failure {
-    /// What the person has to know, on one line and with no secret in it. Which model it is about is not
-    /// in it.
+    /// The failure in words, on one line, without secrets and without the name of the model.
     pub fn words(&self, upstream: &Upstream) -> String {
         plain::line(&upstream.without_secrets(&self.of(upstream)))
     }
 
-    /// The same behind the name of the model.
+    /// The same with the name of the model in front.
     pub fn named(&self, upstream: &Upstream) -> String {
         format!("{}: {}", upstream.name, self.words(upstream))
     }
@@ -219,7 +218,7 @@ fn encrypting(error: &io::Error, upstream: &Upstream) -> String {
             format!("the certificate of {host} {wrong}")
         }
         Some(rustls::Error::InvalidMessage(_)) => no_tls(host, port),
-        // Who does not know what it is closes the connection.
+        // Servers without TLS close the connection on a TLS handshake.
         None if error.kind() != io::ErrorKind::Other => no_tls(host, port),
         _ => format!("no secure connection to {host}: {error}"),
     }
@@ -231,7 +230,7 @@ fn no_tls(host: &str, port: u16) -> String {
     )
 }
 
-/// What to do about what a server says, where its words tell.
+/// Advice for known error messages of servers.
 fn advice(words: &str) -> &'static str {
     let words = words.to_lowercase();
     let has = |some: &[&str]| some.iter().any(|word| words.contains(word));
@@ -258,7 +257,7 @@ fn advice(words: &str) -> &'static str {
     }
 }
 
-/// Names in a row, and how many more there are.
+/// Joins names, and says how many more there are.
 pub(crate) fn listed(names: &[String]) -> String {
     let shown = names.iter().take(MAX_OFFERED).map(String::as_str);
     let shown = shown.collect::<Vec<_>>().join(", ");

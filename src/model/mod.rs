@@ -1,8 +1,8 @@
-//! Models on other servers, which draft what the person would say.
+//! Models on other servers ("upstreams"), which draft replies for the person.
 //!
-//! [`Models`] takes the orders of the inbox, asks the [`Upstream`] that each is for, and hands back
-//! what it says. What stands in a request and what an answer means is known by
-//! [`api::upstream`](crate::api::upstream); this is how the one gets there and the other back.
+//! [`Models`] takes the drafting orders of the inbox, sends each to its [`Upstream`], and returns
+//! the answer as events. Requests are written and answers are read by
+//! [`api::upstream`](crate::api::upstream); this module is the transport.
 
 mod base_url;
 mod client;

@@ -1,4 +1,4 @@
-//! Rules that are made of something that was decided once, so that it need not be decided again.
+//! Proposes rules for a decision that the person made, so that it need not be made again.
 
 use serde_json::Value;
 
@@ -8,16 +8,16 @@ use super::written::Kinds;
 use super::{DraftKind, RuleAction, RuleTable, Rules, Subject};
 use crate::api::{Body, command_in, is_shell};
 
-/// Bytes of a text that may be asked for as it is.
+/// Most bytes of a text that a proposed rule matches literally.
 const MAX_LENGTH: usize = 1000;
-/// Characters of what a rule is named after.
+/// Most characters in the name of a rule.
 const NAMED_AFTER: usize = 40;
-/// Programs that run what else stands in the line.
+/// Programs that run other programs in their arguments.
 const RUNNERS: [&str; 13] = [
     "sudo", "doas", "env", "xargs", "eval", "exec", "command", "nohup", "time", "timeout", "nice",
     "ssh", "find",
 ];
-/// What may stand behind the name of a program in a line that runs no other.
+/// Arguments in a command line that runs no other program.
 const PLAIN_ARGUMENTS: &str = r"(?:\s[^;&|<>$`(){}\\\n]*)?";
 
 /// A rule that could be saved.
@@ -29,8 +29,8 @@ pub struct Proposal {
     pub rule: RuleTable,
 }
 
-/// The rules that would have decided this of an item, the closest first. Each has a name that none of
-/// `rules` has.
+/// Rules that would have made this decision about an item, the most specific first. Each has a name
+/// that is not in `rules`.
 pub fn proposals(
     subject: &Subject<'_>,
     item: &Body,
@@ -70,7 +70,7 @@ fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let edge = |is_so| if is_so { r"\b" } else { "" };
         let (argument, about) = match action {
-            // The name may do anything to a line in which other programs stand too.
+            // The program name alone says little about a line that also runs other programs.
             RuleAction::Send if is_shell(program) || RUNNERS.contains(&program) => return None,
             RuleAction::Send => (
                 format!("^{name}{PLAIN_ARGUMENTS}$"),
@@ -149,8 +149,8 @@ fn of_call(call: &Body) -> Vec<Proposal> {
     exact.into_iter().chain([all]).collect()
 }
 
-/// The argument that tells a call from others of the same tool: the first text of a line, a path in
-/// most tools; else all that there is.
+/// The argument that distinguishes a call from others of the same tool: the first single-line text,
+/// which is a path in most tools; else all arguments.
 fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
     let arguments = match call {
         Body::FunctionCall { arguments, .. } => arguments,
@@ -166,14 +166,13 @@ fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
     Some((Some(name), text))
 }
 
-/// The expression that is found in this text alone; none for one that nobody would read.
+/// The expression that matches exactly this text; `None` if it is too long to be readable.
 fn exactly(text: &str) -> Option<String> {
     let is_told = !text.is_empty() && text.len() <= MAX_LENGTH;
     is_told.then(|| format!("^{}$", escape(text)))
 }
 
-/// A text as an expression that stands for itself. What needs no backslash outside of brackets has
-/// none.
+/// Escapes a text for an expression, with no more backslashes than needed.
 fn escape(text: &str) -> String {
     let mut escaped = regex::escape(text);
     for plain in ["-", "#", "&", "~"] {
@@ -182,7 +181,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The first word of a command, behind the variables that are set for it.
+/// The program of a command, after variables that are set for it.
 fn program_of(command: &str) -> Option<&str> {
     let is_variable = |word: &&str| {
         let name = word.split_once('=').map_or("", |(name, _)| name);
@@ -209,7 +208,7 @@ fn verb(action: &RuleAction) -> &'static str {
     }
 }
 
-/// This name, or with a number behind it, if another rule has it.
+/// This name, with a number appended if another rule has it.
 pub(crate) fn free_name(name: &str, rules: &Rules) -> String {
     let name = name.trim();
     let is_free = |name: &String| !rules.names().any(|known| known == name);

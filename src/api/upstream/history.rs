@@ -89,7 +89,7 @@ impl HistoryPart {
 }
 
 impl ModelWords {
-    /// Whether the model has said nothing.
+    /// Whether the model has neither written text nor made calls.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.calls.is_empty()
     }

@@ -73,8 +73,8 @@ impl Items {
         self.limit.is_some_and(|limit| tokens >= limit)
     }
 
-    /// Whether the text of an item was streamed. An item without id and index is taken for the
-    /// current one, if `is_speaking`.
+    /// Whether the text of an item was streamed. If the server sends neither ids nor indices, the
+    /// item is taken for the current one, if `is_speaking`.
     fn is_spoken(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
         let has_names = !self.spoken.ids.is_empty() || !self.spoken.indices.is_empty();
         self.spoken.has(index, id) || is_speaking && !has_names
