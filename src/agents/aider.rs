@@ -25,7 +25,7 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
         (Purpose::CommitMessage, PromptMark::Instructions(COMMIT)),
         (Purpose::Summary, PromptMark::Instructions(SUMMARY)),
     ],
-    confirmed: &[
+    confirmed_openings: &[
         EXAMPLES_END,
         FILES,
         NO_FILES,

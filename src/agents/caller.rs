@@ -16,20 +16,20 @@ const THREAD_HEADERS: &[&str] = &[
 /// Headers in which an agent sends the id of the parent thread.
 const PARENT_HEADERS: &[&str] = &["x-parent-session-id", "parent-thread-id"];
 /// Name of a client that sends no user agent.
-const UNKNOWN: &str = "unknown client";
+const UNKNOWN_CLIENT: &str = "unknown client";
 /// Most items at the beginning that are searched for an agent's opening words.
-const OPENING: usize = 24;
+const MAX_OPENING_ITEMS: usize = 24;
 
 /// What the headers of a request say about the client.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
     /// The first word of `User-Agent`, or of `originator`.
-    word: String,
+    user_agent_word: String,
     /// The known agent that it is.
     agent: Option<&'static KnownAgent>,
     thread: Option<String>,
     /// Id of the sub-agent within the thread.
-    part: Option<String>,
+    sub_thread: Option<String>,
     parent: Option<String>,
 }
 
@@ -47,21 +47,25 @@ impl Caller {
         let words = ["user-agent", "originator"];
         Self {
             agent: words.into_iter().filter_map(word).find_map(agent_called),
-            word: words.into_iter().find_map(word).unwrap_or(UNKNOWN).into(),
+            user_agent_word: words
+                .into_iter()
+                .find_map(word)
+                .unwrap_or(UNKNOWN_CLIENT)
+                .into(),
             thread: own(|agent| agent.thread_headers).or_else(|| find(THREAD_HEADERS)),
-            part: own(|agent| agent.part_headers),
+            sub_thread: own(|agent| agent.part_headers),
             parent: find(PARENT_HEADERS),
         }
     }
 
     /// The client's name of itself, for the log.
-    pub fn word(&self) -> &str {
-        &self.word
+    pub fn user_agent_word(&self) -> &str {
+        &self.user_agent_word
     }
 
     /// Sets the purpose and the thread of a request; returns the name of the agent that sent it,
     /// with its version if known.
-    pub fn introduce(&self, request: &mut Request) -> String {
+    pub fn identify(&self, request: &mut Request) -> String {
         let fields = Fields::of_text(request.envelope.text());
         let own = ALL.iter().filter_map(|agent| agent.thread?(&fields));
         let own = own.into_iter().find(|thread| !thread.is_empty());
@@ -71,13 +75,13 @@ impl Caller {
             .or_else(|| request.thread.take())
             .or_else(|| self.thread.clone());
         request.parent.clone_from(&self.parent);
-        if let (Some(part), Some(thread)) = (&self.part, &mut request.thread) {
+        if let (Some(part), Some(thread)) = (&self.sub_thread, &mut request.thread) {
             request.parent = Some(thread.clone());
             *thread = format!("{part}@{thread}");
         }
         let name = self.name(agent);
         // Errands carry the id of the thread that they are about, but are not part of it.
-        if request.purpose.stands_apart() {
+        if request.purpose.is_outside_conversation() {
             let about = request.thread.take();
             let about = about.or_else(|| {
                 // Such threads cannot be told apart.
@@ -90,9 +94,9 @@ impl Caller {
 
     fn name(&self, agent: Option<&KnownAgent>) -> String {
         let Some(agent) = agent else {
-            return self.word.clone();
+            return self.user_agent_word.clone();
         };
-        let version = self.agent.and(self.word.split_once('/'));
+        let version = self.agent.and(self.user_agent_word.split_once('/'));
         match version {
             Some((_, version)) => format!("{}/{version}", agent.name),
             None => agent.name.to_owned(),
@@ -117,7 +121,7 @@ fn agent_of(request: &Request) -> Option<&'static KnownAgent> {
     if !matches!(request.format, Format::Chat | Format::Messages) {
         return None;
     }
-    let begin = request.items.iter().take(OPENING);
+    let begin = request.items.iter().take(MAX_OPENING_ITEMS);
     let texts = begin.flat_map(|item| item.content());
     let texts = texts.filter_map(|part| Some(part.words()?.trim_start()));
     texts.into_iter().find_map(|text| {
@@ -143,7 +147,7 @@ mod tests {
                 .find(|(key, _)| *key == name)
                 .map(|(_, v)| *v)
         };
-        let name = Caller::of(header).introduce(&mut request);
+        let name = Caller::of(header).identify(&mut request);
         (name, request)
     }
 

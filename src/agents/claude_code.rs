@@ -28,7 +28,7 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
         ),
     ],
     // Begins the message after a compaction, with the summary.
-    context: &["This session is being continued from a previous conversation"],
+    context_openings: &["This session is being continued from a previous conversation"],
     // The question is whether the action is to be blocked.
     verdicts: &[
         Verdict {

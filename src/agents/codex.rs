@@ -10,16 +10,16 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "Codex",
     user_agents: &["codex"],
     thread: Some(thread),
-    says: Some(says),
+    stated_purpose: Some(stated_purpose),
     errands: &[(
         Purpose::Summary,
         PromptMark::Prompt("You are performing a CONTEXT CHECKPOINT COMPACTION"),
     )],
-    title_of: Some("User prompt:"),
+    title_prompt_prefix: Some("User prompt:"),
     // The `AGENTS.md` of a repository.
-    context: &["# AGENTS.md instructions"],
+    context_openings: &["# AGENTS.md instructions"],
     // Of its editor extension.
-    words_begin: Some("## My request for Codex:"),
+    prompt_separator: Some("## My request for Codex:"),
     ..KnownAgent::OTHER
 };
 
@@ -31,7 +31,7 @@ fn thread(fields: &Fields<'_>) -> Option<String> {
 }
 
 /// Reads the turn metadata: a request for a title has the thread source `thread_title`.
-fn says(fields: &Fields<'_>) -> Option<Purpose> {
+fn stated_purpose(fields: &Fields<'_>) -> Option<Purpose> {
     let metadata = fields.object("client_metadata");
     let text = metadata.text(TURN_METADATA)?;
     let turn = Fields::of_text(&text);

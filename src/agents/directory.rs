@@ -9,7 +9,7 @@ use crate::api::{Item, Request};
 /// Phrases before the path, in lower case, as in `Working directory: /srv`, `Primary working
 /// directory: …`, `Current Working Directory (/srv) Files`, `I'm currently working in the
 /// directory: /srv`.
-const WORDS: [&str; 2] = ["working directory", "working in the directory"];
+const PHRASES: [&str; 2] = ["working directory", "working in the directory"];
 /// The tags around the path in Codex's environment context.
 const TAGS: (&str, &str) = ("<cwd>", "</cwd>");
 /// Bytes of a path.
@@ -37,11 +37,11 @@ pub(crate) fn directory_in(items: &[Arc<Item>]) -> Option<String> {
     };
     let is_message = |item: &&Arc<Item>| item.role().is_some_and(|role| role != "assistant");
     let mut told = items.iter().rev().filter(tells).filter(is_message);
-    told.find_map(|item| named_in(&item.text()))
+    told.find_map(|item| last_named(&item.text()))
 }
 
 /// The last working directory that a text names.
-fn named_in(text: &str) -> Option<String> {
+fn last_named(text: &str) -> Option<String> {
     let tagged = text.rsplit_once(TAGS.0).and_then(|(_, rest)| {
         let (path, _) = rest.split_once(TAGS.1)?;
         Some(path.trim().to_owned())
@@ -55,7 +55,7 @@ fn named_in(text: &str) -> Option<String> {
 fn named_in_line(line: &str) -> Option<String> {
     // ASCII lower case keeps byte offsets.
     let small = line.to_ascii_lowercase();
-    let mut found = WORDS
+    let mut found = PHRASES
         .iter()
         .filter_map(|words| Some(small.find(words)? + words.len()));
     let rest = line[found.next()?..].trim_start();

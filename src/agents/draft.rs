@@ -6,10 +6,10 @@ use super::{ALL, PromptMark, Verdict};
 use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, commands_of};
 
 /// Most bytes of the subject line of a commit message.
-const COMMIT: usize = 72;
+const MAX_SUBJECT_BYTES: usize = 72;
 
 /// Tags that agents ask for around a summary.
-const TAGS: [&str; 2] = ["summary", "state_snapshot"];
+const SUMMARY_TAGS: [&str; 2] = ["summary", "state_snapshot"];
 
 /// Drafts of the answer to a request, to choose from; none if the person has to write it.
 pub fn drafts(request: &Request) -> Vec<String> {
@@ -43,7 +43,7 @@ fn tagged(summary: String, request: &Request) -> String {
         .chain(last_prompts(request))
         .filter_map(ContentPart::words);
     let asked: Vec<&str> = asked.collect();
-    let mut wanted = TAGS.into_iter().filter(|name| {
+    let mut wanted = SUMMARY_TAGS.into_iter().filter(|name| {
         let tag = format!("<{name}>");
         asked.iter().any(|text| text.contains(&tag))
     });
@@ -81,7 +81,7 @@ fn commit_message(request: &Request) -> String {
         let more = format!("{between}{rest} files");
         let is_last = rest == 1;
         let needed = between.len() + file.len() + if is_last { 0 } else { ", 99 files".len() };
-        if message.len() + needed > COMMIT {
+        if message.len() + needed > MAX_SUBJECT_BYTES {
             message.push_str(&more);
             break;
         }
@@ -107,7 +107,8 @@ fn summary(request: &Request) -> String {
     // The last part may be the instruction to summarize, with the conversation quoted in it.
     let wish = prompts.last().and_then(|last| last.split_last());
     let wish = wish.and_then(|(wish, rest)| Some((wish.words()?, rest)));
-    let wish = wish.filter(|(wish, _)| request.format != Format::Compaction && is_wish(wish));
+    let wish =
+        wish.filter(|(wish, _)| request.format != Format::Compaction && asks_for_summary(wish));
     if let Some((_, rest)) = wish {
         prompts.pop();
         prompts.extend(Some(rest).filter(|rest| !rest.is_empty()));
@@ -143,13 +144,17 @@ fn summary(request: &Request) -> String {
 }
 
 /// Whether a text is an instruction to summarize.
-fn is_wish(text: &str) -> bool {
+fn asks_for_summary(text: &str) -> bool {
     let marks = ALL.iter().flat_map(|agent| agent.errands);
     let mut words = marks.filter_map(|(purpose, mark)| match mark {
         PromptMark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
         _ => None,
     });
-    let is_tagged = || TAGS.iter().any(|name| text.contains(&format!("<{name}>")));
+    let is_tagged = || {
+        SUMMARY_TAGS
+            .iter()
+            .any(|name| text.contains(&format!("<{name}>")))
+    };
     words.any(|words| text.contains(words)) || is_tagged() || text.to_lowercase().contains("summar")
 }
 
@@ -183,7 +188,7 @@ mod tests {
     fn drafted(format: Format, body: &Value) -> Vec<String> {
         let request = format.parse(body.to_string().as_bytes(), &Interner::default());
         let mut request = request.unwrap();
-        Caller::default().introduce(&mut request);
+        Caller::default().identify(&mut request);
         drafts(&request)
     }
 
@@ -251,7 +256,7 @@ mod tests {
         let many: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
         let message = diff(&many);
         assert!(
-            message.len() <= COMMIT && message.ends_with(" files"),
+            message.len() <= MAX_SUBJECT_BYTES && message.ends_with(" files"),
             "{message}"
         );
     }

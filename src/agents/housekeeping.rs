@@ -6,7 +6,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::purpose::{asks_for_title, is_said, last_prompts};
+use super::purpose::{asks_for_title, is_stated, last_prompts};
 use super::{ALL, drafts};
 use crate::api::{ContentPart, OutputFormat, Purpose, Request, Schema, Validator};
 
@@ -97,7 +97,7 @@ impl Housekeeping {
     pub fn of(request: &Request, answered: &AutoAnswered) -> Option<Self> {
         let answer = match request.purpose {
             Purpose::Title if answered.titles && is_certain(request) => {
-                title_answer(&named_after(request)?, &request.output_format)
+                title_answer(&title_source(request)?, &request.output_format)
             }
             Purpose::Probe if answered.probes => Some("OK".to_owned()),
             Purpose::CommitMessage if answered.commit_messages => {
@@ -123,11 +123,11 @@ fn is_certain(request: &Request) -> bool {
         }
         _ => false,
     };
-    is_said(request, Purpose::Title) || takes_title_alone()
+    is_stated(request, Purpose::Title) || takes_title_alone()
 }
 
 /// The text to make a title from: the prompt, without the instruction to make a title.
-fn named_after(request: &Request) -> Option<String> {
+fn title_source(request: &Request) -> Option<String> {
     let asked: Vec<&str> = last_prompts(request)
         .filter_map(ContentPart::words)
         .collect();
@@ -135,7 +135,7 @@ fn named_after(request: &Request) -> Option<String> {
         return None;
     }
     let asked = asked.join("\n");
-    let before = ALL.iter().filter_map(|agent| agent.title_of);
+    let before = ALL.iter().filter_map(|agent| agent.title_prompt_prefix);
     let behind = before
         .into_iter()
         .find_map(|words| Some(asked.split_once(words)?.1));
@@ -167,15 +167,15 @@ pub(super) fn quoted(asked: &str) -> Option<&str> {
 fn title_answer(prompt: &str, format: &OutputFormat) -> Option<String> {
     let OutputFormat::JsonSchema { schema, .. } = format else {
         return match format {
-            OutputFormat::Text => Some(title(prompt, DEFAULT_LENGTH)),
-            _ => Some(json!({"title": title(prompt, DEFAULT_LENGTH)}).to_string()),
+            OutputFormat::Text => Some(title(prompt, DEFAULT_TITLE_LENGTH)),
+            _ => Some(json!({"title": title(prompt, DEFAULT_TITLE_LENGTH)}).to_string()),
         };
     };
     let mut answer = Map::new();
     for property in Schema::new(schema).read().properties() {
         let title_schema = property.schema.read();
         let most = title_schema.keyword("maxLength").and_then(Value::as_u64);
-        let most = most.map_or(DEFAULT_LENGTH, |most| most as usize);
+        let most = most.map_or(DEFAULT_TITLE_LENGTH, |most| most as usize);
         answer.insert(property.name, title(prompt, most).into());
     }
     let answer = Value::Object(answer);
@@ -186,7 +186,7 @@ fn title_answer(prompt: &str, format: &OutputFormat) -> Option<String> {
 }
 
 /// Characters of a title if the schema sets no limit.
-const DEFAULT_LENGTH: usize = 36;
+const DEFAULT_TITLE_LENGTH: usize = 36;
 
 /// The first line of the prompt with words in it, truncated between words if possible.
 fn title(prompt: &str, most: usize) -> String {
@@ -218,7 +218,7 @@ mod tests {
     fn parsed(format: Format, body: &Value) -> Request {
         let request = format.parse(body.to_string().as_bytes(), &Interner::default());
         let mut request = request.unwrap();
-        Caller::default().introduce(&mut request);
+        Caller::default().identify(&mut request);
         request
     }
 

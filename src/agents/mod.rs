@@ -21,7 +21,7 @@ mod housekeeping;
 mod purpose;
 mod title;
 
-pub(crate) use boilerplate::{Opening, prompt_title};
+pub(crate) use boilerplate::{InventedTurns, prompt_title};
 pub use caller::Caller;
 pub(crate) use directory::directory_in;
 pub use draft::{drafts, verdicts};
@@ -46,19 +46,19 @@ pub struct KnownAgent {
     /// Reads the thread id from the body of a request.
     thread: Option<fn(&Fields<'_>) -> Option<String>>,
     /// Reads the purpose from fields of the body other than its items.
-    says: Option<fn(&Fields<'_>) -> Option<Purpose>>,
+    stated_purpose: Option<fn(&Fields<'_>) -> Option<Purpose>>,
     /// Texts by which its errands are recognized.
     errands: &'static [(Purpose, PromptMark)],
     /// The text right before the prompt in a request for a title.
-    title_of: Option<&'static str>,
+    title_prompt_prefix: Option<&'static str>,
     /// Beginnings of user messages that the agent adds by itself, besides blocks in tags.
-    context: &'static [&'static str],
+    context_openings: &'static [&'static str],
     /// Beginnings of user messages that an invented answer of the model confirms.
-    confirmed: &'static [&'static str],
+    confirmed_openings: &'static [&'static str],
     /// Beginning of the message that ends the example turns.
     examples_end: Option<&'static str>,
     /// The separator between what it adds to a message and the text of the user.
-    words_begin: Option<&'static str>,
+    prompt_separator: Option<&'static str>,
     /// The answers to its permission checks.
     verdicts: &'static [Verdict],
 }
@@ -95,13 +95,13 @@ impl KnownAgent {
         thread_headers: &[],
         part_headers: &[],
         thread: None,
-        says: None,
+        stated_purpose: None,
         errands: &[],
-        title_of: None,
-        context: &[],
-        confirmed: &[],
+        title_prompt_prefix: None,
+        context_openings: &[],
+        confirmed_openings: &[],
         examples_end: None,
-        words_begin: None,
+        prompt_separator: None,
         verdicts: &[],
     };
 }

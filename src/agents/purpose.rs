@@ -6,9 +6,9 @@ use super::{ALL, KnownAgent, PromptMark};
 use crate::api::{ContentPart, Fields, Format, Item, Purpose, Request};
 
 /// Items at the beginning that are searched for instructions, and at the end for a prompt.
-const NEAR: usize = 3;
+const MAX_EDGE_ITEMS: usize = 3;
 /// Bytes at the beginning of a text that are searched.
-const HEAD: usize = 600;
+const MAX_HEAD_BYTES: usize = 600;
 /// Prompts of requests that only probe whether the server answers.
 const PROBES: [&str; 5] = ["quota", "ping", "test", "hi", "hello"];
 
@@ -22,7 +22,7 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     if request.format == Format::Compaction {
         return Purpose::Summary;
     }
-    let said = ALL.iter().find_map(|agent| agent.says?(fields));
+    let said = ALL.iter().find_map(|agent| agent.stated_purpose?(fields));
     match said {
         // Agents that state a purpose do not state that they want a summary, so the text may still
         // tell.
@@ -72,7 +72,7 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     if !request.tools.is_empty() {
         return None;
     }
-    let is_alone = request.items.len() == 1 && request.limits.most_tokens() == Some(1);
+    let is_alone = request.items.len() == 1 && request.limits.max_tokens() == Some(1);
     if is_alone && PROBES.contains(&prompt.trim_end()) {
         return Some(Purpose::Probe);
     }
@@ -127,15 +127,17 @@ pub(super) fn asks_for_title(told: &str) -> bool {
 }
 
 /// Whether a known agent states this purpose, rather than only the shape of the request.
-pub(super) fn is_said(request: &Request, purpose: Purpose) -> bool {
+pub(super) fn is_stated(request: &Request, purpose: Purpose) -> bool {
     let fields = Fields::of_text(request.envelope.text());
-    let mut says = ALL.iter().filter_map(|agent| agent.says?(&fields));
+    let mut says = ALL
+        .iter()
+        .filter_map(|agent| agent.stated_purpose?(&fields));
     says.next() == Some(purpose) || errand(request).is_some_and(|(_, known)| known == purpose)
 }
 
 /// The content parts of the instructions at the beginning.
 fn instructions(request: &Request) -> impl Iterator<Item = &ContentPart> {
-    let begin = request.items.iter().take(NEAR);
+    let begin = request.items.iter().take(MAX_EDGE_ITEMS);
     let told = begin.filter(|item| matches!(item.role(), Some("system" | "developer")));
     told.flat_map(|item| item.content())
 }
@@ -143,7 +145,7 @@ fn instructions(request: &Request) -> impl Iterator<Item = &ContentPart> {
 /// The content parts of the user's messages at the end.
 pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &ContentPart> {
     let is_user = |item: &Item| item.role() == Some("user");
-    let end = request.items.iter().rev().take(NEAR);
+    let end = request.items.iter().rev().take(MAX_EDGE_ITEMS);
     let count = end.take_while(|item| is_user(item)).count();
     let from = request.items.len() - count;
     request.items[from..].iter().flat_map(|item| item.content())
@@ -152,7 +154,7 @@ pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item =
 /// The beginning of a text in lower case.
 fn head(text: &str) -> String {
     let text = text.trim_start();
-    text[..text.floor_char_boundary(HEAD)].to_lowercase()
+    text[..text.floor_char_boundary(MAX_HEAD_BYTES)].to_lowercase()
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use crate::api::first_block;
 /// Characters of a title.
 const MAX_LENGTH: usize = 200;
 /// Characters of a line that are examined.
-const LOOKED_AT: usize = 2_000;
+const MAX_SCANNED: usize = 2_000;
 /// The first line of a prompt with words in it, without Markdown and without what agents put before
 /// it: blocks in tags, and headings of their own.
 pub(super) fn title(prompt: &str) -> String {
-    let mut own = super::ALL.iter().filter_map(|agent| agent.words_begin);
+    let mut own = super::ALL.iter().filter_map(|agent| agent.prompt_separator);
     let own = own.find_map(|begin| Some(prompt.split_once(begin)?.1));
     let own = own.unwrap_or(prompt);
     let words = first_words(without_blocks(own));
@@ -20,7 +20,7 @@ pub(super) fn title(prompt: &str) -> String {
 }
 
 /// The title made from the last line with words in it.
-pub(super) fn last(text: &str) -> String {
+pub(super) fn last_line_title(text: &str) -> String {
     words_of(text.lines().rev()).unwrap_or_default()
 }
 
@@ -66,7 +66,7 @@ fn is_tag(line: &str) -> bool {
 fn plain(line: &str) -> String {
     let line = line
         .char_indices()
-        .nth(LOOKED_AT)
+        .nth(MAX_SCANNED)
         .map_or(line, |(end, _)| &line[..end]);
     let mut words = String::new();
     for event in Parser::new(line) {

@@ -9,9 +9,9 @@ pub(crate) fn is_block(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('<') else {
         return false;
     };
-    let (name, behind) = name_of(rest);
+    let (name, behind) = split_tag_name(rest);
     // Single words are HTML that somebody asks about; agents name their blocks with several.
-    if !is_agents_own(name) && !behind.starts_with(' ') {
+    if !is_agent_tag_name(name) && !behind.starts_with(' ') {
         return false;
     }
     text.rfind("</")
@@ -21,8 +21,8 @@ pub(crate) fn is_block(text: &str) -> bool {
 /// Splits a text that begins with a block after that block.
 pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
     let tag = text.trim_start().strip_prefix('<')?;
-    let (name, _) = name_of(tag);
-    if !is_agents_own(name) {
+    let (name, _) = split_tag_name(tag);
+    if !is_agent_tag_name(name) {
         return None;
     }
     let end = format!("</{name}>");
@@ -35,7 +35,7 @@ pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
 fn last_block(text: &str) -> Option<(&str, &str)> {
     let trimmed = text.trim_end();
     let (_, name) = trimmed.strip_suffix('>')?.rsplit_once("</")?;
-    if !is_agents_own(name) || !name_of(name).1.is_empty() {
+    if !is_agent_tag_name(name) || !split_tag_name(name).1.is_empty() {
         return None;
     }
     let at = text.rfind(&format!("<{name}>"))?;
@@ -44,20 +44,20 @@ fn last_block(text: &str) -> Option<(&str, &str)> {
     is_line.then(|| text.split_at(at))
 }
 
-fn name_of(tag: &str) -> (&str, &str) {
+fn split_tag_name(tag: &str) -> (&str, &str) {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     tag.split_at(tag.find(|c| !is_name(c)).unwrap_or(tag.len()))
 }
 
-fn is_agents_own(name: &str) -> bool {
+fn is_agent_tag_name(name: &str) -> bool {
     name.contains(['_', '-'])
 }
 
 /// Groups the content parts of a message into one or more messages: in a user message each block of
 /// an agent becomes a message of its own, because the user did not write it.
-pub(super) fn of_role(role: &str, content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+pub(super) fn split_message(role: &str, content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     match role {
-        "user" => apart(content),
+        "user" => split_blocks(content),
         _ => vec![content],
     }
 }
@@ -74,12 +74,12 @@ pub(super) fn is_header(part: &ContentPart) -> bool {
 }
 
 /// Groups the content parts of instructions; each part that is a header becomes a group of its own.
-pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+pub(super) fn split_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let mut groups = Vec::new();
     let mut words = Vec::new();
     for part in content {
         if is_header(&part) {
-            groups.extend(taken(&mut words));
+            groups.extend(take_nonempty(&mut words));
             groups.push(vec![part]);
         } else {
             words.push(part);
@@ -93,7 +93,7 @@ pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>
 
 /// Splits a user message into the blocks that agents added, one group each, and the text between
 /// them.
-fn apart(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+fn split_blocks(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let has_block = |part: &ContentPart| match part {
         ContentPart::Text(text) => {
             text.trim_start().starts_with('<') || text.trim_end().ends_with('>')
@@ -131,22 +131,22 @@ fn apart(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
         } else if !rest.trim().is_empty() {
             let rest = ContentPart::Text(rest.trim_matches('\n').to_owned());
             if !leading.is_empty() {
-                groups.extend(taken(&mut words));
+                groups.extend(take_nonempty(&mut words));
                 groups.append(&mut leading);
             }
             words.push(rest);
         }
         if !leading.is_empty() || !trailing.is_empty() {
-            groups.extend(taken(&mut words));
+            groups.extend(take_nonempty(&mut words));
             groups.append(&mut leading);
             groups.extend(trailing.into_iter().rev());
         }
     }
-    groups.extend(taken(&mut words));
+    groups.extend(take_nonempty(&mut words));
     groups
 }
 
-fn taken(words: &mut Vec<ContentPart>) -> Option<Vec<ContentPart>> {
+fn take_nonempty(words: &mut Vec<ContentPart>) -> Option<Vec<ContentPart>> {
     (!words.is_empty()).then(|| std::mem::take(words))
 }
 
@@ -158,8 +158,8 @@ mod tests {
         let parts = parts
             .iter()
             .map(|text| ContentPart::Text((*text).to_owned()));
-        let groups = apart(parts.collect()).into_iter();
-        let joined = groups.map(|group| super::super::body::text_of(&group).into_owned());
+        let groups = split_blocks(parts.collect()).into_iter();
+        let joined = groups.map(|group| super::super::body::joined_text(&group).into_owned());
         joined.collect()
     }
 

@@ -94,7 +94,7 @@ pub enum ItemBody {
         call_id: Option<String>,
         /// Its fields in a canonical order, without `id` and `status`, each as `name:JSON` on a
         /// line.
-        says: String,
+        fields: String,
     },
 }
 
@@ -173,12 +173,12 @@ impl Body {
     /// line breaks.
     pub fn words(&self) -> Cow<'_, str> {
         match self {
-            Self::Message { content, .. } => text_of(content),
-            Self::Reasoning { summary } => lines(summary.iter().map(String::as_str)),
+            Self::Message { content, .. } => joined_text(content),
+            Self::Reasoning { summary } => join_lines(summary.iter().map(String::as_str)),
             Self::FunctionCall { arguments, .. } => arguments.into(),
             Self::CustomToolCall { input, .. } => input.into(),
             Self::LocalShellCall { command, .. } => command.join(" ").into(),
-            Self::ShellCall { commands, .. } => lines(commands.iter().map(String::as_str)),
+            Self::ShellCall { commands, .. } => join_lines(commands.iter().map(String::as_str)),
         }
     }
 
@@ -195,7 +195,7 @@ impl Body {
 
     /// Whether `other`, which a client sent, is this item sent back. Names, phases and the division
     /// into parts are not compared: some formats have no place for them.
-    pub(crate) fn comes_back_as(&self, other: &Self) -> bool {
+    pub(crate) fn is_echoed_by(&self, other: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
         is_same_kind && self.words() == other.words()
     }
@@ -234,19 +234,21 @@ impl ItemBody {
 impl ContentPart {
     /// Reads a `content` field: a string, or an array of strings and of objects, which `read` turns
     /// into parts.
-    pub(super) fn all_of<P: IntoIterator<Item = Self>>(
+    pub(super) fn read_list<P: IntoIterator<Item = Self>>(
         content: &RawValue,
         read: impl Fn(&RawValue) -> P,
     ) -> Vec<Self> {
         if fields::kind(content) != fields::JsonKind::Array {
-            return Self::member(content, |other| [Self::Other(other.get().to_owned())]);
+            return Self::read_member(content, |other| [Self::Other(other.get().to_owned())]);
         }
         let members = fields::list(content).into_iter();
-        members.flat_map(|raw| Self::member(raw, &read)).collect()
+        members
+            .flat_map(|raw| Self::read_member(raw, &read))
+            .collect()
     }
 
     /// Reads one member of a `content` array.
-    pub(super) fn member<P: IntoIterator<Item = Self>>(
+    pub(super) fn read_member<P: IntoIterator<Item = Self>>(
         raw: &RawValue,
         read: impl Fn(&RawValue) -> P,
     ) -> Vec<Self> {
@@ -273,12 +275,12 @@ impl ContentPart {
 }
 
 /// The text parts, joined with line breaks.
-pub(crate) fn text_of(content: &[ContentPart]) -> Cow<'_, str> {
-    lines(content.iter().filter_map(ContentPart::words))
+pub(crate) fn joined_text(content: &[ContentPart]) -> Cow<'_, str> {
+    join_lines(content.iter().filter_map(ContentPart::words))
 }
 
 /// Joins texts with line breaks; a single text is borrowed.
-fn lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
+fn join_lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
     let mut all = Cow::Borrowed(texts.next().unwrap_or_default());
     for text in texts {
         let all = all.to_mut();
@@ -430,16 +432,16 @@ mod tests {
             phase: None,
         };
         let text = |text: &str| ContentPart::Text(text.into());
-        assert!(said.comes_back_as(&back(vec![text("one\ntwo")])));
-        assert!(said.comes_back_as(&back(vec![text("one"), text("two")])));
-        assert!(!said.comes_back_as(&back(vec![text("one")])));
-        assert!(!said.comes_back_as(&Body::reasoning("one\ntwo")));
+        assert!(said.is_echoed_by(&back(vec![text("one\ntwo")])));
+        assert!(said.is_echoed_by(&back(vec![text("one"), text("two")])));
+        assert!(!said.is_echoed_by(&back(vec![text("one")])));
+        assert!(!said.is_echoed_by(&Body::reasoning("one\ntwo")));
         let call = |namespace: Option<&str>| Body::FunctionCall {
             namespace: namespace.map(str::to_owned),
             name: "f".into(),
             arguments: "{}".into(),
         };
-        assert!(call(Some("a")).comes_back_as(&call(None)));
+        assert!(call(Some("a")).is_echoed_by(&call(None)));
         assert_eq!(call(Some("a")).text(), "a.f{}");
     }
 }

@@ -33,7 +33,7 @@ impl OutputLimits {
     }
 
     /// Most tokens of the response, if limited.
-    pub(crate) fn most_tokens(&self) -> Option<u64> {
+    pub(crate) fn max_tokens(&self) -> Option<u64> {
         self.output.map(|(_, most)| most)
     }
 }

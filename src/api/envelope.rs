@@ -15,9 +15,9 @@ pub struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cut {
     /// Byte offset in the text that is left.
-    at: usize,
+    offset: usize,
     /// Length of the placeholder there, in bytes.
-    stand_in: usize,
+    placeholder_len: usize,
     parts: CutParts,
 }
 
@@ -34,7 +34,7 @@ enum CutParts {
 }
 
 /// Placeholder for a value that was cut.
-const STAND_IN: &str = "null";
+const PLACEHOLDER: &str = "null";
 
 /// Cuts parts from the text of a request.
 #[derive(Debug)]
@@ -101,11 +101,11 @@ impl<'a> Cutter<'a> {
             from = at + part.len();
             let stand_in = match parts {
                 CutParts::Items(_) => "",
-                CutParts::Tools | CutParts::Preamble | CutParts::Prompt => STAND_IN,
+                CutParts::Tools | CutParts::Preamble | CutParts::Prompt => PLACEHOLDER,
             };
             cuts.push(Cut {
-                at: text.len(),
-                stand_in: stand_in.len(),
+                offset: text.len(),
+                placeholder_len: stand_in.len(),
                 parts,
             });
             text.push_str(stand_in);
@@ -134,7 +134,7 @@ impl Envelope {
     }
 
     /// The original request, reassembled from its parts.
-    pub fn whole<'a>(
+    pub fn reassemble<'a>(
         &self,
         tools: &str,
         preamble: Option<&str>,
@@ -143,8 +143,8 @@ impl Envelope {
         let mut items = items.into_iter();
         let (mut whole, mut from) = (String::new(), 0);
         for cut in &self.cuts {
-            whole.push_str(self.text.get(from..cut.at).unwrap_or_default());
-            from = cut.at + cut.stand_in;
+            whole.push_str(self.text.get(from..cut.offset).unwrap_or_default());
+            from = cut.offset + cut.placeholder_len;
             match &cut.parts {
                 CutParts::Tools => whole.push_str(tools),
                 CutParts::Preamble => whole.extend(preamble),
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(text, left);
         let items = members.iter().copied();
         let preamble = Some(r#""be \u006bind""#);
-        assert_eq!(envelope.whole(r#"[ {"x":1} ]"#, preamble, items), body);
+        assert_eq!(envelope.reassemble(r#"[ {"x":1} ]"#, preamble, items), body);
     }
 
     #[test]

@@ -120,8 +120,8 @@ impl<'a> Fields<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
             type Value = Fields<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +136,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 Ok(Fields(all))
             }
         }
-        deserializer.deserialize_map(All)
+        deserializer.deserialize_map(FieldsVisitor)
     }
 }
 
@@ -145,8 +145,8 @@ struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct JsonText;
-        impl<'de> Visitor<'de> for JsonText {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
             type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,7 +161,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
                 Ok(Name(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(JsonText)
+        deserializer.deserialize_str(NameVisitor)
     }
 }
 
@@ -266,7 +266,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
 /// Parses a value, unless its tree would take too much memory.
 pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
     let text = raw?.get();
-    if is_bushy(text) {
+    if is_too_large_for_tree(text) {
         None
     } else {
         serde_json::from_str(text).ok()
@@ -276,7 +276,7 @@ pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
 /// Whether a value has too many members to be parsed into a tree: a few megabytes of brackets are
 /// gigabytes as a tree. Characters in strings are counted too, which is quick and errs on the safe
 /// side.
-pub(crate) fn is_bushy(json: &str) -> bool {
+pub(crate) fn is_too_large_for_tree(json: &str) -> bool {
     /// More values than any schema has that a person could fill in.
     const MAX: usize = 200_000;
     let marks = json
@@ -310,8 +310,8 @@ struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FirstField;
-        impl<'de> Visitor<'de> for FirstField {
+        struct CheckVisitor;
+        impl<'de> Visitor<'de> for CheckVisitor {
             type Value = Checked;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -354,7 +354,7 @@ impl<'de> Deserialize<'de> for Checked {
                 Ok(Checked)
             }
         }
-        deserializer.deserialize_any(FirstField)
+        deserializer.deserialize_any(CheckVisitor)
     }
 }
 

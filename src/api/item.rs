@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::body::text_of;
+use super::body::joined_text;
 use super::fields::Fields;
 use super::likeness::Likeness;
 use super::responses::read_item;
@@ -19,8 +19,8 @@ pub struct Item {
     hash: Hash,
     shape: Shape,
     /// Index of this item among the items that the text is converted to, and their number.
-    place: u32,
-    count: u32,
+    index: u32,
+    total: u32,
     body: OnceLock<ItemBody>,
     likeness: OnceLock<Hash>,
     tokens: OnceLock<u64>,
@@ -64,8 +64,8 @@ impl Item {
             raw,
             hash,
             shape,
-            place: 0,
-            count: 1,
+            index: 0,
+            total: 1,
             body: OnceLock::new(),
             likeness: OnceLock::new(),
             tokens: OnceLock::new(),
@@ -82,8 +82,8 @@ impl Item {
         let count = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
         let item = |(place, body)| {
             Arc::new(Self {
-                place,
-                count,
+                index: place,
+                total: count,
                 body: OnceLock::from(body),
                 ..Self::unread(shape, Arc::clone(raw), hash)
             })
@@ -139,7 +139,7 @@ impl Item {
 
     /// Whether it is the first item of its text.
     pub(crate) fn begins_text(&self) -> bool {
-        self.place == 0
+        self.index == 0
     }
 
     /// Hash of the content without `id` and `status`, the same in all versions of the program.
@@ -152,7 +152,7 @@ impl Item {
 
     /// Whether another item has the same content, apart from `id` and `status`.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let is_same_text = || self.place == other.place && self.shape == other.shape;
+        let is_same_text = || self.index == other.index && self.shape == other.shape;
         let is_alike = || Likeness::of(self.body()) == Likeness::of(other.body());
         (Arc::ptr_eq(&self.raw, &other.raw) && is_same_text())
             || self.likeness() == other.likeness() && is_alike()
@@ -171,7 +171,7 @@ impl Item {
     pub(crate) fn reference(&self) -> Option<String> {
         // References are short; anything longer is not parsed.
         const MAX_LENGTH: usize = 1024;
-        if self.shape != Shape::Item || self.raw.len() > MAX_LENGTH || !self.may_refer() {
+        if self.shape != Shape::Item || self.raw.len() > MAX_LENGTH || !self.may_be_reference() {
             return None;
         }
         let fields = Fields::of_text(&self.raw);
@@ -183,7 +183,7 @@ impl Item {
 
     /// Whether parsing it may find a reference. Checked for every item of every request, and hardly
     /// ever true.
-    fn may_refer(&self) -> bool {
+    fn may_be_reference(&self) -> bool {
         let has = |text: &str| memchr::memmem::find(self.raw.as_bytes(), text.as_bytes()).is_some();
         // Escapes may hide the word.
         has("item_reference") || !has("\"type\"") || has("\\u")
@@ -202,7 +202,7 @@ impl Item {
 
     /// Approximate memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.raw.len() / self.count.max(1) as usize + size_of::<Self>()
+        self.raw.len() / self.total.max(1) as usize + size_of::<Self>()
     }
 
     /// The number of its tokens, once counted.
@@ -244,7 +244,7 @@ impl Item {
 
     /// The text parts, one after the other on lines of their own.
     pub fn text(&self) -> String {
-        text_of(self.content()).into_owned()
+        joined_text(self.content()).into_owned()
     }
 
     /// The `call_id` of a call of any kind, unknown ones included.

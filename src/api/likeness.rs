@@ -66,7 +66,9 @@ impl<'a> Likeness<'a> {
             ItemBody::Compaction { summary } => Self::Compaction {
                 summary: summary.as_deref(),
             },
-            ItemBody::Other { kind, says, .. } => Self::Other { kind, says },
+            ItemBody::Other {
+                kind, fields: says, ..
+            } => Self::Other { kind, says },
         }
     }
 

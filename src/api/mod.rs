@@ -29,20 +29,20 @@ pub(crate) mod validation;
 mod writer;
 
 pub(crate) use blocks::{first_block, is_block};
-pub(crate) use body::text_of;
+pub(crate) use body::joined_text;
 pub use body::{Body, ContentPart, ItemBody};
 pub use constraints::OutputLimits;
 pub use envelope::Envelope;
 pub use error::ApiError;
-pub(crate) use fields::{Fields, is_bushy};
+pub(crate) use fields::{Fields, is_too_large_for_tree};
 pub use interner::Interner;
 pub use item::Item;
 pub(crate) use item::Shape;
 pub use piece::Piece;
 pub use purpose::Purpose;
 pub(crate) use schema::{Alternative, Property, Schema, SchemaReading, SchemaType};
+pub(crate) use shell::{ArgumentRole, command_in, command_line, commands_of, is_shell};
 pub use shell::{NoShellTool, ShellTool};
-pub(crate) use shell::{Use, command_in, command_line, commands_of, is_shell};
 pub use skeleton::{check_answer, skeleton};
 pub use tools::{Tool, ToolList};
 pub(crate) use validation::Validator;
@@ -102,14 +102,14 @@ pub struct Request {
     /// What the request is for.
     pub purpose: Purpose,
     /// How long the client waits for the next byte before it times out, if it says so.
-    pub patience: Option<Duration>,
+    pub client_timeout: Option<Duration>,
     /// The participant and condition that the request is assigned to, in a study.
-    pub(crate) assigned: Option<Arc<Assigned>>,
+    pub(crate) assignment: Option<Arc<Assignment>>,
 }
 
 /// The participant and condition of a study that a request is assigned to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Assigned {
+pub struct Assignment {
     /// The participant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub participant: Option<String>,
@@ -151,15 +151,15 @@ impl Request {
             limits: OutputLimits::default(),
             parent: None,
             purpose: Purpose::Turn,
-            patience: None,
-            assigned: None,
+            client_timeout: None,
+            assignment: None,
         }
     }
 
     /// How long the client waits for the answer, if it says so. `None` for a stream, which
     /// heartbeats keep open, and for a background request.
     pub fn gives_up_after(&self) -> Option<Duration> {
-        self.patience.filter(|_| self.gets_all_at_once())
+        self.client_timeout.filter(|_| self.gets_all_at_once())
     }
 
     /// Whether the client gets nothing before the response has ended.
@@ -168,22 +168,22 @@ impl Request {
     }
 
     /// The request as the client sent it, byte for byte.
-    pub fn whole(&self) -> String {
-        let sent = self.sent().filter(|item| item.begins_text());
-        self.envelope.whole(
+    pub fn raw_body(&self) -> String {
+        let sent = self.sent_items().filter(|item| item.begins_text());
+        self.envelope.reassemble(
             self.tools.raw(),
-            self.beside().map(|item| item.raw()),
+            self.preamble_item().map(|item| item.raw()),
             sent.map(|item| item.raw()),
         )
     }
 
     /// The item made of instructions or a system prompt.
-    pub(crate) fn beside(&self) -> Option<&Arc<Item>> {
+    pub(crate) fn preamble_item(&self) -> Option<&Arc<Item>> {
         self.items[..self.preamble].first()
     }
 
     /// The other items that the client sent, with references unresolved.
-    pub(crate) fn sent(&self) -> impl Iterator<Item = &Arc<Item>> {
+    pub(crate) fn sent_items(&self) -> impl Iterator<Item = &Arc<Item>> {
         let own = self.items.iter().skip(self.preamble + self.earlier);
         // Ordered by index.
         let mut references = self.references.iter().peekable();
@@ -253,14 +253,14 @@ impl Format {
     }
 
     /// Whether commentary can be sent before the answer.
-    pub(crate) fn carries_progress(self) -> bool {
+    pub(crate) fn carries_commentary(self) -> bool {
         self != Self::Compaction
     }
 
     /// Whether the format marks commentary as such. In others it is text like the answer, and the
     /// SDKs of OpenAI and Anthropic reject the whole text if a part is not the JSON that was asked
     /// for.
-    pub(crate) fn tells_notes(self) -> bool {
+    pub(crate) fn marks_commentary(self) -> bool {
         self == Self::Responses
     }
 }

@@ -33,7 +33,7 @@ impl Purpose {
     }
 
     /// Whether such a request is not part of the conversation that it is about.
-    pub(crate) fn stands_apart(self) -> bool {
+    pub(crate) fn is_outside_conversation(self) -> bool {
         !matches!(self, Self::Turn | Self::Summary)
     }
 }

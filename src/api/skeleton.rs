@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{OutputFormat, Schema, SchemaReading, SchemaType, Validator};
 
 /// Most values of a skeleton: a small schema may ask for thousands by referring to itself twice.
-const MAX: usize = 500;
+const MAX_VALUES: usize = 500;
 
 /// Characters of an error that are shown: one may quote a whole answer.
 const MAX_LENGTH: usize = 200;
@@ -17,17 +17,20 @@ const MAX_LENGTH: usize = 200;
 /// patterns are left to the person and [`check_answer`]. References within the schema are followed;
 /// an object that goes on forever is cut off with `{}`, or left out where that is allowed.
 pub fn skeleton(schema: &Value) -> Value {
-    Skeleton { left: MAX }.value(&Schema::new(schema))
+    Skeleton {
+        values_left: MAX_VALUES,
+    }
+    .value(&Schema::new(schema))
 }
 
 struct Skeleton {
     /// Values that may still be added.
-    left: usize,
+    values_left: usize,
 }
 
 impl Skeleton {
     fn value(&mut self, schema: &Schema<&Value>) -> Value {
-        self.left = self.left.saturating_sub(1);
+        self.values_left = self.values_left.saturating_sub(1);
         let reading = schema.read();
         let given = |key| reading.keyword(key).cloned();
         let example = || reading.keyword("examples")?.get(0).cloned();
@@ -65,7 +68,7 @@ impl Skeleton {
 
     /// A nested value, unless the skeleton is too large or too deep already.
     fn inner(&mut self, schema: &Schema<&Value>) -> Value {
-        if !schema.is_deep() && self.left > 0 {
+        if !schema.is_deep() && self.values_left > 0 {
             return self.value(schema);
         }
         match schema.read().kind {
@@ -78,7 +81,7 @@ impl Skeleton {
     fn object(&mut self, reading: &SchemaReading<&Value>) -> Value {
         let mut object = Map::new();
         for property in reading.properties() {
-            let too_much = property.schema.is_deep() || self.left == 0;
+            let too_much = property.schema.is_deep() || self.values_left == 0;
             if property.is_described() && (!too_much || property.required) {
                 object.insert(property.name, self.inner(&property.schema));
             }

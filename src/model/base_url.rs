@@ -59,10 +59,13 @@ impl BaseUrl {
         let authority = url.authority().ok_or_else(wrong)?;
         let host = authority.host().trim_matches(['[', ']']);
         // Checked by hand, because `port()` ignores a port that is no number.
-        let port = match authority.as_str().len() > authority.host().len() {
-            true => authority.port_u16().ok_or_else(wrong)?,
-            false if is_secure => 443,
-            false => 80,
+        let has_port = authority.as_str().len() > authority.host().len();
+        let port = if has_port {
+            authority.port_u16().ok_or_else(wrong)?
+        } else if is_secure {
+            443
+        } else {
+            80
         };
         if host.is_empty() || port == 0 {
             return Err(wrong());

@@ -23,9 +23,9 @@ use super::BaseUrl;
 use super::trust::Trust;
 
 /// How long a connection stays in the pool. Most servers close it earlier.
-const IDLE: Duration = Duration::from_secs(60);
+const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
 /// Most connections in the pool.
-const MAX_IDLE: usize = 4;
+const MAX_IDLE_CONNECTIONS: usize = 4;
 /// Idle time after which TCP keepalive probes begin.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -39,7 +39,7 @@ pub(crate) enum ConnectError {
     /// The name has no address.
     NoSuchHost,
     /// There are no root certificates.
-    NoTrust(io::Error),
+    NoCertificates(io::Error),
     /// The TLS handshake failed, or the certificate is not trusted.
     Tls(io::Error),
     /// Any other error of the system.
@@ -81,7 +81,10 @@ impl UpstreamConnection {
         let socket: Socket = if url.is_secure() {
             let name = rustls::pki_types::ServerName::try_from(url.host().to_owned());
             let name = name.map_err(|_| ConnectError::NoSuchHost)?;
-            let connector = trust.connector().await.map_err(ConnectError::NoTrust)?;
+            let connector = trust
+                .connector()
+                .await
+                .map_err(ConnectError::NoCertificates)?;
             let stream = connector.connect(name, stream).await;
             Box::new(stream.map_err(ConnectError::Tls)?)
         } else {
@@ -176,7 +179,7 @@ impl Pool {
     pub async fn take(&self) -> Option<UpstreamConnection> {
         loop {
             let (since, mut connection) = self.lock().pop()?;
-            if since.elapsed() < IDLE && connection.is_ready().await {
+            if since.elapsed() < MAX_IDLE_TIME && connection.is_ready().await {
                 return Some(connection);
             }
         }
@@ -188,7 +191,7 @@ impl Pool {
             return;
         }
         let mut idle = self.lock();
-        if idle.len() == MAX_IDLE {
+        if idle.len() == MAX_IDLE_CONNECTIONS {
             idle.remove(0);
         }
         idle.push((Instant::now(), connection));

@@ -18,9 +18,9 @@ pub struct EventParser {
     has_data: bool,
     /// Whether the last byte was a carriage return; a line feed after it belongs to the same line
     /// end.
-    after_return: bool,
+    after_carriage_return: bool,
     /// Whether the first line is over, which may begin with a byte order mark.
-    is_past_mark: bool,
+    is_past_byte_order_mark: bool,
 }
 
 /// An event.
@@ -49,7 +49,7 @@ impl EventParser {
         mut take: impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         while let Some(first) = bytes.first() {
-            if std::mem::take(&mut self.after_return) && *first == b'\n' {
+            if std::mem::take(&mut self.after_carriage_return) && *first == b'\n' {
                 bytes = &bytes[1..];
             }
             let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
@@ -68,7 +68,7 @@ impl EventParser {
                 line.clear();
                 self.line = line;
             }
-            self.after_return = bytes[end] == b'\r';
+            self.after_carriage_return = bytes[end] == b'\r';
             bytes = &bytes[end + 1..];
         }
         Ok(())
@@ -84,7 +84,7 @@ impl EventParser {
         &mut self,
         mut take: impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.after_return = false;
+        self.after_carriage_return = false;
         self.feed(b"\n\n", &mut take)
     }
 
@@ -100,7 +100,7 @@ impl EventParser {
         line: &[u8],
         take: &mut impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let line = if std::mem::replace(&mut self.is_past_mark, true) {
+        let line = if std::mem::replace(&mut self.is_past_byte_order_mark, true) {
             line
         } else {
             line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)

@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     /// The server refused the request.
     Refused(Box<UpstreamRefusal>),
     /// The response is not HTTP.
-    NoHttp,
+    NotHttp,
     /// The first token did not come in time.
     NoFirstToken(Duration),
     /// The next token did not come in time.
@@ -34,13 +34,13 @@ pub(crate) enum Failure {
     /// The connection was closed before a response came.
     NoAnswer,
     /// The connection was closed in the middle of the answer.
-    HungUp,
+    ConnectionLost,
     /// The response is not that of a model; with its beginning, or the title of a web page.
-    NoModel(String),
+    NotAModel(String),
     /// The answer has an error.
     Answer(AnswerError),
     /// The draft was cancelled.
-    Unwanted,
+    Cancelled,
 }
 
 /// An error response of a server.
@@ -60,7 +60,7 @@ pub(crate) struct UpstreamRefusal {
 impl From<AnswerError> for Failure {
     fn from(fault: AnswerError) -> Self {
         match fault {
-            AnswerError::Ended => Self::HungUp,
+            AnswerError::Incomplete => Self::ConnectionLost,
             fault => Self::Answer(fault),
         }
     }
@@ -89,9 +89,9 @@ impl Failure {
             Self::NoKey(variable) => format!(
                 "{variable} is not set, which its key comes from; set it and start humanllm again"
             ),
-            Self::Connect(error) => connecting(error, upstream),
+            Self::Connect(error) => connect_words(error, upstream),
             Self::Refused(refusal) => refusal.of(upstream),
-            Self::NoHttp => format!(
+            Self::NotHttp => format!(
                 "who answers at {url} does not speak HTTP; is the port right, and http:// or https://?"
             ),
             Self::NoFirstToken(waited) => format!(
@@ -106,21 +106,21 @@ impl Failure {
             Self::NoAnswer => {
                 format!("{url} closed the connection without an answer; its own log may say why")
             }
-            Self::HungUp => {
+            Self::ConnectionLost => {
                 "the answer ended in the middle; what came of it is here, and its server's own log \
                  may say why"
                     .into()
             }
-            Self::NoModel(beginning) if beginning.is_empty() => {
+            Self::NotAModel(beginning) if beginning.is_empty() => {
                 format!("{url} sent nothing; is it the address of a model?")
             }
-            Self::NoModel(beginning) => format!(
+            Self::NotAModel(beginning) => format!(
                 "what {url} sent is no answer of a model: {beginning}; correct base_url or format in \
                  [[model]] and press F9"
             ),
-            Self::Answer(AnswerError::Told(words)) => format!("\"{words}\"{}", advice(words)),
+            Self::Answer(AnswerError::Server(words)) => format!("\"{words}\"{}", advice(words)),
             Self::Answer(fault) => format!("{fault}; is its format in [[model]] right?"),
-            Self::Unwanted => "nobody wants the answer any more".into(),
+            Self::Cancelled => "nobody wants the answer any more".into(),
         }
     }
 }
@@ -143,7 +143,7 @@ impl UpstreamRefusal {
             },
             _ if !self.offered.is_empty() => format!(
                 "; it has no {model}, but {}: correct model in [[model]] and press F9",
-                listed(&self.offered)
+                join_names(&self.offered)
             ),
             StatusCode::NOT_FOUND => format!(
                 "; correct base_url ({url}), format or model ({model}) in [[model]] and press F9"
@@ -172,8 +172,12 @@ impl UpstreamRefusal {
     }
 }
 
-fn connecting(error: &ConnectError, upstream: &Upstream) -> String {
-    let Upstream { url, patience, .. } = upstream;
+fn connect_words(error: &ConnectError, upstream: &Upstream) -> String {
+    let Upstream {
+        url,
+        timeouts: patience,
+        ..
+    } = upstream;
     let host = url.host();
     match error {
         ConnectError::Refused => format!(
@@ -187,16 +191,16 @@ fn connecting(error: &ConnectError, upstream: &Upstream) -> String {
         ConnectError::NoSuchHost => format!(
             "no machine is known by the name {host}; correct base_url in [[model]] and press F9"
         ),
-        ConnectError::NoTrust(error) => format!(
+        ConnectError::NoCertificates(error) => format!(
             "this system has no certificates by which {host} could be trusted ({error}); install \
              its ca-certificates, or set SSL_CERT_FILE"
         ),
-        ConnectError::Tls(error) => encrypting(error, upstream),
+        ConnectError::Tls(error) => tls_words(error, upstream),
         ConnectError::Other(error) => format!("{url} cannot be reached: {error}"),
     }
 }
 
-fn encrypting(error: &io::Error, upstream: &Upstream) -> String {
+fn tls_words(error: &io::Error, upstream: &Upstream) -> String {
     let (host, port) = (upstream.url.host(), upstream.url.port());
     let known = error.get_ref().and_then(|inner| inner.downcast_ref());
     match known {
@@ -258,7 +262,7 @@ fn advice(words: &str) -> &'static str {
 }
 
 /// Joins names, and says how many more there are.
-pub(crate) fn listed(names: &[String]) -> String {
+pub(crate) fn join_names(names: &[String]) -> String {
     let shown = names.iter().take(MAX_OFFERED).map(String::as_str);
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_OFFERED) {

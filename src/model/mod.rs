@@ -4,19 +4,19 @@
 //! the answer as events. Requests are written and answers are read by
 //! [`api::upstream`](crate::api::upstream); this module is the transport.
 
+mod answer_reader;
 mod base_url;
 mod client;
 mod connection;
 mod events;
 mod failure;
 mod models;
-mod reading;
 mod trust;
 mod upstream;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub(crate) use client::{Client, Offered};
+pub(crate) use client::{Client, OfferedModel};
 pub use events::{EventParser, ServerEvent, TooLong};
-pub(crate) use failure::{Failure, listed};
+pub(crate) use failure::{Failure, join_names};
 pub use models::{Catalog, Models};
 pub use upstream::{KeyVariable, Timeouts, Upstream};

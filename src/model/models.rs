@@ -14,7 +14,7 @@ use super::trust::Trust;
 use crate::inbox::{DraftEvents, DraftId, DraftOrder, DraftStep, DraftingOrder};
 
 /// Most characters of a failure that are logged.
-const LOGGED: usize = 100;
+const MAX_LOGGED: usize = 100;
 
 /// The configured models. They may change while drafts are running. Clones share them.
 #[derive(Clone, Default)]
@@ -49,7 +49,7 @@ impl Catalog {
         clients.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn named(&self, name: &str) -> Option<Arc<Client>> {
+    fn find(&self, name: &str) -> Option<Arc<Client>> {
         let clients = self.clients.read();
         let clients = clients.unwrap_or_else(PoisonError::into_inner);
         let client = clients.iter().find(|client| client.upstream().name == name);
@@ -106,7 +106,7 @@ async fn serve(
                 Some(DraftingOrder::Cancel(id)) => running.cancel(id),
                 None => return,
             },
-            Some(ended) = running.tasks.join_next() => running.ended(ended, &events),
+            Some(ended) = running.tasks.join_next() => running.finish(ended, &events),
         }
     }
 }
@@ -114,13 +114,13 @@ async fn serve(
 impl RunningDrafts {
     fn begin(&mut self, catalog: &Catalog, order: DraftOrder, events: &DraftEvents) {
         let id = order.id;
-        let Some(client) = catalog.named(&order.model) else {
+        let Some(client) = catalog.find(&order.model) else {
             let words = "no model of this name is in the configuration; `humanllm setup model` adds \
                          one, and F9 takes it in";
             events.send(id, DraftStep::Failed(words.into()));
             return;
         };
-        let handle = self.tasks.spawn(make(client, order, events.clone()));
+        let handle = self.tasks.spawn(run_draft(client, order, events.clone()));
         self.handles.insert(id, handle);
     }
 
@@ -131,7 +131,7 @@ impl RunningDrafts {
         }
     }
 
-    fn ended(&mut self, ended: Result<DraftId, JoinError>, events: &DraftEvents) {
+    fn finish(&mut self, ended: Result<DraftId, JoinError>, events: &DraftEvents) {
         match ended {
             Ok(id) => {
                 self.handles.remove(&id);
@@ -152,18 +152,18 @@ impl RunningDrafts {
 }
 
 /// Runs one draft.
-async fn make(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> DraftId {
+async fn run_draft(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> DraftId {
     let id = order.id;
-    let asked = client.asked(&order);
+    let asked = client.prepare(&order);
     // Dropped early: it may be large, and the answer may take long.
     drop(order);
     let made = client.answer(asked, |piece| events.send(id, DraftStep::Piece(piece)));
     match made.await {
-        Ok(()) | Err(Failure::Unwanted) => {}
+        Ok(()) | Err(Failure::Cancelled) => {}
         Err(failure) => {
             let words = failure.words(client.upstream());
             // Messages may quote the request, of which little belongs in the log.
-            let logged: String = words.chars().take(LOGGED).collect();
+            let logged: String = words.chars().take(MAX_LOGGED).collect();
             tracing::info!(model = client.upstream().name, words = logged, "no draft");
             events.send(id, DraftStep::Failed(words));
         }

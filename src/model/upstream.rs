@@ -10,7 +10,7 @@ use super::BaseUrl;
 use crate::api::Format;
 
 /// Shorter header values are not treated as secrets.
-const SHORTEST_SECRET: usize = 8;
+const MIN_SECRET_LENGTH: usize = 8;
 
 /// A model on another server, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Upstream {
     /// Additional fields of each request.
     pub parameters: Map<String, Value>,
     /// Time limits.
-    pub patience: Timeouts,
+    pub timeouts: Timeouts,
 }
 
 /// The environment variable with an API key.
@@ -87,7 +87,7 @@ impl Upstream {
             thoughts: false,
             prefill: true,
             parameters: Map::new(),
-            patience: Timeouts::default(),
+            timeouts: Timeouts::default(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Upstream {
             .filter_map(|value| value.to_str().ok());
         // Without the scheme, such as `Bearer`.
         let secrets = values.flat_map(|value| [value, value.rsplit(' ').next().unwrap_or(value)]);
-        let secrets = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET);
+        let secrets = secrets.filter(|secret| secret.len() >= MIN_SECRET_LENGTH);
         secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 }

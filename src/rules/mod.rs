@@ -3,7 +3,7 @@
 //! A rule has conditions and an action ([`RuleAction`]). Rules are tried in order, and only the
 //! first that applies counts.
 //!
-//! - [`Written`] is a rule as it stands in the configuration
+//! - [`RuleTable`] is a rule as it stands in the configuration
 //! - `rule` is the same, checked and ready to be asked
 //! - `pattern` is what its conditions look for
 //! - [`proposals`] makes rules of something that was decided once
@@ -13,9 +13,9 @@
 mod pattern;
 mod proposal;
 mod rule;
+mod table;
 #[cfg(test)]
 mod tests;
-mod written;
 
 use std::time::Duration;
 
@@ -24,13 +24,13 @@ use serde::{Deserialize, Serialize};
 pub use pattern::{Case, Pattern};
 pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
-pub use written::{DraftKind, RuleError, RuleTable};
+pub use table::{DraftKind, RuleError, RuleTable};
 
 use crate::api::{Body, Request};
 use rule::{DraftedItem, Rule};
 
 /// Bytes before the new part of a message in which a match of [`Rules::of_text`] may begin.
-pub(crate) const LOOKED_BACK: usize = 8 * 1024;
+pub(crate) const LOOKBACK_BYTES: usize = 8 * 1024;
 
 /// The request that rules are evaluated for.
 #[derive(Debug, Clone, Copy)]
@@ -127,8 +127,8 @@ impl Rules {
     }
 
     /// The rules in words for the person.
-    pub fn told(&self) -> impl Iterator<Item = RuleText<'_>> {
-        self.0.iter().map(Rule::told)
+    pub fn descriptions(&self) -> impl Iterator<Item = RuleText<'_>> {
+        self.0.iter().map(Rule::description)
     }
 
     /// The models that rules name, each with the index of the rule and the key that names it, so

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::pattern::excerpt;
 use super::rule::SHELL;
-use super::written::Kinds;
+use super::table::Kinds;
 use super::{DraftKind, RuleAction, RuleTable, Rules, Subject};
 use crate::api::{Body, command_in, is_shell};
 
 /// Most bytes of a text that a proposed rule matches literally.
 const MAX_LENGTH: usize = 1000;
 /// Most characters in the name of a rule.
-const NAMED_AFTER: usize = 40;
+const MAX_NAME_LENGTH: usize = 40;
 /// Programs that run other programs in their arguments.
 const RUNNERS: [&str; 13] = [
     "sudo", "doas", "env", "xargs", "eval", "exec", "command", "nohup", "time", "timeout", "nice",
@@ -58,7 +58,7 @@ fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
         argument: Some(argument),
         ..RuleTable::default()
     };
-    let exact = exactly(command).map(|argument| Proposal {
+    let exact = exact_pattern(command).map(|argument| Proposal {
         about: format!("the command {}", excerpt(command, 0..0)),
         rule: RuleTable {
             name: format!("exactly {}", short(command)),
@@ -97,7 +97,7 @@ fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
 }
 
 fn of_message(text: &str) -> Vec<Proposal> {
-    let exact = exactly(text).map(|expression| Proposal {
+    let exact = exact_pattern(text).map(|expression| Proposal {
         about: format!("the message {}", excerpt(text, 0..0)),
         rule: RuleTable {
             name: format!("exactly {}", short(text)),
@@ -129,14 +129,14 @@ fn of_call(call: &Body) -> Vec<Proposal> {
         tool: Some(format!("^{}$", escape(&name))),
         ..RuleTable::default()
     };
-    let telling = telling_argument(call);
+    let telling = identifying_argument(call);
     let exact = telling.and_then(|(parameter, text)| {
         let what = parameter.as_deref().unwrap_or("argument");
         Some(Proposal {
             about: format!("{name} with {what} {}", excerpt(&text, 0..0)),
             rule: RuleTable {
                 name: format!("{name} {}", short(&text)),
-                argument: Some(exactly(&text)?),
+                argument: Some(exact_pattern(&text)?),
                 parameter,
                 ..rule()
             },
@@ -151,7 +151,7 @@ fn of_call(call: &Body) -> Vec<Proposal> {
 
 /// The argument that distinguishes a call from others of the same tool: the first single-line text,
 /// which is a path in most tools; else all arguments.
-fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
+fn identifying_argument(call: &Body) -> Option<(Option<String>, String)> {
     let arguments = match call {
         Body::FunctionCall { arguments, .. } => arguments,
         call => return Some((None, call.words().into_owned())),
@@ -167,7 +167,7 @@ fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
 }
 
 /// The expression that matches exactly this text; `None` if it is too long to be readable.
-fn exactly(text: &str) -> Option<String> {
+fn exact_pattern(text: &str) -> Option<String> {
     let is_told = !text.is_empty() && text.len() <= MAX_LENGTH;
     is_told.then(|| format!("^{}$", escape(text)))
 }
@@ -195,7 +195,7 @@ fn program_of(command: &str) -> Option<&str> {
 fn short(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     let line = line.chars().filter(|c| !c.is_control());
-    line.take(NAMED_AFTER).collect()
+    line.take(MAX_NAME_LENGTH).collect()
 }
 
 fn verb(action: &RuleAction) -> &'static str {

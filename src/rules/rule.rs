@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::pattern::{Case, Pattern, excerpt};
-use super::written::{DraftKind, RuleError, RuleTable};
-use super::{Decision, LOOKED_BACK, RuleAction, RuleText, Subject};
-use crate::api::{Body, ItemBody, command_in, command_line, is_bushy};
+use super::table::{DraftKind, RuleError, RuleTable};
+use super::{Decision, LOOKBACK_BYTES, RuleAction, RuleText, Subject};
+use crate::api::{Body, ItemBody, command_in, command_line, is_too_large_for_tree};
 
 /// An item that a model drafted, with what rules need to know of it.
 #[derive(Debug)]
@@ -113,16 +113,16 @@ impl Rule {
             } else {
                 "argument"
             };
-            Err(("text", RuleError::Never(other)))
+            Err(("text", RuleError::Contradiction(other)))
         } else if self.text.is_some() && lacks([DraftKind::Message, DraftKind::Think]) {
-            Err(("kind", RuleError::Never("text")))
+            Err(("kind", RuleError::Contradiction("text")))
         } else if is_of_call && lacks([DraftKind::Command, DraftKind::Tool]) {
             let other = if self.tool.is_some() {
                 "tool"
             } else {
                 "argument"
             };
-            Err(("kind", RuleError::Never(other)))
+            Err(("kind", RuleError::Contradiction(other)))
         } else {
             Ok(())
         }
@@ -157,13 +157,13 @@ impl Rule {
             (Some(seconds), Some(action)) => (seconds, action.clone()),
         };
         if self.action != RuleAction::Hold {
-            return Err((SECONDS, RuleError::NotHeld));
+            return Err((SECONDS, RuleError::TimeoutWithoutHold));
         }
         if seconds == 0 {
-            return Err((SECONDS, RuleError::NoTime));
+            return Err((SECONDS, RuleError::ZeroTimeout));
         }
         if action == RuleAction::Hold {
-            return Err((ACTION, RuleError::HeldAnyway));
+            return Err((ACTION, RuleError::TimeoutHolds));
         }
         self.check_action(ACTION, &action)?;
         Ok(Some((Duration::from_secs(seconds.into()), action)))
@@ -185,7 +185,7 @@ impl Rule {
             })
     }
 
-    pub fn told(&self) -> RuleText<'_> {
+    pub fn description(&self) -> RuleText<'_> {
         let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let shown = |pattern: &Option<Pattern>| {
             let pattern = pattern.as_ref();
@@ -249,7 +249,7 @@ impl Rule {
 
     pub(crate) fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
         let mut matched = Matched::new();
-        self.holds_for(subject, &mut matched)?;
+        self.match_request(subject, &mut matched)?;
         if matched.is_empty() {
             matched.push("every request".into());
         }
@@ -288,7 +288,7 @@ impl Rule {
         if let Some(argument) = &self.argument {
             matched.push(self.argument_of(drafted, argument)?);
         }
-        self.holds_for(subject, &mut matched)?;
+        self.match_request(subject, &mut matched)?;
         Some(self.decision(matched))
     }
 
@@ -306,17 +306,19 @@ impl Rule {
             matched.push(format!("kind {}", DraftKind::Message.name()));
         }
         if let Some(pattern) = &self.text {
-            let from = text.len().saturating_sub(new.saturating_add(LOOKED_BACK));
+            let from = text
+                .len()
+                .saturating_sub(new.saturating_add(LOOKBACK_BYTES));
             let found = pattern.find_from(text, text.floor_char_boundary(from))?;
             matched.push(format!("text {}", excerpt(text, found)));
         }
         // Last, because most evaluations end before.
-        self.holds_for(subject, &mut matched)?;
+        self.match_request(subject, &mut matched)?;
         Some(self.decision(matched))
     }
 
     /// Whether the conditions on the request hold.
-    fn holds_for(&self, subject: &Subject<'_>, matched: &mut Matched) -> Option<()> {
+    fn match_request(&self, subject: &Subject<'_>, matched: &mut Matched) -> Option<()> {
         if let Some(agent) = &self.agent {
             agent.find_from(subject.agent, 0)?;
             matched.push(format!("agent {}", subject.agent));
@@ -334,7 +336,7 @@ impl Rule {
             matched.push(format!("conversation {found}"));
         }
         if let Some(prompt) = &self.prompt {
-            let found = newest(subject).find_map(|text| prompt.found_in(&text))?;
+            let found = newest_inputs(subject).find_map(|text| prompt.found_in(&text))?;
             matched.push(format!("prompt {found}"));
         }
         Some(())
@@ -387,7 +389,7 @@ fn pattern(
 }
 
 /// Prompts and tool outputs since the model's last message, newest first.
-fn newest<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
+fn newest_inputs<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
     let items = subject.request.with_prompts().rev();
     let new = items.take_while(|(item, _)| !item.is_from_model());
     let asked = new.filter(|(item, is_prompt)| {
@@ -400,7 +402,7 @@ fn newest<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
 /// joined as a command line, if it may be one.
 fn texts_of<'a>(call: &'a Body, name: Option<&str>) -> Vec<Cow<'a, str>> {
     match call {
-        Body::FunctionCall { arguments, .. } => match read(arguments) {
+        Body::FunctionCall { arguments, .. } => match parse_arguments(arguments) {
             None => vec![arguments.as_str().into()],
             Some(value) => {
                 let named = match name {
@@ -434,8 +436,8 @@ fn texts_of<'a>(call: &'a Body, name: Option<&str>) -> Vec<Cow<'a, str>> {
 }
 
 /// Parses arguments that are JSON and not nested too deeply.
-fn read(arguments: &str) -> Option<Value> {
-    let arguments = Some(arguments).filter(|arguments| !is_bushy(arguments))?;
+fn parse_arguments(arguments: &str) -> Option<Value> {
+    let arguments = Some(arguments).filter(|arguments| !is_too_large_for_tree(arguments))?;
     serde_json::from_str(arguments).ok()
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, JsonKind, kind, messages, value};
-use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid};
+use crate::api::responses::{check_part, finish_envelope, read_tool, tool_choice, tools};
 use crate::api::{
     ApiError, Body, ContentPart, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits,
     Request, Shape, Tool,
@@ -45,7 +45,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
             let role = message.text("role");
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;
-            valid(body, raw)?;
+            check_part(body, raw)?;
             Ok(Item::all_of(
                 Shape::Chat,
                 &text,
@@ -70,7 +70,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     request.tool_choice = tool_choice(value(choice).as_ref().map(flat_choice).as_ref());
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
     request.limits = OutputLimits::read(&fields);
-    request.envelope = sealed(body, cutter)?;
+    request.envelope = finish_envelope(body, cutter)?;
     Ok(request)
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     if content.is_some() || refusal.is_some() {
         let parts = content.map(parts).unwrap_or_default().into_iter();
         let parts = parts.chain(refusal).collect();
-        let parts = blocks::of_role(&role, parts).into_iter();
+        let parts = blocks::split_message(&role, parts).into_iter();
         bodies.extend(parts.map(|parts| ItemBody::message(role.as_str(), parts)));
     }
     bodies.extend(calls.into_iter().map(call));
@@ -150,7 +150,7 @@ fn function_call(fields: &Fields<'_>) -> Body {
 
 /// Reads content parts; one of an unknown type is kept, and shown as JSON.
 fn parts(content: &RawValue) -> Vec<ContentPart> {
-    ContentPart::all_of(content, |raw| [part(raw)])
+    ContentPart::read_list(content, |raw| [part(raw)])
 }
 
 fn part(raw: &RawValue) -> ContentPart {

@@ -16,7 +16,7 @@ pub struct ChatWriter {
     include_usage: bool,
     /// Whether the client uses the deprecated `functions`, so that the call is sent as
     /// `function_call`.
-    legacy: bool,
+    legacy_functions: bool,
     content: String,
     /// Sent as `reasoning_content`: the format itself has no place for reasoning, and most clients
     /// know this field.
@@ -42,7 +42,7 @@ impl ChatWriter {
             model: request.model.clone(),
             created,
             include_usage: include_usage.unwrap_or(false),
-            legacy: request.tools.are_functions(),
+            legacy_functions: request.tools.are_functions(),
             content: String::new(),
             reasoning: String::new(),
             calls: Vec::new(),
@@ -76,7 +76,7 @@ impl ChatWriter {
         if self.ending == Some(Ending::OutOfTokens) {
             return "length";
         }
-        match (self.calls.is_empty(), self.legacy) {
+        match (self.calls.is_empty(), self.legacy_functions) {
             (true, _) => "stop",
             (false, false) => "tool_calls",
             (false, true) => "function_call",
@@ -101,7 +101,7 @@ impl ChatWriter {
     }
 
     /// Adds reasoning, each on lines of its own.
-    fn think(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
+    fn write_thoughts(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
         let mut added = String::new();
         if !self.reasoning.is_empty() {
             added.push('\n');
@@ -119,7 +119,7 @@ impl ChatWriter {
                 let is_note = *phase == Some(Phase::Commentary);
                 return self.text(&item.words(), is_note, frames);
             }
-            Body::Reasoning { .. } => return self.think(&item.words(), frames),
+            Body::Reasoning { .. } => return self.write_thoughts(&item.words(), frames),
             Body::FunctionCall {
                 name, arguments, ..
             } => {
@@ -143,7 +143,7 @@ impl ChatWriter {
         if let Value::Object(call) = call {
             whole.extend(call);
         }
-        let delta = if self.legacy {
+        let delta = if self.legacy_functions {
             json!({"function_call": whole.get("function")})
         } else {
             let mut part = Map::new();
@@ -238,7 +238,9 @@ impl ResponseWriter for ChatWriter {
             message["reasoning_content"] = json!(self.reasoning);
         }
         match self.calls.first() {
-            Some(call) if self.legacy => message["function_call"] = call["function"].clone(),
+            Some(call) if self.legacy_functions => {
+                message["function_call"] = call["function"].clone()
+            }
             Some(_) => message["tool_calls"] = json!(self.calls),
             None => {}
         }

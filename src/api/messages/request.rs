@@ -7,7 +7,7 @@ use super::{NO_THREADS, own};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, JsonKind, kind, messages, value};
-use crate::api::responses::{sealed, tools, valid};
+use crate::api::responses::{check_part, finish_envelope, tools};
 use crate::api::{
     ApiError, Body, ContentPart, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits,
     Request, Shape, Tool, ToolChoice,
@@ -58,8 +58,8 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
             &[JsonKind::String, JsonKind::Array],
         )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
-            valid(body, system.get())?;
-            let parts = blocks::without_headers(parts(system)).into_iter();
+            check_part(body, system.get())?;
+            let parts = blocks::split_headers(parts(system)).into_iter();
             let messages = parts.map(|parts| ItemBody::message("system", parts));
             Ok(Item::all_of(Shape::System, &text, hash, messages.collect()))
         })?;
@@ -73,7 +73,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
             let role = message.text("role");
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;
-            valid(body, raw)?;
+            check_part(body, raw)?;
             let bodies = bodies(&role, message.get("content"));
             Ok(Item::all_of(Shape::Messages, &text, hash, bodies))
         })?;
@@ -94,7 +94,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
     let one_at_a_time = choice.flag("disable_parallel_tool_use").ok().flatten();
     request.parallel_tool_calls = one_at_a_time != Some(true);
     request.limits = OutputLimits::read(fields);
-    request.envelope = sealed(body, cutter)?;
+    request.envelope = finish_envelope(body, cutter)?;
     Ok(request)
 }
 
@@ -102,7 +102,11 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
 /// are items of their own, and the blocks between them are messages.
 pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     let message = |content| ItemBody::message(role, content);
-    let messages = |content| blocks::of_role(role, content).into_iter().map(message);
+    let messages = |content| {
+        blocks::split_message(role, content)
+            .into_iter()
+            .map(message)
+    };
     let blocks = match content {
         Some(content) if kind(content) == JsonKind::Array => fields::list(content),
         content => return messages(content.map(parts).unwrap_or_default()).collect(),
@@ -133,7 +137,7 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
             // Encrypted by the server that wrote it.
             Some("redacted_thinking") => ItemBody::reasoning(Vec::new()),
             _ => {
-                words.extend(ContentPart::member(raw, read_block));
+                words.extend(ContentPart::read_member(raw, read_block));
                 continue;
             }
         };
@@ -149,7 +153,7 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
 }
 
 fn parts(content: &RawValue) -> Vec<ContentPart> {
-    ContentPart::all_of(content, read_block)
+    ContentPart::read_list(content, read_block)
 }
 
 /// The parts of one block; a block of an unknown type is kept, and shown as JSON.

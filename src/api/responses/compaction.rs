@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::list::{id_or_made, input_item};
+use super::list::{id_or_derived, input_item};
 use super::object::usage_object;
 use crate::api::{ApiError, Body, Frame, Ids, Reply, Request, ResponseWriter, Usage, compaction};
 
@@ -14,7 +14,7 @@ pub struct CompactionWriter {
     ids: Ids,
     id: String,
     created_at: u64,
-    kept: Vec<Box<RawValue>>,
+    user_messages: Vec<Box<RawValue>>,
     summary: Vec<String>,
     usage: Usage,
     failure: Option<ApiError>,
@@ -29,9 +29,9 @@ impl CompactionWriter {
             .enumerate()
             .filter(|(_, item)| item.role() == Some("user"));
         let kept =
-            prompts.filter_map(|(index, item)| input_item(item, &id_or_made(item, &id, index)));
+            prompts.filter_map(|(index, item)| input_item(item, &id_or_derived(item, &id, index)));
         Self {
-            kept: kept.collect(),
+            user_messages: kept.collect(),
             ids,
             id,
             created_at,
@@ -74,7 +74,7 @@ impl ResponseWriter for CompactionWriter {
                     let content = compaction::write(&self.summary.join("\n\n"));
                     let item = json!({"type": "compaction", "id": (self.ids)("cmp"),
                         "status": "completed", "encrypted_content": content});
-                    self.kept.extend(to_raw_value(&item));
+                    self.user_messages.extend(to_raw_value(&item));
                 }
             }
             Reply::Items(_) => {}
@@ -99,7 +99,7 @@ impl ResponseWriter for CompactionWriter {
             id: &self.id,
             object: "response.compaction",
             created_at: self.created_at,
-            output: &self.kept,
+            output: &self.user_messages,
             usage: usage_object(self.usage),
         };
         Ok(serde_json::to_string(&compaction).unwrap_or_default())

@@ -74,14 +74,14 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
         _ => ItemBody::Other {
             kind,
             call_id: fields.text("call_id"),
-            says: says(&fields),
+            fields: canonical_fields(&fields),
         },
     }
 }
 
 /// The fields of an unknown item except `id` and `status`, sorted by name, each as `name:JSON` on a
 /// line.
-fn says(fields: &Fields<'_>) -> String {
+fn canonical_fields(fields: &Fields<'_>) -> String {
     let fields = fields.iter();
     let mut fields: Vec<(&str, &str)> = fields
         .filter(|(key, _)| !matches!(*key, "id" | "status"))
@@ -93,7 +93,7 @@ fn says(fields: &Fields<'_>) -> String {
 }
 
 fn read_content(content: &RawValue) -> Vec<ContentPart> {
-    ContentPart::all_of(content, |part| [read_part(part)])
+    ContentPart::read_list(content, |part| [read_part(part)])
 }
 
 fn read_part(part: &RawValue) -> ContentPart {

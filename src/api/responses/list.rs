@@ -7,13 +7,13 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::api::fields::is_bushy;
+use crate::api::fields::is_too_large_for_tree;
 use crate::api::{ApiError, Body, Item, ItemBody};
 
 /// Items per page if the client does not say.
 const DEFAULT_LIMIT: usize = 20;
 /// Most items per page.
-const MAX: usize = 100;
+const MAX_LIMIT: usize = 100;
 
 /// The query of a page: `limit`, `order` and `after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,14 +40,14 @@ impl PageQuery {
             match key.as_str() {
                 "limit" => {
                     let limit = value.parse().ok();
-                    let limit = limit.filter(|limit| (1..=MAX).contains(limit));
-                    page.limit = limit.ok_or_else(|| wrong("limit", value, "1 to 100"))?;
+                    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                    page.limit = limit.ok_or_else(|| invalid_value("limit", value, "1 to 100"))?;
                 }
                 "order" => {
                     page.ascending = match value.as_str() {
                         "asc" => true,
                         "desc" => false,
-                        other => return Err(wrong("order", other, "'asc' or 'desc'")),
+                        other => return Err(invalid_value("order", other, "'asc' or 'desc'")),
                     }
                 }
                 "after" if !value.is_empty() => page.after = Some(value.clone()),
@@ -67,7 +67,7 @@ impl PageQuery {
     }
 }
 
-fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
+fn invalid_value(param: &str, value: &str, expected: &str) -> ApiError {
     let message = format!("Invalid value for '{param}': expected {expected}, but got '{value}'.");
     ApiError::invalid(message)
         .code("invalid_value")
@@ -76,13 +76,13 @@ fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
 
 /// The items of `owner`, oldest first, each with an id that is unique in the list, because pages
 /// are found by id: its own, unless an earlier item has the same.
-fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>)> {
+fn items_with_ids<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>)> {
     let mut known = HashSet::new();
     let items = items.iter().enumerate();
     items
         .map(|(index, item)| {
             let own = item.id().filter(|id| !known.contains(id));
-            let id = own.unwrap_or_else(|| made_id(item, owner, index));
+            let id = own.unwrap_or_else(|| derived_id(item, owner, index));
             known.insert(id.clone());
             (id, item)
         })
@@ -109,7 +109,7 @@ pub(crate) fn page(
     owner: &str,
     wanted: &PageQuery,
 ) -> Result<String, ApiError> {
-    page_of(listed(items, owner), wanted)
+    page_of(items_with_ids(items, owner), wanted)
 }
 
 /// The items of `owner` from one on, as JSON.
@@ -122,7 +122,10 @@ pub(crate) fn conversation_items(
     owner: &str,
     first: usize,
 ) -> Result<String, ApiError> {
-    page_of(listed(items, owner).split_off(first), &PageQuery::all())
+    page_of(
+        items_with_ids(items, owner).split_off(first),
+        &PageQuery::all(),
+    )
 }
 
 /// Only items on the page are parsed.
@@ -134,7 +137,8 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<S
         None => 0,
         Some(after) => {
             let at = items.iter().position(|(id, _)| id == after);
-            let at = at.ok_or_else(|| wrong("after", after, "the id of an item of this list"))?;
+            let at =
+                at.ok_or_else(|| invalid_value("after", after, "the id of an item of this list"))?;
             at + 1
         }
     };
@@ -155,7 +159,7 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<S
 }
 
 /// A stable id for an item without one, derived from its owner and index.
-fn made_id(item: &Item, owner: &str, index: usize) -> String {
+fn derived_id(item: &Item, owner: &str, index: usize) -> String {
     let prefix = match item.body() {
         ItemBody::Said { body, .. } => match body {
             Body::Message { .. } => "msg",
@@ -174,18 +178,18 @@ fn made_id(item: &Item, owner: &str, index: usize) -> String {
 }
 
 /// The item's own id, or one derived from its owner and index.
-pub(super) fn id_or_made(item: &Item, owner: &str, index: usize) -> String {
-    item.id().unwrap_or_else(|| made_id(item, owner, index))
+pub(super) fn id_or_derived(item: &Item, owner: &str, index: usize) -> String {
+    item.id().unwrap_or_else(|| derived_id(item, owner, index))
 }
 
 /// An input item as the schema of lists wants it: with an id, and with the fields that a request
 /// may omit.
 pub(super) fn input_item(item: &Item, id: &str) -> Option<Box<RawValue>> {
-    if is_bushy(item.raw()) {
+    if is_too_large_for_tree(item.raw()) {
         // Kept raw: its tree would take too much memory.
         return RawValue::from_string(item.raw().to_owned()).ok();
     }
-    to_raw_value(&completed(item.to_value(), id)).ok()
+    to_raw_value(&with_defaults(item.to_value(), id)).ok()
 }
 
 /// The type of an item.
@@ -194,7 +198,7 @@ fn kind(raw: &Value) -> &str {
     kind.unwrap_or("message")
 }
 
-fn completed(mut item: Value, id: &str) -> Value {
+fn with_defaults(mut item: Value, id: &str) -> Value {
     let kind = kind(&item).to_owned();
     let Some(fields) = item.as_object_mut() else {
         return item;
@@ -219,14 +223,14 @@ fn completed(mut item: Value, id: &str) -> Value {
             *content = json!([{"type": kind, "text": text}]);
         }
         for part in content.as_array_mut().into_iter().flatten() {
-            complete(part);
+            add_part_defaults(part);
         }
     }
     item
 }
 
 /// Fills in what a content part may leave out in a request and not in a list.
-fn complete(part: &mut Value) {
+fn add_part_defaults(part: &mut Value) {
     let defaults = match part.get("type").and_then(Value::as_str) {
         Some("output_text") => json!({"annotations": [], "logprobs": []}),
         Some("input_image") => json!({"image_url": null, "detail": "auto"}),

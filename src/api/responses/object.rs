@@ -107,7 +107,7 @@ impl ResponseObject {
         Self {
             echo: Arc::new(Echo::of(request)),
             tools: Arc::clone(&request.tools),
-            instructions: request.beside().cloned(),
+            instructions: request.preamble_item().cloned(),
             state,
         }
     }
@@ -328,7 +328,7 @@ impl Echo {
         });
         let mut after = json!({
             "tool_choice": tool_choice(get("tool_choice").as_ref()),
-            "truncation": one_of(get("truncation").as_ref(), &["auto", "disabled"])
+            "truncation": allowed_word(get("truncation").as_ref(), &["auto", "disabled"])
                 .unwrap_or_else(|| json!("disabled")),
             "parallel_tool_calls": or("parallel_tool_calls", json!(true)),
             "text": text(&asked.object("text")),
@@ -396,7 +396,7 @@ pub(super) fn metadata(metadata: Option<&Value>) -> Value {
 
 fn tool_choice(choice: Option<&Value>) -> Value {
     let modes = ["none", "auto", "required"];
-    if let Some(mode) = one_of(choice, &modes) {
+    if let Some(mode) = allowed_word(choice, &modes) {
         return mode;
     }
     let function = |tool: &Value| {
@@ -409,7 +409,7 @@ fn tool_choice(choice: Option<&Value>) -> Value {
     if choice.get("type") == Some(&json!("allowed_tools")) {
         let allowed = choice.get("tools").and_then(Value::as_array);
         let allowed: Vec<Value> = allowed.into_iter().flatten().filter_map(function).collect();
-        let mode = one_of(choice.get("mode"), &modes).unwrap_or_else(|| json!("auto"));
+        let mode = allowed_word(choice.get("mode"), &modes).unwrap_or_else(|| json!("auto"));
         return json!({"type": "allowed_tools", "tools": allowed, "mode": mode});
     }
     function(choice).unwrap_or_else(|| json!("auto"))
@@ -432,7 +432,7 @@ fn text(text: &Fields<'_>) -> Value {
     };
     let mut echoed = json!({"format": format});
     let verbosity = value(text.get("verbosity"));
-    if let Some(verbosity) = one_of(verbosity.as_ref(), &["low", "medium", "high"]) {
+    if let Some(verbosity) = allowed_word(verbosity.as_ref(), &["low", "medium", "high"]) {
         echoed["verbosity"] = verbosity;
     }
     echoed
@@ -443,13 +443,13 @@ fn reasoning(reasoning: Option<&Value>) -> Value {
         return Value::Null;
     };
     json!({
-        "effort": one_of(reasoning.get("effort"), &["none", "low", "medium", "high", "xhigh"]),
-        "summary": one_of(reasoning.get("summary"), &["concise", "detailed", "auto"]),
+        "effort": allowed_word(reasoning.get("effort"), &["none", "low", "medium", "high", "xhigh"]),
+        "summary": allowed_word(reasoning.get("summary"), &["concise", "detailed", "auto"]),
     })
 }
 
 /// The value, if it is one of these strings, which the schema allows.
-fn one_of(value: Option<&Value>, words: &[&str]) -> Option<Value> {
+fn allowed_word(value: Option<&Value>, words: &[&str]) -> Option<Value> {
     let word = value?.as_str()?;
     words.contains(&word).then(|| json!(word))
 }

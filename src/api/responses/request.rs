@@ -181,18 +181,21 @@ fn read(
     request.store = fields.flag("store")?.unwrap_or(true);
     request.background = fields.flag("background")?.unwrap_or(false);
     request.limits = OutputLimits::read(fields);
-    request.envelope = sealed(body, cutter)?;
+    request.envelope = finish_envelope(body, cutter)?;
     Ok(request)
 }
 
 /// Finishes the envelope, and checks that it is valid JSON that is not too large to be parsed.
-pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Envelope>, ApiError> {
+pub(in crate::api) fn finish_envelope(
+    body: &[u8],
+    cutter: Cutter<'_>,
+) -> Result<Arc<Envelope>, ApiError> {
     let envelope = cutter.finish();
     if fields::check(envelope.text()).is_err() {
         // Checked once more as a whole, for an error with the right position.
         fields::check_body(body)?;
     }
-    if fields::is_bushy(envelope.text()) {
+    if fields::is_too_large_for_tree(envelope.text()) {
         let message =
             "The request holds more values besides its items and tools than anybody reads.";
         return Err(ApiError::invalid(message).status(413));
@@ -218,13 +221,13 @@ pub(in crate::api) fn tools<'a>(
     cutter.tools(raw);
     interner.tools(shape, raw.get(), |text, hash| {
         fields::check_objects(&fields::members(raw), key)?;
-        valid(body, raw.get())?;
+        check_part(body, raw.get())?;
         Ok(ToolList::unread(shape, text, hash))
     })
 }
 
 /// Checks that a part of a body is valid JSON all the way down.
-pub(crate) fn valid(body: &[u8], part: &str) -> Result<(), ApiError> {
+pub(crate) fn check_part(body: &[u8], part: &str) -> Result<(), ApiError> {
     match fields::check(part) {
         Ok(()) => Ok(()),
         // Checked once more as a whole, for an error with the right position.
@@ -240,7 +243,7 @@ fn read_text(
     items: &mut Vec<Arc<Item>>,
 ) -> Result<(), ApiError> {
     interner.items(shape, raw.get(), items, |text, hash| {
-        valid(body, raw.get())?;
+        check_part(body, raw.get())?;
         Ok(vec![Arc::new(Item::unread(shape, text, hash))])
     })
 }
@@ -257,7 +260,7 @@ fn read_members(
     for (index, raw) in members.iter().enumerate() {
         interner.items(Shape::Item, raw, items, |text, hash| {
             fields::check_object(raw, key, index)?;
-            valid(body, raw)?;
+            check_part(body, raw)?;
             Ok(vec![Arc::new(Item::unread(Shape::Item, text, hash))])
         })?;
     }
@@ -510,7 +513,7 @@ mod tests {
         .unwrap();
         assert_eq!(request.items[0].raw(), r#"{"type":"hologram","x":1}"#);
         assert_eq!(request.tools.tools()[0].kind, "teleport");
-        let whole: Value = serde_json::from_str(&request.whole()).unwrap();
+        let whole: Value = serde_json::from_str(&request.raw_body()).unwrap();
         assert_eq!(whole["sparkle"], 5);
         assert_eq!(whole["input"][0]["x"], 1);
     }

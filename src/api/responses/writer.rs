@@ -20,7 +20,7 @@ pub struct ResponsesWriter {
     sequence_number: u64,
     response: ResponseObject,
     /// Whether the current item is the last one and was cut off.
-    cut: bool,
+    is_truncated: bool,
     /// The message that is being typed live, which becomes the next output item.
     live: Option<OpenMessage>,
 }
@@ -64,7 +64,7 @@ impl ResponsesWriter {
             ids,
             sequence_number: 0,
             response,
-            cut: false,
+            is_truncated: false,
             live: None,
         }
     }
@@ -77,7 +77,7 @@ impl ResponsesWriter {
             ids,
             sequence_number: checkpoint.sequence_number,
             response: ResponseObject::resume(request, checkpoint.state),
-            cut: false,
+            is_truncated: false,
             live: checkpoint.live,
         })
     }
@@ -97,7 +97,7 @@ impl ResponsesWriter {
     }
 
     /// The events that are sent before the person has read the request.
-    fn events_of_start(&mut self) -> Vec<Frame> {
+    fn start_events(&mut self) -> Vec<Frame> {
         let mut events = Vec::new();
         self.snapshot("response.created", &mut events);
         if self.response.status() == ResponseStatus::Queued {
@@ -110,7 +110,7 @@ impl ResponsesWriter {
 
     /// The heartbeat event. Codex resets its idle timeout on events only, so a comment would not
     /// do.
-    fn event_of_heartbeat(&mut self) -> Frame {
+    fn heartbeat_event(&mut self) -> Frame {
         let event = self.response.heartbeat(self.sequence_number);
         self.sequence_number += 1;
         event
@@ -118,7 +118,7 @@ impl ResponsesWriter {
 
     /// The events of a reply. `now` is the time in Unix seconds; `usage` is sent with the last
     /// event.
-    fn events_of_reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
+    fn reply_events(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let mut events = Vec::new();
         match reply {
             Reply::Live { delta, phase } => self.live(delta, *phase, &mut events),
@@ -130,7 +130,7 @@ impl ResponsesWriter {
                     _ => false,
                 };
                 for (index, item) in items.iter().enumerate() {
-                    self.cut = cut && index + 1 == items.len();
+                    self.is_truncated = cut && index + 1 == items.len();
                     self.item(item, &mut events);
                 }
             }
@@ -183,7 +183,7 @@ impl ResponsesWriter {
                 if let Some(directory) = working_directory {
                     item["action"]["working_directory"] = json!(directory);
                 }
-                self.added(index, &item, events);
+                self.item_added(index, &item, events);
                 item["status"] = json!("completed");
                 item
             }
@@ -199,10 +199,10 @@ impl ResponsesWriter {
                 self.shell_call(index, commands, limits, events)
             }
         };
-        self.done(index, done, events);
+        self.item_done(index, done, events);
     }
 
-    fn done(&mut self, index: usize, item: Value, events: &mut Vec<Frame>) {
+    fn item_done(&mut self, index: usize, item: Value, events: &mut Vec<Frame>) {
         let item: Arc<str> = item.to_string().into();
         let parts = format!("\"output_index\":{index},\"item\":{item}");
         self.raw_event("response.output_item.done", &parts, events);
@@ -217,7 +217,7 @@ impl ResponsesWriter {
         events: &mut Vec<Frame>,
     ) -> Value {
         let mut message = self.open_message(index, phase, events);
-        self.grow_message(&mut message, text, events);
+        self.append_to_message(&mut message, text, events);
         self.close_message(message, events)
     }
 
@@ -226,7 +226,7 @@ impl ResponsesWriter {
             Some(message) => message,
             None => self.open_message(self.response.output().len(), phase, events),
         };
-        self.grow_message(&mut message, delta, events);
+        self.append_to_message(&mut message, delta, events);
         self.live = Some(message);
     }
 
@@ -234,7 +234,7 @@ impl ResponsesWriter {
         if let Some(message) = self.live.take() {
             let index = message.index;
             let item = self.close_message(message, events);
-            self.done(index, item, events);
+            self.item_done(index, item, events);
         }
     }
 
@@ -245,13 +245,18 @@ impl ResponsesWriter {
             phase,
             text: String::new(),
         };
-        self.added(index, &message.item("in_progress", json!([])), events);
+        self.item_added(index, &message.item("in_progress", json!([])), events);
         let part = message.at(json!({"part": text_part("")}));
         self.event("response.content_part.added", part, events);
         message
     }
 
-    fn grow_message(&mut self, message: &mut OpenMessage, text: &str, events: &mut Vec<Frame>) {
+    fn append_to_message(
+        &mut self,
+        message: &mut OpenMessage,
+        text: &str,
+        events: &mut Vec<Frame>,
+    ) {
         // Sent line by line, because Codex shows a line when its end arrives.
         for line in text.split_inclusive('\n') {
             let delta = message.at(json!({"delta": line, "logprobs": []}));
@@ -266,7 +271,11 @@ impl ResponsesWriter {
         self.event("response.output_text.done", done, events);
         let part = message.at(json!({"part": text_part(text)}));
         self.event("response.content_part.done", part, events);
-        let status = if self.cut { "incomplete" } else { "completed" };
+        let status = if self.is_truncated {
+            "incomplete"
+        } else {
+            "completed"
+        };
         message.item(status, json!([text_part(text)]))
     }
 
@@ -277,7 +286,7 @@ impl ResponsesWriter {
         // here.
         let mut item = json!({"type": "reasoning", "id": id, "status": "in_progress",
             "summary": []});
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         let at = |mut fields: Value| {
             fields["item_id"] = json!(id);
             fields["output_index"] = json!(index);
@@ -314,7 +323,7 @@ impl ResponsesWriter {
             "type": "custom_tool_call", "id": id, "call_id": (self.ids)("call"), "name": name,
             "input": "", "status": "in_progress",
         });
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         let delta = json!({"item_id": id, "output_index": index, "delta": input});
         self.event("response.custom_tool_call_input.delta", delta, events);
         let done = json!({"item_id": id, "output_index": index, "input": input});
@@ -343,7 +352,7 @@ impl ResponsesWriter {
                 item["action"][name] = json!(limit);
             }
         }
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         for (at, command) in commands.iter().enumerate() {
             let place = |field: &str, text: &str| {
                 let mut fields = json!({"output_index": index, "command_index": at});
@@ -378,7 +387,7 @@ impl ResponsesWriter {
         if let Some(namespace) = namespace {
             item["namespace"] = json!(namespace);
         }
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         self.event(
             "response.function_call_arguments.delta",
             json!({"item_id": id, "output_index": index, "delta": arguments}),
@@ -394,7 +403,7 @@ impl ResponsesWriter {
         item
     }
 
-    fn added(&mut self, index: usize, item: &Value, events: &mut Vec<Frame>) {
+    fn item_added(&mut self, index: usize, item: &Value, events: &mut Vec<Frame>) {
         self.event(
             "response.output_item.added",
             json!({"output_index": index, "item": item}),
@@ -429,15 +438,15 @@ impl ResponseWriter for ResponsesWriter {
     }
 
     fn start(&mut self) -> Vec<Frame> {
-        self.events_of_start()
+        self.start_events()
     }
 
     fn heartbeat(&mut self) -> Frame {
-        self.event_of_heartbeat()
+        self.heartbeat_event()
     }
 
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
-        let mut frames = self.events_of_reply(reply, now, usage);
+        let mut frames = self.reply_events(reply, now, usage);
         frames.extend(reply.ends().then(|| Frame::data(DONE)));
         frames
     }

@@ -6,13 +6,13 @@ use std::ops::Deref;
 use serde_json::{Map, Value};
 
 use super::parts::{names, options};
-use super::reference::{child, target};
+use super::reference::{child, resolve_chain};
 use super::{Schema, SchemaReading, SchemaType};
 
 /// Properties of an alternative that are examined for its label.
-const MAX_LOOKED_AT: usize = 64;
+const MAX_SCANNED_PROPERTIES: usize = 64;
 /// Properties that a label is made of.
-const MAX_NAMED: usize = 3;
+const MAX_LABEL_PROPERTIES: usize = 3;
 
 /// One alternative of a union.
 #[derive(Debug, Clone)]
@@ -35,25 +35,25 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         let Some(group) = &self.group else {
             return Vec::new();
         };
-        let own: Vec<Own> = group
-            .rest
+        let own: Vec<AlternativeFacts> = group
+            .non_null
             .iter()
-            .map(|one| self.own(child(&group.at, &[&one.to_string()])))
+            .map(|one| self.facts_of(child(&group.pointer, &[&one.to_string()])))
             .collect();
         let tag = tag(&own);
         let labels = labels(&own, tag);
-        let each = group.rest.iter().zip(&own).zip(labels);
+        let each = group.non_null.iter().zip(&own).zip(labels);
         each.map(|((index, own), label)| Alternative {
             label,
             schema: Schema {
-                at: self
+                pointers: self
                     .schema
-                    .at
+                    .pointers
                     .iter()
                     .cloned()
                     .chain([own.at.clone()])
                     .collect(),
-                decided: Some(group.at.clone()),
+                chosen_union: Some(group.pointer.clone()),
                 ..self.schema.clone()
             },
             tag: tag.map(str::to_owned),
@@ -72,27 +72,27 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     }
 
     /// Reads an alternative by itself, without what applies to all of them.
-    fn own(&self, at: String) -> Own<'_> {
+    fn facts_of(&self, at: String) -> AlternativeFacts<'_> {
         let root: &Value = &self.schema.root;
         let alone = Schema {
             root: self.schema.root.clone(),
-            at: vec![at.clone()],
+            pointers: vec![at.clone()],
             depth: self.schema.depth,
-            decided: None,
+            chosen_union: None,
         };
         let reading = alone.read();
         let found: Vec<&Map<String, Value>> = reading
             .schema
-            .at
+            .pointers
             .iter()
             .filter_map(|at| root.pointer(at)?.as_object())
             .collect();
         let properties = found
             .iter()
             .filter_map(|part| part.get("properties")?.as_object());
-        let properties = properties.flatten().take(MAX_LOOKED_AT);
+        let properties = properties.flatten().take(MAX_SCANNED_PROPERTIES);
         let here = root.pointer(&at);
-        Own {
+        AlternativeFacts {
             title: found
                 .iter()
                 .rev()
@@ -103,7 +103,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
                 .flat_map(|part| names(part.get("required")))
                 .collect(),
             properties: properties
-                .map(|(name, schema)| (name.as_str(), only_value(target(root, schema))))
+                .map(|(name, schema)| (name.as_str(), only_value(resolve_chain(root, schema))))
                 .collect(),
             // Nested alternatives may be recursive.
             words: match reading.kind {
@@ -116,7 +116,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
 }
 
 /// What is known of one alternative, to make its label.
-struct Own<'a> {
+struct AlternativeFacts<'a> {
     at: String,
     title: Option<&'a str>,
     /// Its name in `$defs`.
@@ -127,7 +127,7 @@ struct Own<'a> {
     words: String,
 }
 
-impl Own<'_> {
+impl AlternativeFacts<'_> {
     fn only_value(&self, name: &str) -> Option<&String> {
         let mut all = self.properties.iter();
         all.find(|(known, _)| *known == name)?.1.as_ref()
@@ -143,7 +143,7 @@ fn only_value(schema: &Value) -> Option<String> {
 }
 
 /// The discriminator: a property with a different constant in each alternative.
-fn tag<'a>(all: &[Own<'a>]) -> Option<&'a str> {
+fn tag<'a>(all: &[AlternativeFacts<'a>]) -> Option<&'a str> {
     let mut names = all.first()?.properties.iter().map(|(name, _)| *name);
     names.find(|name| {
         let values: Option<Vec<&String>> = all.iter().map(|one| one.only_value(name)).collect();
@@ -157,7 +157,7 @@ fn are_distinct<T: std::hash::Hash + Eq>(all: &[T]) -> bool {
 }
 
 /// A label for each: its title or definition name, or what distinguishes it.
-fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
+fn labels(all: &[AlternativeFacts<'_>], tag: Option<&str>) -> Vec<String> {
     let titles = || all.iter().map(|one| one.title.map(str::to_owned)).collect();
     let tags = || {
         all.iter()
@@ -174,7 +174,8 @@ fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
         are_distinct(labels) && labels.iter().all(|label| !label.trim().is_empty())
     };
     let found = ways.iter().find_map(|way| way().filter(is_fit));
-    let mut labels = found.unwrap_or_else(|| (0..all.len()).map(|at| described(all, at)).collect());
+    let mut labels =
+        found.unwrap_or_else(|| (0..all.len()).map(|at| property_label(all, at)).collect());
     let mut known = HashSet::new();
     for label in &mut labels {
         let name = label.clone();
@@ -189,7 +190,7 @@ fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
 
 /// A label of the properties that only this alternative has, required ones first; or of all its
 /// properties.
-fn described(all: &[Own<'_>], at: usize) -> String {
+fn property_label(all: &[AlternativeFacts<'_>], at: usize) -> String {
     let own = &all[at];
     let is_known = |name: &str| {
         let mut others = all.iter().enumerate().filter(|(other, _)| *other != at);
@@ -201,7 +202,7 @@ fn described(all: &[Own<'_>], at: usize) -> String {
         named = rest;
     }
     named.sort_by_key(|name| !own.required.contains(name));
-    named.truncate(MAX_NAMED);
+    named.truncate(MAX_LABEL_PROPERTIES);
     if named.is_empty() {
         own.words.clone()
     } else {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::SchemaType;
-use super::reference::{child, local, target};
+use super::reference::{child, local_pointer, resolve_chain};
 
 /// Schemas that may apply at one place, from references, `allOf` and alternatives.
 const MAX_PARTS: usize = 256;
@@ -16,23 +16,23 @@ const MAX_ALTERNATIVES: usize = 64;
 /// An `anyOf` or `oneOf` with at least two alternatives besides `null`.
 #[derive(Debug, Clone)]
 pub(super) struct Alternatives {
-    pub(super) at: String,
+    pub(super) pointer: String,
     /// Length of the list, `null` included.
     pub(super) count: usize,
     /// Indices of the alternatives that are not `null`.
-    pub(super) rest: Vec<usize>,
+    pub(super) non_null: Vec<usize>,
 }
 
 /// Collects the schemas that apply at one place.
 pub(super) struct SchemaParts<'a> {
     root: &'a Value,
-    decided: Option<&'a str>,
+    chosen_union: Option<&'a str>,
     /// Schemas that may still be added.
-    left: usize,
-    known: HashSet<String>,
+    steps_left: usize,
+    visited: HashSet<String>,
     /// Pointers to the schemas; one that is referred to comes before the one that refers to it.
-    pub(super) at: Vec<String>,
-    found: Vec<&'a Map<String, Value>>,
+    pub(super) pointers: Vec<String>,
+    schemas: Vec<&'a Map<String, Value>>,
     /// Unions with more than one alternative besides `null`.
     groups: Vec<Alternatives>,
     /// Whether `null` is one of the alternatives, or of the types.
@@ -43,14 +43,14 @@ pub(super) struct SchemaParts<'a> {
 impl<'a> SchemaParts<'a> {
     /// An empty collection. The union at `chosen_union` is skipped: one of its alternatives was
     /// chosen.
-    pub(super) fn new(root: &'a Value, decided: Option<&'a str>) -> Self {
+    pub(super) fn new(root: &'a Value, chosen_union: Option<&'a str>) -> Self {
         Self {
             root,
-            decided,
-            left: MAX_PARTS,
-            known: HashSet::new(),
-            at: Vec::new(),
-            found: Vec::new(),
+            chosen_union,
+            steps_left: MAX_PARTS,
+            visited: HashSet::new(),
+            pointers: Vec::new(),
+            schemas: Vec::new(),
             groups: Vec::new(),
             has_null: false,
             has_null_type: false,
@@ -65,47 +65,51 @@ impl<'a> SchemaParts<'a> {
     }
 
     fn add(&mut self, at: String) {
-        if self.left == 0 || self.known.contains(&at) {
+        if self.steps_left == 0 || self.visited.contains(&at) {
             return;
         }
-        self.left -= 1;
-        self.known.insert(at.clone());
+        self.steps_left -= 1;
+        self.visited.insert(at.clone());
         let Some(found) = self.root.pointer(&at).and_then(Value::as_object) else {
             return;
         };
-        if let Some(target) = found.get("$ref").and_then(Value::as_str).and_then(local) {
+        if let Some(target) = found
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(local_pointer)
+        {
             self.add(target);
         }
         let list = |keyword| found.get(keyword).and_then(Value::as_array);
-        for part in 0..list("allOf").map_or(0, Vec::len).min(self.left) {
+        for part in 0..list("allOf").map_or(0, Vec::len).min(self.steps_left) {
             self.add(child(&at, &["allOf", &part.to_string()]));
         }
         for keyword in ["anyOf", "oneOf"] {
             let place = child(&at, &[keyword]);
             if let Some(all) = list(keyword)
-                && self.decided != Some(place.as_str())
+                && self.chosen_union != Some(place.as_str())
             {
                 self.add_group(place, all);
             }
         }
         let types = names(found.get("type"));
         self.has_null_type |= types.len() > 1 && types.contains(&"null");
-        self.at.push(at);
-        self.found.push(found);
+        self.pointers.push(at);
+        self.schemas.push(found);
     }
 
     fn add_group(&mut self, at: String, all: &[Value]) {
-        self.left = self.left.saturating_sub(all.len() / MAX_ALTERNATIVES);
-        let is_null = |one: &Value| is_null(target(self.root, one));
+        self.steps_left = self.steps_left.saturating_sub(all.len() / MAX_ALTERNATIVES);
+        let is_null = |one: &Value| is_null(resolve_chain(self.root, one));
         let rest: Vec<usize> = (0..all.len()).filter(|one| !is_null(&all[*one])).collect();
         self.has_null |= rest.len() < all.len() && !rest.is_empty();
         match rest.as_slice() {
             [] => {}
             [one] => self.add(child(&at, &[&one.to_string()])),
             _ => self.groups.push(Alternatives {
-                at,
+                pointer: at,
                 count: all.len(),
-                rest,
+                non_null: rest,
             }),
         }
     }
@@ -125,7 +129,7 @@ impl<'a> SchemaParts<'a> {
         let is_some_object = matches!(by_type, SchemaType::Object | SchemaType::Map);
         let may_be_any = by_type == SchemaType::Anything && !self.has("type");
         let is_open = may_be_any || is_some_object && self.adds_properties(group);
-        if is_open && group.rest.len() <= MAX_ALTERNATIVES {
+        if is_open && group.non_null.len() <= MAX_ALTERNATIVES {
             (SchemaType::Union, Some(group.clone()))
         } else {
             (by_type, None)
@@ -141,7 +145,7 @@ impl<'a> SchemaParts<'a> {
 
     /// The values that all schemas allow, if they are enumerated.
     fn options(&self) -> Option<Vec<Value>> {
-        let mut all = self.found.iter().rev().filter_map(|part| options(part));
+        let mut all = self.schemas.iter().rev().filter_map(|part| options(part));
         let mut allowed = all.next()?;
         for others in all {
             let others: HashSet<String> = others.iter().map(Value::to_string).collect();
@@ -152,9 +156,11 @@ impl<'a> SchemaParts<'a> {
 
     /// The values of alternatives that are all constants or enumerations.
     fn options_of(&self, group: &Alternatives) -> Option<Vec<Value>> {
-        let each = group.rest.iter().map(|one| {
-            let found = self.root.pointer(&child(&group.at, &[&one.to_string()]))?;
-            options(target(self.root, found).as_object()?)
+        let each = group.non_null.iter().map(|one| {
+            let found = self
+                .root
+                .pointer(&child(&group.pointer, &[&one.to_string()]))?;
+            options(resolve_chain(self.root, found).as_object()?)
         });
         let all: Option<Vec<Vec<Value>>> = each.collect();
         Some(distinct(all?.into_iter().flatten()))
@@ -163,19 +169,19 @@ impl<'a> SchemaParts<'a> {
     /// Whether alternatives add properties, rather than require some of the existing ones.
     fn adds_properties(&self, group: &Alternatives) -> bool {
         let mut parts = SchemaParts::new(self.root, None);
-        parts.left = self.left;
-        for one in &group.rest {
-            parts.add(child(&group.at, &[&one.to_string()]));
+        parts.steps_left = self.steps_left;
+        for one in &group.non_null {
+            parts.add(child(&group.pointer, &[&one.to_string()]));
         }
         parts.has("properties")
     }
 
     fn has(&self, keyword: &str) -> bool {
-        self.found.iter().any(|part| part.contains_key(keyword))
+        self.schemas.iter().any(|part| part.contains_key(keyword))
     }
 
     fn kind_of_type(&self, depth: u8) -> SchemaType {
-        let mut typed = self.found.iter().filter_map(|part| part.get("type"));
+        let mut typed = self.schemas.iter().filter_map(|part| part.get("type"));
         let Some(first) = typed.next() else {
             return match () {
                 () if self.has("properties") => self.object(depth),
@@ -214,7 +220,7 @@ impl<'a> SchemaParts<'a> {
         let is_tuple = |part: &&Map<String, Value>| {
             part.contains_key("prefixItems") || part.get("items").is_some_and(Value::is_array)
         };
-        if self.found.iter().any(is_tuple) {
+        if self.schemas.iter().any(is_tuple) {
             SchemaType::Tuple
         } else {
             SchemaType::List
@@ -224,12 +230,12 @@ impl<'a> SchemaParts<'a> {
     /// An object without named properties is a map, unless it allows no others; at depth 0, where
     /// it is the arguments of a tool, it must allow others explicitly.
     fn object(&self, depth: u8) -> SchemaType {
-        let is_named = self.found.iter().any(|part| {
+        let is_named = self.schemas.iter().any(|part| {
             let properties = part.get("properties").and_then(Value::as_object);
             properties.is_some_and(|all| !all.is_empty()) || !names(part.get("required")).is_empty()
         });
         let others = self
-            .found
+            .schemas
             .iter()
             .find_map(|part| part.get("additionalProperties"));
         let is_map = match others {

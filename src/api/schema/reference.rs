@@ -6,10 +6,10 @@ use serde_json::Value;
 const MAX_HOPS: usize = 12;
 
 /// Follows a chain of references to its end; the schema itself if it has none.
-pub(super) fn target<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
+pub(super) fn resolve_chain<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..MAX_HOPS {
         let reference = schema.get("$ref").and_then(Value::as_str);
-        match reference.and_then(|reference| referred(root, reference)) {
+        match reference.and_then(|reference| resolve(root, reference)) {
             Some(target) => schema = target,
             None => break,
         }
@@ -18,12 +18,12 @@ pub(super) fn target<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
 }
 
 /// The schema that a reference points to, within the same document.
-pub(crate) fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
-    root.pointer(&local(reference)?)
+pub(crate) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+    root.pointer(&local_pointer(reference)?)
 }
 
 /// The JSON pointer of a reference into the same document; `None` for others.
-pub(super) fn local(reference: &str) -> Option<String> {
+pub(super) fn local_pointer(reference: &str) -> Option<String> {
     let pointer = percent_decoded(reference.strip_prefix('#')?)?;
     (pointer.is_empty() || pointer.starts_with('/')).then_some(pointer)
 }

@@ -4,7 +4,7 @@
 use crate::api::{SchemaReading, SchemaType, Tool};
 
 /// Names of shell tools, in order of preference.
-pub(super) const NAMES: [&str; 8] = [
+pub(super) const SHELL_TOOL_NAMES: [&str; 8] = [
     // Codex 0.169, and its older versions.
     "exec_command",
     "shell_command",
@@ -21,10 +21,10 @@ pub(super) const NAMES: [&str; 8] = [
 ];
 
 /// Arguments that hold the command in a call of an unknown tool.
-pub(super) const KEYS: [&str; 3] = ["cmd", "command", "commands"];
+pub(super) const COMMAND_KEYS: [&str; 3] = ["cmd", "command", "commands"];
 
 /// Shell programs, which run the script after `-c`.
-pub(super) const SHELLS: [&str; 11] = [
+pub(super) const SHELL_PROGRAMS: [&str; 11] = [
     "sh",
     "bash",
     "zsh",
@@ -40,11 +40,11 @@ pub(super) const SHELLS: [&str; 11] = [
 
 /// The tool that writes to the standard input of a running process, and the parameter with the
 /// text.
-pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
+pub(super) const STDIN_TOOL: (&str, &str) = ("write_stdin", "chars");
 
 /// Names of parameters that take a command, in order of preference, and what they reveal about a
 /// tool of an unknown name.
-pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
+pub(super) const COMMAND_PARAMETERS: [(&str, ParameterHint); 10] = [
     ("cmd", ParameterHint::Shell),
     ("command", ParameterHint::Shell),
     ("commands", ParameterHint::Perhaps),
@@ -70,7 +70,7 @@ pub(super) enum ParameterHint {
 
 /// The form in which a parameter takes a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(super) enum CommandForm {
     /// A string.
     Line,
     /// An argument vector.
@@ -80,18 +80,21 @@ pub(super) enum Takes {
 }
 
 /// The form in which this parameter takes a command; `None` if it takes none.
-pub(super) fn takes(name: &str, parameter: &SchemaReading<&serde_json::Value>) -> Option<Takes> {
+pub(super) fn command_form(
+    name: &str,
+    parameter: &SchemaReading<&serde_json::Value>,
+) -> Option<CommandForm> {
     match (name, &parameter.kind) {
-        (_, SchemaType::Text | SchemaType::Anything) => Some(Takes::Line),
-        ("commands", SchemaType::List) => Some(Takes::Lines),
-        ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(Takes::Words),
+        (_, SchemaType::Text | SchemaType::Anything) => Some(CommandForm::Line),
+        ("commands", SchemaType::List) => Some(CommandForm::Lines),
+        ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(CommandForm::Words),
         // An enumeration selects what a tool does; it is no command line.
         _ => None,
     }
 }
 
 /// Whether a description is about running shell commands, rather than code in some language.
-pub(super) fn runs_something(tool: &Tool) -> bool {
+pub(super) fn describes_execution(tool: &Tool) -> bool {
     let text = format!("{} {}", tool.name, tool.description).to_lowercase();
     let mut words = text.split(|c: char| !c.is_alphanumeric());
     let shells = ["shell", "bash", "terminal", "command"];
@@ -108,11 +111,11 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
 /// What an argument beside the command is for, ordered by how likely a person is to need it. Some
 /// agents list them alphabetically, which does not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Use {
+pub(crate) enum ArgumentRole {
     /// Working directory.
     Directory,
     /// Time limit.
-    Patience,
+    Timeout,
     /// Sandbox permissions.
     Permission,
     /// A justification or description.
@@ -123,7 +126,7 @@ pub(crate) enum Use {
     Other,
 }
 
-impl Use {
+impl ArgumentRole {
     /// What an argument of this name is for.
     pub(crate) fn of(name: &str) -> Self {
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
@@ -132,7 +135,7 @@ impl Use {
             | "directory" | "dir" => Self::Directory,
             "justification" | "reason" | "description" | "explanation" | "purpose" => Self::Reason,
             "prefix_rule" => Self::Rule,
-            _ if has(&["timeout", "yield_time"]) => Self::Patience,
+            _ if has(&["timeout", "yield_time"]) => Self::Timeout,
             _ if has(&["sandbox", "permission", "escalated"]) => Self::Permission,
             _ => Self::Other,
         }

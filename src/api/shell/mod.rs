@@ -8,10 +8,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::known::{KEYS, NAMES, PARAMETERS, ParameterHint, SHELLS, TYPES, Takes};
-use super::{Body, Property, SchemaType, Tool, ToolList, is_bushy};
+use self::known::{
+    COMMAND_KEYS, COMMAND_PARAMETERS, CommandForm, ParameterHint, SHELL_PROGRAMS, SHELL_TOOL_NAMES,
+    STDIN_TOOL,
+};
+use super::{Body, Property, SchemaType, Tool, ToolList, is_too_large_for_tree};
 
-pub(crate) use self::known::Use;
+pub(crate) use self::known::ArgumentRole;
 
 /// The tool of a request that runs a shell command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +27,7 @@ pub struct ShellTool {
     options: Option<Value>,
     /// Default values of required arguments.
     #[serde(skip)]
-    required: Vec<(String, Given)>,
+    required: Vec<(String, DefaultValue)>,
     /// Whether it is only guessed to be a shell.
     #[serde(skip)]
     is_guess: bool,
@@ -48,7 +51,7 @@ enum CallShape {
 
 /// The default value of a required argument.
 #[derive(Debug, Clone, PartialEq)]
-enum Given {
+enum DefaultValue {
     /// A constant.
     Value(Value),
     /// The first line of the command.
@@ -73,7 +76,7 @@ impl ShellTool {
             let mut plain = functions().filter(|tool| tool.namespace.is_none());
             plain.find(|tool| tool.name == *name)
         };
-        let known = NAMES.iter().filter_map(named);
+        let known = SHELL_TOOL_NAMES.iter().filter_map(named);
         let by =
             |says: ParameterHint| move |tool: &Tool| Self::from_function(tool, |own| own == says);
         known
@@ -82,7 +85,7 @@ impl ShellTool {
             .or_else(|| tools.iter().find_map(Self::built_in))
             .or_else(|| functions().find_map(by(ParameterHint::Shell)))
             .or_else(|| {
-                let described = functions().filter(|tool| known::runs_something(tool));
+                let described = functions().filter(|tool| known::describes_execution(tool));
                 let mut guesses = functions()
                     .filter_map(by(ParameterHint::Perhaps))
                     .chain(described.filter_map(by(ParameterHint::IfDescribed)));
@@ -124,23 +127,30 @@ impl ShellTool {
     /// Makes a shell of a function, by the first known command parameter whose hint is wanted.
     fn from_function(tool: &Tool, is_wanted: impl Fn(ParameterHint) -> bool) -> Option<Self> {
         let arguments = tool.reading()?;
-        let parameters = PARAMETERS.iter().filter(|(_, says)| is_wanted(*says));
+        let parameters = COMMAND_PARAMETERS
+            .iter()
+            .filter(|(_, says)| is_wanted(*says));
         let (parameter, takes) = parameters
-            .filter_map(|(name, _)| Some((*name, known::takes(name, &arguments.property(name)?)?)))
+            .filter_map(|(name, _)| {
+                Some((
+                    *name,
+                    known::command_form(name, &arguments.property(name)?)?,
+                ))
+            })
             .next()?;
         let others = arguments.properties().into_iter();
-        let required: Vec<(String, Given)> = others
+        let required: Vec<(String, DefaultValue)> = others
             .filter(|other| other.required && other.name != parameter)
-            .filter_map(|other| Some((other.name.clone(), given(&other)?)))
+            .filter_map(|other| Some((other.name.clone(), default_for(&other)?)))
             .collect();
         let name = parameter.to_owned();
         Some(Self {
             name: tool.name.clone(),
             namespace: tool.namespace.clone(),
             shape: match takes {
-                Takes::Line => CallShape::Line(name),
-                Takes::Words => CallShape::Words(name),
-                Takes::Lines => CallShape::Lines(name),
+                CommandForm::Line => CallShape::Line(name),
+                CommandForm::Words => CallShape::Words(name),
+                CommandForm::Lines => CallShape::Lines(name),
             },
             options: options(tool, parameter, &required),
             required,
@@ -154,7 +164,7 @@ impl ShellTool {
     }
 
     /// The command parameter, if it is only guessed that this is a shell.
-    pub(crate) fn guessed_by(&self) -> Option<&str> {
+    pub(crate) fn guessed_parameter(&self) -> Option<&str> {
         self.parameter().filter(|_| self.is_guess)
     }
 
@@ -203,8 +213,8 @@ impl ShellTool {
         arguments.extend(options.clone());
         for (name, given) in &self.required {
             arguments.entry(name).or_insert_with(|| match given {
-                Given::Value(value) => value.clone(),
-                Given::FirstLine => command.lines().next().unwrap_or_default().into(),
+                DefaultValue::Value(value) => value.clone(),
+                DefaultValue::FirstLine => command.lines().next().unwrap_or_default().into(),
             });
         }
         Body::FunctionCall {
@@ -274,7 +284,7 @@ impl ShellTool {
 
     /// The command in the incomplete arguments of a call that is being streamed; `None` if it has
     /// not begun, or cannot be recognized.
-    pub fn begun(&self, arguments: &str) -> Option<String> {
+    pub fn partial_command(&self, arguments: &str) -> Option<String> {
         let (CallShape::Line(parameter)
         | CallShape::Words(parameter)
         | CallShape::Lines(parameter)) = &self.shape
@@ -345,22 +355,24 @@ fn script(words: &[String]) -> Option<&str> {
 }
 
 /// The default for a required parameter; `None` if only the person can give it.
-fn given(parameter: &Property<&Value>) -> Option<Given> {
+fn default_for(parameter: &Property<&Value>) -> Option<DefaultValue> {
     let reading = parameter.schema.read();
     if let Some(default) = reading.default() {
-        return Some(Given::Value(default.clone()));
+        return Some(DefaultValue::Value(default.clone()));
     }
     match reading.kind {
-        _ if reading.nullable => Some(Given::Value(Value::Null)),
-        SchemaType::Boolean => Some(Given::Value(false.into())),
-        SchemaType::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
+        _ if reading.nullable => Some(DefaultValue::Value(Value::Null)),
+        SchemaType::Boolean => Some(DefaultValue::Value(false.into())),
+        SchemaType::Text if ArgumentRole::of(&parameter.name) == ArgumentRole::Reason => {
+            Some(DefaultValue::FirstLine)
+        }
         _ => None,
     }
 }
 
 /// The schema of a shell function without the command, in which arguments with a default are not
 /// required.
-fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Value> {
+fn options(tool: &Tool, command: &str, given: &[(String, DefaultValue)]) -> Option<Value> {
     let mut schema = tool.parameters()?.clone();
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|name| name != command && !given.iter().any(|(given, _)| name == given));
@@ -373,12 +385,12 @@ fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Valu
 /// The command lines in the arguments of a call of any known shell, for display, and its other
 /// arguments in words.
 pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)> {
-    if is_bushy(arguments) {
+    if is_too_large_for_tree(arguments) {
         return None;
     }
     let arguments: Value = serde_json::from_str(arguments).ok()?;
     let arguments = arguments.as_object()?;
-    let mut keys = KEYS.into_iter();
+    let mut keys = COMMAND_KEYS.into_iter();
     let key = keys.find(|key| arguments.contains_key(*key))?;
     let commands = lines_of(key, arguments.get(key)?)?;
     let others = arguments.iter().filter(|(name, _)| *name != key);
@@ -402,7 +414,7 @@ pub(crate) fn command_line(words: &[&str]) -> String {
 /// Whether a program of this path is a shell: `sh`, `/bin/bash`, `powershell.exe`.
 pub(crate) fn is_shell(path: &str) -> bool {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    SHELLS.contains(&name.strip_suffix(".exe").unwrap_or(name))
+    SHELL_PROGRAMS.contains(&name.strip_suffix(".exe").unwrap_or(name))
 }
 
 /// The command that a call runs, as a person would type it; several commands are lines. `None` if
@@ -415,7 +427,9 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
             arguments,
         } => (namespace, name, arguments),
         Body::CustomToolCall { name, input } => {
-            return NAMES.contains(&name.as_str()).then_some(input.into());
+            return SHELL_TOOL_NAMES
+                .contains(&name.as_str())
+                .then_some(input.into());
         }
         Body::LocalShellCall { command, .. } => {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -424,18 +438,18 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
         Body::ShellCall { commands, .. } => return Some(commands.join("\n").into()),
         Body::Message { .. } | Body::Reasoning { .. } => return None,
     };
-    let value = Some(arguments).filter(|arguments| !is_bushy(arguments));
+    let value = Some(arguments).filter(|arguments| !is_too_large_for_tree(arguments));
     let value: Option<Value> = value.and_then(|arguments| serde_json::from_str(arguments).ok());
     let typed = |parameter: &str| {
         let value = value.as_ref().and_then(|value| value.get(parameter));
         value.and_then(|value| Some(lines_of(parameter, value)?.join("\n")))
     };
-    if name == TYPES.0 {
-        return typed(TYPES.1)
+    if name == STDIN_TOOL.0 {
+        return typed(STDIN_TOOL.1)
             .filter(|keys| !keys.is_empty())
             .map(Cow::Owned);
     }
-    let is_known = NAMES.contains(&name.as_str());
+    let is_known = SHELL_TOOL_NAMES.contains(&name.as_str());
     let is_called = |tool: &&Tool| tool.name == *name && tool.namespace == *namespace;
     let mut functions = tools.tools().iter().filter(|tool| tool.kind == "function");
     let offered = functions.find(is_called);
@@ -447,7 +461,7 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     let found = own.and_then(typed).or_else(|| {
         // A tool that is not offered, or is called in another way, is recognized by its arguments.
         let is_asked = own.is_some() || is_known || offered.is_none();
-        is_asked.then(|| KEYS.into_iter().find_map(typed))?
+        is_asked.then(|| COMMAND_KEYS.into_iter().find_map(typed))?
     });
     let is_shell = own.is_some() || is_known;
     let found = found.or_else(|| is_shell.then(|| unescaped(arguments)));
@@ -516,7 +530,11 @@ mod tests {
             (r#"{"cmd": "a\u00e9\n\"b\""#, Some("aé\n\"b\"")),
             (r#"{"cmd": "ls", "workdir": "x"#, Some("ls")),
         ] {
-            assert_eq!(shell.begun(arguments).as_deref(), command, "{arguments}");
+            assert_eq!(
+                shell.partial_command(arguments).as_deref(),
+                command,
+                "{arguments}"
+            );
         }
     }
 
@@ -653,7 +671,7 @@ mod tests {
             assert_eq!(json!(name), tool["name"]);
             let arguments: Value = serde_json::from_str(&arguments).unwrap();
             assert_eq!(arguments, expected);
-            assert_eq!(shell.guessed_by(), None);
+            assert_eq!(shell.guessed_parameter(), None);
             let validator = jsonschema::validator_for(&tool["parameters"]).unwrap();
             assert!(validator.is_valid(&arguments), "{arguments}");
         }
@@ -722,7 +740,7 @@ mod tests {
             ),
         ] {
             let shell = find(name, about, properties).unwrap();
-            assert_eq!(shell.guessed_by(), Some(by), "{name}");
+            assert_eq!(shell.guessed_parameter(), Some(by), "{name}");
             let expected = match by {
                 "commands" => json!({by: ["ls"]}),
                 _ => json!({by: "ls"}),

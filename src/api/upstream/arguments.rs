@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::api::fields::{self, JsonKind};
 
 /// Names that models use for the input of a free-form tool, whatever the schema says.
-const INPUTS: [&str; 8] = [
+const INPUT_NAMES: [&str; 8] = [
     "input",
     "patch",
     "text",
@@ -24,7 +24,7 @@ pub(super) fn is_object(text: &str) -> bool {
 }
 
 /// The arguments of a function as valid JSON, if they can be repaired; unchanged otherwise.
-pub(super) fn mended(arguments: &str) -> String {
+pub(super) fn repaired(arguments: &str) -> String {
     let text = arguments.trim();
     if text.is_empty() || text == "null" {
         return "{}".into();
@@ -38,7 +38,7 @@ pub(super) fn mended(arguments: &str) -> String {
     {
         return inner.trim().to_owned();
     }
-    let escaped = escaped(text);
+    let escaped = escape_control_characters(text);
     if is_object(&escaped) {
         escaped
     } else {
@@ -47,8 +47,8 @@ pub(super) fn mended(arguments: &str) -> String {
 }
 
 /// The arguments of a function for a server: always a JSON object.
-pub(super) fn object(arguments: &str) -> String {
-    let mended = mended(arguments);
+pub(super) fn as_object(arguments: &str) -> String {
+    let mended = repaired(arguments);
     if is_object(&mended) {
         mended
     } else {
@@ -58,8 +58,8 @@ pub(super) fn object(arguments: &str) -> String {
 
 /// Parses arguments; `None` if they are no JSON object, even repaired.
 pub(super) fn value_of(arguments: &str) -> Option<Value> {
-    let text = mended(arguments);
-    if fields::is_bushy(&text) || !is_object(&text) {
+    let text = repaired(arguments);
+    if fields::is_too_large_for_tree(&text) || !is_object(&text) {
         return None;
     }
     serde_json::from_str(&text).ok()
@@ -81,12 +81,12 @@ pub(super) fn free_text(arguments: &str, parameter: &str) -> String {
     let only = || texts.next().filter(|_| texts.next().is_none());
     text(parameter)
         .or_else(only)
-        .or_else(|| INPUTS.iter().find_map(|name| text(name)))
+        .or_else(|| INPUT_NAMES.iter().find_map(|name| text(name)))
         .map_or_else(|| arguments.to_owned(), str::to_owned)
 }
 
 /// Escapes raw line breaks and tabs in JSON strings, which models forget to do in long texts.
-fn escaped(json: &str) -> String {
+fn escape_control_characters(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     let (mut is_string, mut is_escape) = (false, false);
     for c in json.chars() {
@@ -118,8 +118,8 @@ fn escaped(json: &str) -> String {
 /// Extracts the input of a free-form tool from arguments while they are being streamed, for
 /// display.
 #[derive(Debug, Default)]
-pub(super) struct FreeText {
-    place: ScanPosition,
+pub(super) struct FreeTextScanner {
+    position: ScanPosition,
     /// Characters not interpreted yet: the beginning, or an incomplete escape.
     pending: String,
 }
@@ -137,15 +137,15 @@ enum ScanPosition {
     After,
 }
 
-impl FreeText {
+impl FreeTextScanner {
     /// Most characters to scan for the beginning of the input.
-    const FARTHEST: usize = 200;
+    const MAX_LOOKAHEAD: usize = 200;
 
     /// Takes more of the arguments, and returns more of the input.
-    pub fn more(&mut self, arguments: &str) -> String {
+    pub fn feed(&mut self, arguments: &str) -> String {
         let mut found = String::new();
         for c in arguments.chars() {
-            match self.place {
+            match self.position {
                 ScanPosition::Before => self.before(c, &mut found),
                 ScanPosition::Text => self.text(c, &mut found),
                 ScanPosition::Raw => found.push(c),
@@ -158,19 +158,19 @@ impl FreeText {
     fn before(&mut self, c: char, found: &mut String) {
         self.pending.push(c);
         let pending = self.pending.trim_start();
-        let is_near = self.pending.len() < Self::FARTHEST;
+        let is_near = self.pending.len() < Self::MAX_LOOKAHEAD;
         if pending.is_empty() && is_near {
             return;
         }
         let is_json = pending.starts_with('{') && is_near;
         if !is_json && pending != "\"" {
-            self.place = ScanPosition::Raw;
+            self.position = ScanPosition::Raw;
             found.push_str(&std::mem::take(&mut self.pending));
         } else if c == '"' {
             // The name of a parameter stands before the colon.
             let head = pending[..pending.len() - 1].trim_end();
             if pending == "\"" || head.ends_with(':') {
-                self.place = ScanPosition::Text;
+                self.position = ScanPosition::Text;
                 self.pending.clear();
             }
         }
@@ -179,7 +179,7 @@ impl FreeText {
     fn text(&mut self, c: char, found: &mut String) {
         if self.pending.is_empty() {
             match c {
-                '"' => self.place = ScanPosition::After,
+                '"' => self.position = ScanPosition::After,
                 '\\' => self.pending.push(c),
                 c => found.push(c),
             }
@@ -192,10 +192,12 @@ impl FreeText {
             let digits = self.pending.get(at..at + 4).unwrap_or_default();
             u32::from_str_radix(digits, 16).is_ok_and(|code| (0xD800..0xDC00).contains(&code))
         };
-        let length = match is_unicode {
-            false => 2,
-            true if self.pending.len() >= 6 && is_half(2) => 12,
-            true => 6,
+        let length = if !is_unicode {
+            2
+        } else if self.pending.len() >= 6 && is_half(2) {
+            12
+        } else {
+            6
         };
         if self.pending.len() >= length {
             let quoted = format!("\"{}\"", self.pending);

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::DraftContext;
-use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords, words_of};
-use super::terms::Terms;
+use super::generation_options::GenerationOptions;
+use super::history::{AssistantTurn, HistoryPart, ModelCall, ModelHistory, words_of};
 use super::tools::Function;
 
 /// The fields of the request.
 pub(super) fn body(
     ask: &DraftContext<'_>,
     mut history: ModelHistory,
-    terms: &Terms,
+    terms: &GenerationOptions,
 ) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
@@ -40,7 +40,7 @@ pub(super) fn body(
     if !terms.stop.is_empty() {
         body.insert("stop".into(), json!(terms.stop));
     }
-    terms.put_numbers(
+    terms.insert_numbers(
         &[
             "temperature",
             "top_p",
@@ -84,10 +84,10 @@ pub(super) fn messages(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Va
         if !turn.user.is_empty() {
             messages.push(json!({"role": "user", "content": content(&turn.user)}));
         }
-        if !turn.said.is_empty() {
-            messages.push(assistant(&turn.said, ask.takes_thoughts));
+        if !turn.assistant.is_empty() {
+            messages.push(assistant(&turn.assistant, ask.takes_thoughts));
         }
-        messages.extend(turn.said.calls.iter().map(output));
+        messages.extend(turn.assistant.calls.iter().map(output));
     }
     messages
 }
@@ -96,11 +96,11 @@ pub(super) fn messages(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Va
 fn content(parts: &[HistoryPart]) -> Value {
     let part = |part: &HistoryPart| match part {
         HistoryPart::Text(text) => json!({"type": "text", "text": text}),
-        HistoryPart::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
+        HistoryPart::Image(url) => json!({"type": "image_url", "image_url": {"url": url}}),
     };
     if parts
         .iter()
-        .any(|part| matches!(part, HistoryPart::Picture(_)))
+        .any(|part| matches!(part, HistoryPart::Image(_)))
     {
         parts.iter().map(part).collect()
     } else {
@@ -108,13 +108,13 @@ fn content(parts: &[HistoryPart]) -> Value {
     }
 }
 
-fn assistant(said: &ModelWords, with_thoughts: bool) -> Value {
+fn assistant(said: &AssistantTurn, with_thoughts: bool) -> Value {
     let mut message = json!({"role": "assistant"});
     if with_thoughts && !said.thoughts.is_empty() {
         message["reasoning_content"] = json!(said.thoughts.join("\n\n"));
     }
     // An empty string, because some servers reject `null`.
-    message["content"] = json!(said.words.join("\n\n"));
+    message["content"] = json!(said.texts.join("\n\n"));
     if !said.calls.is_empty() {
         let calls = said.calls.iter().map(|call| {
             json!({"id": call.id, "type": "function",

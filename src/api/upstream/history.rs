@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use super::arguments::object;
+use super::arguments::as_object;
 use super::tools::Toolbox;
 use super::{Continuing, DraftContext};
 use crate::api::blocks::is_header;
@@ -43,7 +43,7 @@ pub(super) struct ModelHistory {
     pub system: Vec<String>,
     pub turns: Vec<ModelTurn>,
     /// Whether the history ends with the beginning of the answer (prefill).
-    pub(crate) is_begun: bool,
+    pub(crate) is_prefilled: bool,
 }
 
 /// A message of the user and the answer of the model. The user part is empty where the model goes
@@ -51,14 +51,14 @@ pub(super) struct ModelHistory {
 #[derive(Debug, Default)]
 pub(super) struct ModelTurn {
     pub user: Vec<HistoryPart>,
-    pub said: ModelWords,
+    pub assistant: AssistantTurn,
 }
 
 /// The output of the model in one turn, with the outputs of its calls.
 #[derive(Debug, Default)]
-pub(super) struct ModelWords {
+pub(super) struct AssistantTurn {
     pub thoughts: Vec<String>,
-    pub words: Vec<String>,
+    pub texts: Vec<String>,
     pub calls: Vec<ModelCall>,
 }
 
@@ -78,7 +78,7 @@ pub(super) struct ModelCall {
 pub(super) enum HistoryPart {
     Text(String),
     /// The URL of an image, often a `data:` URL.
-    Picture(String),
+    Image(String),
 }
 
 impl HistoryPart {
@@ -88,10 +88,10 @@ impl HistoryPart {
     }
 }
 
-impl ModelWords {
+impl AssistantTurn {
     /// Whether the model has neither written text nor made calls.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.calls.is_empty()
+        self.texts.is_empty() && self.calls.is_empty()
     }
 
     fn is_answered(&self) -> bool {
@@ -150,14 +150,14 @@ impl ModelHistory {
         let mut pictures = Vec::new();
         for turn in &mut self.turns {
             turn.user.splice(..0, pictures.drain(..));
-            for call in &mut turn.said.calls {
+            for call in &mut turn.assistant.calls {
                 call.take_pictures(&mut pictures);
             }
         }
         if !pictures.is_empty() {
             self.turns.push(ModelTurn {
                 user: pictures,
-                said: ModelWords::default(),
+                assistant: AssistantTurn::default(),
             });
         }
     }
@@ -165,7 +165,7 @@ impl ModelHistory {
 
 impl ModelCall {
     fn take_pictures(&mut self, pictures: &mut Vec<HistoryPart>) {
-        let is_picture = |part: &HistoryPart| matches!(part, HistoryPart::Picture(_));
+        let is_picture = |part: &HistoryPart| matches!(part, HistoryPart::Image(_));
         let Some(output) = &mut self.output else {
             return;
         };
@@ -193,7 +193,7 @@ impl ModelCall {
 pub(super) fn words_of(parts: &[HistoryPart]) -> String {
     let texts = parts.iter().filter_map(|part| match part {
         HistoryPart::Text(text) => Some(text.as_str()),
-        HistoryPart::Picture(_) => None,
+        HistoryPart::Image(_) => None,
     });
     texts.collect::<Vec<_>>().join("\n\n")
 }
@@ -217,8 +217,10 @@ impl HistoryBuilder<'_> {
                 );
                 self.user(vec![HistoryPart::block("conversation_summary", words)]);
             }
-            ItemBody::Other { kind, says, .. } => {
-                let words = cut(says);
+            ItemBody::Other {
+                kind, fields: says, ..
+            } => {
+                let words = truncated(says);
                 self.user(vec![HistoryPart::block(&tag(kind, "item"), &words)]);
             }
         }
@@ -249,11 +251,11 @@ impl HistoryBuilder<'_> {
             "assistant" => {
                 let words = parts.into_iter().map(|part| match part {
                     HistoryPart::Text(text) => text,
-                    HistoryPart::Picture(url) => no_picture(&url),
+                    HistoryPart::Image(url) => no_picture(&url),
                 });
                 let words: Vec<String> = words.collect();
                 if !words.is_empty() {
-                    self.assistant(false).words.extend(words);
+                    self.assistant(false).texts.extend(words);
                 }
             }
             "system" | "developer" if self.is_beginning() => {
@@ -264,7 +266,7 @@ impl HistoryBuilder<'_> {
                 let tag = tag(role, "message");
                 let words = HistoryPart::block(&tag, &words_of(&parts));
                 let pictures = parts.into_iter();
-                let pictures = pictures.filter(|part| matches!(part, HistoryPart::Picture(_)));
+                let pictures = pictures.filter(|part| matches!(part, HistoryPart::Image(_)));
                 self.user(std::iter::once(words).chain(pictures).collect());
             }
         }
@@ -276,9 +278,9 @@ impl HistoryBuilder<'_> {
         };
         self.calls += 1;
         let call = ModelCall {
-            id: id_of_call(self.calls),
+            id: numbered_call_id(self.calls),
             name,
-            arguments: object(&arguments),
+            arguments: as_object(&arguments),
             output: None,
         };
         let said = self.assistant(true);
@@ -296,7 +298,7 @@ impl HistoryBuilder<'_> {
         let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
         let call = place.and_then(|(turn, call)| {
             let turn = self.turns.get_mut(turn).unwrap_or(&mut self.current);
-            turn.said.calls.get_mut(call)
+            turn.assistant.calls.get_mut(call)
         });
         if let Some(call) = call {
             call.output = Some(output);
@@ -304,7 +306,7 @@ impl HistoryBuilder<'_> {
         }
         let pictures: Vec<HistoryPart> = output
             .iter()
-            .filter(|part| matches!(part, HistoryPart::Picture(_)))
+            .filter(|part| matches!(part, HistoryPart::Image(_)))
             .cloned()
             .collect();
         let words = HistoryPart::block("tool_output", &words_of(&output));
@@ -315,9 +317,9 @@ impl HistoryBuilder<'_> {
         if parts.is_empty() {
             return;
         }
-        if self.current.said.is_empty() {
+        if self.current.assistant.is_empty() {
             // Reasoning without a message or call after it is dropped.
-            self.current.said.thoughts.clear();
+            self.current.assistant.thoughts.clear();
         } else {
             self.next();
         }
@@ -326,12 +328,12 @@ impl HistoryBuilder<'_> {
 
     /// The output of the model in the current turn. A new turn begins after an output, and with
     /// text after calls.
-    fn assistant(&mut self, is_call: bool) -> &mut ModelWords {
-        let said = &self.current.said;
+    fn assistant(&mut self, is_call: bool) -> &mut AssistantTurn {
+        let said = &self.current.assistant;
         if said.is_answered() || !is_call && !said.calls.is_empty() {
             self.next();
         }
-        &mut self.current.said
+        &mut self.current.assistant
     }
 
     fn next(&mut self) {
@@ -340,21 +342,21 @@ impl HistoryBuilder<'_> {
 
     /// Whether the history is still empty.
     fn is_beginning(&self) -> bool {
-        self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
+        self.turns.is_empty() && self.current.user.is_empty() && self.current.assistant.is_empty()
     }
 
     fn parts(&self, content: &[ContentPart]) -> Vec<HistoryPart> {
         let part = |content: &ContentPart| match content {
             ContentPart::Text(text) | ContentPart::Refusal(text) => HistoryPart::Text(text.clone()),
             ContentPart::Image(url) if self.takes_images && is_url(url) => {
-                HistoryPart::Picture(url.clone())
+                HistoryPart::Image(url.clone())
             }
             ContentPart::Image(url) => HistoryPart::Text(no_picture(url)),
             ContentPart::File { name, size } => HistoryPart::Text(match size {
                 Some(size) => format!("(A file: {name}, {size} bytes.)"),
                 None => format!("(A file: {name}.)"),
             }),
-            ContentPart::Other(json) => HistoryPart::Text(cut(json)),
+            ContentPart::Other(json) => HistoryPart::Text(truncated(json)),
         };
         let is_empty =
             |part: &HistoryPart| matches!(part, HistoryPart::Text(text) if text.trim().is_empty());
@@ -373,7 +375,7 @@ impl HistoryBuilder<'_> {
         ModelHistory {
             system: self.system,
             turns: self.turns,
-            is_begun,
+            is_prefilled: is_begun,
         }
     }
 
@@ -382,13 +384,13 @@ impl HistoryBuilder<'_> {
         let can_begin = ask.continuing == Continuing::Prefill
             && matches!(ask.format, Format::Chat | Format::Messages);
         if let Some(begun) = ask.continues.filter(|begun| !begun.trim().is_empty()) {
-            self.assistant(false).words.push(begun.to_owned());
+            self.assistant(false).texts.push(begun.to_owned());
             if !can_begin {
                 self.user(vec![HistoryPart::Text(GO_ON_WITHIN.into())]);
             }
             return can_begin;
         }
-        let said = &self.current.said;
+        let said = &self.current.assistant;
         if said.is_empty() || !said.calls.is_empty() {
             return false;
         }
@@ -402,7 +404,7 @@ impl HistoryBuilder<'_> {
 }
 
 /// The id of the n-th call of the conversation.
-pub(super) fn id_of_call(number: usize) -> String {
+pub(super) fn numbered_call_id(number: usize) -> String {
     format!("call{number:05}")
 }
 
@@ -414,7 +416,7 @@ fn tag(kind: &str, what: &str) -> String {
 }
 
 /// Truncates a text that was not written for a model.
-fn cut(text: &str) -> String {
+fn truncated(text: &str) -> String {
     match text.char_indices().nth(MAX_UNKNOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

@@ -1,25 +1,25 @@
 //! Requests to models on other servers, and their answers: writes a request of any format in the
 //! format of the server, and reads the answer as items for the client.
 
+mod answer_error;
 mod arguments;
 mod chat;
-mod fault;
+mod generation_options;
 mod history;
 mod messages;
 mod reader;
 mod responses;
-mod terms;
 mod tools;
 mod transcript;
 
-pub use fault::{AnswerError, error_message};
+pub use answer_error::{AnswerError, error_message};
 pub use reader::UpstreamReader;
 pub use transcript::Functions;
 
 use serde_json::{Map, Value};
 
+use self::generation_options::GenerationOptions;
 use self::history::ModelHistory;
-use self::terms::Terms;
 use self::tools::Toolbox;
 
 use super::{Body, Format, Request};
@@ -81,8 +81,8 @@ impl DraftContext<'_> {
     pub fn write(&self) -> UpstreamRequest {
         let (toolbox, functions) = Toolbox::of(self.request.tools.tools());
         let history = ModelHistory::of(self, &toolbox);
-        let terms = Terms::of(self, &toolbox, functions);
-        let is_begun = history.is_begun;
+        let terms = GenerationOptions::of(self, &toolbox, functions);
+        let is_begun = history.is_prefilled;
         let (path, mut body) = match self.format {
             Format::Chat => ("/chat/completions", chat::body(self, history, &terms)),
             Format::Messages => ("/messages", messages::body(self, history, &terms)),

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::arguments::{free_text, mended, value_of};
+use super::arguments::{free_text, repaired, value_of};
 use crate::api::{Body, ShellTool, Tool};
 use crate::hash::Hash;
 
@@ -41,7 +41,7 @@ struct OfferedTool {
     /// Name of its function.
     name: String,
     title: String,
-    letters: String,
+    normalized_title: String,
     kind: ToolKind,
     own_name: String,
     namespace: Option<String>,
@@ -87,7 +87,7 @@ impl Toolbox {
             toolbox.by_title.entry(tool.title()).or_insert(place);
             toolbox.offered.push(OfferedTool {
                 name,
-                letters: letters(&tool.title()),
+                normalized_title: normalized(&tool.title()),
                 title: tool.title(),
                 kind,
                 own_name: tool.name.clone(),
@@ -153,7 +153,7 @@ impl Toolbox {
         let name = match known.and_then(|place| self.offered.get(*place)) {
             Some(known) => known.name.clone(),
             // Offered by an earlier request.
-            None => fitting(&title.replace('.', "__")),
+            None => sanitized_name(&title.replace('.', "__")),
         };
         Some((name, arguments))
     }
@@ -175,7 +175,7 @@ impl Toolbox {
             return Body::FunctionCall {
                 namespace: None,
                 name: written.to_owned(),
-                arguments: mended(arguments),
+                arguments: repaired(arguments),
             };
         };
         // Arguments that cannot be parsed are kept as they are.
@@ -188,7 +188,7 @@ impl Toolbox {
             ToolKind::Function => Body::FunctionCall {
                 namespace: known.namespace.clone(),
                 name: known.own_name.clone(),
-                arguments: mended(arguments),
+                arguments: repaired(arguments),
             },
             ToolKind::FreeForm => Body::CustomToolCall {
                 name: known.own_name.clone(),
@@ -211,21 +211,23 @@ impl Toolbox {
         }
         let bare = written.trim();
         let bare = bare.strip_prefix("functions.").unwrap_or(bare);
-        let letters = letters(bare);
+        let letters = normalized(bare);
         known(bare)
-            .or_else(|| self.only(|known| known.own_name == bare))
-            .or_else(|| self.only(|known| !letters.is_empty() && known.letters == letters))
+            .or_else(|| self.find_unique(|known| known.own_name == bare))
+            .or_else(|| {
+                self.find_unique(|known| !letters.is_empty() && known.normalized_title == letters)
+            })
     }
 
     /// The only tool that matches; `None` if several do.
-    fn only(&self, is_meant: impl Fn(&OfferedTool) -> bool) -> Option<&OfferedTool> {
+    fn find_unique(&self, is_meant: impl Fn(&OfferedTool) -> bool) -> Option<&OfferedTool> {
         let mut meant = self.offered.iter().filter(|known| is_meant(known));
         meant.next().filter(|_| meant.next().is_none())
     }
 }
 
 /// A name reduced to letters and digits, for comparison whatever separators are used.
-fn letters(name: &str) -> String {
+fn normalized(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
@@ -259,7 +261,7 @@ fn names(tools: &[(ToolKind, &Tool)]) -> Vec<String> {
                 Some(namespace) => format!("{namespace}__{}", own(tool)),
                 None => own(tool),
             };
-            let found = free(&fitting(&whole), &taken);
+            let found = unique_name(&sanitized_name(&whole), &taken);
             taken.insert(found.clone());
             *name = Some(found);
         }
@@ -268,7 +270,7 @@ fn names(tools: &[(ToolKind, &Tool)]) -> Vec<String> {
 }
 
 /// A name with only characters that every server accepts, and not too long.
-fn fitting(name: &str) -> String {
+fn sanitized_name(name: &str) -> String {
     let letter = |c: char| {
         if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
             c
@@ -288,7 +290,7 @@ fn fitting(name: &str) -> String {
 }
 
 /// The name, or the name with the first free number appended.
-fn free(name: &str, taken: &HashSet<String>) -> String {
+fn unique_name(name: &str, taken: &HashSet<String>) -> String {
     if !taken.contains(name) {
         return name.to_owned();
     }

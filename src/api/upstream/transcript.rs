@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::object;
+use super::arguments::as_object;
 use super::chat;
 use super::history::ModelHistory;
 use super::tools::{Function, Toolbox};
@@ -31,7 +31,7 @@ impl Functions {
     /// The function name of a call, and its arguments as a JSON object; `None` if it is no call.
     pub fn call(&self, call: &Body) -> Option<(String, String)> {
         let (name, arguments) = self.toolbox.function_of(call)?;
-        Some((name, object(&arguments)))
+        Some((name, as_object(&arguments)))
     }
 
     /// The messages of a request, which must offer these tools.
@@ -48,7 +48,7 @@ impl Functions {
             .iter_mut()
             .filter_map(|message| message.get_mut("tool_calls")?.as_array_mut());
         for (number, call) in (calls + 1..).zip(all.flatten()) {
-            call["id"] = json!(super::history::id_of_call(number));
+            call["id"] = json!(super::history::numbered_call_id(number));
         }
         messages
     }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::arguments::{FreeText, is_object, mended};
+use super::super::arguments::{FreeTextScanner, is_object, repaired};
 use super::super::tools::Toolbox;
-use super::MAX;
+use super::MAX_BUFFERED_BYTES;
 use crate::api::{Body, Piece};
 
 /// One streamed piece of a call.
@@ -28,10 +28,10 @@ struct OpenCall {
     name: String,
     arguments: String,
     /// Bytes of the arguments that were already given out for display.
-    shown: usize,
+    shown_len: usize,
     /// Whether any piece of it was given out.
     is_shown: bool,
-    free_text: FreeText,
+    free_text: FreeTextScanner,
     is_closed: bool,
 }
 
@@ -44,22 +44,22 @@ impl OpenCall {
 /// The calls that are being streamed. They are given out one after the other, even if their pieces
 /// come interleaved.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(super) struct OpenCalls {
     open: Vec<OpenCall>,
     /// The highest index of the closed calls, and their ids.
-    over: Option<u64>,
-    ids_over: HashSet<String>,
+    last_closed_index: Option<u64>,
+    closed_ids: HashSet<String>,
     /// Bytes buffered so far.
-    kept: usize,
+    buffered_bytes: usize,
 }
 
-impl Calls {
+impl OpenCalls {
     /// Bytes counted for each call besides its text, which limits calls to about a thousand.
     const OVERHEAD: usize = 16 << 10;
 
     /// Bytes buffered so far.
-    pub fn kept(&self) -> usize {
-        self.kept
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes
     }
 
     /// Whether a call of this index or id is open.
@@ -74,8 +74,8 @@ impl Calls {
     }
 
     /// Appends to a call, or opens one.
-    pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
-        if self.kept > MAX {
+    pub fn append(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        if self.buffered_bytes > MAX_BUFFERED_BYTES {
             return;
         }
         let id = delta.id.filter(|id| !id.is_empty());
@@ -84,13 +84,13 @@ impl Calls {
         let place = match known {
             Some(place) if !self.is_another(place, delta, id, name) => place,
             // Belongs to a closed call.
-            _ if name.is_none() && self.is_over(delta.index, id) => return,
+            _ if name.is_none() && self.is_closed(delta.index, id) => return,
             // Some servers make a new id for each piece.
             _ if name.is_none() && delta.index.is_none() && !self.open.is_empty() => {
                 self.open.len() - 1
             }
             _ => {
-                self.kept += Self::OVERHEAD;
+                self.buffered_bytes += Self::OVERHEAD;
                 self.open.push(OpenCall {
                     index: delta.index,
                     ..OpenCall::default()
@@ -102,27 +102,27 @@ impl Calls {
             return;
         };
         if let Some(id) = id.filter(|_| call.id.is_empty()) {
-            self.kept += id.len();
+            self.buffered_bytes += id.len();
             id.clone_into(&mut call.id);
         }
         if let Some(name) = name.filter(|_| call.arguments.is_empty()) {
-            self.kept += name.len();
+            self.buffered_bytes += name.len();
             add_name(&mut call.name, name, toolbox);
         }
         // Some servers send the whole arguments once more at the end.
         let is_again = name.is_some() && !call.arguments.is_empty() && is_object(&call.arguments);
         if !is_again {
-            self.kept += delta.arguments.len();
+            self.buffered_bytes += delta.arguments.len();
             call.arguments.push_str(delta.arguments);
         }
         self.advance(toolbox, pieces);
     }
 
     /// Whether a call of this index or id was closed.
-    pub fn is_over(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub fn is_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
         match (index, id) {
-            (Some(index), _) => self.over.is_some_and(|over| index <= over),
-            (None, Some(id)) => self.ids_over.contains(id),
+            (Some(index), _) => self.last_closed_index.is_some_and(|over| index <= over),
+            (None, Some(id)) => self.closed_ids.contains(id),
             (None, None) => false,
         }
     }
@@ -185,7 +185,7 @@ impl Calls {
     ) {
         let place = self.find(index, id);
         if let Some(call) = place.and_then(|place| self.open.get_mut(place)) {
-            call.is_closed = is_object(&mended(&call.arguments));
+            call.is_closed = is_object(&repaired(&call.arguments));
         }
         self.advance(toolbox, pieces);
     }
@@ -198,7 +198,7 @@ impl Calls {
         self.advance(toolbox, pieces);
         while !self.open.is_empty() {
             let is_whole = self.open[0].is_whole();
-            self.give(is_whole, toolbox, pieces);
+            self.emit_first(is_whole, toolbox, pieces);
             self.advance(toolbox, pieces);
         }
     }
@@ -214,15 +214,15 @@ impl Calls {
             if !(first.is_closed || is_followed && first.is_whole()) {
                 return;
             }
-            self.give(true, toolbox, pieces);
+            self.emit_first(true, toolbox, pieces);
         }
     }
 
     /// Removes the first call, and gives it out as an item if it is complete.
-    fn give(&mut self, is_whole: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+    fn emit_first(&mut self, is_whole: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         let call = self.open.remove(0);
-        self.over = self.over.max(call.index);
-        self.ids_over
+        self.last_closed_index = self.last_closed_index.max(call.index);
+        self.closed_ids
             .extend(Some(call.id).filter(|id| !id.is_empty()));
         if is_whole && !(call.name.is_empty() && call.arguments.is_empty()) {
             let item: Body = toolbox.call(&call.name, &call.arguments);
@@ -233,16 +233,16 @@ impl Calls {
 
 impl OpenCall {
     fn show(&mut self, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
-        let more = self.arguments.get(self.shown..).unwrap_or_default();
+        let more = self.arguments.get(self.shown_len..).unwrap_or_default();
         if more.is_empty() && (self.is_shown || !toolbox.knows(&self.name)) {
             return;
         }
         let arguments = if toolbox.is_free_form(&self.name) {
-            self.free_text.more(more)
+            self.free_text.feed(more)
         } else {
             more.to_owned()
         };
-        self.shown = self.arguments.len();
+        self.shown_len = self.arguments.len();
         if self.is_shown && arguments.is_empty() {
             return;
         }

@@ -11,7 +11,7 @@ use crate::api::{Fields, ItemBody, Usage};
 /// Reads a chunk; returns whether it is the last.
 pub(super) fn event(event: &Fields<'_>, speech: &mut Speech) -> bool {
     if let Some(usage) = usage(event) {
-        speech.count(usage);
+        speech.set_usage(usage);
     }
     let choices = event.list("choices");
     let Some(choice) = first(&choices) else {
@@ -30,7 +30,7 @@ pub(super) fn event(event: &Fields<'_>, speech: &mut Speech) -> bool {
 /// Reads a completion; returns whether the document is one.
 pub(super) fn document(document: &Fields<'_>, speech: &mut Speech) -> bool {
     if let Some(usage) = usage(document) {
-        speech.count(usage);
+        speech.set_usage(usage);
     }
     let choices = document.list("choices");
     let Some(choice) = first(&choices) else {

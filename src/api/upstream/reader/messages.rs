@@ -121,8 +121,8 @@ fn count(event: &Fields<'_>, speech: &mut Speech) {
     let number = |name| usage.integer(name).ok().flatten().unwrap_or(0);
     let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"];
     let input = number("input_tokens") + cached.into_iter().map(number).sum::<u64>();
-    let known = speech.counted();
-    speech.count(Usage {
+    let known = speech.usage_so_far();
+    speech.set_usage(Usage {
         input: input.max(known.input),
         output: number("output_tokens").max(known.output),
         reasoning: known.reasoning,

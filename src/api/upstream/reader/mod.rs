@@ -2,27 +2,27 @@
 
 mod calls;
 mod chat;
+mod filters;
 mod messages;
 mod responses;
 mod speech;
-mod words;
 
 use serde_json::value::RawValue;
 
 use self::speech::Speech;
-use super::fault::{self, AnswerError};
+use super::answer_error::{self, AnswerError};
 use super::tools::Toolbox;
 use crate::api::{Fields, Format, Piece};
 
 /// Most bytes of an answer that are buffered.
-const MAX: usize = 16 << 20;
+const MAX_BUFFERED_BYTES: usize = 16 << 20;
 
 /// Reads one answer, event by event as it is streamed, or as one document.
 #[derive(Debug)]
 pub struct UpstreamReader {
     format: Format,
     speech: Speech,
-    responses: responses::Items,
+    responses: responses::ItemTracker,
     is_done: bool,
 }
 
@@ -38,7 +38,7 @@ impl UpstreamReader {
         Self {
             format,
             speech: Speech::new(toolbox, echo),
-            responses: responses::Items::new(limit),
+            responses: responses::ItemTracker::new(limit),
             is_done: false,
         }
     }
@@ -56,12 +56,12 @@ impl UpstreamReader {
         }
         if data == "[DONE]" {
             self.finish();
-            return Ok(self.speech.take());
+            return Ok(self.speech.take_pieces());
         }
-        let raw = read(data)?;
+        let raw = read_object(data)?;
         let event = Fields::of(raw);
-        if let Some(message) = fault::told(&event, name == Some("error")) {
-            return Err(AnswerError::Told(message));
+        if let Some(message) = answer_error::error_in(&event, name == Some("error")) {
+            return Err(AnswerError::Server(message));
         }
         let is_end = match self.format {
             Format::Chat => chat::event(&event, &mut self.speech),
@@ -70,13 +70,13 @@ impl UpstreamReader {
                 responses::event(name, &event, &mut self.speech, &mut self.responses)?
             }
         };
-        if self.speech.kept() + self.responses.kept() > MAX {
+        if self.speech.buffered_bytes() + self.responses.buffered_bytes() > MAX_BUFFERED_BYTES {
             return Err(AnswerError::TooLong);
         }
         if is_end {
             self.finish();
         }
-        Ok(self.speech.take())
+        Ok(self.speech.take_pieces())
     }
 
     /// Reads the answer of a server that does not stream.
@@ -85,13 +85,13 @@ impl UpstreamReader {
     ///
     /// As [`UpstreamReader::event`].
     pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, AnswerError> {
-        if json.len() > MAX {
+        if json.len() > MAX_BUFFERED_BYTES {
             return Err(AnswerError::TooLong);
         }
         let text = String::from_utf8_lossy(json);
-        let fields = Fields::of(read(text.trim())?);
-        if let Some(message) = fault::told(&fields, false) {
-            return Err(AnswerError::Told(message));
+        let fields = Fields::of(read_object(text.trim())?);
+        if let Some(message) = answer_error::error_in(&fields, false) {
+            return Err(AnswerError::Server(message));
         }
         let is_answer = match self.format {
             Format::Chat => chat::document(&fields, &mut self.speech),
@@ -101,10 +101,10 @@ impl UpstreamReader {
             }
         };
         if !is_answer {
-            return Err(AnswerError::Unreadable(fault::shown(&text)));
+            return Err(AnswerError::Unreadable(answer_error::shown(&text)));
         }
         self.finish();
-        Ok(self.speech.take())
+        Ok(self.speech.take_pieces())
     }
 
     /// The end of the stream.
@@ -117,10 +117,10 @@ impl UpstreamReader {
             return Ok(Vec::new());
         }
         if !self.speech.has_ended() {
-            return Err(AnswerError::Ended);
+            return Err(AnswerError::Incomplete);
         }
         self.finish();
-        Ok(self.speech.take())
+        Ok(self.speech.take_pieces())
     }
 
     /// Whether the answer is complete.
@@ -136,8 +136,8 @@ impl UpstreamReader {
 }
 
 /// Parses a text that has to be a JSON object.
-fn read(text: &str) -> Result<&RawValue, AnswerError> {
-    let unreadable = || AnswerError::Unreadable(fault::shown(text));
+fn read_object(text: &str) -> Result<&RawValue, AnswerError> {
+    let unreadable = || AnswerError::Unreadable(answer_error::shown(text));
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| unreadable())?;
     match crate::api::fields::kind(raw) {
         crate::api::fields::JsonKind::Object => Ok(raw),

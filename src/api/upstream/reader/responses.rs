@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::super::fault::{self, AnswerError};
+use super::super::answer_error::{self, AnswerError};
 use super::calls::CallDelta;
 use super::speech::Speech;
 use crate::api::responses::read_item;
@@ -12,25 +12,25 @@ use crate::api::{Body, Fields, ItemBody, Phase, Usage};
 
 /// The items of a response that were read so far.
 #[derive(Debug, Default)]
-pub(super) struct Items {
+pub(super) struct ItemTracker {
     /// Items whose text or reasoning was streamed.
-    spoken: KnownItem,
+    streamed: ItemSet,
     /// Items that are complete.
-    whole: KnownItem,
+    complete: ItemSet,
     /// Token limit of the response.
     limit: Option<u64>,
 }
 
 /// A set of items, by id or index.
 #[derive(Debug, Default)]
-struct KnownItem {
+struct ItemSet {
     ids: HashSet<String>,
     indices: HashSet<u64>,
     count: usize,
     bytes: usize,
 }
 
-impl KnownItem {
+impl ItemSet {
     /// Bytes counted for each item besides its id.
     const OVERHEAD: usize = 128;
 
@@ -53,7 +53,7 @@ impl KnownItem {
     }
 }
 
-impl Items {
+impl ItemTracker {
     /// No items yet, of a response with this token limit.
     pub fn new(limit: Option<u64>) -> Self {
         Self {
@@ -63,8 +63,8 @@ impl Items {
     }
 
     /// Bytes buffered so far.
-    pub fn kept(&self) -> usize {
-        self.spoken.bytes + self.whole.bytes
+    pub fn buffered_bytes(&self) -> usize {
+        self.streamed.bytes + self.complete.bytes
     }
 
     /// Whether a response of so many tokens has reached its limit. llama.cpp reports it as
@@ -75,14 +75,14 @@ impl Items {
 
     /// Whether the text of an item was streamed. If the server sends neither ids nor indices, the
     /// item is taken for the current one, if `is_speaking`.
-    fn is_spoken(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
-        let has_names = !self.spoken.ids.is_empty() || !self.spoken.indices.is_empty();
-        self.spoken.has(index, id) || is_speaking && !has_names
+    fn is_streamed(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
+        let has_names = !self.streamed.ids.is_empty() || !self.streamed.indices.is_empty();
+        self.streamed.has(index, id) || is_speaking && !has_names
     }
 
     /// Whether the item at this index of the output was complete before.
-    fn is_whole(&self, place: usize, id: Option<&str>) -> bool {
-        let whole = &self.whole;
+    fn is_complete(&self, place: usize, id: Option<&str>) -> bool {
+        let whole = &self.complete;
         whole.has(u64::try_from(place).ok(), id) || whole.indices.is_empty() && place < whole.count
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn event(
     name: Option<&str>,
     event: &Fields<'_>,
     speech: &mut Speech,
-    items: &mut Items,
+    items: &mut ItemTracker,
 ) -> Result<bool, AnswerError> {
     let kind = event.text("type");
     let kind = kind.as_deref().or(name).unwrap_or_default();
@@ -104,7 +104,7 @@ pub(super) fn event(
         "response.output_item.added" => begin(&event.object("item"), index, speech),
         "response.output_text.delta" | "response.refusal.delta" => {
             if let Some(delta) = delta() {
-                items.spoken.add(index, id);
+                items.streamed.add(index, id);
                 speech.text(&delta);
             }
         }
@@ -114,7 +114,7 @@ pub(super) fn event(
         | "response.reasoning.delta"
         | "response.reasoning_summary.delta" => {
             if let Some(delta) = delta() {
-                items.spoken.add(index, id);
+                items.streamed.add(index, id);
                 speech.thought(&delta);
             }
         }
@@ -130,7 +130,7 @@ pub(super) fn event(
         }
         "response.output_item.done" => {
             if let Some(raw) = event.get("item") {
-                done(raw, index, speech, items);
+                item_done(raw, index, speech, items);
             }
         }
         "response.completed" | "response.incomplete" | "response.done" => {
@@ -151,7 +151,7 @@ pub(super) fn event(
 pub(super) fn document(
     document: &Fields<'_>,
     speech: &mut Speech,
-    items: &mut Items,
+    items: &mut ItemTracker,
 ) -> Result<bool, AnswerError> {
     let status = document.text("status");
     if matches!(status.as_deref(), Some("failed" | "cancelled")) {
@@ -162,11 +162,11 @@ pub(super) fn document(
 }
 
 fn failure(response: &Fields<'_>) -> AnswerError {
-    AnswerError::Told(fault::told(response, true).unwrap_or_default())
+    AnswerError::Server(answer_error::error_in(response, true).unwrap_or_default())
 }
 
 /// Reads items of the final response that had no events of their own.
-fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) {
+fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut ItemTracker) {
     if response.text("status").as_deref() == Some("incomplete") {
         speech.cut_off();
     }
@@ -175,16 +175,16 @@ fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) 
     if items.is_full(number(&usage, "output_tokens")) {
         speech.cut_off();
     }
-    speech.count(Usage {
+    speech.set_usage(Usage {
         input: number(&usage, "input_tokens"),
         output: number(&usage, "output_tokens"),
         reasoning: number(&usage.object("output_tokens_details"), "reasoning_tokens"),
     });
     for (place, raw) in response.list("output").into_iter().enumerate() {
         let id = id(&Fields::of(raw));
-        if !items.is_whole(place, id.as_deref()) {
+        if !items.is_complete(place, id.as_deref()) {
             let index = u64::try_from(place).ok();
-            done(raw, index, speech, items);
+            item_done(raw, index, speech, items);
         }
     }
 }
@@ -217,27 +217,27 @@ fn phase(item: &Fields<'_>) -> Option<Phase> {
 }
 
 /// An item is complete. What was streamed of it is not given out again.
-fn done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut Items) {
+fn item_done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut ItemTracker) {
     let item = Fields::of(raw);
     let id = id(&item);
     let id = id.as_deref();
-    items.whole.add(index, id);
+    items.complete.add(index, id);
     let ItemBody::Said { body, .. } = read_item(raw.get()) else {
         return;
     };
     match body {
-        Body::Message { .. } if items.is_spoken(index, id, speech.has_words()) => {
+        Body::Message { .. } if items.is_streamed(index, id, speech.has_words()) => {
             // Otherwise it was closed when something else began.
             if speech.has_words() {
                 speech.end_message(phase(&item));
             }
         }
-        Body::Reasoning { .. } if items.is_spoken(index, id, speech.is_thinking()) => {
+        Body::Reasoning { .. } if items.is_streamed(index, id, speech.is_thinking()) => {
             if speech.is_thinking() {
                 speech.close();
             }
         }
-        Body::FunctionCall { .. } if speech.is_called(index, id) => {}
+        Body::FunctionCall { .. } if speech.is_call_closed(index, id) => {}
         Body::FunctionCall {
             ref name,
             ref arguments,

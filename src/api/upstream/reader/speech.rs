@@ -1,8 +1,8 @@
 //! Turns the output of a model into pieces and items, whatever its wire format.
 
 use super::super::tools::Toolbox;
-use super::calls::{CallDelta, Calls};
-use super::words::{EchoFilter, Splitter, Spoken};
+use super::calls::{CallDelta, OpenCalls};
+use super::filters::{EchoFilter, Spoken, ThoughtSplitter};
 use crate::api::{Body, Phase, Piece, Usage};
 
 /// The output of a model so far.
@@ -10,7 +10,7 @@ use crate::api::{Body, Phase, Piece, Usage};
 pub(super) struct Speech {
     toolbox: Toolbox,
     pieces: Vec<Piece>,
-    splitter: Splitter,
+    splitter: ThoughtSplitter,
     echo: Option<EchoFilter>,
     /// Whether the first text continues a message.
     is_continuing: bool,
@@ -20,14 +20,14 @@ pub(super) struct Speech {
     /// The phase of the current message, if the server sent one.
     phase: Option<Phase>,
     /// A complete message whose phase depends on what follows.
-    held: Option<(String, Option<Phase>)>,
-    calls: Calls,
+    held_message: Option<(String, Option<Phase>)>,
+    calls: OpenCalls,
     has_called: bool,
     usage: Option<Usage>,
     is_cut_off: bool,
     has_ended: bool,
     /// Bytes of text buffered so far.
-    kept: usize,
+    text_bytes: usize,
 }
 
 /// The item that is being streamed.
@@ -44,43 +44,43 @@ impl Speech {
         Self {
             toolbox,
             pieces: Vec::new(),
-            splitter: Splitter::default(),
+            splitter: ThoughtSplitter::default(),
             is_continuing: echo.is_some(),
             echo: echo.and_then(EchoFilter::of),
             open: OpenItem::Nothing,
             space: String::new(),
             phase: None,
-            held: None,
-            calls: Calls::default(),
+            held_message: None,
+            calls: OpenCalls::default(),
             has_called: false,
             usage: None,
             is_cut_off: false,
             has_ended: false,
-            kept: 0,
+            text_bytes: 0,
         }
     }
 
     /// Takes the pieces since the last call.
-    pub fn take(&mut self) -> Vec<Piece> {
+    pub fn take_pieces(&mut self) -> Vec<Piece> {
         std::mem::take(&mut self.pieces)
     }
 
     /// Bytes buffered so far.
-    pub fn kept(&self) -> usize {
-        self.kept + self.calls.kept()
+    pub fn buffered_bytes(&self) -> usize {
+        self.text_bytes + self.calls.buffered_bytes()
     }
 
     /// Appends text, which may contain reasoning in tags.
     pub fn text(&mut self, delta: &str) {
-        self.kept += delta.len();
-        for spoken in self.splitter.more(delta) {
+        self.text_bytes += delta.len();
+        for spoken in self.splitter.feed(delta) {
             self.spoken(spoken);
         }
     }
 
     /// Appends reasoning that the server sent as such.
     pub fn thought(&mut self, delta: &str) {
-        self.kept += delta.len();
+        self.text_bytes += delta.len();
         self.end_words();
         self.add_thought(delta);
     }
@@ -133,12 +133,12 @@ impl Speech {
         self.close();
         self.release(Phase::Commentary);
         self.has_called = true;
-        self.calls.more(delta, &self.toolbox, &mut self.pieces);
+        self.calls.append(delta, &self.toolbox, &mut self.pieces);
     }
 
     /// Whether a call of this index or id was closed.
-    pub fn is_called(&self, index: Option<u64>, id: Option<&str>) -> bool {
-        self.calls.is_over(index, id)
+    pub fn is_call_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
+        self.calls.is_closed(index, id)
     }
 
     /// Whether an open call of this index or id has arguments.
@@ -177,7 +177,7 @@ impl Speech {
                 self.end_calls();
             }
             call => {
-                self.kept += call.words().len();
+                self.text_bytes += call.words().len();
                 self.close();
                 self.release(Phase::Commentary);
                 self.end_calls();
@@ -188,14 +188,14 @@ impl Speech {
     }
 
     /// Sets the token counts of the server.
-    pub fn count(&mut self, usage: Usage) {
+    pub fn set_usage(&mut self, usage: Usage) {
         if usage != Usage::default() {
             self.usage = Some(usage);
         }
     }
 
     /// The token counts of the server so far.
-    pub fn counted(&self) -> Usage {
+    pub fn usage_so_far(&self) -> Usage {
         self.usage.unwrap_or_default()
     }
 
@@ -245,7 +245,7 @@ impl Speech {
             Spoken::Text(delta) => match &mut self.echo {
                 None => self.add_text(&delta),
                 Some(echo) => {
-                    if let Some(other) = echo.more(&delta) {
+                    if let Some(other) = echo.feed(&delta) {
                         self.echo = None;
                         self.add_text(&other);
                     }
@@ -311,7 +311,7 @@ impl Speech {
         match std::mem::take(&mut self.open) {
             OpenItem::Nothing => {}
             OpenItem::Text(text) => {
-                self.held = Some((text, self.phase));
+                self.held_message = Some((text, self.phase));
             }
             OpenItem::Thought(text) => {
                 let thoughts = Body::reasoning(text.trim_end());
@@ -322,7 +322,7 @@ impl Speech {
 
     /// Gives out the message that was held back, with this phase.
     fn release(&mut self, phase: Phase) {
-        if let Some((text, told)) = self.held.take() {
+        if let Some((text, told)) = self.held_message.take() {
             let message = Body::message(text, told.unwrap_or(phase));
             self.pieces.push(Piece::Item(message));
         }

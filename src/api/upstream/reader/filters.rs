@@ -16,7 +16,7 @@ pub(super) enum Spoken {
 
 /// Splits reasoning in tags from the beginning of a text, wherever the stream is cut.
 #[derive(Debug, Default)]
-pub(super) struct Splitter {
+pub(super) struct ThoughtSplitter {
     state: SplitState,
     pending: String,
 }
@@ -32,22 +32,22 @@ enum SplitState {
     Words,
 }
 
-impl Splitter {
+impl ThoughtSplitter {
     /// Takes more of the text, and returns what is certain.
-    pub fn more(&mut self, delta: &str) -> Vec<Spoken> {
+    pub fn feed(&mut self, delta: &str) -> Vec<Spoken> {
         self.pending.push_str(delta);
         let mut found = Vec::new();
         loop {
             match self.state {
                 SplitState::Words => {
-                    found.extend(self.taken().map(Spoken::Text));
+                    found.extend(self.take_pending().map(Spoken::Text));
                     return found;
                 }
                 SplitState::Beginning => {
                     let space = self.pending.len() - self.pending.trim_start().len();
                     if space > 0 {
                         let rest = self.pending.split_off(space);
-                        found.extend(self.taken().map(Spoken::Text));
+                        found.extend(self.take_pending().map(Spoken::Text));
                         self.pending = rest;
                     }
                     let text = self.pending.as_str();
@@ -65,13 +65,13 @@ impl Splitter {
                     if let Some(at) = self.pending.find(close) {
                         let behind = self.pending.split_off(at + close.len());
                         self.pending.truncate(at);
-                        found.extend(self.taken().map(Spoken::Thought));
+                        found.extend(self.take_pending().map(Spoken::Thought));
                         self.pending = behind;
                         self.state = SplitState::Beginning;
                     } else {
                         let kept = beginning_at_end(&self.pending, close);
                         let rest = self.pending.split_off(self.pending.len() - kept);
-                        found.extend(self.taken().map(Spoken::Thought));
+                        found.extend(self.take_pending().map(Spoken::Thought));
                         self.pending = rest;
                         return found;
                     }
@@ -83,14 +83,14 @@ impl Splitter {
     /// Ends the text and returns what is left of it. The splitter is then ready for the next text.
     pub fn end(&mut self) -> Option<Spoken> {
         let state = std::mem::take(&mut self.state);
-        let rest = self.taken()?;
+        let rest = self.take_pending()?;
         Some(match state {
             SplitState::Thoughts(_) => Spoken::Thought(rest),
             SplitState::Beginning | SplitState::Words => Spoken::Text(rest),
         })
     }
 
-    fn taken(&mut self) -> Option<String> {
+    fn take_pending(&mut self) -> Option<String> {
         (!self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
     }
 }
@@ -111,19 +111,19 @@ pub(super) struct EchoFilter {
 
 impl EchoFilter {
     /// Least characters that count as a repetition: fewer might begin any other text.
-    const FEWEST: usize = 12;
+    const MIN_LENGTH: usize = 12;
 
     /// A filter for this text; `None` if it is too short to be recognized.
     pub fn of(said: String) -> Option<Self> {
         let is_space = !said.is_empty() && said.trim().is_empty();
-        (is_space || said.chars().count() >= Self::FEWEST).then(|| Self {
+        (is_space || said.chars().count() >= Self::MIN_LENGTH).then(|| Self {
             said,
             pending: String::new(),
         })
     }
 
     /// Takes more text, and returns it once it is certain that it is no repetition.
-    pub fn more(&mut self, delta: &str) -> Option<String> {
+    pub fn feed(&mut self, delta: &str) -> Option<String> {
         self.pending.push_str(delta);
         if let Some(behind) = self.pending.strip_prefix(&self.said) {
             return Some(behind.to_owned());

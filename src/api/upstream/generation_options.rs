@@ -9,7 +9,7 @@ use crate::api::{Fields, OutputFormat, ToolChoice};
 
 /// Options for the generation of an answer.
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct GenerationOptions {
     /// The functions that may be called.
     pub functions: Vec<Function>,
     pub choice: ToolUse,
@@ -28,7 +28,7 @@ pub(super) struct Terms {
 /// which all servers support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ToolUse {
-    Free,
+    Auto,
     None,
     Required,
 }
@@ -43,13 +43,13 @@ const NUMBERS: [&str; 6] = [
     "seed",
 ];
 
-impl Terms {
+impl GenerationOptions {
     /// The options of a request, with these functions in the place of its tools.
     pub fn of(ask: &DraftContext<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
         let request = ask.request;
         let fields = Fields::of_text(request.envelope.text());
         let mut choice = match &request.tool_choice {
-            ToolChoice::Auto => ToolUse::Free,
+            ToolChoice::Auto => ToolUse::Auto,
             ToolChoice::None => ToolUse::None,
             ToolChoice::Required => ToolUse::Required,
             ToolChoice::Only { names, required } => {
@@ -61,12 +61,12 @@ impl Terms {
                 if *required {
                     ToolUse::Required
                 } else {
-                    ToolUse::Free
+                    ToolUse::Auto
                 }
             }
         };
         if functions.is_empty() {
-            choice = ToolUse::Free;
+            choice = ToolUse::Auto;
         }
         let limits = [request.output_limit(), ask.max_tokens];
         let number = |name: &&'static str| {
@@ -86,7 +86,7 @@ impl Terms {
     }
 
     /// Inserts the numeric options that a format has into a body.
-    pub(crate) fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
+    pub(crate) fn insert_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
         for (name, number) in &self.numbers {
             if names.contains(name) {
                 body.insert((*name).to_owned(), number.clone());
@@ -97,7 +97,7 @@ impl Terms {
     /// `tool_choice` in both formats of OpenAI; `None` for `auto`.
     pub(crate) fn choice_word(&self) -> Option<&'static str> {
         match self.choice {
-            ToolUse::Free => None,
+            ToolUse::Auto => None,
             ToolUse::None => Some("none"),
             ToolUse::Required => Some("required"),
         }

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 pub(crate) use self::alternatives::Alternative;
 use self::parts::{Alternatives, SchemaParts, names};
 use self::reference::child;
-pub(crate) use self::reference::referred;
+pub(crate) use self::reference::resolve;
 
 /// Levels of nesting that are read.
 const MAX_DEPTH: u8 = 12;
@@ -30,10 +30,10 @@ pub(crate) struct Schema<R = Arc<Value>> {
     root: R,
     /// JSON pointers to all schemas that apply here together, rather than copies of subtrees. If
     /// empty, everything is allowed.
-    at: Vec<String>,
+    pointers: Vec<String>,
     depth: u8,
     /// Pointer to the `anyOf` or `oneOf` of which one alternative was chosen.
-    decided: Option<String>,
+    chosen_union: Option<String>,
 }
 
 /// The meaning of a subschema.
@@ -81,7 +81,7 @@ pub(crate) struct Property<R = Arc<Value>> {
 impl<R> Property<R> {
     /// Whether the schema describes it, rather than only requires it.
     pub(crate) fn is_described(&self) -> bool {
-        !self.schema.at.is_empty()
+        !self.schema.pointers.is_empty()
     }
 }
 
@@ -90,9 +90,9 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
     pub(crate) fn new(root: R) -> Self {
         Self {
             root,
-            at: vec![String::new()],
+            pointers: vec![String::new()],
             depth: 0,
-            decided: None,
+            chosen_union: None,
         }
     }
 
@@ -109,23 +109,23 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
     fn below(&self, at: Vec<String>) -> Self {
         Self {
             root: self.root.clone(),
-            at,
+            pointers: at,
             depth: self.depth.saturating_add(1),
-            decided: None,
+            chosen_union: None,
         }
     }
 
     /// Reads this level.
     pub(crate) fn read(&self) -> SchemaReading<R> {
-        let mut parts = SchemaParts::new(&self.root, self.decided.as_deref());
-        parts.extend(&self.at);
+        let mut parts = SchemaParts::new(&self.root, self.chosen_union.as_deref());
+        parts.extend(&self.pointers);
         let (kind, group) = parts.kind(self.depth);
         let by_type = !matches!(kind, SchemaType::Choice(_)) && parts.has_null_type;
         SchemaReading {
             nullable: parts.has_null || by_type,
             kind,
             schema: Self {
-                at: parts.at,
+                pointers: parts.pointers,
                 ..self.clone()
             },
             group,
@@ -137,7 +137,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     /// The value of a keyword in the most specific schema that has it.
     pub(crate) fn keyword(&self, name: &str) -> Option<&Value> {
         let found = |at: &String| self.schema.root.pointer(at)?.get(name);
-        self.schema.at.iter().rev().find_map(found)
+        self.schema.pointers.iter().rev().find_map(found)
     }
 
     /// The description; empty if there is none.
@@ -147,7 +147,12 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
             let words = |key| root.pointer(at)?.get(key)?.as_str();
             words("description").or_else(|| words("title"))
         };
-        self.schema.at.iter().rev().find_map(words).unwrap_or("")
+        self.schema
+            .pointers
+            .iter()
+            .rev()
+            .find_map(words)
+            .unwrap_or("")
     }
 
     /// The default value.
@@ -160,7 +165,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         let mut all: Vec<(&str, Vec<String>)> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         let mut required = Vec::new();
-        for at in &self.schema.at {
+        for at in &self.schema.pointers {
             let Some(part) = self.schema.root.pointer(at).and_then(Value::as_object) else {
                 continue;
             };
@@ -228,12 +233,12 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
 
     /// Whether both are the same subschema, as in a recursive schema.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.substance().eq(other.substance())
+        self.defining_parts().eq(other.defining_parts())
     }
 
     /// The schemas that have more than a reference.
-    fn substance(&self) -> impl Iterator<Item = &String> {
-        self.schema.at.iter().filter(|at| {
+    fn defining_parts(&self) -> impl Iterator<Item = &String> {
+        self.schema.pointers.iter().filter(|at| {
             let part = self.schema.root.pointer(at).and_then(Value::as_object);
             part.is_some_and(|part| {
                 let mut keys = part.keys().map(String::as_str);
@@ -306,7 +311,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
 
     /// Pointers to what is found below these keywords in all schemas that apply.
     fn places(&self, steps: &[&str]) -> Vec<String> {
-        let places = self.schema.at.iter().map(|at| child(at, steps));
+        let places = self.schema.pointers.iter().map(|at| child(at, steps));
         places
             .filter(|at| self.schema.root.pointer(at).is_some())
             .collect()

@@ -16,13 +16,13 @@ const MAX_DEPTH: u8 = 8;
 pub enum AnswerError {
     /// The server reports an error, with its message.
     #[error("{0}")]
-    Told(String),
+    Server(String),
     /// The data is not valid in the format; the beginning of it.
     #[error("it sent what cannot be read: {0}")]
     Unreadable(String),
     /// The stream ended before the answer was complete.
     #[error("the answer ended in the middle")]
-    Ended,
+    Incomplete,
     /// The answer exceeds the size limit.
     #[error("the answer is too long to be kept")]
     TooLong,
@@ -44,7 +44,7 @@ pub fn error_message(body: &[u8]) -> Option<String> {
 
 /// The message of an error in the place of an answer. An event named `error` is one whatever its
 /// data.
-pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
+pub(super) fn error_in(fields: &Fields<'_>, is_error: bool) -> Option<String> {
     let is_error = is_error || fields.text("type").as_deref() == Some("error");
     let error = fields.get("error").filter(|error| match kind(error) {
         // An empty error field means that there is no error.

@@ -234,17 +234,17 @@ pub enum RuleError {
     NoArgument,
     /// Conditions that never hold together.
     #[error("this is never so together with `{0}`")]
-    Never(&'static str),
+    Contradiction(&'static str),
     /// A timeout without action `hold`.
     #[error("only what is held has a timeout; this needs action = \"hold\"")]
-    NotHeld,
+    TimeoutWithoutHold,
     /// Only one of the two timeout keys is given.
     #[error("`timeout_seconds` and `timeout_action` stand together; `{0}` is missing")]
     HalfTimeout(&'static str),
     /// The timeout action is `hold`.
     #[error("what is held stays held for ever without this")]
-    HeldAnyway,
+    TimeoutHolds,
     /// The timeout is 0.
     #[error("must be at least 1")]
-    NoTime,
+    ZeroTimeout,
 }

@@ -9,7 +9,7 @@ use crate::plain;
 /// Most bytes of a JSON document.
 pub(super) const MAX_BYTES: usize = 32 << 20;
 /// Bytes at the beginning of an answer that are kept to tell its kind, and for error messages.
-const BEGINNING: usize = 4 << 10;
+const MAX_BEGINNING: usize = 4 << 10;
 /// Most characters of a server's text that are shown.
 const MAX_LENGTH: usize = 300;
 
@@ -66,9 +66,9 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     }
 
     /// Takes the next bytes of the body.
-    pub fn data(&mut self, data: &[u8]) -> Result<(), Failure> {
+    pub fn feed(&mut self, data: &[u8]) -> Result<(), Failure> {
         if !self.has_events {
-            let room = BEGINNING.saturating_sub(self.beginning.len());
+            let room = MAX_BEGINNING.saturating_sub(self.beginning.len());
             self.beginning
                 .extend_from_slice(&data[..room.min(data.len())]);
         }
@@ -85,7 +85,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
                 Ok(())
             }
             // Enough to see its title.
-            Some(AnswerKind::Page) if self.beginning.len() == BEGINNING => self.end(),
+            Some(AnswerKind::Page) if self.beginning.len() == MAX_BEGINNING => self.end(),
             Some(AnswerKind::Page) => Ok(()),
         }
     }
@@ -104,16 +104,16 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
         }
         let name = (!name.is_empty()).then_some(name);
         let pieces = self.reader.event(name, data)?;
-        self.hand_on(pieces)
+        self.emit(pieces)
     }
 
-    fn hand_on(&mut self, pieces: Vec<Piece>) -> Result<(), Failure> {
+    fn emit(&mut self, pieces: Vec<Piece>) -> Result<(), Failure> {
         for piece in pieces {
             self.has_begun = true;
             if matches!(piece, Piece::Done { .. }) {
                 self.done = Some(piece);
             } else if !(self.take)(piece) {
-                return Err(Failure::Unwanted);
+                return Err(Failure::Cancelled);
             }
         }
         Ok(())
@@ -123,7 +123,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     pub fn end(&mut self) -> Result<(), Failure> {
         if self.kind == Some(AnswerKind::Document) {
             let pieces = self.reader.document(&self.document)?;
-            return self.hand_on(pieces);
+            return self.emit(pieces);
         }
         if self.kind != Some(AnswerKind::Page) {
             let mut parser = std::mem::take(&mut self.parser);
@@ -131,35 +131,35 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
         }
         if !self.has_events {
             let beginning = String::from_utf8_lossy(&self.beginning);
-            return Err(Failure::NoModel(shown(&beginning)));
+            return Err(Failure::NotAModel(shown(&beginning)));
         }
         if !self.reader.is_done() {
             let pieces = self.reader.end()?;
-            self.hand_on(pieces)?;
+            self.emit(pieces)?;
         }
         Ok(())
     }
 
     /// Ends the body after the connection broke. The answer may be complete all the same, without
     /// the end of the stream.
-    pub fn broken(&mut self) -> Result<(), Failure> {
+    pub fn connection_lost(&mut self) -> Result<(), Failure> {
         match self.kind {
             None => Err(Failure::NoAnswer),
             Some(AnswerKind::Events) => {
                 let pieces = self.reader.end()?;
-                self.hand_on(pieces)
+                self.emit(pieces)
             }
-            Some(AnswerKind::Document | AnswerKind::Page) => Err(Failure::HungUp),
+            Some(AnswerKind::Document | AnswerKind::Page) => Err(Failure::ConnectionLost),
         }
     }
 
     /// Passes on the last piece.
     pub fn finish(mut self) -> Result<(), Failure> {
-        let done = self.done.take().ok_or(Failure::HungUp)?;
+        let done = self.done.take().ok_or(Failure::ConnectionLost)?;
         if (self.take)(done) {
             Ok(())
         } else {
-            Err(Failure::Unwanted)
+            Err(Failure::Cancelled)
         }
     }
 }
