@@ -184,7 +184,7 @@ fn open(bench: &mut Criterion) {
             .map(|item| Blob::new(noise(20_000, number as u64 * 50 + item)))
             .collect();
         let mut records = requests.turn(number, number, &said);
-        // The index is not what this is about, and making it takes long.
+        // Without the index, which takes long to make and is not measured here.
         records.truncate(2);
         bytes += said.len() * 20_000;
         settle(&journal, records);

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 
 use self::record::{StatisticsArgs, StudyArgs};
 use self::scripts::{JsonArgs, RejectArgs, ReplyArgs, ShowConversationArgs, WaitArgs};
-use crate::api::{Assigned, Format};
+use crate::api::{Assignment, Format};
 use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
 use crate::export::redact::Redactor;
@@ -478,7 +478,7 @@ impl From<HistoryArgs> for (HistoryAction, HistoryFormat) {
                 condition,
                 form: json,
             } => {
-                let whose = Assigned {
+                let whose = Assignment {
                     participant,
                     condition,
                 };

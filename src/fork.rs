@@ -187,7 +187,7 @@ const LEFT_OUT: [&str; 11] = [
 
 /// The request with all that it went on from.
 fn body(request: &Request) -> Value {
-    let whole = serde_json::from_str(&request.whole()).unwrap_or_default();
+    let whole = serde_json::from_str(&request.raw_body()).unwrap_or_default();
     let mut fields: Map<String, Value> = match whole {
         Value::Object(fields) => fields,
         _ => Map::new(),

@@ -1,5 +1,4 @@
-//! Text for a terminal that nothing is drawn on: what others wrote can neither break a line nor
-//! colour it.
+//! Text for plain terminal output: text from others cannot break lines, or send escape sequences.
 
 /// A text on one line.
 pub fn line(text: &str) -> String {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use self::delay::{Delay, DelayedWords, Plan};
-use crate::api::Assigned;
+use crate::api::Assignment;
 
 /// Characters of a name that are kept: a client may send anything.
 const LONGEST_NAME: usize = 200;
@@ -70,28 +70,28 @@ impl Study {
         &self,
         header: impl Fn(&str) -> Option<&'a str>,
         model: &str,
-    ) -> Option<Arc<Assigned>> {
+    ) -> Option<Arc<Assignment>> {
         if !self.enabled {
             return None;
         }
         let by_name = self.by_name(model);
         let given = |name: &str| header(name).and_then(named);
-        let assigned = Assigned {
+        let assigned = Assignment {
             participant: given(&self.participant_header).or(by_name.participant),
             condition: given(&self.condition_header).or(by_name.condition),
         };
-        (assigned != Assigned::default()).then(|| Arc::new(assigned))
+        (assigned != Assignment::default()).then(|| Arc::new(assigned))
     }
 
     /// How slowly words leave for whom a request is assigned to.
-    pub fn delay(&self, assigned: Option<&Assigned>) -> Option<&Delay> {
+    pub fn delay(&self, assigned: Option<&Assignment>) -> Option<&Delay> {
         let condition = assigned.filter(|_| self.enabled)?.condition.as_ref()?;
         self.conditions.get(condition)
     }
 
     /// What the name of a model says, part by part.
-    fn by_name(&self, model: &str) -> Assigned {
-        let mut assigned = Assigned::default();
+    fn by_name(&self, model: &str) -> Assignment {
+        let mut assigned = Assignment::default();
         let (pattern, parts) = (self.model_names.split('/'), model.split('/'));
         if pattern.clone().count() != parts.clone().count() {
             return assigned;
@@ -101,7 +101,7 @@ impl Study {
                 "{participant}" => assigned.participant = named(part),
                 "{condition}" => assigned.condition = named(part),
                 _ if expected == part => {}
-                _ => return Assigned::default(),
+                _ => return Assignment::default(),
             }
         }
         assigned

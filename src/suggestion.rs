@@ -2,8 +2,8 @@
 
 use strsim::osa_distance;
 
-/// The candidate that differs from `name` in the fewest letters, if that is few enough for a
-/// slip of the fingers.
+/// The candidate with the smallest edit distance to `name`, if that is small enough for a typing
+/// error.
 pub(crate) fn suggest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str>,

@@ -1,5 +1,5 @@
-//! How much the program bears, and how fast it is at that: the real binary in a pseudo-terminal,
-//! and beside it a bare server that reads the same requests, both driven by the same client.
+//! A load test: the real binary in a pseudo-terminal, and beside it a bare server that reads the
+//! same requests, both driven by the same client.
 //!
 //!     cargo bench --bench load
 //!     cargo bench --bench load -- --quick
@@ -14,8 +14,8 @@
 //! - [`process`]: CPU and memory;
 //! - [`sheet`]: the table.
 //!
-//! It runs as three processes: one that clears up whatever happens, one that measures, and the
-//! bare server.
+//! It runs as three processes: one that cleans up in every case, one that measures, and the bare
+//! server.
 
 mod bare;
 mod measured;

@@ -1,4 +1,4 @@
-//! A person at the program that is measured, as fast as the program lets them be.
+//! Operates the measured program as fast as it allows.
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -10,7 +10,7 @@ use crate::request::{Codex, marker};
 use crate::support::{DEADLINE, Key, Operator, Sandbox};
 use crate::wire::{CREATED, Exchange};
 
-/// Room for all that is held, and no signs of life that would be measured too.
+/// Room for all waiting requests, and no heartbeats, which would be measured too.
 const CONFIG: &str = "[server]\nmax_waiting = 100000\nheartbeat_seconds = 3600\n";
 
 /// How long nothing may be drawn before the screen counts as at rest.
@@ -79,7 +79,7 @@ impl MeasuredProgram {
         let mut exchange = Exchange::connect(self.address());
         self.watch(marker);
         let sent = exchange.send(request);
-        let painted = self.seen();
+        let painted = self.wait_watched();
         exchange.until(CREATED);
         self.rest();
         (exchange, millis(painted - sent))
@@ -91,7 +91,7 @@ impl MeasuredProgram {
         self.watch(&letter);
         let pressed = Instant::now();
         self.type_text(&letter);
-        let took = millis(self.seen() - pressed);
+        let took = millis(self.wait_watched() - pressed);
         self.rest();
         took
     }

@@ -1,5 +1,4 @@
-//! Clients that cost little themselves: bytes made beforehand, and no more understanding of what
-//! comes back than is needed.
+//! Cheap clients: requests are made beforehand, and responses are parsed no more than needed.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};

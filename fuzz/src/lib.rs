@@ -1,4 +1,4 @@
-//! What all fuzz targets share.
+//! Helpers of the fuzz targets.
 
 pub mod properties;
 

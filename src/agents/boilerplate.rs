@@ -1,12 +1,12 @@
-//! What an agent put into a conversation by itself, and what a person asked.
+//! Tells what an agent added to a conversation by itself from what its user asked.
 
 use std::sync::Arc;
 
 use super::{ALL, KnownAgent, drafts, title};
 use crate::api::{ContentPart, Format, Item, Purpose, Request, is_block};
 
-/// How many items at the beginning may be example turns.
-const EXAMPLES: usize = 24;
+/// Most items at the beginning that may be example turns.
+const MAX_EXAMPLE_ITEMS: usize = 24;
 
 impl Item {
     /// Whether an agent put this into the conversation by itself: instructions of the system or
@@ -38,44 +38,46 @@ impl Item {
         self.role() == Some("user") && !self.is_boilerplate()
     }
 
-    /// Whether its agent hands something over in it that it then has the model confirm.
-    fn is_handed_over(&self) -> bool {
+    /// Whether it is a message of an agent's own that an invented answer of the model follows, such
+    /// as "Ok.".
+    fn is_confirmed_context(&self) -> bool {
         let first = self.content().first().and_then(ContentPart::words);
         self.role() == Some("user") && first.is_some_and(is_confirmed)
     }
 }
 
-/// Whether an agent begins what it adds to a conversation like this.
+/// Whether a text begins like one that an agent adds to conversations.
 fn is_context(text: &str) -> bool {
-    is_begun_by(text, |agent| agent.context) || is_confirmed(text)
+    has_agent_prefix(text, |agent| agent.context_openings) || is_confirmed(text)
 }
 
-/// Whether an agent begins what it then has the model confirm like this.
+/// Whether a text begins like one that an agent has an invented answer confirm.
 fn is_confirmed(text: &str) -> bool {
-    is_begun_by(text, |agent| agent.confirmed)
+    has_agent_prefix(text, |agent| agent.confirmed_openings)
 }
 
-fn is_begun_by(text: &str, beginnings: fn(&KnownAgent) -> &'static [&'static str]) -> bool {
+fn has_agent_prefix(text: &str, beginnings: fn(&KnownAgent) -> &'static [&'static str]) -> bool {
     let text = text.trim_start();
     let begins = |own: &&str| text.starts_with(own);
     ALL.iter().any(|agent| beginnings(agent).iter().any(begins))
 }
 
-/// The turns that an agent made up: examples at the beginning, and the thanks for what it hands over.
+/// The turns that an agent invented: example turns at the beginning, and answers that confirm its
+/// own messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Opening {
+pub(crate) struct InventedTurns {
     /// How many items at the beginning are examples, or stand before them.
     examples: usize,
 }
 
-impl Opening {
-    /// That of a request. What is not read yet is not read for it: agents that use the Responses API
-    /// are not known to make turns up.
+impl InventedTurns {
+    /// The invented turns of a request. Items of the Responses API are not parsed for this: agents
+    /// that use it are not known to invent turns.
     pub fn of(request: &Request) -> Self {
         if !matches!(request.format, Format::Chat | Format::Messages) {
             return Self::default();
         }
-        let begin = request.items.iter().take(EXAMPLES);
+        let begin = request.items.iter().take(MAX_EXAMPLE_ITEMS);
         let ends = |item: &&Arc<Item>| {
             let first = item.content().first().and_then(ContentPart::words);
             let begins = |end: &str| first.is_some_and(|text| text.starts_with(end));
@@ -88,8 +90,8 @@ impl Opening {
         }
     }
 
-    /// Whether an agent put the item at this place in by itself.
-    pub fn holds(self, items: &[Arc<Item>], index: usize) -> bool {
+    /// Whether an agent added the item at this index by itself.
+    pub fn contains(self, items: &[Arc<Item>], index: usize) -> bool {
         let Some(item) = items.get(index) else {
             return false;
         };
@@ -97,44 +99,44 @@ impl Opening {
         index < self.examples
             || item.is_boilerplate()
             || (item.role() == Some("assistant")
-                && before.is_some_and(|item| item.is_handed_over()))
+                && before.is_some_and(|item| item.is_confirmed_context()))
     }
 }
 
-/// The first words of a prompt, in a line.
+/// The title that a prompt gives, on one line.
 pub(crate) fn prompt_title(prompt: &Item) -> String {
     title::title(&prompt.text())
 }
 
 impl Request {
-    /// What a person asked, oldest first.
+    /// The prompts of the user, oldest first.
     pub fn prompts(&self) -> impl DoubleEndedIterator<Item = &Arc<Item>> {
         let prompts = self.with_prompts().filter(|(_, is_prompt)| *is_prompt);
         prompts.map(|(item, _)| item)
     }
 
-    /// All items, each with whether a person asked it.
+    /// All items, each with whether it is a prompt of the user.
     pub(crate) fn with_prompts(
         &self,
     ) -> impl DoubleEndedIterator<Item = (&Arc<Item>, bool)> + ExactSizeIterator {
         let items = &self.items;
-        let opening = Opening::of(self);
+        let opening = InventedTurns::of(self);
         let with = move |(index, item): (usize, _)| {
             let item: &Arc<Item> = item;
-            (item, item.is_prompt() && !opening.holds(items, index))
+            (item, item.is_prompt() && !opening.contains(items, index))
         };
         items.iter().enumerate().map(with)
     }
 
-    /// Whether the model has said nothing yet, whatever its agent made up.
+    /// Whether the model has not answered yet, apart from invented turns.
     pub(crate) fn is_beginning(&self) -> bool {
-        let opening = Opening::of(self);
+        let opening = InventedTurns::of(self);
         let mut items = self.items.iter().enumerate();
-        !items.any(|(index, item)| item.is_from_model() && !opening.holds(&self.items, index))
+        !items.any(|(index, item)| item.is_from_model() && !opening.contains(&self.items, index))
     }
 
-    /// The first words of what was asked first, in a line; what it is for, where nobody would look for
-    /// them.
+    /// The title of the conversation: the first words of the first prompt on one line, or for
+    /// errands what they are for.
     pub fn title(&self) -> String {
         let words = self.purpose.words();
         match self.purpose {
@@ -150,7 +152,7 @@ impl Request {
                 let asked = asked.unwrap_or_default();
                 let done = asked.split_once("</transcript>");
                 let done = done.map_or(asked.as_str(), |(done, _)| done);
-                return format!("{words}: {}", title::last(done));
+                return format!("{words}: {}", title::last_line_title(done));
             }
         }
         let prompt = self.prompts().next().or(self.items.first());
@@ -189,9 +191,9 @@ mod tests {
         let request = format
             .parse(body.to_string().as_bytes(), &Interner::default())
             .unwrap();
-        let opening = Opening::of(&request);
+        let opening = InventedTurns::of(&request);
         let items = request.items.iter().enumerate();
-        let open = items.filter(|(index, _)| !opening.holds(&request.items, *index));
+        let open = items.filter(|(index, _)| !opening.contains(&request.items, *index));
         let open = open.map(|(_, item)| item.text()).collect();
         (open, request.title())
     }

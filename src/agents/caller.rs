@@ -1,10 +1,10 @@
-//! Who asks, and which thread it is.
+//! Identifies the client of a request, and the thread that it belongs to.
 
 use super::purpose::purpose_of;
 use super::{ALL, KnownAgent};
 use crate::api::{Fields, Format, Purpose, Request};
 
-/// The headers in which any agent may name a thread.
+/// Headers in which any agent may send a thread id.
 const THREAD_HEADERS: &[&str] = &[
     "thread-id",
     "session-id",
@@ -13,28 +13,28 @@ const THREAD_HEADERS: &[&str] = &[
     "x-session-id",
     "x-session-affinity",
 ];
-/// Headers in which an agent names the thread on whose behalf this one was begun.
+/// Headers in which an agent sends the id of the parent thread.
 const PARENT_HEADERS: &[&str] = &["x-parent-session-id", "parent-thread-id"];
-/// User agents of HTTP libraries, which say nothing of the program.
-const UNKNOWN: &str = "unknown client";
-/// How many items are looked at for words that only one agent sends.
-const OPENING: usize = 24;
+/// Name of a client that sends no user agent.
+const UNKNOWN_CLIENT: &str = "unknown client";
+/// Most items at the beginning that are searched for an agent's opening words.
+const MAX_OPENING_ITEMS: usize = 24;
 
-/// What a client says of itself beside the body of a request.
+/// What the headers of a request say about the client.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// The first word of its user agent, or what it calls itself.
-    word: String,
-    /// What is known of it.
+    /// The first word of `User-Agent`, or of `originator`.
+    user_agent_word: String,
+    /// The known agent that it is.
     agent: Option<&'static KnownAgent>,
     thread: Option<String>,
-    /// Which part of the thread a sub-agent works on.
-    part: Option<String>,
+    /// Id of the sub-agent within the thread.
+    sub_thread: Option<String>,
     parent: Option<String>,
 }
 
 impl Caller {
-    /// What these headers say.
+    /// Reads the headers.
     pub fn of<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
         let word = |name| header(name)?.split_whitespace().next();
         let find = |names: &[&str]| -> Option<String> {
@@ -47,21 +47,25 @@ impl Caller {
         let words = ["user-agent", "originator"];
         Self {
             agent: words.into_iter().filter_map(word).find_map(agent_called),
-            word: words.into_iter().find_map(word).unwrap_or(UNKNOWN).into(),
+            user_agent_word: words
+                .into_iter()
+                .find_map(word)
+                .unwrap_or(UNKNOWN_CLIENT)
+                .into(),
             thread: own(|agent| agent.thread_headers).or_else(|| find(THREAD_HEADERS)),
-            part: own(|agent| agent.part_headers),
+            sub_thread: own(|agent| agent.part_headers),
             parent: find(PARENT_HEADERS),
         }
     }
 
-    /// What it calls itself, for the log.
-    pub fn word(&self) -> &str {
-        &self.word
+    /// The client's name of itself, for the log.
+    pub fn user_agent_word(&self) -> &str {
+        &self.user_agent_word
     }
 
-    /// Tells the request what it is for and which thread it belongs to; returns the name of the agent
-    /// that sent it, with its version where that is known.
-    pub fn introduce(&self, request: &mut Request) -> String {
+    /// Sets the purpose and the thread of a request; returns the name of the agent that sent it,
+    /// with its version if known.
+    pub fn identify(&self, request: &mut Request) -> String {
         let fields = Fields::of_text(request.envelope.text());
         let own = ALL.iter().filter_map(|agent| agent.thread?(&fields));
         let own = own.into_iter().find(|thread| !thread.is_empty());
@@ -71,16 +75,16 @@ impl Caller {
             .or_else(|| request.thread.take())
             .or_else(|| self.thread.clone());
         request.parent.clone_from(&self.parent);
-        if let (Some(part), Some(thread)) = (&self.part, &mut request.thread) {
+        if let (Some(part), Some(thread)) = (&self.sub_thread, &mut request.thread) {
             request.parent = Some(thread.clone());
             *thread = format!("{part}@{thread}");
         }
         let name = self.name(agent);
-        // Errands carry the name of the thread that they are about, and are not in it.
-        if request.purpose.stands_apart() {
+        // Errands carry the id of the thread that they are about, but are not part of it.
+        if request.purpose.is_outside_conversation() {
             let about = request.thread.take();
             let about = about.or_else(|| {
-                // Nobody tells one from another.
+                // Such threads cannot be told apart.
                 (request.purpose == Purpose::Probe).then(|| name.clone())
             });
             request.thread = about.map(|about| format!("{}: {about}", request.purpose.words()));
@@ -90,9 +94,9 @@ impl Caller {
 
     fn name(&self, agent: Option<&KnownAgent>) -> String {
         let Some(agent) = agent else {
-            return self.word.clone();
+            return self.user_agent_word.clone();
         };
-        let version = self.agent.and(self.word.split_once('/'));
+        let version = self.agent.and(self.user_agent_word.split_once('/'));
         match version {
             Some((_, version)) => format!("{}/{version}", agent.name),
             None => agent.name.to_owned(),
@@ -100,7 +104,7 @@ impl Caller {
     }
 }
 
-/// The agent whose user agent this is.
+/// The known agent with this user agent.
 fn agent_called(word: &str) -> Option<&'static KnownAgent> {
     let is_so = |begin: &&str| {
         let found = word.get(..begin.len());
@@ -111,13 +115,13 @@ fn agent_called(word: &str) -> Option<&'static KnownAgent> {
         .copied()
 }
 
-/// The agent that a request is from by what it begins with. What is not read yet is not read for it:
-/// agents with the user agent of an SDK that use the Responses API are called by that.
+/// The agent that a request is from, by its opening words. Items of the Responses API are not
+/// parsed for this: there an agent with the user agent of an SDK is shown as that SDK.
 fn agent_of(request: &Request) -> Option<&'static KnownAgent> {
     if !matches!(request.format, Format::Chat | Format::Messages) {
         return None;
     }
-    let begin = request.items.iter().take(OPENING);
+    let begin = request.items.iter().take(MAX_OPENING_ITEMS);
     let texts = begin.flat_map(|item| item.content());
     let texts = texts.filter_map(|part| Some(part.words()?.trim_start()));
     texts.into_iter().find_map(|text| {
@@ -143,7 +147,7 @@ mod tests {
                 .find(|(key, _)| *key == name)
                 .map(|(_, v)| *v)
         };
-        let name = Caller::of(header).introduce(&mut request);
+        let name = Caller::of(header).identify(&mut request);
         (name, request)
     }
 

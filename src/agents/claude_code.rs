@@ -27,8 +27,8 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
             PromptMark::Prompt("CRITICAL: Respond with TEXT ONLY. Do NOT call any tools."),
         ),
     ],
-    // What it goes on with after a compaction: the words of who summed up.
-    context: &["This session is being continued from a previous conversation"],
+    // Begins the message after a compaction, with the summary.
+    context_openings: &["This session is being continued from a previous conversation"],
     // The question is whether the action is to be blocked.
     verdicts: &[
         Verdict {
@@ -43,7 +43,7 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
     ..KnownAgent::OTHER
 };
 
-/// The session, in the JSON text that stands for the user.
+/// The session id, in the JSON text of `metadata.user_id`.
 fn thread(fields: &Fields<'_>) -> Option<String> {
     let user = fields.object("metadata").text("user_id")?;
     Fields::of_text(&user).text("session_id")

@@ -3,35 +3,35 @@
 use super::{KnownAgent, PromptMark};
 use crate::api::{Fields, Purpose};
 
-/// Where it puts the JSON text that says what a request is.
+/// Field of `client_metadata` with JSON text that describes the turn.
 const TURN_METADATA: &str = "x-codex-turn-metadata";
 
 pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "Codex",
     user_agents: &["codex"],
     thread: Some(thread),
-    says: Some(says),
+    stated_purpose: Some(stated_purpose),
     errands: &[(
         Purpose::Summary,
         PromptMark::Prompt("You are performing a CONTEXT CHECKPOINT COMPACTION"),
     )],
-    title_of: Some("User prompt:"),
-    // The instructions of a repository.
-    context: &["# AGENTS.md instructions"],
+    title_prompt_prefix: Some("User prompt:"),
+    // The `AGENTS.md` of a repository.
+    context_openings: &["# AGENTS.md instructions"],
     // Of its editor extension.
-    words_begin: Some("## My request for Codex:"),
+    prompt_separator: Some("## My request for Codex:"),
     ..KnownAgent::OTHER
 };
 
-/// It sends its thread id in several places, the first of which is the most particular.
+/// It sends its thread id in several fields; the first is the most specific.
 fn thread(fields: &Fields<'_>) -> Option<String> {
     let metadata = fields.object("client_metadata");
     let nested = || Fields::of_text(&metadata.text(TURN_METADATA)?).text("thread_id");
     metadata.text("thread_id").or_else(nested)
 }
 
-/// What its turn metadata says: a title has a thread of its own with the source `thread_title`.
-fn says(fields: &Fields<'_>) -> Option<Purpose> {
+/// Reads the turn metadata: a request for a title has the thread source `thread_title`.
+fn stated_purpose(fields: &Fields<'_>) -> Option<Purpose> {
     let metadata = fields.object("client_metadata");
     let text = metadata.text(TURN_METADATA)?;
     let turn = Fields::of_text(&text);

@@ -1,4 +1,4 @@
-//! The folder that an agent works in, where it says so in what it adds to a conversation.
+//! Finds the working directory of an agent in what it adds to a conversation.
 
 use std::sync::Arc;
 
@@ -6,25 +6,26 @@ use memchr::memmem;
 
 use crate::api::{Item, Request};
 
-/// How a line says it, in lower case: `Working directory: /srv`, `Primary working directory: …`,
-/// `Current Working Directory (/srv) Files`, `I'm currently working in the directory: /srv`.
-const WORDS: [&str; 2] = ["working directory", "working in the directory"];
-/// How Codex says it, in its environment context.
+/// Phrases before the path, in lower case, as in `Working directory: /srv`, `Primary working
+/// directory: …`, `Current Working Directory (/srv) Files`, `I'm currently working in the
+/// directory: /srv`.
+const PHRASES: [&str; 2] = ["working directory", "working in the directory"];
+/// The tags around the path in Codex's environment context.
 const TAGS: (&str, &str) = ("<cwd>", "</cwd>");
 /// Bytes of a path.
 const MAX_LENGTH: usize = 1_024;
 
 impl Request {
-    /// The folder that the agent works in, as it is written in the newest message that tells it.
+    /// The working directory of the agent, as the newest message that names it writes it.
     pub fn directory(&self) -> Option<String> {
         directory_in(&self.items)
     }
 }
 
-/// The folder that the newest of these items names that tells one.
+/// The working directory in the newest of these items that names one.
 pub(crate) fn directory_in(items: &[Arc<Item>]) -> Option<String> {
     let tells = |item: &&Arc<Item>| {
-        // What does not have the words need not be read.
+        // Items without the phrases need not be parsed.
         let raw = item.raw().as_bytes();
         let words: [&[u8]; 4] = [
             b"cwd>",
@@ -36,11 +37,11 @@ pub(crate) fn directory_in(items: &[Arc<Item>]) -> Option<String> {
     };
     let is_message = |item: &&Arc<Item>| item.role().is_some_and(|role| role != "assistant");
     let mut told = items.iter().rev().filter(tells).filter(is_message);
-    told.find_map(|item| named_in(&item.text()))
+    told.find_map(|item| last_named(&item.text()))
 }
 
-/// The last folder that a text names.
-fn named_in(text: &str) -> Option<String> {
+/// The last working directory that a text names.
+fn last_named(text: &str) -> Option<String> {
     let tagged = text.rsplit_once(TAGS.0).and_then(|(_, rest)| {
         let (path, _) = rest.split_once(TAGS.1)?;
         Some(path.trim().to_owned())
@@ -52,9 +53,9 @@ fn named_in(text: &str) -> Option<String> {
 }
 
 fn named_in_line(line: &str) -> Option<String> {
-    // Lower case keeps the places of ASCII letters.
+    // ASCII lower case keeps byte offsets.
     let small = line.to_ascii_lowercase();
-    let mut found = WORDS
+    let mut found = PHRASES
         .iter()
         .filter_map(|words| Some(small.find(words)? + words.len()));
     let rest = line[found.next()?..].trim_start();

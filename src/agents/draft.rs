@@ -1,18 +1,17 @@
-//! What the person may begin the answer to an errand with.
+//! Drafts for answers to errands.
 
 use super::housekeeping::quoted;
 use super::purpose::{errand, last_prompts};
 use super::{ALL, PromptMark, Verdict};
 use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, commands_of};
 
-/// Bytes of the first line of a commit.
-const COMMIT: usize = 72;
+/// Most bytes of the subject line of a commit message.
+const MAX_SUBJECT_BYTES: usize = 72;
 
-/// The tags that agents want around a summary.
-const TAGS: [&str; 2] = ["summary", "state_snapshot"];
+/// Tags that agents ask for around a summary.
+const SUMMARY_TAGS: [&str; 2] = ["summary", "state_snapshot"];
 
-/// First versions of the answer to a request, each of which may do; none where the person has to find
-/// the words.
+/// Drafts of the answer to a request, to choose from; none if the person has to write it.
 pub fn drafts(request: &Request) -> Vec<String> {
     match request.purpose {
         Purpose::Summary => vec![tagged(summary(request), request)],
@@ -25,7 +24,7 @@ pub fn drafts(request: &Request) -> Vec<String> {
     }
 }
 
-/// The answers that a permission check takes; none for any other request.
+/// The answers to choose from for a permission check; none for any other request.
 pub fn verdicts(request: &Request) -> &'static [Verdict] {
     if request.purpose != Purpose::PermissionCheck {
         return &[];
@@ -33,7 +32,7 @@ pub fn verdicts(request: &Request) -> &'static [Verdict] {
     errand(request).map_or(&[], |(agent, _)| agent.verdicts)
 }
 
-/// A summary in the tags that the request wants around it.
+/// Puts a summary into the tags that the request asks for.
 fn tagged(summary: String, request: &Request) -> String {
     let told = request
         .items
@@ -44,7 +43,7 @@ fn tagged(summary: String, request: &Request) -> String {
         .chain(last_prompts(request))
         .filter_map(ContentPart::words);
     let asked: Vec<&str> = asked.collect();
-    let mut wanted = TAGS.into_iter().filter(|name| {
+    let mut wanted = SUMMARY_TAGS.into_iter().filter(|name| {
         let tag = format!("<{name}>");
         asked.iter().any(|text| text.contains(&tag))
     });
@@ -54,7 +53,7 @@ fn tagged(summary: String, request: &Request) -> String {
     }
 }
 
-/// What a diff does, by the names of its files.
+/// A commit message for a diff, made of the names of its files.
 fn commit_message(request: &Request) -> String {
     let texts = last_prompts(request).filter_map(ContentPart::words);
     let lines = texts.flat_map(str::lines);
@@ -82,7 +81,7 @@ fn commit_message(request: &Request) -> String {
         let more = format!("{between}{rest} files");
         let is_last = rest == 1;
         let needed = between.len() + file.len() + if is_last { 0 } else { ", 99 files".len() };
-        if message.len() + needed > COMMIT {
+        if message.len() + needed > MAX_SUBJECT_BYTES {
             message.push_str(&more);
             break;
         }
@@ -92,8 +91,8 @@ fn commit_message(request: &Request) -> String {
     message
 }
 
-/// A first version of the summary that a request asks for, made of what it holds: what the user
-/// wanted, what was called, and what was said last.
+/// A draft of the summary that a request asks for: the prompts of the user, the calls, and the last
+/// message.
 fn summary(request: &Request) -> String {
     const MAX: usize = 400;
     let cut = |text: &str| {
@@ -105,10 +104,11 @@ fn summary(request: &Request) -> String {
     };
     let mut lines = Vec::new();
     let mut prompts: Vec<&[ContentPart]> = request.prompts().map(|item| item.content()).collect();
-    // The last part of them may be the wish for the summary, with all that it is about.
+    // The last part may be the instruction to summarize, with the conversation quoted in it.
     let wish = prompts.last().and_then(|last| last.split_last());
     let wish = wish.and_then(|(wish, rest)| Some((wish.words()?, rest)));
-    let wish = wish.filter(|(wish, _)| request.format != Format::Compaction && is_wish(wish));
+    let wish =
+        wish.filter(|(wish, _)| request.format != Format::Compaction && asks_for_summary(wish));
     if let Some((_, rest)) = wish {
         prompts.pop();
         prompts.extend(Some(rest).filter(|rest| !rest.is_empty()));
@@ -143,14 +143,18 @@ fn summary(request: &Request) -> String {
     lines.join("\n")
 }
 
-/// Whether a text asks for a summary.
-fn is_wish(text: &str) -> bool {
+/// Whether a text is an instruction to summarize.
+fn asks_for_summary(text: &str) -> bool {
     let marks = ALL.iter().flat_map(|agent| agent.errands);
     let mut words = marks.filter_map(|(purpose, mark)| match mark {
         PromptMark::Prompt(words) if *purpose == Purpose::Summary => Some(*words),
         _ => None,
     });
-    let is_tagged = || TAGS.iter().any(|name| text.contains(&format!("<{name}>")));
+    let is_tagged = || {
+        SUMMARY_TAGS
+            .iter()
+            .any(|name| text.contains(&format!("<{name}>")))
+    };
     words.any(|words| text.contains(words)) || is_tagged() || text.to_lowercase().contains("summar")
 }
 
@@ -184,7 +188,7 @@ mod tests {
     fn drafted(format: Format, body: &Value) -> Vec<String> {
         let request = format.parse(body.to_string().as_bytes(), &Interner::default());
         let mut request = request.unwrap();
-        Caller::default().introduce(&mut request);
+        Caller::default().identify(&mut request);
         drafts(&request)
     }
 
@@ -252,7 +256,7 @@ mod tests {
         let many: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
         let message = diff(&many);
         assert!(
-            message.len() <= COMMIT && message.ends_with(" files"),
+            message.len() <= MAX_SUBJECT_BYTES && message.ends_with(" files"),
             "{message}"
         );
     }

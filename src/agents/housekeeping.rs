@@ -1,4 +1,4 @@
-//! Errands of agents that the program runs in the person's place.
+//! Errands of agents that the program answers by itself.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::purpose::{asks_for_title, is_said, last_prompts};
+use super::purpose::{asks_for_title, is_stated, last_prompts};
 use super::{ALL, drafts};
 use crate::api::{ContentPart, OutputFormat, Purpose, Request, Schema, Validator};
 
-/// A request that the program answers in the person's place.
+/// An errand, and the answer that the program gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Housekeeping {
     /// What it is for.
@@ -19,15 +19,15 @@ pub struct Housekeeping {
     pub answer: String,
 }
 
-/// Which errands the program runs by itself. Never among them are summaries, on which all that comes
-/// after depends, and permission checks, which decide about safety.
+/// Which errands the program answers by itself. Never summaries, on which the rest of the
+/// conversation depends, and never permission checks, which decide about safety.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AutoAnswered {
-    /// Titles of conversations, made of the first prompt.
+    /// Titles of conversations, made from the first prompt.
     pub titles: bool,
-    /// Questions of nobody who only wants to know whether anybody answers.
+    /// Probes whether the server answers.
     pub probes: bool,
-    /// Messages of commits, made of the names of the files.
+    /// Commit messages, made from the names of the files.
     pub commit_messages: bool,
 }
 
@@ -50,7 +50,7 @@ impl Default for AutoAnswered {
     }
 }
 
-/// `true` is the default, `false` is none; else a list of their names.
+/// In the configuration: `true` for the default, `false` for none, or a list of names.
 impl<'de> Deserialize<'de> for AutoAnswered {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Switches;
@@ -92,12 +92,12 @@ impl<'de> Deserialize<'de> for AutoAnswered {
 }
 
 impl Housekeeping {
-    /// Answers a request that is an errand of these; `None` for one that a person must see, which is
-    /// every request whose answer cannot be made with certainty.
+    /// Answers a request if it is one of these errands; `None` if the person must see it, as every
+    /// request whose answer is not certain.
     pub fn of(request: &Request, answered: &AutoAnswered) -> Option<Self> {
         let answer = match request.purpose {
             Purpose::Title if answered.titles && is_certain(request) => {
-                title_answer(&named_after(request)?, &request.output_format)
+                title_answer(&title_source(request)?, &request.output_format)
             }
             Purpose::Probe if answered.probes => Some("OK".to_owned()),
             Purpose::CommitMessage if answered.commit_messages => {
@@ -112,8 +112,8 @@ impl Housekeeping {
     }
 }
 
-/// Whether a title is all that can be meant: an agent that is known asks for it, or nothing else fits
-/// into the answer.
+/// Whether the request certainly asks for a title: a known agent asks for it, or the output format
+/// allows nothing else.
 fn is_certain(request: &Request) -> bool {
     let takes_title_alone = || match &request.output_format {
         OutputFormat::JsonSchema { schema, .. } => {
@@ -123,11 +123,11 @@ fn is_certain(request: &Request) -> bool {
         }
         _ => false,
     };
-    is_said(request, Purpose::Title) || takes_title_alone()
+    is_stated(request, Purpose::Title) || takes_title_alone()
 }
 
-/// What a title is to be made of: the prompt, without the words that ask for the title.
-fn named_after(request: &Request) -> Option<String> {
+/// The text to make a title from: the prompt, without the instruction to make a title.
+fn title_source(request: &Request) -> Option<String> {
     let asked: Vec<&str> = last_prompts(request)
         .filter_map(ContentPart::words)
         .collect();
@@ -135,7 +135,7 @@ fn named_after(request: &Request) -> Option<String> {
         return None;
     }
     let asked = asked.join("\n");
-    let before = ALL.iter().filter_map(|agent| agent.title_of);
+    let before = ALL.iter().filter_map(|agent| agent.title_prompt_prefix);
     let behind = before
         .into_iter()
         .find_map(|words| Some(asked.split_once(words)?.1));
@@ -153,7 +153,7 @@ fn named_after(request: &Request) -> Option<String> {
     Some(rest.collect::<Vec<_>>().join("\n"))
 }
 
-/// What stands between the tags of the first block that an errand is about, such as `<session>`.
+/// The content of the first block that an errand quotes, such as `<session>`.
 pub(super) fn quoted(asked: &str) -> Option<&str> {
     ["session", "conversation", "chat_history"]
         .iter()
@@ -167,28 +167,28 @@ pub(super) fn quoted(asked: &str) -> Option<&str> {
 fn title_answer(prompt: &str, format: &OutputFormat) -> Option<String> {
     let OutputFormat::JsonSchema { schema, .. } = format else {
         return match format {
-            OutputFormat::Text => Some(title(prompt, DEFAULT_LENGTH)),
-            _ => Some(json!({"title": title(prompt, DEFAULT_LENGTH)}).to_string()),
+            OutputFormat::Text => Some(title(prompt, DEFAULT_TITLE_LENGTH)),
+            _ => Some(json!({"title": title(prompt, DEFAULT_TITLE_LENGTH)}).to_string()),
         };
     };
     let mut answer = Map::new();
     for property in Schema::new(schema).read().properties() {
         let title_schema = property.schema.read();
         let most = title_schema.keyword("maxLength").and_then(Value::as_u64);
-        let most = most.map_or(DEFAULT_LENGTH, |most| most as usize);
+        let most = most.map_or(DEFAULT_TITLE_LENGTH, |most| most as usize);
         answer.insert(property.name, title(prompt, most).into());
     }
     let answer = Value::Object(answer);
-    // The schema is the client's, and may be no schema at all or too much of one.
+    // The schema comes from the client, and may be invalid or too large.
     let validator = Validator::new(schema).ok()?;
     let is_valid = validator.errors(&answer).ok()?.next().is_none();
     is_valid.then(|| answer.to_string())
 }
 
-/// Characters of a title where nothing else is asked for.
-const DEFAULT_LENGTH: usize = 36;
+/// Characters of a title if the schema sets no limit.
+const DEFAULT_TITLE_LENGTH: usize = 36;
 
-/// The first line of the prompt with words in it, cut at a word where that is possible.
+/// The first line of the prompt with words in it, truncated between words if possible.
 fn title(prompt: &str, most: usize) -> String {
     let line = prompt.lines().map(str::trim).find(|line| !line.is_empty());
     let words = line.unwrap_or("Untitled").split_whitespace();
@@ -218,7 +218,7 @@ mod tests {
     fn parsed(format: Format, body: &Value) -> Request {
         let request = format.parse(body.to_string().as_bytes(), &Interner::default());
         let mut request = request.unwrap();
-        Caller::default().introduce(&mut request);
+        Caller::default().identify(&mut request);
         request
     }
 

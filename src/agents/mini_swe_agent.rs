@@ -6,6 +6,6 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
     name: "mini-swe-agent",
     user_agents: &["mini-swe-agent"],
     openings: &["You are a helpful assistant that can interact with a computer."],
-    words_begin: Some("Please solve this issue:"),
+    prompt_separator: Some("Please solve this issue:"),
     ..KnownAgent::OTHER
 };

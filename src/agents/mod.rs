@@ -1,4 +1,4 @@
-//! What is known of single agents, and what is told from the shape of a request by any.
+//! What is known of particular agents, and what the shape of a request tells about any.
 //!
 //! | module | what it decides |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | `boilerplate` | what an agent put into a conversation by itself |
 //! | `title`, `directory` | what a conversation is called, and the folder that it is about |
 //!
-//! Each of these works for agents that nobody here has heard of. A file per agent adds what no shape
-//! can tell: a new one is that file and its name in the list below. Nothing here does I/O or knows of
+//! Each of these works for unknown agents. A file per agent adds what no shape can tell: to add an
+//! agent, write that file and add its name to the list below. Nothing here does I/O or knows of
 //! sockets and screens.
 
 mod boilerplate;
@@ -21,7 +21,7 @@ mod housekeeping;
 mod purpose;
 mod title;
 
-pub(crate) use boilerplate::{Opening, prompt_title};
+pub(crate) use boilerplate::{InventedTurns, prompt_title};
 pub use caller::Caller;
 pub(crate) use directory::directory_in;
 pub use draft::{drafts, verdicts};
@@ -30,64 +30,64 @@ pub use purpose::purpose;
 
 use crate::api::{Fields, Purpose};
 
-/// An agent: everything that is left out is told by shape.
+/// What is known of an agent; everything else is told by the shape of its requests.
 #[derive(Debug)]
 pub struct KnownAgent {
-    /// What the person calls it.
+    /// The name shown to the person.
     name: &'static str,
-    /// What its user agent begins with.
+    /// Beginnings of its `User-Agent`.
     user_agents: &'static [&'static str],
-    /// What a message begins with that nobody else sends, for one whose user agent is that of an SDK.
+    /// Beginnings of messages that only this agent sends, if its user agent is that of an SDK.
     openings: &'static [&'static str],
-    /// The headers in which it names the thread.
+    /// Headers with the thread id.
     thread_headers: &'static [&'static str],
-    /// The headers in which it names a part of the thread that a sub-agent works on.
+    /// Headers with the id of a sub-agent within the thread.
     part_headers: &'static [&'static str],
-    /// The thread that the body of a request names.
+    /// Reads the thread id from the body of a request.
     thread: Option<fn(&Fields<'_>) -> Option<String>>,
-    /// What the body of a request says it is for, besides its items.
-    says: Option<fn(&Fields<'_>) -> Option<Purpose>>,
-    /// By which words its errands are known.
+    /// Reads the purpose from fields of the body other than its items.
+    stated_purpose: Option<fn(&Fields<'_>) -> Option<Purpose>>,
+    /// Texts by which its errands are recognized.
     errands: &'static [(Purpose, PromptMark)],
-    /// What stands right before the prompt in a request for a title.
-    title_of: Option<&'static str>,
-    /// What a message in the user's name begins with that it puts in by itself, besides blocks in tags.
-    context: &'static [&'static str],
-    /// What it hands over files with, where it then has the model confirm it in words that it makes up.
-    confirmed: &'static [&'static str],
-    /// What the message begins with that ends the example turns at the beginning.
+    /// The text right before the prompt in a request for a title.
+    title_prompt_prefix: Option<&'static str>,
+    /// Beginnings of user messages that the agent adds by itself, besides blocks in tags.
+    context_openings: &'static [&'static str],
+    /// Beginnings of user messages that an invented answer of the model confirms.
+    confirmed_openings: &'static [&'static str],
+    /// Beginning of the message that ends the example turns.
     examples_end: Option<&'static str>,
-    /// What stands between what it adds to a message and the words of the person.
-    words_begin: Option<&'static str>,
-    /// The answers that its permission checks take.
+    /// The separator between what it adds to a message and the text of the user.
+    prompt_separator: Option<&'static str>,
+    /// The answers to its permission checks.
     verdicts: &'static [Verdict],
 }
 
-/// Words by which an errand is known.
+/// A text by which an errand is recognized.
 #[derive(Debug, Clone, Copy)]
 enum PromptMark {
-    /// A part of the instructions begins with them.
+    /// A part of the instructions begins with it.
     Instructions(&'static str),
-    /// They stand in the last prompt.
+    /// The last prompt contains it.
     Prompt(&'static str),
 }
 
 /// An answer to a permission check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// What it does: [`ALLOW`] or [`BLOCK`].
+    /// What it decides: [`ALLOW`] or [`BLOCK`].
     pub words: &'static str,
-    /// What is sent.
+    /// The text to send.
     pub answer: &'static str,
 }
 
-/// The verdict that lets an agent do it.
+/// The verdict that permits the action.
 pub(crate) const ALLOW: &str = "allow";
-/// The verdict that does not.
+/// The verdict that forbids the action.
 pub(crate) const BLOCK: &str = "block";
 
 impl KnownAgent {
-    /// One of which nothing is known.
+    /// An agent of which nothing is known.
     const OTHER: Self = Self {
         name: "",
         user_agents: &[],
@@ -95,13 +95,13 @@ impl KnownAgent {
         thread_headers: &[],
         part_headers: &[],
         thread: None,
-        says: None,
+        stated_purpose: None,
         errands: &[],
-        title_of: None,
-        context: &[],
-        confirmed: &[],
+        title_prompt_prefix: None,
+        context_openings: &[],
+        confirmed_openings: &[],
         examples_end: None,
-        words_begin: None,
+        prompt_separator: None,
         verdicts: &[],
     };
 }
@@ -110,7 +110,7 @@ macro_rules! agents {
     ($($name:ident)+) => {
         $(mod $name;)+
 
-        /// All that there is a file for.
+        /// All known agents.
         static ALL: &[&KnownAgent] = &[$(&$name::AGENT,)+];
     };
 }

@@ -16,6 +16,6 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
             PromptMark::Prompt("Here is the conversation so far:"),
         ),
     ],
-    title_of: Some("Generate a title for this conversation:"),
+    title_prompt_prefix: Some("Generate a title for this conversation:"),
     ..KnownAgent::OTHER
 };

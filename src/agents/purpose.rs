@@ -1,18 +1,18 @@
-//! Why a client asks: by what its agent is known to say, else by the shape of the request.
+//! Finds out what a request is for: by texts of known agents, else by its shape.
 
 use memchr::memmem;
 
 use super::{ALL, KnownAgent, PromptMark};
 use crate::api::{ContentPart, Fields, Format, Item, Purpose, Request};
 
-/// How many items at the beginning may be instructions, and at the end a prompt.
-const NEAR: usize = 3;
-/// Bytes of a text in which it says what it is for.
-const HEAD: usize = 600;
-/// What somebody says who only wants to know whether anybody answers.
+/// Items at the beginning that are searched for instructions, and at the end for a prompt.
+const MAX_EDGE_ITEMS: usize = 3;
+/// Bytes at the beginning of a text that are searched.
+const MAX_HEAD_BYTES: usize = 600;
+/// Prompts of requests that only probe whether the server answers.
 const PROBES: [&str; 5] = ["quota", "ping", "test", "hi", "hello"];
 
-/// What a request is for. Nothing but its instructions and its last prompt is looked at.
+/// What a request is for. Only its instructions and its last prompt are examined.
 pub fn purpose(request: &Request) -> Purpose {
     purpose_of(request, &Fields::of_text(request.envelope.text()))
 }
@@ -22,9 +22,10 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
     if request.format == Format::Compaction {
         return Purpose::Summary;
     }
-    let said = ALL.iter().find_map(|agent| agent.says?(fields));
+    let said = ALL.iter().find_map(|agent| agent.stated_purpose?(fields));
     match said {
-        // Who says it does not say that it wants a summary.
+        // Agents that state a purpose do not state that they want a summary, so the text may still
+        // tell.
         None | Some(Purpose::Turn) => {}
         Some(purpose) => return purpose,
     }
@@ -39,7 +40,7 @@ pub(super) fn purpose_of(request: &Request, fields: &Fields<'_>) -> Purpose {
         .unwrap_or_default()
 }
 
-/// The errand that an agent is known for, and the agent.
+/// The known agent and its errand whose text the request has.
 pub(super) fn errand(request: &Request) -> Option<(&'static KnownAgent, Purpose)> {
     let is_so = |mark: &PromptMark| match mark {
         PromptMark::Instructions(words) => {
@@ -59,12 +60,11 @@ pub(super) fn errand(request: &Request) -> Option<(&'static KnownAgent, Purpose)
     errands.next().map(|(agent, purpose, _)| (agent, purpose))
 }
 
-/// What a request is for that nobody has described.
+/// The purpose of a request of an unknown agent, by its shape.
 fn by_shape(request: &Request) -> Option<Purpose> {
     let mut asked = last_prompts(request).filter_map(ContentPart::words);
     let prompt = head(asked.next_back()?);
-    // The words may mean something else, so that this is for what the person is offered and for nothing
-    // else.
+    // The text may mean something else, so this decides only what the person is offered.
     let has = |word: &str| prompt.contains(word);
     if has("summar") && (has("conversation") || has("context")) && (has("so far") || has("above")) {
         return Some(Purpose::Summary);
@@ -72,7 +72,7 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     if !request.tools.is_empty() {
         return None;
     }
-    let is_alone = request.items.len() == 1 && request.limits.most_tokens() == Some(1);
+    let is_alone = request.items.len() == 1 && request.limits.max_tokens() == Some(1);
     if is_alone && PROBES.contains(&prompt.trim_end()) {
         return Some(Purpose::Probe);
     }
@@ -94,7 +94,7 @@ fn by_shape(request: &Request) -> Option<Purpose> {
     }
 }
 
-/// Whether instructions begin with the wish for a name of a conversation, and nothing else.
+/// Whether instructions ask for the title of a conversation.
 pub(super) fn asks_for_title(told: &str) -> bool {
     const VERBS: [&str; 6] = [
         "generate",
@@ -111,7 +111,7 @@ pub(super) fn asks_for_title(told: &str) -> bool {
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    // "the title of this chat", and not a title of something that is told of in one.
+    // "the title of this chat", but not of something that is mentioned in a chat.
     let is_of_one = |behind: &[&str]| {
         let mut behind = behind.iter().take(4);
         behind.next().is_some_and(|word| LINKS.contains(word))
@@ -126,33 +126,35 @@ pub(super) fn asks_for_title(told: &str) -> bool {
     })
 }
 
-/// Whether an agent that is known says that this is what a request is for, and not its shape alone.
-pub(super) fn is_said(request: &Request, purpose: Purpose) -> bool {
+/// Whether a known agent states this purpose, rather than only the shape of the request.
+pub(super) fn is_stated(request: &Request, purpose: Purpose) -> bool {
     let fields = Fields::of_text(request.envelope.text());
-    let mut says = ALL.iter().filter_map(|agent| agent.says?(&fields));
+    let mut says = ALL
+        .iter()
+        .filter_map(|agent| agent.stated_purpose?(&fields));
     says.next() == Some(purpose) || errand(request).is_some_and(|(_, known)| known == purpose)
 }
 
-/// The parts of what stands at the beginning in nobody's name.
+/// The content parts of the instructions at the beginning.
 fn instructions(request: &Request) -> impl Iterator<Item = &ContentPart> {
-    let begin = request.items.iter().take(NEAR);
+    let begin = request.items.iter().take(MAX_EDGE_ITEMS);
     let told = begin.filter(|item| matches!(item.role(), Some("system" | "developer")));
     told.flat_map(|item| item.content())
 }
 
-/// The parts of the user's messages at the end.
+/// The content parts of the user's messages at the end.
 pub(super) fn last_prompts(request: &Request) -> impl DoubleEndedIterator<Item = &ContentPart> {
     let is_user = |item: &Item| item.role() == Some("user");
-    let end = request.items.iter().rev().take(NEAR);
+    let end = request.items.iter().rev().take(MAX_EDGE_ITEMS);
     let count = end.take_while(|item| is_user(item)).count();
     let from = request.items.len() - count;
     request.items[from..].iter().flat_map(|item| item.content())
 }
 
-/// The beginning of a text in small letters.
+/// The beginning of a text in lower case.
 fn head(text: &str) -> String {
     let text = text.trim_start();
-    text[..text.floor_char_boundary(HEAD)].to_lowercase()
+    text[..text.floor_char_boundary(MAX_HEAD_BYTES)].to_lowercase()
 }
 
 #[cfg(test)]

@@ -10,6 +10,6 @@ pub(super) static AGENT: KnownAgent = KnownAgent {
         Purpose::Summary,
         PromptMark::Instructions("You are the component that summarizes internal chat history"),
     )],
-    confirmed: &["This is the Qwen Code. We are setting up the context for our chat."],
+    confirmed_openings: &["This is the Qwen Code. We are setting up the context for our chat."],
     ..KnownAgent::OTHER
 };

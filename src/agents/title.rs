@@ -1,4 +1,4 @@
-//! What a conversation is called in a list: the first line of a prompt that says something.
+//! Makes the title of a conversation from the first line of a prompt with words in it.
 
 use pulldown_cmark::{Event, Parser};
 
@@ -6,21 +6,21 @@ use crate::api::first_block;
 
 /// Characters of a title.
 const MAX_LENGTH: usize = 200;
-/// Characters of a line that are looked at.
-const LOOKED_AT: usize = 2_000;
-/// The first line of a prompt with words in it, without its Markdown and without what agents put
-/// before it: blocks in tags, and headings of their own.
+/// Characters of a line that are examined.
+const MAX_SCANNED: usize = 2_000;
+/// The first line of a prompt with words in it, without Markdown and without what agents put before
+/// it: blocks in tags, and headings of their own.
 pub(super) fn title(prompt: &str) -> String {
-    let mut own = super::ALL.iter().filter_map(|agent| agent.words_begin);
+    let mut own = super::ALL.iter().filter_map(|agent| agent.prompt_separator);
     let own = own.find_map(|begin| Some(prompt.split_once(begin)?.1));
     let own = own.unwrap_or(prompt);
     let words = first_words(without_blocks(own));
-    // What is nothing but such things is called by the first of them.
+    // If there is nothing else, the first of those is the title.
     words.or_else(|| first_words(prompt)).unwrap_or_default()
 }
 
-/// The title that the last line with words in it makes.
-pub(super) fn last(text: &str) -> String {
+/// The title made from the last line with words in it.
+pub(super) fn last_line_title(text: &str) -> String {
     words_of(text.lines().rev()).unwrap_or_default()
 }
 
@@ -62,11 +62,11 @@ fn is_tag(line: &str) -> bool {
     })
 }
 
-/// The words of a line of Markdown.
+/// The text of a line of Markdown.
 fn plain(line: &str) -> String {
     let line = line
         .char_indices()
-        .nth(LOOKED_AT)
+        .nth(MAX_SCANNED)
         .map_or(line, |(end, _)| &line[..end]);
     let mut words = String::new();
     for event in Parser::new(line) {
@@ -79,7 +79,7 @@ fn plain(line: &str) -> String {
         }
     }
     let words = words.trim();
-    // What was handed over as one argument.
+    // Quotes around a whole prompt, passed as a single argument.
     let inner = words
         .strip_prefix('"')
         .and_then(|words| words.strip_suffix('"'));

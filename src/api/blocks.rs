@@ -1,27 +1,28 @@
-//! Blocks in tags that agents put around what they add to the words of a person.
+//! Blocks in XML-like tags, such as `<environment_context>…</environment_context>`, in which agents
+//! add text of their own to a user's message.
 
 use super::ContentPart;
 
-/// Whether a text is `<tag …> … </tag>` and nothing around it.
+/// Whether the whole text is one block, `<tag …> … </tag>`.
 pub(crate) fn is_block(text: &str) -> bool {
     let text = text.trim();
     let Some(rest) = text.strip_prefix('<') else {
         return false;
     };
-    let (name, behind) = name_of(rest);
+    let (name, behind) = split_tag_name(rest);
     // Single words are HTML that somebody asks about; agents name their blocks with several.
-    if !is_agents_own(name) && !behind.starts_with(' ') {
+    if !is_agent_tag_name(name) && !behind.starts_with(' ') {
         return false;
     }
     text.rfind("</")
         .is_some_and(|close| text[close + 2..].starts_with(name) && text.ends_with('>'))
 }
 
-/// The first block of a text that begins with one, and what is behind it.
+/// Splits a text that begins with a block after that block.
 pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
     let tag = text.trim_start().strip_prefix('<')?;
-    let (name, _) = name_of(tag);
-    if !is_agents_own(name) {
+    let (name, _) = split_tag_name(tag);
+    if !is_agent_tag_name(name) {
         return None;
     }
     let end = format!("</{name}>");
@@ -30,33 +31,33 @@ pub(crate) fn first_block(text: &str) -> Option<(&str, &str)> {
     Some(text.split_at(begins + 1 + at))
 }
 
-/// The last block of a text that ends with one, and what is before it.
+/// Splits a text that ends with a block before that block.
 fn last_block(text: &str) -> Option<(&str, &str)> {
     let trimmed = text.trim_end();
     let (_, name) = trimmed.strip_suffix('>')?.rsplit_once("</")?;
-    if !is_agents_own(name) || !name_of(name).1.is_empty() {
+    if !is_agent_tag_name(name) || !split_tag_name(name).1.is_empty() {
         return None;
     }
     let at = text.rfind(&format!("<{name}>"))?;
-    // Where a line begins, so that words which name a tag stay together.
+    // Only at the beginning of a line, so that a sentence which mentions a tag is not split.
     let is_line = text[..at].trim_end_matches([' ', '\t']).ends_with('\n') || at == 0;
     is_line.then(|| text.split_at(at))
 }
 
-fn name_of(tag: &str) -> (&str, &str) {
+fn split_tag_name(tag: &str) -> (&str, &str) {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     tag.split_at(tag.find(|c| !is_name(c)).unwrap_or(tag.len()))
 }
 
-fn is_agents_own(name: &str) -> bool {
+fn is_agent_tag_name(name: &str) -> bool {
     name.contains(['_', '-'])
 }
 
-/// The parts of a message, each group of which stands for itself: blocks in what comes in the user's
-/// name are no part of what the user wrote.
-pub(super) fn of_role(role: &str, content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+/// Groups the content parts of a message into one or more messages: in a user message each block of
+/// an agent becomes a message of its own, because the user did not write it.
+pub(super) fn split_message(role: &str, content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     match role {
-        "user" => apart(content),
+        "user" => split_blocks(content),
         _ => vec![content],
     }
 }
@@ -72,13 +73,13 @@ pub(super) fn is_header(part: &ContentPart) -> bool {
     name.starts_with("x-") && name.chars().all(is_name) && !text.trim().contains('\n')
 }
 
-/// The parts of instructions, and for itself each that is a header.
-pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+/// Groups the content parts of instructions; each part that is a header becomes a group of its own.
+pub(super) fn split_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let mut groups = Vec::new();
     let mut words = Vec::new();
     for part in content {
         if is_header(&part) {
-            groups.extend(taken(&mut words));
+            groups.extend(take_nonempty(&mut words));
             groups.push(vec![part]);
         } else {
             words.push(part);
@@ -90,9 +91,9 @@ pub(super) fn without_headers(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>
     groups
 }
 
-/// The parts of a message of the user, taken apart into what agents added, each block for itself,
-/// and what stands between that.
-fn apart(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
+/// Splits a user message into the blocks that agents added, one group each, and the text between
+/// them.
+fn split_blocks(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
     let has_block = |part: &ContentPart| match part {
         ContentPart::Text(text) => {
             text.trim_start().starts_with('<') || text.trim_end().ends_with('>')
@@ -130,22 +131,22 @@ fn apart(content: Vec<ContentPart>) -> Vec<Vec<ContentPart>> {
         } else if !rest.trim().is_empty() {
             let rest = ContentPart::Text(rest.trim_matches('\n').to_owned());
             if !leading.is_empty() {
-                groups.extend(taken(&mut words));
+                groups.extend(take_nonempty(&mut words));
                 groups.append(&mut leading);
             }
             words.push(rest);
         }
         if !leading.is_empty() || !trailing.is_empty() {
-            groups.extend(taken(&mut words));
+            groups.extend(take_nonempty(&mut words));
             groups.append(&mut leading);
             groups.extend(trailing.into_iter().rev());
         }
     }
-    groups.extend(taken(&mut words));
+    groups.extend(take_nonempty(&mut words));
     groups
 }
 
-fn taken(words: &mut Vec<ContentPart>) -> Option<Vec<ContentPart>> {
+fn take_nonempty(words: &mut Vec<ContentPart>) -> Option<Vec<ContentPart>> {
     (!words.is_empty()).then(|| std::mem::take(words))
 }
 
@@ -157,8 +158,8 @@ mod tests {
         let parts = parts
             .iter()
             .map(|text| ContentPart::Text((*text).to_owned()));
-        let groups = apart(parts.collect()).into_iter();
-        let joined = groups.map(|group| super::super::body::text_of(&group).into_owned());
+        let groups = split_blocks(parts.collect()).into_iter();
+        let joined = groups.map(|group| super::super::body::joined_text(&group).into_owned());
         joined.collect()
     }
 

@@ -1,4 +1,4 @@
-//! What an item says, whichever way it goes.
+//! The content of an item, sent by a client or by the person.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,26 @@ use serde_json::value::RawValue;
 
 use super::{Phase, fields};
 
-/// Words, thoughts or a call. What a person says to a request is one; what a client sends is mostly
-/// the same, with who said it around it: see [`ItemBody`].
+/// The content of an output item: a message, reasoning, or a call. Items that clients send have the
+/// same content with a role and a call id around it: see [`ItemBody`].
 ///
-/// It is written to disk in this form, in which one text stands for itself.
+/// This is also the form on disk, where a list of parts that is a single text is written as a
+/// string.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Body {
-    /// Words of one side.
+    /// A message.
     Message {
-        /// The parts. What a person says is one text.
+        /// The content parts; what the person types is one text part.
         #[serde(rename = "text", with = "parts")]
         content: Vec<ContentPart>,
-        /// Whether they are a note or the answer, where that is told.
+        /// Whether the message is a note or the answer; `None` if the client does not say.
         phase: Option<Phase>,
     },
     /// A call of a function.
     FunctionCall {
         /// The namespace the function lives in. Codex 0.169 refuses a joined name.
         namespace: Option<String>,
-        /// The name of the function.
+        /// Name of the function.
         name: String,
         /// The arguments as text, which is a JSON object if nothing is wrong with it.
         arguments: String,
@@ -37,9 +38,9 @@ pub enum Body {
         /// The text handed to it.
         input: String,
     },
-    /// A summary of the model's thoughts.
+    /// Reasoning of the model.
     Reasoning {
-        /// The parts of the summary. What a person says is one text.
+        /// The summary parts; what the person types is one part.
         #[serde(with = "parts")]
         summary: Vec<String>,
     },
@@ -47,52 +48,53 @@ pub enum Body {
     LocalShellCall {
         /// The program and its arguments.
         command: Vec<String>,
-        /// Where to run it; the client's own choice if absent.
+        /// Working directory; the client chooses if absent.
         working_directory: Option<String>,
     },
     /// A call of OpenAI's built-in `shell` tool.
     ShellCall {
-        /// The commands, each a whole line, which may run beside each other.
+        /// The commands, each a whole command line. The client may run them in parallel.
         commands: Vec<String>,
-        /// How long they may take; the client's own choice if absent.
+        /// Time limit in milliseconds; the client chooses if absent.
         timeout_ms: Option<u64>,
-        /// How much of what they print is wanted, in characters.
+        /// Most characters of output to return.
         max_output_length: Option<u64>,
     },
 }
 
-/// What an item that a client sent means.
+/// The meaning of an item that a client sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemBody {
-    /// Words, thoughts or a call.
+    /// A message, reasoning, or a call.
     Said {
         /// `user`, `assistant`, `system`, `developer` or any other.
         role: String,
-        /// What joins a call with its output.
+        /// The id that the output of a call refers to.
         call_id: Option<String>,
-        /// What is said.
+        /// The content.
         body: Body,
     },
-    /// What a call gave back.
+    /// The output of a call.
     ToolOutput {
-        /// The call that it answers.
+        /// The `call_id` of the call.
         call_id: String,
         /// The parts.
         content: Vec<ContentPart>,
     },
-    /// What stands for an earlier part of the conversation.
+    /// A summary in the place of an earlier part of the conversation.
     Compaction {
         /// The summary, where this program can read it: other servers encrypt theirs.
         summary: Option<String>,
     },
-    /// Anything else, shown as JSON.
+    /// An item of an unknown type, shown as JSON.
     Other {
         /// The wire type, or `item` where there is none.
         kind: String,
-        /// What joins it with its output, where it is a call.
+        /// Its `call_id`, if it has one.
         call_id: Option<String>,
-        /// All that it says, in some order.
-        says: String,
+        /// Its fields in a canonical order, without `id` and `status`, each as `name:JSON` on a
+        /// line.
+        fields: String,
     },
 }
 
@@ -107,7 +109,7 @@ pub enum ContentPart {
     File {
         /// Its name, id or link.
         name: String,
-        /// Its bytes, where the client sent them along.
+        /// Size in bytes, if the client sent the file along.
         size: Option<usize>,
     },
     /// A refusal.
@@ -117,7 +119,7 @@ pub enum ContentPart {
 }
 
 impl Body {
-    /// Words of a person in the place of the model.
+    /// A message of one text.
     pub fn message(text: impl Into<String>, phase: Phase) -> Self {
         Self::Message {
             content: vec![ContentPart::Text(text.into())],
@@ -125,19 +127,19 @@ impl Body {
         }
     }
 
-    /// Thoughts of a person in the place of the model.
+    /// Reasoning of one text.
     pub fn reasoning(text: impl Into<String>) -> Self {
         Self::Reasoning {
             summary: vec![text.into()],
         }
     }
 
-    /// Whether the client has to run something and come back.
+    /// Whether this is a call that the client has to run.
     pub fn is_call(&self) -> bool {
         self.tool_name().is_some()
     }
 
-    /// The name of the tool that it calls.
+    /// The name of the called tool; `None` if this is no call.
     pub(crate) fn tool_name(&self) -> Option<&str> {
         match self {
             Self::FunctionCall { name, .. } | Self::CustomToolCall { name, .. } => Some(name),
@@ -159,7 +161,7 @@ impl Body {
         }
     }
 
-    /// Whether a message is a note or the answer, where that is told.
+    /// The phase of a message, if it has one.
     pub fn phase(&self) -> Option<Phase> {
         match self {
             Self::Message { phase, .. } => *phase,
@@ -167,15 +169,16 @@ impl Body {
         }
     }
 
-    /// What is said, or handed to a tool: parts are on lines of their own.
+    /// The text of the message or reasoning, or the arguments of the call. Parts are joined with
+    /// line breaks.
     pub fn words(&self) -> Cow<'_, str> {
         match self {
-            Self::Message { content, .. } => text_of(content),
-            Self::Reasoning { summary } => lines(summary.iter().map(String::as_str)),
+            Self::Message { content, .. } => joined_text(content),
+            Self::Reasoning { summary } => join_lines(summary.iter().map(String::as_str)),
             Self::FunctionCall { arguments, .. } => arguments.into(),
             Self::CustomToolCall { input, .. } => input.into(),
             Self::LocalShellCall { command, .. } => command.join(" ").into(),
-            Self::ShellCall { commands, .. } => lines(commands.iter().map(String::as_str)),
+            Self::ShellCall { commands, .. } => join_lines(commands.iter().map(String::as_str)),
         }
     }
 
@@ -190,16 +193,16 @@ impl Body {
         }
     }
 
-    /// Whether a client that sends the other has got this one. Names, phases and parts are not
-    /// looked at: some formats have no place for them.
-    pub(crate) fn comes_back_as(&self, other: &Self) -> bool {
+    /// Whether `other`, which a client sent, is this item sent back. Names, phases and the division
+    /// into parts are not compared: some formats have no place for them.
+    pub(crate) fn is_echoed_by(&self, other: &Self) -> bool {
         let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
         is_same_kind && self.words() == other.words()
     }
 }
 
 impl ItemBody {
-    /// A message of one side.
+    /// A message with this role.
     pub(super) fn message(role: impl Into<String>, content: Vec<ContentPart>) -> Self {
         let phase = None;
         Self::Said {
@@ -209,7 +212,7 @@ impl ItemBody {
         }
     }
 
-    /// Thoughts of the model.
+    /// Reasoning of the model.
     pub(super) fn reasoning(summary: Vec<String>) -> Self {
         Self::Said {
             role: "assistant".into(),
@@ -218,7 +221,7 @@ impl ItemBody {
         }
     }
 
-    /// A call of the model, and what joins it with its output.
+    /// A call of the model with its `call_id`.
     pub(super) fn call(call_id: String, body: Body) -> Self {
         Self::Said {
             role: "assistant".into(),
@@ -229,20 +232,23 @@ impl ItemBody {
 }
 
 impl ContentPart {
-    /// The parts of a content: a text, or a list of texts and of what `read` makes parts of.
-    pub(super) fn all_of<P: IntoIterator<Item = Self>>(
+    /// Reads a `content` field: a string, or an array of strings and of objects, which `read` turns
+    /// into parts.
+    pub(super) fn read_list<P: IntoIterator<Item = Self>>(
         content: &RawValue,
         read: impl Fn(&RawValue) -> P,
     ) -> Vec<Self> {
         if fields::kind(content) != fields::JsonKind::Array {
-            return Self::member(content, |other| [Self::Other(other.get().to_owned())]);
+            return Self::read_member(content, |other| [Self::Other(other.get().to_owned())]);
         }
         let members = fields::list(content).into_iter();
-        members.flat_map(|raw| Self::member(raw, &read)).collect()
+        members
+            .flat_map(|raw| Self::read_member(raw, &read))
+            .collect()
     }
 
-    /// The parts of one member of such a list.
-    pub(super) fn member<P: IntoIterator<Item = Self>>(
+    /// Reads one member of a `content` array.
+    pub(super) fn read_member<P: IntoIterator<Item = Self>>(
         raw: &RawValue,
         read: impl Fn(&RawValue) -> P,
     ) -> Vec<Self> {
@@ -259,7 +265,7 @@ impl ContentPart {
         Self::File { name, size }
     }
 
-    /// The words of a part that is text.
+    /// The text of a text part; `None` for any other.
     pub fn words(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Refusal(text) => Some(text),
@@ -268,13 +274,13 @@ impl ContentPart {
     }
 }
 
-/// The text parts, one after the other on lines of their own.
-pub(crate) fn text_of(content: &[ContentPart]) -> Cow<'_, str> {
-    lines(content.iter().filter_map(ContentPart::words))
+/// The text parts, joined with line breaks.
+pub(crate) fn joined_text(content: &[ContentPart]) -> Cow<'_, str> {
+    join_lines(content.iter().filter_map(ContentPart::words))
 }
 
-/// Texts on lines of their own; one is not copied.
-fn lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
+/// Joins texts with line breaks; a single text is borrowed.
+fn join_lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
     let mut all = Cow::Borrowed(texts.next().unwrap_or_default());
     for text in texts {
         let all = all.to_mut();
@@ -284,13 +290,13 @@ fn lines<'a>(mut texts: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
     all
 }
 
-/// Parts on disk: the text itself where they are one text, a list otherwise.
+/// Serde form of parts on disk: a string if they are a single text, an array otherwise.
 mod parts {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     use super::ContentPart;
 
-    /// What may be a text.
+    /// A content part that may be plain text.
     pub(super) trait PartText: From<String> {
         fn as_text(&self) -> Option<&str>;
     }
@@ -426,16 +432,16 @@ mod tests {
             phase: None,
         };
         let text = |text: &str| ContentPart::Text(text.into());
-        assert!(said.comes_back_as(&back(vec![text("one\ntwo")])));
-        assert!(said.comes_back_as(&back(vec![text("one"), text("two")])));
-        assert!(!said.comes_back_as(&back(vec![text("one")])));
-        assert!(!said.comes_back_as(&Body::reasoning("one\ntwo")));
+        assert!(said.is_echoed_by(&back(vec![text("one\ntwo")])));
+        assert!(said.is_echoed_by(&back(vec![text("one"), text("two")])));
+        assert!(!said.is_echoed_by(&back(vec![text("one")])));
+        assert!(!said.is_echoed_by(&Body::reasoning("one\ntwo")));
         let call = |namespace: Option<&str>| Body::FunctionCall {
             namespace: namespace.map(str::to_owned),
             name: "f".into(),
             arguments: "{}".into(),
         };
-        assert!(call(Some("a")).comes_back_as(&call(None)));
+        assert!(call(Some("a")).is_echoed_by(&call(None)));
         assert_eq!(call(Some("a")).text(), "a.f{}");
     }
 }

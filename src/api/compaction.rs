@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Marks the content as one that this program wrote. What follows is base64, so that no client
-/// takes it for text and changes it.
+/// Prefix of content that this program wrote. Base64 follows, so that no client takes it for text
+/// and changes it.
 const MARK: &str = "humanllm:";
 
 /// The `encrypted_content` that carries a summary.

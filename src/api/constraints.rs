@@ -1,24 +1,25 @@
-//! What a request asks of the answer, in words: nothing of it may be silently ignored.
+//! Constraints that a request puts on the answer, in words for the person, so that none is silently
+//! ignored.
 
 use super::fields::Fields;
 use super::{Format, OutputFormat, Purpose, Request, ToolChoice};
 
-/// What a client asks of the answer besides its form and its calls.
+/// Limits on the answer other than its format and its calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutputLimits {
-    /// How many tokens the whole response may have: what the field is called, and the number.
+    /// Most tokens of the whole response: name of the field, and its value.
     output: Option<(&'static str, u64)>,
-    /// How many calls there may be.
+    /// Most tool calls.
     tool_calls: Option<u64>,
-    /// Texts before which the answer is to end: what the field is called, and its JSON.
+    /// Stop sequences: name of the field, and its JSON.
     stop: Option<(&'static str, Box<str>)>,
-    /// How long the answer is to be, in a word.
+    /// `verbosity`: how long the answer is to be.
     verbosity: Option<Box<str>>,
 }
 
 impl OutputLimits {
-    /// Reads the limits of a request, by the names of all formats. What is of the wrong type is no
-    /// limit.
+    /// Reads the limits of a request, by the field names of all formats. A field of the wrong type
+    /// is ignored.
     pub(super) fn read(fields: &Fields<'_>) -> Self {
         let number = |key: &'static str| fields.integer(key).ok().flatten();
         let output = |key: &&'static str| number(key).map(|most| (*key, most));
@@ -31,14 +32,14 @@ impl OutputLimits {
         }
     }
 
-    /// How many tokens the response may have, where there is a limit.
-    pub(crate) fn most_tokens(&self) -> Option<u64> {
+    /// Most tokens of the response, if limited.
+    pub(crate) fn max_tokens(&self) -> Option<u64> {
         self.output.map(|(_, most)| most)
     }
 }
 
 impl Request {
-    /// What the client asks of the answer beyond free text and free choice, each in a few words.
+    /// Every constraint on the answer, each in a few words.
     pub fn constraints(&self) -> Vec<String> {
         let mut found = Vec::new();
         found.extend(match self.purpose {
@@ -94,13 +95,13 @@ impl Request {
         found
     }
 
-    /// How many tokens the whole response may have, where the client says so.
+    /// Most tokens of the whole response, if the client limits them.
     pub(crate) fn output_limit(&self) -> Option<u64> {
         self.limits.output.map(|(_, most)| most)
     }
 }
 
-/// What the formats call the limit of a response; Chat Completions has a new name and an old one.
+/// Names of the token limit in all formats; Chat Completions has a new and a deprecated one.
 const OUTPUT_LIMITS: [&str; 3] = ["max_output_tokens", "max_completion_tokens", "max_tokens"];
 
 #[cfg(test)]

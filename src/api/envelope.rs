@@ -1,24 +1,23 @@
-//! A request without its large parts, which others may share, and how it is put together again.
+//! A request body without its items and tools, which requests share, and how to reassemble it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// The text of a request from which its items and its tools were taken out. What is left is still
-/// JSON, with nothing in the place of what was taken; together with the parts it is the request as
-/// it came, byte for byte.
+/// The text of a request from which its items and its tools were cut. What is left is valid JSON;
+/// together with the cut parts it gives the request back byte for byte.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
     text: Box<str>,
     cuts: Box<[Cut]>,
 }
 
-/// A place from which something was taken.
+/// A place from which something was cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cut {
-    /// Where it was, in bytes of the text that is left.
-    at: usize,
-    /// How many bytes stand there instead.
-    stand_in: usize,
+    /// Byte offset in the text that is left.
+    offset: usize,
+    /// Length of the placeholder there, in bytes.
+    placeholder_len: usize,
     parts: CutParts,
 }
 
@@ -26,18 +25,18 @@ struct Cut {
 enum CutParts {
     /// The list of tools, as a whole.
     Tools,
-    /// What stands beside the items and comes before them: instructions, a system prompt.
+    /// The field for instructions or the system prompt, which comes before the items.
     Preamble,
-    /// The one item that there is, as a whole.
+    /// `input` as a string: the only item.
     Prompt,
-    /// Items of a list, and what stood between them: how often, and what.
+    /// Items of a list, and the separators between them, run-length encoded.
     Items(Vec<(usize, Box<str>)>),
 }
 
-/// What stands in the place of a value that was taken out.
-const STAND_IN: &str = "null";
+/// Placeholder for a value that was cut.
+const PLACEHOLDER: &str = "null";
 
-/// Takes parts out of the text of a request, from its beginning to its end.
+/// Cuts parts from the text of a request.
 #[derive(Debug)]
 pub(super) struct Cutter<'a> {
     body: &'a str,
@@ -45,31 +44,31 @@ pub(super) struct Cutter<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    /// Nothing is cut from this text yet.
+    /// A cutter for this text.
     pub fn new(body: &'a [u8]) -> Self {
         Self {
-            // It was read as JSON before.
+            // It was parsed as JSON before, so it is UTF-8.
             body: std::str::from_utf8(body).unwrap_or_default(),
             cuts: Vec::new(),
         }
     }
 
-    /// Takes the list of tools out.
+    /// Cuts the list of tools.
     pub fn tools(&mut self, raw: &'a RawValue) {
         self.cuts.push((raw.get(), CutParts::Tools));
     }
 
-    /// Takes out what stands beside the items.
+    /// Cuts the instructions or the system prompt.
     pub fn preamble(&mut self, raw: &'a RawValue) {
         self.cuts.push((raw.get(), CutParts::Preamble));
     }
 
-    /// Takes out what stands for the only item.
+    /// Cuts a string that is the only item.
     pub fn prompt(&mut self, raw: &'a RawValue) {
         self.cuts.push((raw.get(), CutParts::Prompt));
     }
 
-    /// Takes all members of a list out.
+    /// Cuts all members of a list of items.
     pub fn items(&mut self, members: &[&'a str]) {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             return;
@@ -90,7 +89,7 @@ impl<'a> Cutter<'a> {
         self.cuts.push((all, CutParts::Items(between)));
     }
 
-    /// What is left.
+    /// Finishes the envelope with the text that is left.
     pub fn finish(mut self) -> Envelope {
         let start = |part: &str| part.as_ptr().addr() - self.body.as_ptr().addr();
         self.cuts.sort_by_key(|(part, _)| start(part));
@@ -102,11 +101,11 @@ impl<'a> Cutter<'a> {
             from = at + part.len();
             let stand_in = match parts {
                 CutParts::Items(_) => "",
-                CutParts::Tools | CutParts::Preamble | CutParts::Prompt => STAND_IN,
+                CutParts::Tools | CutParts::Preamble | CutParts::Prompt => PLACEHOLDER,
             };
             cuts.push(Cut {
-                at: text.len(),
-                stand_in: stand_in.len(),
+                offset: text.len(),
+                placeholder_len: stand_in.len(),
                 parts,
             });
             text.push_str(stand_in);
@@ -118,7 +117,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Where a part of the body begins.
+    /// Byte offset of the beginning of a part of the body.
     fn start(&self, part: &str) -> usize {
         part.as_ptr().addr() - self.body.as_ptr().addr()
     }
@@ -129,13 +128,13 @@ impl<'a> Cutter<'a> {
 }
 
 impl Envelope {
-    /// What is left of the request, which is JSON.
+    /// The request without the cut parts, as JSON.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The request as it came, from its parts.
-    pub fn whole<'a>(
+    /// The original request, reassembled from its parts.
+    pub fn reassemble<'a>(
         &self,
         tools: &str,
         preamble: Option<&str>,
@@ -144,8 +143,8 @@ impl Envelope {
         let mut items = items.into_iter();
         let (mut whole, mut from) = (String::new(), 0);
         for cut in &self.cuts {
-            whole.push_str(self.text.get(from..cut.at).unwrap_or_default());
-            from = cut.at + cut.stand_in;
+            whole.push_str(self.text.get(from..cut.offset).unwrap_or_default());
+            from = cut.offset + cut.placeholder_len;
             match &cut.parts {
                 CutParts::Tools => whole.push_str(tools),
                 CutParts::Preamble => whole.extend(preamble),
@@ -187,7 +186,7 @@ mod tests {
         assert_eq!(text, left);
         let items = members.iter().copied();
         let preamble = Some(r#""be \u006bind""#);
-        assert_eq!(envelope.whole(r#"[ {"x":1} ]"#, preamble, items), body);
+        assert_eq!(envelope.reassemble(r#"[ {"x":1} ]"#, preamble, items), body);
     }
 
     #[test]

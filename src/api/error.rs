@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::fields::{JsonKind, kind};
 
-/// Why a request was refused, with all that the caller needs to mend it.
+/// Why a request was refused, with what the client needs to correct it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
@@ -45,7 +45,7 @@ impl ApiError {
         Self::wrong_kind(param, expected, kind(got))
     }
 
-    /// The same where a value of this kind came.
+    /// A parameter of the wrong type, of which only the kind is known.
     pub(crate) fn wrong_kind(param: impl Into<String>, expected: &str, got: JsonKind) -> Self {
         let param = param.into();
         let got = got.words();

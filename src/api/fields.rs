@@ -1,5 +1,5 @@
-//! Reads the fields of JSON objects without taking apart what is in them, and says which of them is
-//! wrong.
+//! Reads the fields of JSON objects without parsing their values, with errors that name the wrong
+//! field.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,12 +10,12 @@ use serde_json::value::RawValue;
 
 use super::ApiError;
 
-/// The fields of an object, each as the text that it came in. Of two with one name the last counts.
+/// The fields of an object, each with its raw JSON. Of two with the same name the last counts.
 #[derive(Debug)]
 pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Reads the body of a request. All of it is JSON then, as far as [`check`] looks into it.
+    /// Reads the body of a request. Values are only scanned; [`check`] validates what is in them.
     pub(crate) fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
         match serde_json::from_slice::<Self>(body) {
             Ok(fields) => Ok(fields),
@@ -33,12 +33,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The fields of a value that was read before; none if it is not an object.
+    /// The fields of a value that is known to be JSON; none if it is not an object.
     pub fn of(raw: &'a RawValue) -> Self {
         Self::of_text(raw.get())
     }
 
-    /// The fields in a text that was read before; none if it is not an object.
+    /// The fields of a text that is known to be JSON; none if it is not an object.
     pub(crate) fn of_text(text: &'a str) -> Self {
         serde_json::from_str(text).unwrap_or_else(|_| Self(Vec::new()))
     }
@@ -49,22 +49,22 @@ impl<'a> Fields<'a> {
         found.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
     }
 
-    /// A field that is a string, else nothing.
+    /// A field that is a string; `None` otherwise.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
-    /// A field that is a string, or an empty one.
+    /// A field that is a string; empty otherwise.
     pub(crate) fn text_or_empty(&self, name: &str) -> String {
         self.text(name).unwrap_or_default()
     }
 
-    /// The fields of an object in a field; none where there is no such.
+    /// The fields of a nested object; none if the field is absent or no object.
     pub fn object(&self, name: &str) -> Fields<'a> {
         self.get(name).map_or(Self(Vec::new()), Self::of)
     }
 
-    /// The members of an array in a field; none where there is no such.
+    /// The members of an array; none if the field is absent or no array.
     pub fn list(&self, name: &str) -> Vec<&'a RawValue> {
         self.get(name).map(list).unwrap_or_default()
     }
@@ -74,22 +74,22 @@ impl<'a> Fields<'a> {
         self.0.iter().map(|(key, raw)| (key.as_ref(), *raw))
     }
 
-    /// A field that is a string, where it is given.
+    /// An optional string; an error if it is of another type.
     pub fn string(&self, key: &str) -> Result<Option<String>, ApiError> {
         self.typed(key, "a string")
     }
 
-    /// A field that is a boolean, where it is given.
+    /// An optional boolean; an error if it is of another type.
     pub fn flag(&self, key: &str) -> Result<Option<bool>, ApiError> {
         self.typed(key, "a boolean")
     }
 
-    /// A field that is a whole number from 0 up, where it is given.
+    /// An optional unsigned integer; an error if it is of another type.
     pub fn integer(&self, key: &str) -> Result<Option<u64>, ApiError> {
         self.typed(key, "an integer")
     }
 
-    /// The members of a field that is an array, where it is given.
+    /// The members of an optional array; an error if it is of another type.
     pub fn members(&self, key: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
         match self.get(key) {
             None => Ok(None),
@@ -98,7 +98,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// That a field is of one of these kinds, where it is given.
+    /// Checks that an optional field is of one of these kinds.
     pub fn expect(&self, key: &str, expected: &str, kinds: &[JsonKind]) -> Result<(), ApiError> {
         match self.get(key) {
             Some(raw) if !kinds.contains(&kind(raw)) => {
@@ -120,8 +120,8 @@ impl<'a> Fields<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
             type Value = Fields<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +136,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 Ok(Fields(all))
             }
         }
-        deserializer.deserialize_map(All)
+        deserializer.deserialize_map(FieldsVisitor)
     }
 }
 
@@ -145,8 +145,8 @@ struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct JsonText;
-        impl<'de> Visitor<'de> for JsonText {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
             type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,7 +161,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
                 Ok(Name(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(JsonText)
+        deserializer.deserialize_str(NameVisitor)
     }
 }
 
@@ -177,7 +177,7 @@ pub(crate) enum JsonKind {
 }
 
 impl JsonKind {
-    /// The kind in words.
+    /// The kind with an article, for error messages.
     pub fn words(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -190,12 +190,12 @@ impl JsonKind {
     }
 }
 
-/// What kind of value this is, which its first character tells.
+/// The kind of a value, told by its first character.
 pub(crate) fn kind(raw: &RawValue) -> JsonKind {
     kind_of_text(raw.get())
 }
 
-/// The same of a text that was read before.
+/// The kind of the value in a text that is known to be JSON.
 pub(crate) fn kind_of_text(text: &str) -> JsonKind {
     match text.as_bytes().first() {
         Some(b'{') => JsonKind::Object,
@@ -217,13 +217,13 @@ pub(crate) fn list(raw: &RawValue) -> Vec<&RawValue> {
     list_of_text(raw.get())
 }
 
-/// The members of an array in a text that was read before; none of anything else.
+/// The members of an array in a text that is known to be JSON; none of anything else.
 pub(crate) fn list_of_text(text: &str) -> Vec<&RawValue> {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// The members of an array that was read before, as the texts that they came in; none of anything else.
-/// Where one ends is all that is looked for.
+/// The raw JSON of each member of an array; none of anything else. Only looks for the end of each
+/// member.
 pub(crate) fn members(array: &RawValue) -> Vec<&str> {
     let text = array.get();
     let mut members = Vec::new();
@@ -250,32 +250,33 @@ pub(crate) fn members(array: &RawValue) -> Vec<&str> {
     members
 }
 
-/// Where a string ends that begins before a place.
+/// The end of the string whose opening quote is before `at`.
 fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
         at += found + 1;
         if bytes[at - 1] == b'"' {
             return at;
         }
-        // What is escaped is no end.
+        // An escaped quote does not end the string.
         at += 1;
     }
     bytes.len()
 }
 
-/// A value as a tree, unless that would take all memory.
+/// Parses a value, unless its tree would take too much memory.
 pub(crate) fn value(raw: Option<&RawValue>) -> Option<Value> {
     let text = raw?.get();
-    if is_bushy(text) {
+    if is_too_large_for_tree(text) {
         None
     } else {
         serde_json::from_str(text).ok()
     }
 }
 
-/// Whether a value is more than a tree of it could take: a few megabytes of brackets are gigabytes
-/// as a tree. Characters in strings count too, so that this is quick and errs on the safe side.
-pub(crate) fn is_bushy(json: &str) -> bool {
+/// Whether a value has too many members to be parsed into a tree: a few megabytes of brackets are
+/// gigabytes as a tree. Characters in strings are counted too, which is quick and errs on the safe
+/// side.
+pub(crate) fn is_too_large_for_tree(json: &str) -> bool {
     /// More values than any schema has that a person could fill in.
     const MAX: usize = 200_000;
     let marks = json
@@ -284,13 +285,13 @@ pub(crate) fn is_bushy(json: &str) -> bool {
     json.len() > MAX && marks.take(MAX + 1).count() > MAX
 }
 
-/// That a value is JSON all the way down: its strings are Unicode, its numbers numbers, and it is not
-/// nested deeper than anybody reads.
+/// Checks a value all the way down: strings are Unicode, numbers are valid, and it is not nested
+/// too deeply.
 pub(crate) fn check(json: &str) -> Result<(), serde_json::Error> {
     serde_json::from_str::<Checked>(json).map(|Checked| ())
 }
 
-/// Checks the JSON of a whole body, with the error for its client.
+/// Checks a whole body, with the error for its client.
 pub(crate) fn check_body(body: &[u8]) -> Result<(), ApiError> {
     serde_json::from_slice::<Checked>(body)
         .map(|Checked| ())
@@ -304,13 +305,13 @@ fn not_json(error: &serde_json::Error) -> ApiError {
     .code("invalid_json")
 }
 
-/// A value that was looked at and let go.
+/// A value that was validated and not kept.
 struct Checked;
 
 impl<'de> Deserialize<'de> for Checked {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FirstField;
-        impl<'de> Visitor<'de> for FirstField {
+        struct CheckVisitor;
+        impl<'de> Visitor<'de> for CheckVisitor {
             type Value = Checked;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -353,11 +354,11 @@ impl<'de> Deserialize<'de> for Checked {
                 Ok(Checked)
             }
         }
-        deserializer.deserialize_any(FirstField)
+        deserializer.deserialize_any(CheckVisitor)
     }
 }
 
-/// The messages of a conversation, each an object with its role.
+/// Reads `messages`: each an object with a role.
 pub(super) fn messages<'a>(fields: &Fields<'a>) -> Result<Vec<&'a str>, ApiError> {
     let messages = fields
         .members("messages")?
@@ -366,7 +367,7 @@ pub(super) fn messages<'a>(fields: &Fields<'a>) -> Result<Vec<&'a str>, ApiError
     Ok(messages)
 }
 
-/// That every member of a list is an object; `key` names the list.
+/// Checks that every member of a list is an object; `key` is the name of the list.
 pub(super) fn check_objects(list: &[&str], key: &str) -> Result<(), ApiError> {
     for (index, member) in list.iter().enumerate() {
         check_object(member, key, index)?;
@@ -374,7 +375,7 @@ pub(super) fn check_objects(list: &[&str], key: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// That a member of the list `key` is an object.
+/// Checks that a member of the list `key` is an object.
 pub(super) fn check_object(member: &str, key: &str, index: usize) -> Result<(), ApiError> {
     match kind_of_text(member) {
         JsonKind::Object => Ok(()),

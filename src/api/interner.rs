@@ -1,4 +1,5 @@
-//! What was read before: the same bytes are the same item, however many requests bring them.
+//! Shares items between requests: the same bytes are the same item, however many requests bring
+//! them.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -9,9 +10,9 @@ use hashbrown::DefaultHashBuilder;
 use super::{ApiError, Item, Shape, ToolList};
 use crate::hash::Hash;
 
-/// Items and lists of tools that somebody holds, by what they were read from. What nobody holds any
-/// more is forgotten. They are found by a hash that takes next to no time, and are what is looked for
-/// if their text is the same: of what an agent sends again, nothing else is looked at.
+/// Items and lists of tools that are in use, by the text that they were read from. Entries that are
+/// no longer referenced are dropped. Lookup is by a fast hash, confirmed by comparing the text;
+/// what an agent sends again is not parsed again.
 #[derive(Debug, Default)]
 pub struct Interner {
     hasher: DefaultHashBuilder,
@@ -19,13 +20,13 @@ pub struct Interner {
     tools: Mutex<InternTable<Weak<ToolList>>>,
 }
 
-/// What a text stands for, and its hash in this run of the program.
+/// How the text is read, and its hash, which is valid in this run of the program only.
 type Key = (Shape, u64);
 
 #[derive(Debug)]
 struct InternTable<T> {
     known: HashMap<Key, T>,
-    /// How many there may be before those that nobody holds are looked for.
+    /// Number of entries at which unused ones are removed next.
     limit: usize,
 }
 
@@ -42,7 +43,7 @@ impl<T> InternTable<T> {
     fn insert(&mut self, key: Key, value: T, is_held: impl Fn(&T) -> bool) {
         if self.known.len() >= self.limit {
             self.known.retain(|_, value| is_held(value));
-            // So that looking for them costs as little as putting them in.
+            // Doubled, so that removal costs as little as insertion on average.
             self.limit = (self.known.len() * 2).max(1024);
             self.known.shrink_to(self.limit);
         }
@@ -55,12 +56,11 @@ impl Interner {
         (shape, self.hasher.hash_one(text))
     }
 
-    /// Puts the items that a text stands for behind those in `items`, which are made by `read` if
-    /// nobody holds them.
+    /// Appends the items of a text to `items`: known ones are shared, and `read` makes the others.
     ///
     /// # Errors
     ///
-    /// The items of a request: known ones are shared, and `read` makes the others.
+    /// The error of `read`.
     pub(super) fn items(
         &self,
         shape: Shape,
@@ -72,7 +72,7 @@ impl Interner {
         if let Some(known) = lock(&self.items).known.get(&key) {
             let from = items.len();
             items.extend(known.iter().map_while(Weak::upgrade));
-            // All of them, and of this very text, which they share.
+            // All items of the text must be alive, and their text be the same.
             let first = items.get(from);
             if items.len() - from == known.len() && first.is_none_or(|item| item.raw() == text) {
                 return Ok(());
@@ -88,11 +88,11 @@ impl Interner {
         Ok(())
     }
 
-    /// The list of tools that a text stands for, made by `read` if nobody holds it.
+    /// The tools of a text: a known list is shared, and `read` makes another.
     ///
     /// # Errors
     ///
-    /// The tools of a request: a known list is shared, and `read` makes another.
+    /// The error of `read`.
     pub(super) fn tools(
         &self,
         shape: Shape,

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::body::text_of;
+use super::body::joined_text;
 use super::fields::Fields;
 use super::likeness::Likeness;
 use super::responses::read_item;
@@ -12,28 +12,28 @@ use super::{Body, ContentPart, ItemBody};
 use crate::hash::Hash;
 
 /// An item of the input: a message, a call, the output of a call, or something unknown, which is
-/// kept and shown all the same. It is kept as it came, and read when somebody looks.
+/// kept and shown all the same. Keeps the raw JSON, and parses it on first access.
 #[derive(Debug)]
 pub struct Item {
     raw: Arc<str>,
     hash: Hash,
     shape: Shape,
-    /// Which of the items that the text stands for it is, and of how many.
-    place: u32,
-    count: u32,
+    /// Index of this item among the items that the text is converted to, and their number.
+    index: u32,
+    total: u32,
     body: OnceLock<ItemBody>,
     likeness: OnceLock<Hash>,
     tokens: OnceLock<u64>,
 }
 
-/// What the text of an item is, which decides how it is read.
+/// The format of the text of an item or of tools, which decides how it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Shape {
     /// An item of the Responses API.
     Item,
-    /// A string that stands for a message of the user.
+    /// A string that is a user message.
     Prompt,
-    /// A string that stands for instructions.
+    /// A string that is instructions.
     Instructions,
     /// A message of Chat Completions, or its tools.
     Chat,
@@ -46,8 +46,7 @@ pub(crate) enum Shape {
 }
 
 impl Item {
-    /// An item of the Responses API in a text that is JSON: an object, or a string that stands for
-    /// a message of the user.
+    /// An item of the Responses API from its JSON: an object, or a string that is a user message.
     pub(crate) fn of_text(raw: impl Into<Arc<str>>) -> Self {
         let raw = raw.into();
         let hash = Hash::of(raw.as_bytes());
@@ -59,21 +58,21 @@ impl Item {
         Self::unread(shape, raw, hash)
     }
 
-    /// An item that stands alone in its text, to be read when somebody looks.
+    /// An item that is the only one of its text, to be parsed on first access.
     pub(super) fn unread(shape: Shape, raw: Arc<str>, hash: Hash) -> Self {
         Self {
             raw,
             hash,
             shape,
-            place: 0,
-            count: 1,
+            index: 0,
+            total: 1,
             body: OnceLock::new(),
             likeness: OnceLock::new(),
             tokens: OnceLock::new(),
         }
     }
 
-    /// The items that one message of another format stands for.
+    /// The items that one message of another format is converted to.
     pub(super) fn all_of(
         shape: Shape,
         raw: &Arc<str>,
@@ -83,8 +82,8 @@ impl Item {
         let count = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
         let item = |(place, body)| {
             Arc::new(Self {
-                place,
-                count,
+                index: place,
+                total: count,
                 body: OnceLock::from(body),
                 ..Self::unread(shape, Arc::clone(raw), hash)
             })
@@ -113,17 +112,17 @@ impl Item {
         }))
     }
 
-    /// What the item says, read from its JSON when it is asked for first.
+    /// The meaning of the item, parsed on first access.
     pub fn body(&self) -> &ItemBody {
         self.body.get_or_init(|| match self.shape {
             Shape::Prompt => plain_message("user", &self.raw),
             Shape::Instructions => plain_message("system", &self.raw),
-            // What stands for several items is read at once.
+            // A text of several items is parsed when they are made.
             _ => read_item(&self.raw),
         })
     }
 
-    /// The JSON that it came as. Items that came as one share it.
+    /// The JSON that it came as. Items of one message share it.
     pub fn raw(&self) -> &str {
         &self.raw
     }
@@ -133,28 +132,27 @@ impl Item {
         &self.raw
     }
 
-    /// The hash of what it came as.
+    /// The hash of the JSON that it came as.
     pub(crate) fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// Whether its text begins with it: the first of several items that came as one.
+    /// Whether it is the first item of its text.
     pub(crate) fn begins_text(&self) -> bool {
-        self.place == 0
+        self.index == 0
     }
 
-    /// The same for two items that say the same, whatever their `id` and `status`, also in other
-    /// versions of the program. What agrees in it says the same, which [`Item::says_the_same`]
-    /// confirms.
+    /// Hash of the content without `id` and `status`, the same in all versions of the program.
+    /// Equal hashes are confirmed by [`Item::says_the_same`].
     pub(crate) fn likeness(&self) -> Hash {
         *self
             .likeness
             .get_or_init(|| Likeness::of(self.body()).hash())
     }
 
-    /// Whether another item says the same.
+    /// Whether another item has the same content, apart from `id` and `status`.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let is_same_text = || self.place == other.place && self.shape == other.shape;
+        let is_same_text = || self.index == other.index && self.shape == other.shape;
         let is_alike = || Likeness::of(self.body()) == Likeness::of(other.body());
         (Arc::ptr_eq(&self.raw, &other.raw) && is_same_text())
             || self.likeness() == other.likeness() && is_alike()
@@ -171,9 +169,9 @@ impl Item {
     /// The id of the item that it only refers to (`item_reference`). The type may be left out where
     /// there is nothing but the id.
     pub(crate) fn reference(&self) -> Option<String> {
-        // What refers is short.
+        // References are short; anything longer is not parsed.
         const MAX_LENGTH: usize = 1024;
-        if self.shape != Shape::Item || self.raw.len() > MAX_LENGTH || !self.may_refer() {
+        if self.shape != Shape::Item || self.raw.len() > MAX_LENGTH || !self.may_be_reference() {
             return None;
         }
         let fields = Fields::of_text(&self.raw);
@@ -183,11 +181,11 @@ impl Item {
         fields.text("id").filter(|_| named || bare)
     }
 
-    /// Whether it is worth being read for that: hardly any item is, and every request has all of them
-    /// looked at.
-    fn may_refer(&self) -> bool {
+    /// Whether parsing it may find a reference. Checked for every item of every request, and hardly
+    /// ever true.
+    fn may_be_reference(&self) -> bool {
         let has = |text: &str| memchr::memmem::find(self.raw.as_bytes(), text.as_bytes()).is_some();
-        // What is written with escapes may be any word.
+        // Escapes may hide the word.
         has("item_reference") || !has("\"type\"") || has("\\u")
     }
 
@@ -202,17 +200,17 @@ impl Item {
         }
     }
 
-    /// About how many bytes it takes.
+    /// Approximate memory in bytes.
     pub(crate) fn bytes(&self) -> usize {
-        self.raw.len() / self.count.max(1) as usize + size_of::<Self>()
+        self.raw.len() / self.total.max(1) as usize + size_of::<Self>()
     }
 
-    /// Its tokens, once somebody has counted them.
+    /// The number of its tokens, once counted.
     pub(crate) fn tokens(&self) -> &OnceLock<u64> {
         &self.tokens
     }
 
-    /// What it says, unless it is of a kind that only clients send.
+    /// The message, reasoning or call in it; `None` for items that only clients send.
     pub fn said(&self) -> Option<&Body> {
         match self.body() {
             ItemBody::Said { body, .. } => Some(body),
@@ -246,11 +244,10 @@ impl Item {
 
     /// The text parts, one after the other on lines of their own.
     pub fn text(&self) -> String {
-        text_of(self.content()).into_owned()
+        joined_text(self.content()).into_owned()
     }
 
-    /// What joins a call with its output, for a call of any kind: clients have tools that nobody
-    /// here knows.
+    /// The `call_id` of a call of any kind, unknown ones included.
     pub fn call_id(&self) -> Option<&str> {
         match self.body() {
             ItemBody::Said { call_id, .. } | ItemBody::Other { call_id, .. } => call_id.as_deref(),
@@ -258,7 +255,7 @@ impl Item {
         }
     }
 
-    /// The call that an output answers.
+    /// The `call_id` that an output refers to.
     pub(crate) fn output_of(&self) -> Option<&str> {
         match self.body() {
             ItemBody::ToolOutput { call_id, .. } => Some(call_id),
@@ -266,7 +263,7 @@ impl Item {
         }
     }
 
-    /// Whether the model said this: an assistant message, a call, or reasoning.
+    /// Whether the model made this: an assistant message, a call, or reasoning.
     pub(crate) fn is_from_model(&self) -> bool {
         match self.body() {
             ItemBody::Said { role, .. } => role == "assistant",

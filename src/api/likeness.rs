@@ -1,4 +1,4 @@
-//! What two items have in common that say the same.
+//! The canonical form by which items of the same content are found.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{Body, ContentPart, ItemBody, Phase};
 use crate::hash::Hash;
 
-/// An item without what may differ from one time to the next that a client sends it.
+/// An item without the fields that may differ when a client sends it again, such as `id` and
+/// `status`.
 ///
 /// Its JSON stays the same from one version of the program to the next: conversations on disk are
 /// found by the hash of it.
@@ -53,7 +54,7 @@ pub(super) enum Likeness<'a> {
 }
 
 impl<'a> Likeness<'a> {
-    /// What an item has in common with those that say the same.
+    /// The canonical form of an item.
     pub(super) fn of(body: &'a ItemBody) -> Self {
         match body {
             ItemBody::Said {
@@ -65,7 +66,9 @@ impl<'a> Likeness<'a> {
             ItemBody::Compaction { summary } => Self::Compaction {
                 summary: summary.as_deref(),
             },
-            ItemBody::Other { kind, says, .. } => Self::Other { kind, says },
+            ItemBody::Other {
+                kind, fields: says, ..
+            } => Self::Other { kind, says },
         }
     }
 
@@ -92,10 +95,10 @@ impl<'a> Likeness<'a> {
         }
     }
 
-    /// The hash of it.
+    /// Hash of its JSON.
     pub(super) fn hash(&self) -> Hash {
         let mut hasher = blake3::Hasher::new();
-        // A hasher takes everything, and there is nothing here that JSON has not.
+        // Writing to a hasher cannot fail, and everything here has a form in JSON.
         let _ = serde_json::to_writer(&mut hasher, self);
         Hash::from_hasher(&hasher)
     }

@@ -1,9 +1,8 @@
-//! The wire formats, and the meaning they share.
+//! The wire formats, and the types that they share.
 //!
-//! A wire format is a module that turns request bytes into a [`Request`] and [`Reply`]s into
-//! events. The types here are what every format means; the modules know how it is written.
-//! Nothing in here does I/O, reads a clock or makes up an identifier by itself: whoever calls
-//! hands those in, so that every byte can be tested without a socket.
+//! A wire format is a module that parses request bytes into a [`Request`] and writes [`Reply`]s as
+//! events. The types here are common to all formats. Nothing in here does I/O, reads a clock or
+//! makes identifiers: callers pass those in, so that every byte can be tested without a socket.
 
 mod blocks;
 mod body;
@@ -30,20 +29,20 @@ pub(crate) mod validation;
 mod writer;
 
 pub(crate) use blocks::{first_block, is_block};
-pub(crate) use body::text_of;
+pub(crate) use body::joined_text;
 pub use body::{Body, ContentPart, ItemBody};
 pub use constraints::OutputLimits;
 pub use envelope::Envelope;
 pub use error::ApiError;
-pub(crate) use fields::{Fields, is_bushy};
+pub(crate) use fields::{Fields, is_too_large_for_tree};
 pub use interner::Interner;
 pub use item::Item;
 pub(crate) use item::Shape;
 pub use piece::Piece;
 pub use purpose::Purpose;
 pub(crate) use schema::{Alternative, Property, Schema, SchemaReading, SchemaType};
+pub(crate) use shell::{ArgumentRole, command_in, command_line, commands_of, is_shell};
 pub use shell::{NoShellTool, ShellTool};
-pub(crate) use shell::{Use, command_in, command_line, commands_of, is_shell};
 pub use skeleton::{check_answer, skeleton};
 pub use tools::{Tool, ToolList};
 pub(crate) use validation::Validator;
@@ -56,61 +55,61 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a client asks of the model, whatever format it came in.
+/// A request to the model, whatever its wire format.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The wire format it came in.
     pub format: Format,
-    /// The request as it came, but for its items and tools.
+    /// The request body without its items and tools.
     pub envelope: Arc<Envelope>,
     /// The model the client named. Any name is served: the model is the person.
     pub model: String,
     /// Whether the client wants server-sent events rather than one JSON document.
     pub stream: bool,
-    /// The conversation so far, oldest first: what stands in other fields (instructions), what
-    /// the server had stored, and what the client sent now.
+    /// The conversation so far, oldest first: instructions or a system prompt, then items that the
+    /// server had stored, then items that the client sent now.
     pub items: Vec<Arc<Item>>,
-    /// How many of the items stand in another field than the rest, in a Responses request.
+    /// How many items at the beginning come from a field of their own (`instructions`, `system`).
     pub preamble: usize,
-    /// How many of the items after those the client did not send, because the server knew them.
+    /// How many items after those were stored on the server rather than sent now.
     pub earlier: usize,
-    /// Items that the client only referred to: their places among those that it sent, and what
-    /// stood there.
+    /// Items that the client sent as references: their index among the sent items, and the
+    /// reference itself.
     pub references: Vec<(usize, Arc<Item>)>,
     /// The tools the client is ready to run.
     pub tools: Arc<ToolList>,
-    /// What identifies the thread, where the client says so (`prompt_cache_key`, a header…).
+    /// The client's id of the thread, if it names one (`prompt_cache_key`, a header…).
     pub thread: Option<String>,
-    /// What requests that go on from one another by id have in common: the id of the first
-    /// response, or of the conversation.
+    /// Id shared by requests that continue one another: that of the first response, or of the
+    /// conversation.
     pub chain: Option<String>,
-    /// What the request goes on from.
+    /// The stored response or conversation that the request continues.
     pub previous: Option<Previous>,
-    /// Whether the response is to be kept for later requests.
+    /// Whether the response is to be stored for later requests.
     pub store: bool,
-    /// Whether the client comes back for the response instead of waiting for it.
+    /// Whether the client polls for the response instead of waiting for it.
     pub background: bool,
-    /// The form the client wants the answer in.
+    /// The format that the client wants the answer in.
     pub output_format: OutputFormat,
-    /// What the client allows to be called.
+    /// Which tools may or must be called.
     pub tool_choice: ToolChoice,
     /// Whether one response may hold several calls.
     pub parallel_tool_calls: bool,
-    /// What else the client asks of the answer.
+    /// Other limits on the answer.
     pub limits: OutputLimits,
-    /// The thread on whose behalf this one was begun, as a sub-agent's is.
+    /// The parent thread, if this is the thread of a sub-agent.
     pub parent: Option<String>,
-    /// Why the client asks.
+    /// What the request is for.
     pub purpose: Purpose,
-    /// How long the client waits for the next byte before it gives up, where it says so.
-    pub patience: Option<Duration>,
-    /// Whose request it is in a study, where there is one.
-    pub(crate) assigned: Option<Arc<Assigned>>,
+    /// How long the client waits for the next byte before it times out, if it says so.
+    pub client_timeout: Option<Duration>,
+    /// The participant and condition that the request is assigned to, in a study.
+    pub(crate) assignment: Option<Arc<Assignment>>,
 }
 
-/// Whose request it is in a study, and under which condition they take part.
+/// The participant and condition of a study that a request is assigned to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Assigned {
+pub struct Assignment {
     /// The participant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub participant: Option<String>,
@@ -119,17 +118,17 @@ pub struct Assigned {
     pub condition: Option<String>,
 }
 
-/// What a request goes on from.
+/// The stored response or conversation that a request continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Previous {
-    /// The response of this id.
+    /// The response with this id.
     Response(String),
-    /// The conversation of this id.
+    /// The conversation with this id.
     Conversation(String),
 }
 
 impl Request {
-    /// A request that asks for nothing, to be filled in.
+    /// A request without content, to be filled in.
     pub(crate) fn empty(format: Format) -> Self {
         Self {
             format,
@@ -152,41 +151,41 @@ impl Request {
             limits: OutputLimits::default(),
             parent: None,
             purpose: Purpose::Turn,
-            patience: None,
-            assigned: None,
+            client_timeout: None,
+            assignment: None,
         }
     }
 
-    /// How long the client waits for the answer, where it says so. One that streams is kept by signs
-    /// of life, and one that comes back for the response waits for nothing.
+    /// How long the client waits for the answer, if it says so. `None` for a stream, which
+    /// heartbeats keep open, and for a background request.
     pub fn gives_up_after(&self) -> Option<Duration> {
-        self.patience.filter(|_| self.gets_all_at_once())
+        self.client_timeout.filter(|_| self.gets_all_at_once())
     }
 
-    /// Whether what is said reaches the client with the end of the response, and nothing before.
+    /// Whether the client gets nothing before the response has ended.
     pub fn gets_all_at_once(&self) -> bool {
         !self.stream && !self.background
     }
 
     /// The request as the client sent it, byte for byte.
-    pub fn whole(&self) -> String {
-        let sent = self.sent().filter(|item| item.begins_text());
-        self.envelope.whole(
+    pub fn raw_body(&self) -> String {
+        let sent = self.sent_items().filter(|item| item.begins_text());
+        self.envelope.reassemble(
             self.tools.raw(),
-            self.beside().map(|item| item.raw()),
+            self.preamble_item().map(|item| item.raw()),
             sent.map(|item| item.raw()),
         )
     }
 
-    /// What stands beside the items that were sent: instructions, a system prompt.
-    pub(crate) fn beside(&self) -> Option<&Arc<Item>> {
+    /// The item made of instructions or a system prompt.
+    pub(crate) fn preamble_item(&self) -> Option<&Arc<Item>> {
         self.items[..self.preamble].first()
     }
 
-    /// The other items that the client sent, as it sent them.
-    pub(crate) fn sent(&self) -> impl Iterator<Item = &Arc<Item>> {
+    /// The other items that the client sent, with references unresolved.
+    pub(crate) fn sent_items(&self) -> impl Iterator<Item = &Arc<Item>> {
         let own = self.items.iter().skip(self.preamble + self.earlier);
-        // In the order of their places.
+        // Ordered by index.
         let mut references = self.references.iter().peekable();
         own.enumerate().map(move |(place, item)| {
             let reference = references.next_if(|(known, _)| *known == place);
@@ -194,7 +193,7 @@ impl Request {
         })
     }
 
-    /// The fields of the request, each with its JSON; lists of items and tools are empty there.
+    /// The fields of the request, each with its JSON; without items and tools.
     pub fn fields(&self) -> Vec<(String, String)> {
         let fields = Fields::of_text(self.envelope.text());
         let fields = fields.iter();
@@ -209,7 +208,7 @@ impl Request {
 pub enum Format {
     /// `POST /v1/responses`.
     Responses,
-    /// `POST /v1/responses/compact`: what is asked for is a summary.
+    /// `POST /v1/responses/compact`, which asks for a summary.
     Compaction,
     /// `POST /v1/chat/completions`.
     Chat,
@@ -218,12 +217,12 @@ pub enum Format {
 }
 
 impl Format {
-    /// The number by which it is known on disk.
+    /// The number of the format on disk.
     pub(crate) fn number(self) -> i64 {
         self as i64
     }
 
-    /// The format of a number.
+    /// The format with this number on disk.
     pub(crate) fn of_number(number: i64) -> Option<Self> {
         let all = [
             Self::Responses,
@@ -248,24 +247,25 @@ impl Format {
         }
     }
 
-    /// Whether the format has a place for reasoning, or clients know one.
+    /// Whether reasoning can be sent, by the format itself or a field that clients know.
     pub(crate) fn carries_reasoning(self) -> bool {
         self != Self::Compaction
     }
 
-    /// Whether the format has a place for words on the way to the answer.
-    pub(crate) fn carries_progress(self) -> bool {
+    /// Whether commentary can be sent before the answer.
+    pub(crate) fn carries_commentary(self) -> bool {
         self != Self::Compaction
     }
 
-    /// Whether notes are told from the answer. Elsewhere they are text like the answer, and the
-    /// SDKs of OpenAI and Anthropic refuse all of it if a part is not the JSON that was asked for.
-    pub(crate) fn tells_notes(self) -> bool {
+    /// Whether the format marks commentary as such. In others it is text like the answer, and the
+    /// SDKs of OpenAI and Anthropic reject the whole text if a part is not the JSON that was asked
+    /// for.
+    pub(crate) fn marks_commentary(self) -> bool {
         self == Self::Responses
     }
 }
 
-/// The form a client wants the final answer in.
+/// The format that a client wants the final answer in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum OutputFormat {
     /// Free text.
@@ -273,7 +273,7 @@ pub enum OutputFormat {
     Text,
     /// Any JSON object.
     JsonObject,
-    /// JSON that is valid against a schema.
+    /// JSON that validates against a schema.
     JsonSchema {
         /// The client's name for the schema.
         name: String,
@@ -282,13 +282,13 @@ pub enum OutputFormat {
     },
 }
 
-/// What a client allows to be called (`tool_choice`).
+/// Which tools may or must be called (`tool_choice`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ToolChoice {
-    /// Anything or nothing.
+    /// Any tool, or none.
     #[default]
     Auto,
-    /// Nothing.
+    /// No tool.
     None,
     /// At least one call, of any tool.
     Required,
@@ -317,11 +317,11 @@ impl ToolChoice {
     }
 }
 
-/// The place of a message in a turn: Codex shows commentary at once and goes on waiting, and
-/// takes the final answer as the result of the turn.
+/// The role of a message in a turn: Codex shows commentary at once and goes on waiting, and takes
+/// the final answer as the result of the turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
-    /// A note on the way.
+    /// A note before the answer.
     Commentary,
     /// The answer.
     FinalAnswer,
@@ -336,7 +336,7 @@ impl Phase {
         }
     }
 
-    /// The phase of a name.
+    /// The phase with this name on the wire.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         let mut all = [Self::Commentary, Self::FinalAnswer].into_iter();
         all.find(|phase| phase.as_str() == name)
@@ -357,21 +357,21 @@ pub struct Usage {
 /// How a response ends.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ending {
-    /// As it should.
+    /// Regularly.
     Completed,
-    /// At the length that the request allows, perhaps in the middle of a word.
+    /// At the token limit of the request, perhaps in the middle of a word.
     OutOfTokens,
     /// With an error that the client shows or handles.
     Failed {
-        /// What kind of failure; clients decide by it whether to try again.
+        /// The error code, by which clients decide whether to retry.
         code: FailureCode,
-        /// Words for the user.
+        /// The message for the user.
         message: String,
     },
 }
 
 impl Ending {
-    /// The failure as an error, for formats that have no response to tell it in.
+    /// The failure as an error, for formats whose responses cannot carry one.
     pub fn error(&self) -> Option<ApiError> {
         let Self::Failed { code, message } = self else {
             return None;
@@ -387,9 +387,9 @@ impl Ending {
 /// Why a response failed, in the codes that OpenAI's clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureCode {
-    /// The person will not answer this. Codex 0.169 shows the message once and does not retry.
+    /// The person rejected the request. Codex 0.169 shows the message once and does not retry.
     InvalidPrompt,
-    /// The program is going away. Codex 0.169 retries, so that a restart goes unnoticed.
+    /// The program shuts down. Codex 0.169 retries, so that a restart goes unnoticed.
     ServerError,
 }
 
@@ -403,23 +403,23 @@ impl FailureCode {
     }
 }
 
-/// What the person says to one request. An `End` closes the response, so nothing can follow it.
+/// A part of the person's response to a request. `End` closes the response; nothing follows it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// Items that leave at once, while the response stays open.
+    /// Items that are sent at once, while the response stays open.
     Items(Vec<Body>),
     /// More text of a message that is sent while it is typed.
     Live {
         /// The text to add.
         delta: String,
-        /// What the message is, told with its first text.
+        /// The phase of the message, sent with its first text.
         phase: Phase,
     },
     /// The last items, and how the response ends.
     End {
-        /// What to say before the end, in order.
+        /// Items to send before the end, in order.
         items: Vec<Body>,
-        /// How it ends.
+        /// How the response ends.
         ending: Ending,
     },
 }
@@ -433,7 +433,7 @@ impl Reply {
         }
     }
 
-    /// The words of a rejection, if it is one.
+    /// The message of a rejection, if this is one.
     pub fn rejection(&self) -> Option<&str> {
         match self {
             Reply::End {

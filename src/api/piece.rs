@@ -1,30 +1,30 @@
-//! What comes of an upstream model, step by step, whatever format it speaks.
+//! Incremental output of an upstream model, whatever its wire format.
 
 use super::{Body, Usage};
 
-/// A step of what an upstream model says. What is streamed of an item is followed by the item
-/// itself, and the whole by one [`Piece::Done`].
+/// A piece of the output of an upstream model. The streamed pieces of an item are followed by the
+/// item itself, and the answer by one [`Piece::Done`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
-    /// More words of the message that is being written.
+    /// Text to append to the current message.
     Text(String),
-    /// More of the thoughts before it.
+    /// Reasoning text to append.
     Thought(String),
-    /// More of a call, as far as the model has written it; to be looked at and not to be sent.
+    /// Part of a call that the model is writing, for display only.
     Call {
-        /// What it calls, as [`Tool::title`](super::Tool::title) has it.
+        /// Title of the tool, see [`Tool::title`](super::Tool::title).
         title: String,
-        /// More of its arguments, or of the text that a free-form tool takes.
+        /// Arguments, or input of a free-form tool, to append.
         arguments: String,
     },
-    /// An item that is whole, as the agent that asked is to get it. It stands for all that was
-    /// streamed since the last one.
+    /// A complete item, as the client is to get it. It replaces the pieces streamed since the last
+    /// one.
     Item(Body),
-    /// There is no more.
+    /// The end of the answer.
     Done {
-        /// What the upstream counted, if it did.
+        /// Token counts of the upstream, if it sent them.
         usage: Option<Usage>,
-        /// Whether it ended at a limit and not by itself.
+        /// Whether the answer was cut off at a limit.
         cut_off: bool,
     },
 }

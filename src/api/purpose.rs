@@ -1,20 +1,21 @@
-//! Why a client asks.
+//! What a request is for.
 
-/// What a request is for: the person's own turn, or one of the errands that agents run beside it.
+/// What a request is for: a turn of the conversation, or one of the side requests ("errands") that
+/// agents make by themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Purpose {
-    /// To go on with what the person on the other side wants.
+    /// A turn of the conversation with the client's user.
     #[default]
     Turn,
-    /// A name for a conversation.
+    /// A title for a conversation.
     Title,
-    /// Whether anybody answers at all.
+    /// A check whether the server answers.
     Probe,
-    /// The message of a commit.
+    /// A commit message.
     CommitMessage,
-    /// What stands for the conversation from then on.
+    /// A summary that replaces the conversation so far.
     Summary,
-    /// Whether an agent may do something.
+    /// A decision whether an agent may do something.
     PermissionCheck,
 }
 
@@ -31,8 +32,8 @@ impl Purpose {
         }
     }
 
-    /// Whether such a request stands beside the conversation that it is about, and not in it.
-    pub(crate) fn stands_apart(self) -> bool {
+    /// Whether such a request is not part of the conversation that it is about.
+    pub(crate) fn is_outside_conversation(self) -> bool {
         !matches!(self, Self::Turn | Self::Summary)
     }
 }

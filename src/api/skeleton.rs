@@ -1,33 +1,36 @@
-//! Answers in a form that the client asks for: something to begin with, and a check at the end.
+//! Answers in a JSON format that the client asks for: a skeleton to fill in, and a final check.
 
 use serde_json::{Map, Value};
 
 use super::{OutputFormat, Schema, SchemaReading, SchemaType, Validator};
 
-/// How many values a skeleton has: a small schema may ask for thousands by referring to itself twice.
-const MAX: usize = 500;
+/// Most values of a skeleton: a small schema may ask for thousands by referring to itself twice.
+const MAX_VALUES: usize = 500;
 
 /// Characters of an error that are shown: one may quote a whole answer.
 const MAX_LENGTH: usize = 200;
 
-/// A value in the form that a JSON Schema describes, to be filled in: all properties, required or
-/// not, with their `const`, `default` or first `enum` value, or else an empty value of their type.
+/// A value for a JSON Schema, to be filled in: all properties, required or not, with their `const`,
+/// `default` or first `enum` value, or else an empty value of their type.
 ///
-/// Of alternatives the first is taken, before `null` where there is a choice. What the schema says of
-/// lengths, ranges and patterns is left for the person and [`check_answer`]. References within the schema are
-/// followed; an object that goes on forever is cut off with `{}`, or left out where that is allowed.
+/// Of alternatives the first is taken, before `null` where there is a choice. Lengths, ranges and
+/// patterns are left to the person and [`check_answer`]. References within the schema are followed;
+/// an object that goes on forever is cut off with `{}`, or left out where that is allowed.
 pub fn skeleton(schema: &Value) -> Value {
-    Skeleton { left: MAX }.value(&Schema::new(schema))
+    Skeleton {
+        values_left: MAX_VALUES,
+    }
+    .value(&Schema::new(schema))
 }
 
 struct Skeleton {
-    /// How many values may still be made.
-    left: usize,
+    /// Values that may still be added.
+    values_left: usize,
 }
 
 impl Skeleton {
     fn value(&mut self, schema: &Schema<&Value>) -> Value {
-        self.left = self.left.saturating_sub(1);
+        self.values_left = self.values_left.saturating_sub(1);
         let reading = schema.read();
         let given = |key| reading.keyword(key).cloned();
         let example = || reading.keyword("examples")?.get(0).cloned();
@@ -52,7 +55,7 @@ impl Skeleton {
             SchemaType::Number { .. } => number(&reading),
             SchemaType::Boolean => false.into(),
             SchemaType::Text | SchemaType::Choice(_) => "".into(),
-            // Of several types the first will do.
+            // The first of several types.
             SchemaType::Anything => match reading.first_type() {
                 Some("object") => self.object(&reading),
                 Some("array") => self.array(&reading),
@@ -63,9 +66,9 @@ impl Skeleton {
         }
     }
 
-    /// A value within another, unless that has gone on for too long.
+    /// A nested value, unless the skeleton is too large or too deep already.
     fn inner(&mut self, schema: &Schema<&Value>) -> Value {
-        if !schema.is_deep() && self.left > 0 {
+        if !schema.is_deep() && self.values_left > 0 {
             return self.value(schema);
         }
         match schema.read().kind {
@@ -78,7 +81,7 @@ impl Skeleton {
     fn object(&mut self, reading: &SchemaReading<&Value>) -> Value {
         let mut object = Map::new();
         for property in reading.properties() {
-            let too_much = property.schema.is_deep() || self.left == 0;
+            let too_much = property.schema.is_deep() || self.values_left == 0;
             if property.is_described() && (!too_much || property.required) {
                 object.insert(property.name, self.inner(&property.schema));
             }
@@ -98,7 +101,7 @@ impl Skeleton {
     }
 }
 
-/// 0, or the least number that is allowed if that is more.
+/// 0, or the minimum if that is larger.
 fn number(reading: &SchemaReading<&Value>) -> Value {
     match reading.keyword("minimum") {
         Some(least) if least.as_f64().is_some_and(|least| least > 0.0) => least.clone(),
@@ -144,7 +147,7 @@ pub fn check_answer(format: &OutputFormat, text: &str) -> Result<(), String> {
         Some(error) => {
             let path = error.instance_path().as_str();
             let place = if path.is_empty() { "the answer" } else { path };
-            // The value itself is on the person's screen already.
+            // The value itself is on the screen already.
             let what = error.masked_with("this").to_string();
             Err(shortened(&format!("at {place}: {what}")))
         }

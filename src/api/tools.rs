@@ -12,13 +12,13 @@ use crate::hash::Hash;
 pub struct Tool {
     /// The wire type: `function`, `custom`, `namespace`, `web_search`, `local_shell`, …
     pub kind: String,
-    /// The name to call it by; empty where the type alone names it.
+    /// Name; empty if the tool has a type only.
     pub name: String,
     /// The namespace that holds it, for a function inside a `namespace` tool.
     pub namespace: Option<String>,
     /// What the client says it does.
     pub description: String,
-    /// What else the client sent of it.
+    /// The JSON of the tool; of one nested in `function`, the inner object.
     pub raw: Value,
 }
 
@@ -28,7 +28,7 @@ impl Tool {
         self.raw.get("parameters")
     }
 
-    /// What the schema of the arguments asks for, where there is one.
+    /// The meaning of the schema of the arguments, if there is one.
     pub(crate) fn reading(&self) -> Option<SchemaReading<&Value>> {
         Some(Schema::new(self.parameters()?).read())
     }
@@ -43,8 +43,8 @@ impl Tool {
     }
 }
 
-/// The tools of a request as they came, read when somebody looks. Requests that offer the same
-/// tools share them.
+/// The tools of a request as raw JSON, parsed on first access. Requests with the same tools share
+/// them.
 #[derive(Debug)]
 pub struct ToolList {
     raw: Arc<str>,
@@ -108,7 +108,7 @@ impl ToolList {
             .as_ref()
     }
 
-    /// Whether the client knows functions only, and not tools.
+    /// Whether the client sent the deprecated `functions` instead of `tools`.
     pub(super) fn are_functions(&self) -> bool {
         self.shape == Shape::Functions
     }
@@ -123,18 +123,18 @@ impl ToolList {
         &self.raw
     }
 
-    /// The hash of what they came as.
+    /// The hash of that JSON.
     pub(crate) fn hash(&self) -> Hash {
         self.hash
     }
 
-    /// The JSON of those that a response object lists.
+    /// The JSON of the tools that a response object lists.
     pub(super) fn echo(&self) -> &str {
         self.echo
             .get_or_init(|| super::responses::echo_tools(&self.raw).into())
     }
 
-    /// Their tokens, once somebody has counted them.
+    /// The number of their tokens, once counted.
     pub(crate) fn tokens(&self) -> &OnceLock<u64> {
         &self.tokens
     }

@@ -1,8 +1,8 @@
-//! JSON Schemas of clients, as far as it is safe to validate with them.
+//! Validation with JSON Schemas of clients, as far as that is safe.
 //!
-//! A few kilobytes of schema can ask for more than any machine has: references that double at each
-//! step take ages and all memory, long chains of them overflow the stack, and patterns may do either.
-//! The validator itself knows no limits, so what is asked of it is estimated first.
+//! A few kilobytes of schema can take more than any machine has: references that double at each
+//! step take ages and all memory, long chains of them overflow the stack, and patterns may do
+//! either. The validator itself has no limits, so the cost is estimated first.
 
 use std::collections::HashMap;
 
@@ -11,19 +11,19 @@ use jsonschema::paths::LocationSegment;
 use jsonschema::{PatternOptions, ValidationError};
 use serde_json::Value;
 
-use super::schema::referred;
+use super::schema::resolve;
 
-/// Steps that a pattern may go back before it counts as not matched. Some patterns take for ever.
+/// Backtracking steps after which a pattern counts as not matched. Some patterns never finish.
 const MAX_BACKTRACKS: usize = 50_000;
-/// Bytes that a pattern may take once it is compiled.
+/// Bytes of a compiled pattern.
 const MAX_PATTERN_SIZE: usize = 128 * 1024;
-/// Bytes of a pattern. What it takes to match grows with the square of it.
+/// Bytes of a pattern; the cost of matching grows with the square.
 const MAX_PATTERN_LENGTH: usize = 500;
 /// Levels of a schema, references followed: each takes stack.
 const MAX_SCHEMA_DEPTH: usize = 160;
 /// Levels of schema and value together.
 const MAX_DEPTH: usize = 1_000;
-/// Parts of a schema, references followed.
+/// Subschemas, references followed.
 const MAX_SCHEMA_PARTS: u64 = 200_000;
 /// Steps of one validation.
 const MAX_WORK: u64 = 20_000_000;
@@ -32,7 +32,7 @@ const MAX_WORK: u64 = 20_000_000;
 #[derive(Debug)]
 pub(crate) struct Validator {
     validator: jsonschema::Validator,
-    burden: Cost,
+    cost: Cost,
 }
 
 impl Validator {
@@ -40,15 +40,15 @@ impl Validator {
     ///
     /// # Errors
     ///
-    /// Why it is none, or is not used.
+    /// Why it is no schema, or is not used.
     pub fn new(schema: &Value) -> Result<Self, String> {
-        let mut scale = Scale {
+        let mut scale = CostEstimator {
             root: schema,
             known: HashMap::new(),
-            open: Vec::new(),
+            in_progress: Vec::new(),
         };
-        let burden = scale.weigh(schema)?;
-        if burden.weight > MAX_SCHEMA_PARTS {
+        let burden = scale.estimate(schema)?;
+        if burden.values > MAX_SCHEMA_PARTS {
             return Err(TOO_LARGE.into());
         }
         let patterns = PatternOptions::fancy_regex()
@@ -58,26 +58,29 @@ impl Validator {
             .with_pattern_options(patterns)
             .build(schema);
         let validator = built.map_err(|error| error.to_string())?;
-        Ok(Self { validator, burden })
+        Ok(Self {
+            validator,
+            cost: burden,
+        })
     }
 
-    /// What is wrong with a value.
+    /// The errors in a value.
     ///
     /// # Errors
     ///
-    /// Why that cannot be found out.
+    /// Why the value cannot be checked.
     pub fn errors<'a>(
         &'a self,
         value: &'a Value,
     ) -> Result<impl Iterator<Item = ValidationError<'a>>, String> {
-        let (depth, size) = extent(value);
-        let burden = &self.burden;
-        let (mut levels, mut work) = (burden.height, burden.weight.saturating_mul(size));
-        if burden.returns > 0 {
-            // Wherever the schema comes back to itself, the value may lead on.
+        let (depth, size) = depth_and_size(value);
+        let burden = &self.cost;
+        let (mut levels, mut work) = (burden.depth, burden.values.saturating_mul(size));
+        if burden.cycles > 0 {
+            // A recursive schema can go as deep as the value.
             levels = levels.saturating_mul(depth);
             let depth = u32::try_from(depth).unwrap_or(u32::MAX);
-            work = work.saturating_mul(burden.returns.saturating_pow(depth));
+            work = work.saturating_mul(burden.cycles.saturating_pow(depth));
         }
         if levels > MAX_DEPTH || work > MAX_WORK {
             return Err(TOO_LARGE.into());
@@ -88,12 +91,14 @@ impl Validator {
 
 const TOO_LARGE: &str = "it is too large to check";
 
-/// How many levels a value has, and how many values are in it.
-fn extent(value: &Value) -> (usize, u64) {
+/// Depth of a value, and number of values in it.
+fn depth_and_size(value: &Value) -> (usize, u64) {
     let all = |parts: &mut dyn Iterator<Item = &Value>| {
-        parts.map(extent).fold((1, 1), |(depth, size), part| {
-            (depth.max(part.0 + 1), size + part.1)
-        })
+        parts
+            .map(depth_and_size)
+            .fold((1, 1), |(depth, size), part| {
+                (depth.max(part.0 + 1), size + part.1)
+            })
     };
     match value {
         Value::Array(parts) => all(&mut parts.iter()),
@@ -102,104 +107,104 @@ fn extent(value: &Value) -> (usize, u64) {
     }
 }
 
-/// What a schema asks of who validates with it, its references followed.
+/// The estimated cost of validating with a schema, references followed.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
-    /// The values in it.
-    weight: u64,
-    /// How often it comes back to where it was.
-    returns: u64,
+    /// Number of values in the schema.
+    values: u64,
+    /// Number of references that lead back into an enclosing schema.
+    cycles: u64,
     /// Its levels.
-    height: usize,
+    depth: usize,
 }
 
 impl Cost {
     fn add(&mut self, part: Self) {
-        self.weight = self.weight.saturating_add(part.weight);
-        self.returns = self.returns.saturating_add(part.returns);
-        self.height = self.height.max(part.height + 1);
+        self.values = self.values.saturating_add(part.values);
+        self.cycles = self.cycles.saturating_add(part.cycles);
+        self.depth = self.depth.max(part.depth + 1);
     }
 }
 
-struct Scale<'a> {
+struct CostEstimator<'a> {
     root: &'a Value,
-    /// By where they are in memory: comparing schemas would take as long as weighing them.
+    /// Keyed by address: comparing schemas would take as long as estimating their cost.
     known: HashMap<*const Value, Cost>,
-    /// What is being weighed.
-    open: Vec<*const Value>,
+    /// The path of schemas that are being estimated, to detect cycles.
+    in_progress: Vec<*const Value>,
 }
 
-impl<'a> Scale<'a> {
-    fn weigh(&mut self, schema: &'a Value) -> Result<Cost, String> {
+impl<'a> CostEstimator<'a> {
+    fn estimate(&mut self, schema: &'a Value) -> Result<Cost, String> {
         let place = std::ptr::from_ref(schema);
         if let Some(known) = self.known.get(&place) {
             return Ok(*known);
         }
         let mut burden = Cost {
-            weight: 1,
-            returns: 0,
-            height: 1,
+            values: 1,
+            cycles: 0,
+            depth: 1,
         };
-        if self.open.contains(&place) {
-            burden.returns = 1;
+        if self.in_progress.contains(&place) {
+            burden.cycles = 1;
             return Ok(burden);
         }
-        if self.open.len() >= MAX_SCHEMA_DEPTH {
+        if self.in_progress.len() >= MAX_SCHEMA_DEPTH {
             return Err(TOO_LARGE.into());
         }
-        self.open.push(place);
+        self.in_progress.push(place);
         match schema {
             Value::Array(parts) => {
                 for part in parts {
-                    burden.add(self.weigh(part)?);
+                    burden.add(self.estimate(part)?);
                 }
             }
             Value::Object(fields) => {
                 for (key, value) in fields {
-                    burden.add(self.weigh_field(key, value)?);
+                    burden.add(self.estimate_field(key, value)?);
                 }
             }
             _ => {}
         }
-        self.open.pop();
+        self.in_progress.pop();
         self.known.insert(place, burden);
         Ok(burden)
     }
 
-    fn weigh_field(&mut self, key: &str, value: &'a Value) -> Result<Cost, String> {
+    fn estimate_field(&mut self, key: &str, value: &'a Value) -> Result<Cost, String> {
         match (key, value) {
-            // Values, and what counts only where it is referred to.
+            // Plain values, and definitions, which count only where they are referenced.
             ("const" | "enum" | "default" | "examples" | "$defs" | "definitions", _) => {
                 Ok(Cost::default())
             }
-            ("$ref", Value::String(reference)) => match referred(self.root, reference) {
-                Some(target) => self.weigh(target),
+            ("$ref", Value::String(reference)) => match resolve(self.root, reference) {
+                Some(target) => self.estimate(target),
                 None => Err(format!("it refers to {reference}, which is not in it")),
             },
             ("$dynamicRef" | "$recursiveRef", Value::String(_)) => {
                 Err(format!("{key} is not supported"))
             }
-            ("pattern", Value::String(pattern)) => fits(pattern),
-            // What these refer to depends on where they stand, which nobody needs in one document.
-            ("$id" | "id", Value::String(_)) if self.open.len() > 1 => {
+            ("pattern", Value::String(pattern)) => check_pattern(pattern),
+            // Nested ids change the base of references, which nobody needs within one document.
+            ("$id" | "id", Value::String(_)) if self.in_progress.len() > 1 => {
                 Err(format!("{key} is not supported within it"))
             }
             ("properties" | "patternProperties" | "dependentSchemas", Value::Object(named)) => {
                 let mut burden = Cost::default();
                 for (name, schema) in named {
                     if key == "patternProperties" {
-                        fits(name)?;
+                        check_pattern(name)?;
                     }
-                    burden.add(self.weigh(schema)?);
+                    burden.add(self.estimate(schema)?);
                 }
                 Ok(burden)
             }
-            _ => self.weigh(value),
+            _ => self.estimate(value),
         }
     }
 }
 
-fn fits(pattern: &str) -> Result<Cost, String> {
+fn check_pattern(pattern: &str) -> Result<Cost, String> {
     if pattern.len() <= MAX_PATTERN_LENGTH {
         Ok(Cost::default())
     } else {
@@ -207,8 +212,8 @@ fn fits(pattern: &str) -> Result<Cost, String> {
     }
 }
 
-/// Whether a text is JSON that a tool takes, by the schema of its arguments. What cannot be checked
-/// passes: the client knows what it wants.
+/// Checks the JSON arguments of a tool against its schema. What cannot be checked passes: the
+/// client decides.
 ///
 /// # Errors
 ///
@@ -216,7 +221,7 @@ fn fits(pattern: &str) -> Result<Cost, String> {
 pub(crate) fn check_arguments(schema: &Value, text: &str) -> Result<(), String> {
     let value: Value =
         serde_json::from_str(text).map_err(|error| format!("not valid JSON ({error})"))?;
-    // What is no schema at all asks for nothing.
+    // An invalid schema requires nothing.
     if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
         return Ok(());
     }
@@ -224,11 +229,11 @@ pub(crate) fn check_arguments(schema: &Value, text: &str) -> Result<(), String> 
         return Ok(());
     };
     let mut errors = validator.errors(&value).into_iter().flatten();
-    errors.next().map_or(Ok(()), |error| Err(in_words(&error)))
+    errors.next().map_or(Ok(()), |error| Err(describe(&error)))
 }
 
-/// What is wrong with what, without the value.
-fn in_words(error: &ValidationError<'_>) -> String {
+/// The error in words, with its place and without the value.
+fn describe(error: &ValidationError<'_>) -> String {
     let mut path: String = error.instance_path().iter().map(|at| step(&at)).collect();
     let what = match error.kind() {
         Kind::Required { property } => {
@@ -247,7 +252,7 @@ fn in_words(error: &ValidationError<'_>) -> String {
     }
 }
 
-/// A step of a path into a value, in words.
+/// A segment of a path into a value, in words.
 pub(crate) fn step(segment: &LocationSegment<'_>) -> String {
     match segment {
         LocationSegment::Property(name) => format!(".{name}"),
@@ -255,7 +260,7 @@ pub(crate) fn step(segment: &LocationSegment<'_>) -> String {
     }
 }
 
-/// What is wrong, without repeating the value: it stands right above.
+/// The error in words, without the value, which is shown right above it.
 pub(crate) fn message(error: &ValidationError<'_>) -> String {
     let plural = |count: u64| if count == 1 { "" } else { "s" };
     match error.kind() {

@@ -1,4 +1,4 @@
-//! What every wire format can do with a reply.
+//! What the writers of all wire formats have in common.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{ApiError, Reply, Usage};
 /// Makes identifiers: given a prefix such as `msg`, something like `msg_0198…`.
 pub type Ids = Box<dyn FnMut(&str) -> String + Send>;
 
-/// One server-sent event as it is written: a name, where the format has names, and a line of data.
+/// One server-sent event: a name, if the format has names, and a line of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The `event:` field.
@@ -18,7 +18,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// An event that was written down. Its name is one of those that this program gives.
+    /// An event that was stored. A name that this program does not write is dropped.
     pub(crate) fn of_event(name: Option<String>, data: String) -> Self {
         Self {
             event: name.and_then(|name| super::responses::event_name(&name)),
@@ -40,29 +40,29 @@ pub trait ResponseWriter: Send {
     /// The id of the response.
     fn id(&self) -> &str;
 
-    /// The events that leave before anybody has read the request.
+    /// The events that are sent before the person has read the request.
     fn start(&mut self) -> Vec<Frame>;
 
-    /// The event that tells the client that somebody is still thinking.
+    /// A heartbeat, which keeps the client waiting.
     fn heartbeat(&mut self) -> Frame;
 
     /// The events of a reply, up to the very last one of the stream if the reply ends the response.
-    /// `now` is the time in Unix seconds; `usage` is told at the end.
+    /// `now` is the time in Unix seconds; `usage` is sent at the end.
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame>;
 
-    /// The response as one document of JSON, once it has ended.
+    /// The response as one JSON document, once it has ended.
     ///
     /// # Errors
     ///
-    /// What the format says with an HTTP error instead: a failure, where it has no other way.
+    /// A failure, in formats that report it as an HTTP error.
     fn document(&self) -> Result<String, ApiError>;
 
-    /// The response object as it stands, in the format that stores responses.
+    /// The response object so far, in the format that stores responses.
     fn response(&self) -> Option<&ResponseObject> {
         None
     }
 
-    /// All that it takes to go on with the response later, in the format that can.
+    /// What is needed to resume the response later, in formats that can.
     fn checkpoint(&self) -> Option<String> {
         None
     }

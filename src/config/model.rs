@@ -206,7 +206,7 @@ impl ModelTable {
             thoughts: self.thoughts,
             prefill: self.prefill.unwrap_or(true),
             parameters: self.parameters,
-            patience: Timeouts {
+            timeouts: Timeouts {
                 connect: self
                     .connect_seconds
                     .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),

@@ -222,7 +222,7 @@ fn rules_keep_their_order() {
     let config = TestHome::new(config).load().expect("valid");
     assert_eq!(config.rules.names().collect::<Vec<_>>(), ["no rm", "a"]);
     assert!(!config.tui.bell);
-    let told = config.rules.told().next().expect("a rule");
+    let told = config.rules.descriptions().next().expect("a rule");
     assert_eq!(
         told.conditions,
         [("tool", "shell".into()), ("argument", r"\brm\b".into())]
@@ -601,7 +601,7 @@ fn a_model_needs_little_and_takes_much() {
     );
     assert_eq!(little.url.to_string(), "http://127.0.0.1:8080/v1");
     assert_eq!(little.format, Format::Chat);
-    assert_eq!(little.patience, Timeouts::default());
+    assert_eq!(little.timeouts, Timeouts::default());
     assert!(little.prefill && !little.images && !little.thoughts);
 
     let lines = "format = \"messages\"\nmodel = \"org/q\"\nmax_tokens = 100\nimages = true\n\
@@ -616,9 +616,9 @@ fn a_model_needs_little_and_takes_much() {
     assert_eq!(much.headers["x-title"], "me");
     assert_eq!((much.max_tokens, much.model.as_str()), (Some(100), "org/q"));
     assert!(!much.prefill && much.images && much.thoughts);
-    assert_eq!(much.patience.connect.as_secs(), 1);
-    assert_eq!(much.patience.first_token, None);
-    assert_eq!(much.patience.idle.map(|idle| idle.as_secs()), Some(3));
+    assert_eq!(much.timeouts.connect.as_secs(), 1);
+    assert_eq!(much.timeouts.first_token, None);
+    assert_eq!(much.timeouts.idle.map(|idle| idle.as_secs()), Some(3));
     let parameters = serde_json::json!({"temperature": 0.5, "stop": ["x"]});
     assert_eq!(serde_json::Value::from(much.parameters.clone()), parameters);
     let shown = format!("{much:?}");

@@ -50,7 +50,7 @@ impl Maker<'_> {
             Body::Message { .. } => {
                 let text = item.words();
                 // A format that carries no notes takes them as messages.
-                let kind = if is_note && self.request.format.carries_progress() {
+                let kind = if is_note && self.request.format.carries_commentary() {
                     ReplyKind::Progress
                 } else {
                     ReplyKind::Send

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::api::Assigned;
+use crate::api::Assignment;
 use crate::journal::{JournalReader, ReadError};
 use crate::store;
 
@@ -13,7 +13,7 @@ use crate::store;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Studied {
     #[serde(flatten)]
-    pub assigned: Assigned,
+    pub assigned: Assignment,
     /// The phase in which it was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Studied {
 #[derive(Debug, Default)]
 pub(super) struct StudiedTurns {
     /// Whose its newest turn is of which that is known.
-    pub assigned: Assigned,
+    pub assigned: Assignment,
     turns: HashMap<i64, Studied>,
 }
 

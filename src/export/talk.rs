@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::studied::{Studied, StudiedTurns};
-use crate::agents::Opening;
+use crate::agents::InventedTurns;
 use crate::api::{Body, ContentPart, Item, ItemBody, Request};
 use crate::draft::{self, Draft, Hand, Origin, ReplyKind, Sender, Source};
 use crate::hash::Hash;
@@ -282,7 +282,7 @@ impl Talk {
         let Some(request) = &past.request else {
             return Vec::new();
         };
-        let opening = Opening::of(request);
+        let opening = InventedTurns::of(request);
         // What an agent sends again after it has changed something is not new.
         let mut sent_before = match past.is_rewritten() {
             true => self.known.clone(),
@@ -301,13 +301,13 @@ impl Talk {
             *self.known.entry(item.likeness()).or_default() += 1;
             let what = match item.is_from_model() {
                 true => match self.came_back(item) {
-                    places if places.is_empty() && opening.holds(&request.items, index) => {
+                    places if places.is_empty() && opening.contains(&request.items, index) => {
                         What::Added
                     }
                     places if places.is_empty() => What::Elsewhere,
                     places => What::Back(places),
                 },
-                false if opening.holds(&request.items, index) => What::Added,
+                false if opening.contains(&request.items, index) => What::Added,
                 false => What::Asked,
             };
             new.push(New {
@@ -351,7 +351,7 @@ fn take(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
 
 /// Whether a client that sends `sent` has got `said`. Some write the arguments of a call anew.
 fn comes_back_as(said: &Body, sent: &Body) -> bool {
-    if said.comes_back_as(sent) {
+    if said.is_echoed_by(sent) {
         return true;
     }
     match (said, sent) {

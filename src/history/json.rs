@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::provenance;
 use super::text::state;
 use super::{ListedConversation, SearchResult, TurnMarks, Whole};
-use crate::api::Assigned;
+use crate::api::Assignment;
 use crate::draft;
 use crate::journal::{Blob, DecisionRow, ModelDraftRow, SaidRow, SaidState, TurnRow};
 
@@ -24,7 +24,7 @@ struct HeaderJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     automatic: Option<&'a str>,
     #[serde(flatten)]
-    assigned: &'a Assigned,
+    assigned: &'a Assignment,
 }
 
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-use crate::api::Assigned;
+use crate::api::Assignment;
 use crate::control::command::{self, CommandError};
 use crate::journal::{
     self, ConversationRow, DecisionRow, DraftRow, Health, Journal, JournalOptions, JournalReader,
@@ -34,7 +34,7 @@ pub enum HistoryAction {
         /// How many.
         limit: u32,
         /// Only those of this participant of a study, and under this condition, as far as they are named.
-        whose: Assigned,
+        whose: Assignment,
     },
     /// Shows a conversation.
     Show {
@@ -137,7 +137,7 @@ impl From<ReadError> for HistoryError {
 struct ListedConversation {
     row: ConversationRow,
     /// Whose its newest request is in a study.
-    assigned: Assigned,
+    assigned: Assignment,
 }
 
 impl ListedConversation {
@@ -150,7 +150,7 @@ impl ListedConversation {
         })
     }
 
-    fn is_of(&self, whose: &Assigned) -> bool {
+    fn is_of(&self, whose: &Assignment) -> bool {
         let is = |wanted: &Option<String>, own| wanted.is_none() || wanted == own;
         is(&whose.participant, &self.assigned.participant)
             && is(&whose.condition, &self.assigned.condition)
@@ -233,7 +233,7 @@ pub fn run(
 fn list(
     reader: &JournalReader,
     limit: u32,
-    whose: &Assigned,
+    whose: &Assignment,
 ) -> Result<Vec<ListedConversation>, ReadError> {
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut list, mut before) = (Vec::new(), None);

@@ -45,10 +45,12 @@ pub enum TrialError {
 /// Tells which rules there are.
 pub fn list(rules: &Rules, form: HistoryFormat) -> String {
     match form {
-        HistoryFormat::Json => json::document(&rules.told().map(TriedRule::of).collect::<Vec<_>>()),
+        HistoryFormat::Json => {
+            json::document(&rules.descriptions().map(TriedRule::of).collect::<Vec<_>>())
+        }
         HistoryFormat::Text if rules.is_empty() => NO_RULES.into(),
         HistoryFormat::Text => {
-            let rules = (1..).zip(rules.told()).map(|(number, told)| {
+            let rules = (1..).zip(rules.descriptions()).map(|(number, told)| {
                 let asked = if told.asks_of_draft {
                     "draft"
                 } else {

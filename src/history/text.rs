@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{ListedConversation, SearchResult, TurnMarks, Whole, provenance};
-use crate::api::{Assigned, Body, Interner};
+use crate::api::{Assignment, Body, Interner};
 use crate::inbox;
 use crate::journal::{DecisionRow, ModelDraftRow, SaidState, TurnState};
 use crate::plain;
@@ -287,7 +287,7 @@ fn line(ListedConversation { row, assigned }: &ListedConversation, zone: &TimeZo
 }
 
 /// The participant and the condition.
-fn whose(assigned: &Assigned) -> String {
+fn whose(assigned: &Assignment) -> String {
     let parts = [&assigned.participant, &assigned.condition].into_iter();
     let parts: Vec<&str> = parts.flatten().map(String::as_str).collect();
     parts.join(" ")

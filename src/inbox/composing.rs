@@ -125,11 +125,12 @@ impl Conversation {
             ReplyKind::Tool if self.callable().next().is_none() && !self.patches_by_shell() => {
                 Some("this request offers no callable tools")
             }
-            ReplyKind::Progress if !request.format.carries_progress() => {
+            ReplyKind::Progress if !request.format.carries_commentary() => {
                 Some("a summary is sent whole")
             }
             ReplyKind::Progress
-                if !request.format.tells_notes() && request.output_format != OutputFormat::Text =>
+                if !request.format.marks_commentary()
+                    && request.output_format != OutputFormat::Text =>
             {
                 Some("this client takes only the JSON it asked for")
             }
@@ -143,7 +144,7 @@ impl Conversation {
     /// The shell that is only taken for one, by name, and the question whether it is.
     pub(crate) fn guessed_shell(&self) -> Option<(String, SendProblem)> {
         let shell = self.shell()?;
-        let (name, parameter) = (shell.name().to_owned(), shell.guessed_by()?);
+        let (name, parameter) = (shell.name().to_owned(), shell.guessed_parameter()?);
         let question = SendProblem::soft(format!(
             "not sent: is {name} a shell? Its {parameter} would get this"
         ));

@@ -11,7 +11,7 @@ use super::again::RepeatedItems;
 use super::changes::changes;
 use super::channel::Responder;
 use super::drafting::{Mode, TurnDrafts};
-use crate::agents::{Opening, directory_in, prompt_title};
+use crate::agents::{InventedTurns, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
 use crate::journal::{self, SaidState};
@@ -157,7 +157,7 @@ impl ReplyContent {
             return false;
         };
         let sent = item.said().filter(|_| item.is_from_model());
-        sent.is_some_and(|sent| said.comes_back_as(sent))
+        sent.is_some_and(|sent| said.is_echoed_by(sent))
     }
 }
 
@@ -205,10 +205,11 @@ pub enum Status {
 
 impl Conversation {
     pub(super) fn new(id: ConversationId, request: Request, agent: String, now: Timestamp) -> Self {
-        let opening = Opening::of(&request);
+        let opening = InventedTurns::of(&request);
         let items = request.items.iter().enumerate();
-        let mut said = items
-            .filter(|(index, item)| item.is_from_model() && !opening.holds(&request.items, *index));
+        let mut said = items.filter(|(index, item)| {
+            item.is_from_model() && !opening.contains(&request.items, *index)
+        });
         let after_model = said.next_back().map(|(index, _)| index);
         let new_from = after_model.map_or(0, |index| index + 1);
         let mut conversation = Self {
@@ -451,7 +452,7 @@ impl Conversation {
 
     /// The newest item that is worth a line in the inbox.
     pub fn newest(&self) -> Option<&Arc<Item>> {
-        let opening = Opening::of(&self.request);
+        let opening = InventedTurns::of(&self.request);
         let mut new = (self.new_from..self.items().len()).rev();
         let newest = new.find(|index| !self.is_put_in(opening, *index));
         newest.map_or(self.items().last(), |index| self.items().get(index))
@@ -460,11 +461,11 @@ impl Conversation {
     /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
     /// of a conversation may be the result of a tool.
     pub(crate) fn put_in(&self) -> impl Fn(usize) -> bool {
-        let opening = Opening::of(&self.request);
+        let opening = InventedTurns::of(&self.request);
         move |index| self.is_put_in(opening, index)
     }
 
-    fn is_put_in(&self, opening: Opening, index: usize) -> bool {
+    fn is_put_in(&self, opening: InventedTurns, index: usize) -> bool {
         let Some(item) = self.items().get(index) else {
             return false;
         };
@@ -477,7 +478,7 @@ impl Conversation {
             near.is_some_and(|item| !item.is_prompt())
         };
         let is_news = || is_new && is_told() && !item.is_tagged() && is_amid();
-        opening.holds(self.items(), index) && !is_news()
+        opening.contains(self.items(), index) && !is_news()
     }
 
     /// The request that waits and is answered next, if there is one.

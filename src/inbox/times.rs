@@ -109,7 +109,7 @@ impl Inbox {
     /// How slowly what is said in a conversation leaves.
     pub(super) fn delay(&self, id: ConversationId) -> Option<Delay> {
         let request = self.get(id)?.request();
-        self.study.delay(request.assigned.as_deref()).cloned()
+        self.study.delay(request.assignment.as_deref()).cloned()
     }
 
     /// The person pressed keys while a conversation was open.

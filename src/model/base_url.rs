@@ -1,4 +1,4 @@
-//! Where an upstream model is.
+//! Base URLs of upstream servers.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,47 +6,47 @@ use std::net::IpAddr;
 use hyper::Uri;
 use hyper::http::uri::Scheme;
 
-/// The base URL of an upstream, as clients of OpenAI and Anthropic are told it: with the version of the
-/// API or without.
+/// The base URL of an upstream, as clients of OpenAI or Anthropic are configured with: with or
+/// without the version of the API.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     is_secure: bool,
-    /// A name or an address, without brackets.
+    /// Host name or IP address, without brackets.
     host: String,
     port: u16,
     /// Host and port as they were written.
     authority: String,
-    /// What stands before the path of a route: a version at its end, and no slash there.
+    /// Path prefix of the routes: ends with a version, without a slash.
     path: String,
 }
 
-/// Why a text is no base URL of an upstream.
+/// Why a text is no valid base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
     /// It is no URL.
     #[error("{0:?} is not a base URL; write it as http://127.0.0.1:8080 or https://example.org/v1")]
     NoUrl(String),
-    /// It has a name and perhaps a password in it, which are not shown.
+    /// It contains credentials, which are not repeated in the message.
     #[error("a name or a password does not belong into the URL; use api_key_env or headers")]
     Credentials,
-    /// It has more than a path.
+    /// It has a query or a fragment.
     #[error("{0:?} has a query; write the base URL alone, without `?`")]
     Query(String),
 }
 
 impl BaseUrl {
-    /// Reads what a person wrote.
+    /// Parses a URL from the configuration.
     ///
     /// # Errors
     ///
-    /// Why it is none.
+    /// Why it is not valid.
     pub fn new(text: &str) -> Result<Self, BaseUrlError> {
         let text = text.trim();
         if text.contains('@') {
             return Err(BaseUrlError::Credentials);
         }
         let wrong = || BaseUrlError::NoUrl(text.to_owned());
-        // What stands behind `#` is not sent, and hyper forgets it.
+        // Checked by hand, because hyper drops fragments.
         if text.contains('#') {
             return Err(wrong());
         }
@@ -58,11 +58,14 @@ impl BaseUrl {
         };
         let authority = url.authority().ok_or_else(wrong)?;
         let host = authority.host().trim_matches(['[', ']']);
-        // A port that is no number is passed over by whoever only asks for one.
-        let port = match authority.as_str().len() > authority.host().len() {
-            true => authority.port_u16().ok_or_else(wrong)?,
-            false if is_secure => 443,
-            false => 80,
+        // Checked by hand, because `port()` ignores a port that is no number.
+        let has_port = authority.as_str().len() > authority.host().len();
+        let port = if has_port {
+            authority.port_u16().ok_or_else(wrong)?
+        } else if is_secure {
+            443
+        } else {
+            80
         };
         if host.is_empty() || port == 0 {
             return Err(wrong());
@@ -79,12 +82,12 @@ impl BaseUrl {
         })
     }
 
-    /// Whether what is sent there can be read by nobody on the way.
+    /// Whether the connection is encrypted.
     pub fn is_secure(&self) -> bool {
         self.is_secure
     }
 
-    /// A name or an address, without brackets.
+    /// Host name or IP address, without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -104,7 +107,7 @@ impl BaseUrl {
         format!("{}{route}", self.path)
     }
 
-    /// Whether it is on this machine or in a network of one's own, as far as its name tells.
+    /// Whether the host is on this machine or in a private network, as far as its name tells.
     pub(crate) fn is_private(&self) -> bool {
         match self.host.parse::<IpAddr>() {
             Ok(address) => is_private(address),
@@ -113,7 +116,7 @@ impl BaseUrl {
     }
 }
 
-/// A path with a version of the API: one that has none gets the first.
+/// Adds `/v1` to a path without an API version.
 fn versioned(path: &str) -> String {
     let is_version = |part: &str| {
         let number = part.strip_prefix('v').unwrap_or_default();
@@ -130,7 +133,7 @@ fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [first, second, ..] = address.octets();
-            // The last are those behind the NAT of a provider, which overlay networks use too.
+            // The last range is for carrier-grade NAT; overlay networks use it too.
             let is_shared = first == 100 && (64..128).contains(&second);
             address.is_loopback() || address.is_private() || address.is_link_local() || is_shared
         }
@@ -140,7 +143,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// Names that no public name server knows.
+/// Whether a name is one that public DNS does not resolve.
 fn is_private_name(name: &str) -> bool {
     const ENDS: &[&str] = &[".localhost", ".local", ".lan", ".internal", ".home.arpa"];
     let name = name.trim_end_matches('.');

@@ -1,4 +1,4 @@
-//! One request to an upstream, and its answer.
+//! Sends requests to an upstream, and reads the answers.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Upstream;
+use super::answer_reader::{AnswerReader, MAX_BYTES, shown};
 use super::connection::{Pool, UpstreamConnection};
 use super::failure::{Failure, UpstreamRefusal};
-use super::reading::{AnswerReader, MAX_BYTES, shown};
 use super::trust::Trust;
 use crate::api::upstream::{Continuing, DraftContext, UpstreamRequest, error_message};
 use crate::api::{Format, Piece};
 use crate::inbox::DraftOrder;
 
-/// How much of an error is read.
-const MAX_OF_ERROR: usize = 64 << 10;
-/// How long an error, a list of models or the rest behind the end of an answer may take.
-const A_MOMENT: Duration = Duration::from_secs(5);
+/// Most bytes of an error body that are read.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+/// Time limit for an error body, a list of models, or the data after the end of an answer.
+const SHORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks an upstream.
+/// A client of one upstream.
 pub(crate) struct Client {
     upstream: Upstream,
     pool: Pool,
@@ -35,10 +35,10 @@ pub(crate) struct Client {
 
 /// A model that a server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Offered {
-    /// Its name there.
+pub(crate) struct OfferedModel {
+    /// Its id on the server.
     pub id: String,
-    /// Whom the server calls its owner, which tells what the server is.
+    /// `owned_by`, which tells what kind of server it is.
     pub owner: String,
 }
 
@@ -51,8 +51,8 @@ impl Client {
         }
     }
 
-    /// One for a request or two.
-    pub fn alone(upstream: Upstream) -> Self {
+    /// A client for one or two requests.
+    pub fn without_reuse(upstream: Upstream) -> Self {
         Self::new(upstream, Trust::default())
     }
 
@@ -60,8 +60,8 @@ impl Client {
         &self.upstream
     }
 
-    /// What goes to the server for an order, and what reads the answer.
-    pub fn asked(&self, order: &DraftOrder) -> UpstreamRequest {
+    /// Prepares the request for an order, with the reader of its answer.
+    pub fn prepare(&self, order: &DraftOrder) -> UpstreamRequest {
         let Upstream {
             model,
             format,
@@ -89,7 +89,7 @@ impl Client {
         ask.write()
     }
 
-    /// Asks, and hands on what the model says piece by piece, for as long as `take` wants more.
+    /// Sends a request, and passes each piece of the answer to `take`, until that returns false.
     pub async fn answer(
         &self,
         asked: UpstreamRequest,
@@ -100,7 +100,7 @@ impl Client {
         {
             return Err(Failure::NoKey(key.name.clone()));
         }
-        let patience = self.upstream.patience;
+        let patience = self.upstream.timeouts;
         let first = patience.first_token.map(|time| Instant::now() + time);
         let late = || Failure::NoFirstToken(patience.first_token.unwrap_or_default());
         let body = Bytes::from(asked.body);
@@ -120,7 +120,7 @@ impl Client {
             } else {
                 first
             };
-            let frame = by(until, connection.drive(body.frame())).await;
+            let frame = with_deadline(until, connection.drive(body.frame())).await;
             let frame = frame.ok_or_else(|| match (reading.has_begun(), patience.idle) {
                 (true, Some(idle)) => Failure::Idle(idle),
                 _ => late(),
@@ -128,11 +128,11 @@ impl Client {
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        reading.data(&data)?;
+                        reading.feed(&data)?;
                     }
                 }
                 Some(Err(_)) => {
-                    reading.broken()?;
+                    reading.connection_lost()?;
                     break;
                 }
                 None => {
@@ -141,10 +141,11 @@ impl Client {
                 }
             }
         }
-        // What ends the answer comes with its last words. Whoever asks again at once shall find the
-        // connection, and nobody waits for a server that leaves it open.
-        let mut keeping = pin!(self.keep(connection, body));
-        // Once to ask for it, and once to get it.
+        // The end of the body usually comes with the last event. Then the connection is back in the
+        // pool before the answer is reported as done, so that the next request finds it; a server
+        // that keeps the body open delays nobody.
+        let mut keeping = pin!(self.return_to_pool(connection, body));
+        // The first poll asks for the end, the second gets it.
         let is_kept = (0..2).any(|_| keeping.as_mut().now_or_never().is_some());
         reading.finish()?;
         if !is_kept {
@@ -153,34 +154,33 @@ impl Client {
         Ok(())
     }
 
-    /// The models that the server offers.
-    pub async fn offered(&self) -> Result<Vec<Offered>, Failure> {
-        let until = Some(Instant::now() + A_MOMENT);
-        let late = || Failure::NoFirstToken(A_MOMENT);
+    /// Lists the models of the server.
+    pub async fn list_models(&self) -> Result<Vec<OfferedModel>, Failure> {
+        let until = Some(Instant::now() + SHORT_TIMEOUT);
+        let late = || Failure::NoFirstToken(SHORT_TIMEOUT);
         let (mut connection, response) = self
             .open(&Method::GET, "/models", &Bytes::new(), until)
             .await
             .map_err(|error| error.unwrap_or_else(late))?;
         if !response.status().is_success() {
-            return Err(Box::pin(self.refusal_alone(connection, response)).await);
+            return Err(Box::pin(self.refusal_without_models(connection, response)).await);
         }
         let mut body = response.into_body();
-        let document = collected(&mut connection, &mut body, MAX_BYTES).await;
+        let document = read_body(&mut connection, &mut body, MAX_BYTES).await;
         let document: Value = serde_json::from_slice(&document)
-            .map_err(|_| Failure::NoModel(shown(&String::from_utf8_lossy(&document))))?;
-        self.keep(connection, body).await;
+            .map_err(|_| Failure::NotAModel(shown(&String::from_utf8_lossy(&document))))?;
+        self.return_to_pool(connection, body).await;
         let text = |model: &Value, key: &str| model[key].as_str().unwrap_or_default().to_owned();
         let models = document["data"].as_array().into_iter().flatten();
-        let models = models.map(|model| Offered {
+        let models = models.map(|model| OfferedModel {
             id: text(model, "id"),
             owner: text(model, "owned_by"),
         });
         Ok(models.filter(|model| !model.id.is_empty()).collect())
     }
 
-    /// Sends a request and waits for the head of the answer; fails with nothing if that takes too
-    /// long. Once it tries again: where a connection that waited for the next request was being closed
-    /// meanwhile.
+    /// Sends a request and waits for the response head; `Err(None)` on timeout. Retries once if a
+    /// pooled connection turns out to be closed.
     async fn open(
         &self,
         method: &Method,
@@ -190,24 +190,24 @@ impl Client {
     ) -> Result<(UpstreamConnection, Response<Incoming>), Option<Failure>> {
         if let Some(mut connection) = self.pool.take().await {
             let answer = connection.send(self.request(method, path, body));
-            match by(until, answer).await.ok_or(None)? {
+            match with_deadline(until, answer).await.ok_or(None)? {
                 Ok(response) => return Ok((connection, response)),
-                Err(error) if error.is_parse() => return Err(Some(Failure::NoHttp)),
+                Err(error) if error.is_parse() => return Err(Some(Failure::NotHttp)),
                 Err(error) => tracing::debug!(%error, "a connection was closed meanwhile"),
             }
         }
         let connecting = UpstreamConnection::new(
             &self.upstream.url,
             &self.trust,
-            self.upstream.patience.connect,
+            self.upstream.timeouts.connect,
         );
         let mut connection = connecting
             .await
             .map_err(|error| Some(Failure::Connect(error)))?;
         let answer = connection.send(self.request(method, path, body));
-        match by(until, answer).await.ok_or(None)? {
+        match with_deadline(until, answer).await.ok_or(None)? {
             Ok(response) => Ok((connection, response)),
-            Err(error) if error.is_parse() => Err(Some(Failure::NoHttp)),
+            Err(error) if error.is_parse() => Err(Some(Failure::NotHttp)),
             Err(error) => {
                 tracing::debug!(%error, "no answer of an upstream");
                 Err(Some(Failure::NoAnswer))
@@ -226,7 +226,7 @@ impl Client {
         *request.method_mut() = method.clone();
         *request.uri_mut() = url.path_of(path).parse().unwrap_or_default();
         let all = request.headers_mut();
-        all.insert(USER_AGENT, own_name());
+        all.insert(USER_AGENT, own_user_agent());
         all.insert(
             ACCEPT,
             HeaderValue::from_static("text/event-stream, application/json"),
@@ -246,20 +246,20 @@ impl Client {
         request
     }
 
-    /// Why a server says no; with the models that it has, where it may not have this one.
+    /// Reads the refusal of a server; with its list of models, if it may not have this one.
     async fn refusal(
         &self,
         connection: UpstreamConnection,
         response: Response<Incoming>,
     ) -> Failure {
-        let failure = self.refusal_alone(connection, response).await;
+        let failure = self.refusal_without_models(connection, response).await;
         let Failure::Refused(mut refusal) = failure else {
             return failure;
         };
         let words = refusal.words.to_lowercase();
         let is_of_model = refusal.status == StatusCode::NOT_FOUND
             || refusal.status.is_client_error() && words.contains("model");
-        if is_of_model && let Ok(offered) = self.offered().await {
+        if is_of_model && let Ok(offered) = self.list_models().await {
             let names: Vec<String> = offered.into_iter().map(|model| model.id).collect();
             if !names.contains(&self.upstream.model) {
                 refusal.offered = names;
@@ -268,14 +268,14 @@ impl Client {
         Failure::Refused(refusal)
     }
 
-    async fn refusal_alone(
+    async fn refusal_without_models(
         &self,
         mut connection: UpstreamConnection,
         response: Response<Incoming>,
     ) -> Failure {
         let (head, mut body) = response.into_parts();
-        let error = collected(&mut connection, &mut body, MAX_OF_ERROR).await;
-        self.keep(connection, body).await;
+        let error = read_body(&mut connection, &mut body, MAX_ERROR_BYTES).await;
+        self.return_to_pool(connection, body).await;
         let words = error_message(&error).unwrap_or_else(|| String::from_utf8_lossy(&error).into());
         let header = |name| text_of(&head.headers, name);
         Failure::Refused(Box::new(UpstreamRefusal {
@@ -287,43 +287,43 @@ impl Client {
         }))
     }
 
-    /// Keeps a connection for the next request, if the answer comes to its end at once.
-    async fn keep(&self, mut connection: UpstreamConnection, mut body: Incoming) {
+    /// Returns a connection to the pool, if the body ends shortly.
+    async fn return_to_pool(&self, mut connection: UpstreamConnection, mut body: Incoming) {
         let rest = async {
             let mut read = 0;
             while let Some(frame) = connection.drive(body.frame()).await {
                 let frame = frame.ok()?;
                 read += frame.data_ref().map_or(0, Bytes::len);
-                if read > MAX_OF_ERROR {
+                if read > MAX_ERROR_BYTES {
                     return None;
                 }
             }
             Some(())
         };
-        if let Ok(Some(())) = timeout(A_MOMENT, rest).await {
+        if let Ok(Some(())) = timeout(SHORT_TIMEOUT, rest).await {
             drop(body);
             self.pool.put(connection);
         }
     }
 }
 
-/// Waits for something until then; for ever, if there is no such time.
-async fn by<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Option<T> {
+/// Waits for a future until a deadline, or forever without one.
+async fn with_deadline<T>(until: Option<Instant>, wanted: impl Future<Output = T>) -> Option<T> {
     match until {
         Some(until) => timeout_at(until, wanted).await.ok(),
         None => Some(wanted.await),
     }
 }
 
-/// All of a body that comes, as far as it is not too much.
-async fn collected(
+/// Reads a body, at most `most` bytes of it.
+async fn read_body(
     connection: &mut UpstreamConnection,
     body: &mut Incoming,
     most: usize,
 ) -> Vec<u8> {
     let mut all = Vec::new();
-    let until = Some(Instant::now() + A_MOMENT);
-    while let Some(Some(Ok(frame))) = by(until, connection.drive(body.frame())).await {
+    let until = Some(Instant::now() + SHORT_TIMEOUT);
+    while let Some(Some(Ok(frame))) = with_deadline(until, connection.drive(body.frame())).await {
         all.extend(frame.data_ref().map(|data| &data[..]).unwrap_or_default());
         if all.len() >= most {
             all.truncate(most);
@@ -337,6 +337,6 @@ fn text_of(headers: &HeaderMap, name: hyper::header::HeaderName) -> Option<Strin
     Some(headers.get(name)?.to_str().ok()?.trim().to_owned())
 }
 
-fn own_name() -> HeaderValue {
+fn own_user_agent() -> HeaderValue {
     HeaderValue::from_static(concat!("humanllm/", env!("CARGO_PKG_VERSION")))
 }

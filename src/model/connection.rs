@@ -1,4 +1,4 @@
-//! Connections to upstreams, and those that wait for the next request.
+//! Connections to upstreams, and the pool of idle ones.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,11 +22,11 @@ use tokio_rustls::rustls;
 use super::BaseUrl;
 use super::trust::Trust;
 
-/// How long a connection waits for the next request. Most servers close it before.
-const IDLE: Duration = Duration::from_secs(60);
-/// How many wait at most.
-const MAX_IDLE: usize = 4;
-/// After how long without a byte the system finds out whether the other side is still there.
+/// How long a connection stays in the pool. Most servers close it earlier.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(60);
+/// Most connections in the pool.
+const MAX_IDLE_CONNECTIONS: usize = 4;
+/// Idle time after which TCP keepalive probes begin.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Why there is no connection.
@@ -34,27 +34,27 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 pub(crate) enum ConnectError {
     /// Nothing listens there.
     Refused,
-    /// Nobody answered in time.
+    /// The connection timed out.
     TimedOut,
-    /// No address is known for the name.
+    /// The name has no address.
     NoSuchHost,
-    /// There are no certificates by which anybody could be trusted.
-    NoTrust(io::Error),
-    /// They speak no TLS, or none that can be trusted.
+    /// There are no root certificates.
+    NoCertificates(io::Error),
+    /// The TLS handshake failed, or the certificate is not trusted.
     Tls(io::Error),
-    /// What else the system says.
+    /// Any other error of the system.
     Other(io::Error),
 }
 
-/// A connection. It moves only while somebody waits for something of it, in whose task it is read and
-/// written: what comes wakes nobody else, and when it is dropped it is closed.
+/// A connection. It makes progress only while [`UpstreamConnection::drive`] or a request waits on
+/// it, in that task: data wakes no other task, and dropping it closes the connection.
 pub(super) struct UpstreamConnection {
     sender: http1::SendRequest<Full<Bytes>>,
-    /// Until it has come to its end.
+    /// `None` once it has ended.
     inner: Option<http1::Connection<TokioIo<Socket>, Full<Bytes>>>,
 }
 
-/// Plain or encrypted.
+/// TCP or TLS.
 type Socket = Box<dyn Io>;
 
 trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -62,7 +62,7 @@ trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 impl UpstreamConnection {
-    /// Connects, which may take this long with all that belongs to it.
+    /// Connects; `patience` is the time limit, TLS handshake included.
     pub async fn new(
         url: &BaseUrl,
         trust: &Trust,
@@ -81,7 +81,10 @@ impl UpstreamConnection {
         let socket: Socket = if url.is_secure() {
             let name = rustls::pki_types::ServerName::try_from(url.host().to_owned());
             let name = name.map_err(|_| ConnectError::NoSuchHost)?;
-            let connector = trust.connector().await.map_err(ConnectError::NoTrust)?;
+            let connector = trust
+                .connector()
+                .await
+                .map_err(ConnectError::NoCertificates)?;
             let stream = connector.connect(name, stream).await;
             Box::new(stream.map_err(ConnectError::Tls)?)
         } else {
@@ -96,7 +99,7 @@ impl UpstreamConnection {
         })
     }
 
-    /// Sends a request, and waits for the head of the answer.
+    /// Sends a request, and waits for the response head.
     pub async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -105,19 +108,20 @@ impl UpstreamConnection {
         drive(&mut self.inner, answer).await
     }
 
-    /// Waits for something of the answer.
+    /// Waits for a future that needs the connection, and drives the connection meanwhile.
     pub(crate) async fn drive<T>(&mut self, wanted: impl Future<Output = T>) -> T {
         drive(&mut self.inner, wanted).await
     }
 
-    /// Whether it takes a request: nothing is left of the last answer, and nobody has closed it.
+    /// Whether it can take a request: the last response was read to its end, and the connection is
+    /// open.
     async fn is_ready(&mut self) -> bool {
         let ready = self.sender.ready();
         drive(&mut self.inner, ready).await.is_ok() && self.inner.is_some()
     }
 }
 
-/// Reads and writes a connection until there is what is wanted of it.
+/// Drives a connection until a future that depends on it is ready.
 async fn drive<T>(
     inner: &mut Option<http1::Connection<TokioIo<Socket>, Full<Bytes>>>,
     wanted: impl Future<Output = T>,
@@ -130,7 +134,7 @@ async fn drive<T>(
             if let Err(error) = ended {
                 tracing::debug!(%error, "connection to an upstream");
             }
-            // Whoever waits for something of it learns that nothing will come.
+            // The future sees that the connection has ended.
             *inner = None;
         }
         wanted.as_mut().poll(context)
@@ -138,8 +142,8 @@ async fn drive<T>(
     .await
 }
 
-/// Connects to the first address of a host that takes it. Each has its share of the time: one may lead
-/// nowhere where the next is right.
+/// Connects to the first address of a host that accepts. Each gets a share of the time, because one
+/// may be unreachable where the next is not.
 async fn connect(url: &BaseUrl, patience: Duration) -> Result<TcpStream, ConnectError> {
     let found = tokio::net::lookup_host((url.host(), url.port())).await;
     let addresses: Vec<SocketAddr> = found.map_err(|_| ConnectError::NoSuchHost)?.collect();
@@ -149,7 +153,7 @@ async fn connect(url: &BaseUrl, patience: Duration) -> Result<TcpStream, Connect
         let connecting = timeout(share, TcpStream::connect(address)).await;
         match connecting.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
-                // Neither is needed, and both help.
+                // Both options are optional, so errors are ignored.
                 let _ = stream.set_nodelay(true);
                 let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
                 let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
@@ -166,28 +170,28 @@ async fn connect(url: &BaseUrl, patience: Duration) -> Result<TcpStream, Connect
     })
 }
 
-/// Connections to one upstream that wait for the next request. Clones share them.
+/// Idle connections to one upstream. Clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Pool(Arc<Mutex<Vec<(Instant, UpstreamConnection)>>>);
 
 impl Pool {
-    /// One that still takes requests, as far as anybody knows: the other side may be closing it now.
+    /// Takes a connection that seems open; the server may still be closing it.
     pub async fn take(&self) -> Option<UpstreamConnection> {
         loop {
             let (since, mut connection) = self.lock().pop()?;
-            if since.elapsed() < IDLE && connection.is_ready().await {
+            if since.elapsed() < MAX_IDLE_TIME && connection.is_ready().await {
                 return Some(connection);
             }
         }
     }
 
-    /// Keeps one for the next request, when all of the last answer has been read.
+    /// Puts back a connection whose last response was read to its end.
     pub fn put(&self, connection: UpstreamConnection) {
         if connection.inner.is_none() || connection.sender.is_closed() {
             return;
         }
         let mut idle = self.lock();
-        if idle.len() == MAX_IDLE {
+        if idle.len() == MAX_IDLE_CONNECTIONS {
             idle.remove(0);
         }
         idle.push((Instant::now(), connection));

@@ -1,24 +1,26 @@
-//! Server-sent events, from bytes as they come.
+//! A parser for server-sent events.
 
 use std::borrow::Cow;
 
-/// How long one event may be. Some repeat all that was said at its end, pictures included.
+/// Most bytes of one event. Some servers repeat the whole response in the last event, images
+/// included.
 const MAX_BYTES: usize = 32 << 20;
 
 /// Reads events from bytes that may be cut anywhere.
 #[derive(Debug, Default)]
 pub struct EventParser {
-    /// A line that has begun.
+    /// The incomplete line.
     line: Vec<u8>,
-    /// What the event is called; empty if it does not say.
+    /// The `event:` field; empty if absent.
     name: String,
     data: String,
     /// Whether the event has a line of data.
     has_data: bool,
-    /// Whether the last byte was a carriage return, after which a line feed ends no other line.
-    after_return: bool,
-    /// Whether the first line is over, which alone may have a mark before it.
-    is_past_mark: bool,
+    /// Whether the last byte was a carriage return; a line feed after it belongs to the same line
+    /// end.
+    after_carriage_return: bool,
+    /// Whether the first line is over, which may begin with a byte order mark.
+    is_past_byte_order_mark: bool,
 }
 
 /// An event.
@@ -26,28 +28,28 @@ pub struct EventParser {
 pub struct ServerEvent<'a> {
     /// What it is called; empty if it does not say.
     pub name: &'a str,
-    /// What it says.
+    /// The `data:` fields, joined with line breaks.
     pub data: &'a str,
 }
 
-/// An event is longer than any that makes sense.
+/// An event exceeds the size limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event of more than {} MiB", MAX_BYTES >> 20)]
 pub struct TooLong;
 
 impl EventParser {
-    /// Takes bytes in, and hands on each event that they end. `take` may end it with an error.
+    /// Takes bytes, and passes each complete event to `take`, which may stop with an error.
     ///
     /// # Errors
     ///
-    /// An event is [`TooLong`], or that of `take`.
+    /// [`TooLong`], or the error of `take`.
     pub fn feed<E: From<TooLong>>(
         &mut self,
         mut bytes: &[u8],
         mut take: impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         while let Some(first) = bytes.first() {
-            if std::mem::take(&mut self.after_return) && *first == b'\n' {
+            if std::mem::take(&mut self.after_carriage_return) && *first == b'\n' {
                 bytes = &bytes[1..];
             }
             let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) else {
@@ -56,7 +58,7 @@ impl EventParser {
                 return Ok(());
             };
             self.check(end)?;
-            // Most lines come whole.
+            // Most lines are complete, and need not be copied.
             if self.line.is_empty() {
                 self.take_line(&bytes[..end], &mut take)?;
             } else {
@@ -66,23 +68,23 @@ impl EventParser {
                 line.clear();
                 self.line = line;
             }
-            self.after_return = bytes[end] == b'\r';
+            self.after_carriage_return = bytes[end] == b'\r';
             bytes = &bytes[end + 1..];
         }
         Ok(())
     }
 
-    /// Hands on an event that has no empty line behind it because the stream ended there. Browsers
-    /// forget such a one; some servers send nothing behind their last.
+    /// Passes on an event without an empty line after it at the end of the stream. Browsers drop
+    /// such an event, but some servers end their last event so.
     ///
     /// # Errors
     ///
-    /// That of `take`.
+    /// The error of `take`.
     pub fn end<E: From<TooLong>>(
         &mut self,
         mut take: impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.after_return = false;
+        self.after_carriage_return = false;
         self.feed(b"\n\n", &mut take)
     }
 
@@ -98,7 +100,7 @@ impl EventParser {
         line: &[u8],
         take: &mut impl FnMut(ServerEvent<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let line = if std::mem::replace(&mut self.is_past_mark, true) {
+        let line = if std::mem::replace(&mut self.is_past_byte_order_mark, true) {
             line
         } else {
             line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
@@ -124,7 +126,7 @@ impl EventParser {
                 self.name.clear();
                 self.name.push_str(&text(value));
             }
-            // Comments, ids, and what others may invent.
+            // Comments, `id:`, `retry:` and unknown fields are ignored.
             _ => {}
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What goes wrong with an upstream, in words that tell the person what to do.
+//! Failures of upstreams, in words that tell the person what to do.
 
 use std::io;
 use std::time::Duration;
@@ -13,54 +13,54 @@ use super::events::TooLong;
 use crate::api::upstream::AnswerError;
 use crate::plain;
 
-/// How many models of a server are listed.
+/// Most models of a server that a message lists.
 const MAX_OFFERED: usize = 8;
 
-/// Why there is no answer, or no whole one.
+/// Why there is no complete answer.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The variable of the key is not set.
+    /// The environment variable of the key is not set.
     NoKey(String),
     /// There is no connection.
     Connect(ConnectError),
-    /// The server says no.
+    /// The server refused the request.
     Refused(Box<UpstreamRefusal>),
-    /// What came is no HTTP.
-    NoHttp,
-    /// The first word did not come in time.
+    /// The response is not HTTP.
+    NotHttp,
+    /// The first token did not come in time.
     NoFirstToken(Duration),
-    /// The next word did not come in time.
+    /// The next token did not come in time.
     Idle(Duration),
-    /// The connection was closed before anything came.
+    /// The connection was closed before a response came.
     NoAnswer,
-    /// The connection was closed in the middle.
-    HungUp,
-    /// What came is no answer of a model: the beginning of it, or the title of a web page.
-    NoModel(String),
-    /// The answer has something wrong in it.
+    /// The connection was closed in the middle of the answer.
+    ConnectionLost,
+    /// The response is not that of a model; with its beginning, or the title of a web page.
+    NotAModel(String),
+    /// The answer has an error.
     Answer(AnswerError),
-    /// Nobody wants the answer any more.
-    Unwanted,
+    /// The draft was cancelled.
+    Cancelled,
 }
 
-/// How a server says no.
+/// An error response of a server.
 #[derive(Debug, Default)]
 pub(crate) struct UpstreamRefusal {
     pub status: StatusCode,
-    /// Its words.
+    /// The error message.
     pub words: String,
-    /// In how many seconds to try again.
+    /// `Retry-After`, in seconds.
     pub(crate) retry_after: Option<u64>,
-    /// Where else to look.
+    /// `Location` of a redirect.
     pub(crate) location: Option<String>,
-    /// The models that it has, where that may be what is wrong.
+    /// The models of the server, if the model may be what is wrong.
     pub offered: Vec<String>,
 }
 
 impl From<AnswerError> for Failure {
     fn from(fault: AnswerError) -> Self {
         match fault {
-            AnswerError::Ended => Self::HungUp,
+            AnswerError::Incomplete => Self::ConnectionLost,
             fault => Self::Answer(fault),
         }
     }
@@ -73,13 +73,12 @@ impl From<TooLong> for Failure {
 }
 
 impl Failure {
-    /// What the person has to know, on one line and with no secret in it. Which model it is about is not
-    /// in it.
+    /// The failure in words, on one line, without secrets and without the name of the model.
     pub fn words(&self, upstream: &Upstream) -> String {
         plain::line(&upstream.without_secrets(&self.of(upstream)))
     }
 
-    /// The same behind the name of the model.
+    /// The same with the name of the model in front.
     pub fn named(&self, upstream: &Upstream) -> String {
         format!("{}: {}", upstream.name, self.words(upstream))
     }
@@ -90,9 +89,9 @@ impl Failure {
             Self::NoKey(variable) => format!(
                 "{variable} is not set, which its key comes from; set it and start humanllm again"
             ),
-            Self::Connect(error) => connecting(error, upstream),
+            Self::Connect(error) => connect_words(error, upstream),
             Self::Refused(refusal) => refusal.of(upstream),
-            Self::NoHttp => format!(
+            Self::NotHttp => format!(
                 "who answers at {url} does not speak HTTP; is the port right, and http:// or https://?"
             ),
             Self::NoFirstToken(waited) => format!(
@@ -107,21 +106,21 @@ impl Failure {
             Self::NoAnswer => {
                 format!("{url} closed the connection without an answer; its own log may say why")
             }
-            Self::HungUp => {
+            Self::ConnectionLost => {
                 "the answer ended in the middle; what came of it is here, and its server's own log \
                  may say why"
                     .into()
             }
-            Self::NoModel(beginning) if beginning.is_empty() => {
+            Self::NotAModel(beginning) if beginning.is_empty() => {
                 format!("{url} sent nothing; is it the address of a model?")
             }
-            Self::NoModel(beginning) => format!(
+            Self::NotAModel(beginning) => format!(
                 "what {url} sent is no answer of a model: {beginning}; correct base_url or format in \
                  [[model]] and press F9"
             ),
-            Self::Answer(AnswerError::Told(words)) => format!("\"{words}\"{}", advice(words)),
+            Self::Answer(AnswerError::Server(words)) => format!("\"{words}\"{}", advice(words)),
             Self::Answer(fault) => format!("{fault}; is its format in [[model]] right?"),
-            Self::Unwanted => "nobody wants the answer any more".into(),
+            Self::Cancelled => "nobody wants the answer any more".into(),
         }
     }
 }
@@ -144,7 +143,7 @@ impl UpstreamRefusal {
             },
             _ if !self.offered.is_empty() => format!(
                 "; it has no {model}, but {}: correct model in [[model]] and press F9",
-                listed(&self.offered)
+                join_names(&self.offered)
             ),
             StatusCode::NOT_FOUND => format!(
                 "; correct base_url ({url}), format or model ({model}) in [[model]] and press F9"
@@ -173,8 +172,12 @@ impl UpstreamRefusal {
     }
 }
 
-fn connecting(error: &ConnectError, upstream: &Upstream) -> String {
-    let Upstream { url, patience, .. } = upstream;
+fn connect_words(error: &ConnectError, upstream: &Upstream) -> String {
+    let Upstream {
+        url,
+        timeouts: patience,
+        ..
+    } = upstream;
     let host = url.host();
     match error {
         ConnectError::Refused => format!(
@@ -188,16 +191,16 @@ fn connecting(error: &ConnectError, upstream: &Upstream) -> String {
         ConnectError::NoSuchHost => format!(
             "no machine is known by the name {host}; correct base_url in [[model]] and press F9"
         ),
-        ConnectError::NoTrust(error) => format!(
+        ConnectError::NoCertificates(error) => format!(
             "this system has no certificates by which {host} could be trusted ({error}); install \
              its ca-certificates, or set SSL_CERT_FILE"
         ),
-        ConnectError::Tls(error) => encrypting(error, upstream),
+        ConnectError::Tls(error) => tls_words(error, upstream),
         ConnectError::Other(error) => format!("{url} cannot be reached: {error}"),
     }
 }
 
-fn encrypting(error: &io::Error, upstream: &Upstream) -> String {
+fn tls_words(error: &io::Error, upstream: &Upstream) -> String {
     let (host, port) = (upstream.url.host(), upstream.url.port());
     let known = error.get_ref().and_then(|inner| inner.downcast_ref());
     match known {
@@ -219,7 +222,7 @@ fn encrypting(error: &io::Error, upstream: &Upstream) -> String {
             format!("the certificate of {host} {wrong}")
         }
         Some(rustls::Error::InvalidMessage(_)) => no_tls(host, port),
-        // Who does not know what it is closes the connection.
+        // Servers without TLS close the connection on a TLS handshake.
         None if error.kind() != io::ErrorKind::Other => no_tls(host, port),
         _ => format!("no secure connection to {host}: {error}"),
     }
@@ -231,7 +234,7 @@ fn no_tls(host: &str, port: u16) -> String {
     )
 }
 
-/// What to do about what a server says, where its words tell.
+/// Advice for known error messages of servers.
 fn advice(words: &str) -> &'static str {
     let words = words.to_lowercase();
     let has = |some: &[&str]| some.iter().any(|word| words.contains(word));
@@ -258,8 +261,8 @@ fn advice(words: &str) -> &'static str {
     }
 }
 
-/// Names in a row, and how many more there are.
-pub(crate) fn listed(names: &[String]) -> String {
+/// Joins names, and says how many more there are.
+pub(crate) fn join_names(names: &[String]) -> String {
     let shown = names.iter().take(MAX_OFFERED).map(String::as_str);
     let shown = shown.collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_OFFERED) {

@@ -1,22 +1,22 @@
-//! Models on other servers, which draft what the person would say.
+//! Models on other servers ("upstreams"), which draft replies for the person.
 //!
-//! [`Models`] takes the orders of the inbox, asks the [`Upstream`] that each is for, and hands back
-//! what it says. What stands in a request and what an answer means is known by
-//! [`api::upstream`](crate::api::upstream); this is how the one gets there and the other back.
+//! [`Models`] takes the drafting orders of the inbox, sends each to its [`Upstream`], and returns
+//! the answer as events. Requests are written and answers are read by
+//! [`api::upstream`](crate::api::upstream); this module is the transport.
 
+mod answer_reader;
 mod base_url;
 mod client;
 mod connection;
 mod events;
 mod failure;
 mod models;
-mod reading;
 mod trust;
 mod upstream;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub(crate) use client::{Client, Offered};
+pub(crate) use client::{Client, OfferedModel};
 pub use events::{EventParser, ServerEvent, TooLong};
-pub(crate) use failure::{Failure, listed};
+pub(crate) use failure::{Failure, join_names};
 pub use models::{Catalog, Models};
 pub use upstream::{KeyVariable, Timeouts, Upstream};

@@ -1,4 +1,4 @@
-//! Has models make the drafts that are ordered.
+//! Runs drafting orders on models.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,10 +13,10 @@ use super::failure::Failure;
 use super::trust::Trust;
 use crate::inbox::{DraftEvents, DraftId, DraftOrder, DraftStep, DraftingOrder};
 
-/// Characters of a failure that are logged.
-const LOGGED: usize = 100;
+/// Most characters of a failure that are logged.
+const MAX_LOGGED: usize = 100;
 
-/// The models that there are. They may change while drafts are made. Clones are the same.
+/// The configured models. They may change while drafts are running. Clones share them.
 #[derive(Clone, Default)]
 pub struct Catalog {
     clients: Arc<RwLock<Vec<Arc<Client>>>>,
@@ -31,12 +31,12 @@ impl Catalog {
         catalog
     }
 
-    /// Has other models from now on. Drafts that are being made are made to their end.
+    /// Replaces the models. Running drafts are finished.
     pub fn set(&self, upstreams: Vec<Upstream>) {
         let known = self.clients();
         let client = |upstream: Upstream| {
             let same = known.iter().find(|client| *client.upstream() == upstream);
-            // With its connections.
+            // An unchanged model keeps its connections.
             same.cloned()
                 .unwrap_or_else(|| Arc::new(Client::new(upstream, self.trust.clone())))
         };
@@ -49,7 +49,7 @@ impl Catalog {
         clients.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn named(&self, name: &str) -> Option<Arc<Client>> {
+    fn find(&self, name: &str) -> Option<Arc<Client>> {
         let clients = self.clients.read();
         let clients = clients.unwrap_or_else(PoisonError::into_inner);
         let client = clients.iter().find(|client| client.upstream().name == name);
@@ -57,12 +57,12 @@ impl Catalog {
     }
 }
 
-/// Models at work. When this is dropped, they stop, and their connections are closed.
+/// The task that runs drafts. Dropping it stops all drafts and closes their connections.
 #[derive(Debug)]
 pub struct Models(JoinHandle<()>);
 
 impl Models {
-    /// Begins to take orders, on this runtime.
+    /// Starts the task on this runtime.
     pub fn start(
         runtime: &Handle,
         catalog: Catalog,
@@ -72,10 +72,10 @@ impl Models {
         Self(runtime.spawn(serve(catalog, orders, events)))
     }
 
-    /// Stops them, and waits until they have.
+    /// Stops the task, and waits for its end.
     pub async fn stop(mut self) {
         self.0.abort();
-        // It was ended, which is what was wanted.
+        // An error here is the cancellation that was asked for.
         let _ = (&mut self.0).await;
     }
 }
@@ -86,7 +86,7 @@ impl Drop for Models {
     }
 }
 
-/// Drafts that are being made. All of them end when this is dropped.
+/// The running drafts. Dropping this aborts them.
 #[derive(Default)]
 struct RunningDrafts {
     tasks: JoinSet<DraftId>,
@@ -106,7 +106,7 @@ async fn serve(
                 Some(DraftingOrder::Cancel(id)) => running.cancel(id),
                 None => return,
             },
-            Some(ended) = running.tasks.join_next() => running.ended(ended, &events),
+            Some(ended) = running.tasks.join_next() => running.finish(ended, &events),
         }
     }
 }
@@ -114,24 +114,24 @@ async fn serve(
 impl RunningDrafts {
     fn begin(&mut self, catalog: &Catalog, order: DraftOrder, events: &DraftEvents) {
         let id = order.id;
-        let Some(client) = catalog.named(&order.model) else {
+        let Some(client) = catalog.find(&order.model) else {
             let words = "no model of this name is in the configuration; `humanllm setup model` adds \
                          one, and F9 takes it in";
             events.send(id, DraftStep::Failed(words.into()));
             return;
         };
-        let handle = self.tasks.spawn(make(client, order, events.clone()));
+        let handle = self.tasks.spawn(run_draft(client, order, events.clone()));
         self.handles.insert(id, handle);
     }
 
     fn cancel(&mut self, id: DraftId) {
-        // With its task go the connection and all that still comes.
+        // Aborting the task drops the connection.
         if let Some(handle) = self.handles.remove(&id) {
             handle.abort();
         }
     }
 
-    fn ended(&mut self, ended: Result<DraftId, JoinError>, events: &DraftEvents) {
+    fn finish(&mut self, ended: Result<DraftId, JoinError>, events: &DraftEvents) {
         match ended {
             Ok(id) => {
                 self.handles.remove(&id);
@@ -151,19 +151,19 @@ impl RunningDrafts {
     }
 }
 
-/// Makes one draft.
-async fn make(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> DraftId {
+/// Runs one draft.
+async fn run_draft(client: Arc<Client>, order: DraftOrder, events: DraftEvents) -> DraftId {
     let id = order.id;
-    let asked = client.asked(&order);
-    // It may be large, and the answer may take long.
+    let asked = client.prepare(&order);
+    // Dropped early: it may be large, and the answer may take long.
     drop(order);
     let made = client.answer(asked, |piece| events.send(id, DraftStep::Piece(piece)));
     match made.await {
-        Ok(()) | Err(Failure::Unwanted) => {}
+        Ok(()) | Err(Failure::Cancelled) => {}
         Err(failure) => {
             let words = failure.words(client.upstream());
-            // They may quote what was asked, of which little belongs into the log.
-            let logged: String = words.chars().take(LOGGED).collect();
+            // Messages may quote the request, of which little belongs in the log.
+            let logged: String = words.chars().take(MAX_LOGGED).collect();
             tracing::info!(model = client.upstream().name, words = logged, "no draft");
             events.send(id, DraftStep::Failed(words));
         }

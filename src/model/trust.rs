@@ -1,4 +1,4 @@
-//! By whose word an upstream is who it says it is.
+//! The root certificates by which upstreams are trusted.
 
 use std::io;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// The certificates that the system trusts, a company's own among them; `SSL_CERT_FILE` names others.
-/// They are read when the first upstream asks for them. Clones share them.
+/// The root certificates of the system, a company's own included; `SSL_CERT_FILE` names others.
+/// They are loaded on first use. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Trust(Arc<OnceCell<TlsConnector>>);
 
 impl Trust {
-    /// What makes an encrypted stream of one.
+    /// The connector that makes a TLS stream of a TCP stream.
     pub(crate) async fn connector(&self) -> io::Result<TlsConnector> {
         let connector = self.0.get_or_try_init(|| async {
             let read = spawn_blocking(system).await;

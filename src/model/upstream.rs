@@ -9,55 +9,55 @@ use serde_json::{Map, Value};
 use super::BaseUrl;
 use crate::api::Format;
 
-/// How short something may be that is no secret, although it stands where secrets stand.
-const SHORTEST_SECRET: usize = 8;
+/// Shorter header values are not treated as secrets.
+const MIN_SECRET_LENGTH: usize = 8;
 
 /// A model on another server, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// What it is called here.
+    /// Its name in the configuration.
     pub name: String,
     /// Where the server is.
     pub url: BaseUrl,
-    /// The format that the server speaks.
+    /// The wire format of the server.
     pub format: Format,
-    /// What the server calls it.
+    /// The server's name of the model.
     pub model: String,
-    /// What is said in the head of each request. All of it counts as secret.
+    /// Additional headers of each request. All values are treated as secrets.
     pub headers: HeaderMap,
-    /// The variable that the key comes from.
+    /// The environment variable with the API key.
     pub key: Option<KeyVariable>,
-    /// The most tokens that an answer may have.
+    /// Token limit of an answer.
     pub max_tokens: Option<u64>,
-    /// Whether it takes pictures.
+    /// Whether the model accepts images.
     pub images: bool,
-    /// Whether it gets its earlier thoughts.
+    /// Whether the model gets its earlier reasoning.
     pub thoughts: bool,
-    /// Whether a message that has begun is continued by being the last one.
+    /// Whether a message is continued by prefilling it.
     pub(crate) prefill: bool,
-    /// What else stands in each request.
+    /// Additional fields of each request.
     pub parameters: Map<String, Value>,
-    /// How long it may take.
-    pub patience: Timeouts,
+    /// Time limits.
+    pub timeouts: Timeouts,
 }
 
-/// The variable of the environment that a key comes from.
+/// The environment variable with an API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyVariable {
     /// Its name.
     pub name: String,
-    /// Whether it is set. Without, nothing is asked.
+    /// Whether it is set. If not, no request is made.
     pub(crate) is_set: bool,
 }
 
-/// How long an upstream may take; for ever, where there is no time.
+/// Time limits of an upstream; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To take a connection.
+    /// To connect.
     pub connect: Duration,
-    /// To say the first word: whoever reads a long prompt on a small machine needs minutes.
+    /// To the first token: a small machine needs minutes for a long prompt.
     pub(crate) first_token: Option<Duration>,
-    /// To say the next one.
+    /// Between tokens.
     pub idle: Option<Duration>,
 }
 
@@ -72,7 +72,7 @@ impl Default for Timeouts {
 }
 
 impl Upstream {
-    /// One of this name, with what holds where nothing else is said.
+    /// An upstream with default settings.
     pub fn new(name: impl Into<String>, url: BaseUrl, format: Format) -> Self {
         let name = name.into();
         Self {
@@ -87,11 +87,11 @@ impl Upstream {
             thoughts: false,
             prefill: true,
             parameters: Map::new(),
-            patience: Timeouts::default(),
+            timeouts: Timeouts::default(),
         }
     }
 
-    /// The header that a key travels in, and its value; `None` if that cannot stand in one.
+    /// The header for a key, and its value; `None` if it is no valid header value.
     pub(crate) fn key_header(format: Format, key: &str) -> Option<(HeaderName, HeaderValue)> {
         let (name, value) = match format {
             Format::Messages => (HeaderName::from_static("x-api-key"), key.to_owned()),
@@ -102,15 +102,15 @@ impl Upstream {
         Some((name, value))
     }
 
-    /// A text without anything in it that is said in the head of requests.
+    /// A text with all header values removed.
     pub(super) fn without_secrets(&self, text: &str) -> String {
         let values = self
             .headers
             .values()
             .filter_map(|value| value.to_str().ok());
-        // Behind the name of the scheme, if it has one.
+        // Without the scheme, such as `Bearer`.
         let secrets = values.flat_map(|value| [value, value.rsplit(' ').next().unwrap_or(value)]);
-        let secrets = secrets.filter(|secret| secret.len() >= SHORTEST_SECRET);
+        let secrets = secrets.filter(|secret| secret.len() >= MIN_SECRET_LENGTH);
         secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
     }
 }

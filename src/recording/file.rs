@@ -64,9 +64,9 @@ fn request_line(turn: &RecordedTurn) -> RecordingLine {
         at: moment(turn.arrived),
         format: Some(request.format).into(),
         state: turn.state.into(),
-        body: Some(request.whole()),
+        body: Some(request.raw_body()),
         context: Context::of(request),
-        assigned: request.assigned.as_deref().cloned().unwrap_or_default(),
+        assigned: request.assignment.as_deref().cloned().unwrap_or_default(),
         phase: None,
         mark: None,
     }))
@@ -152,7 +152,7 @@ impl FileReader {
             .context
             .request(format, body.as_bytes(), &self.interner);
         let mut request = request.map_err(|error| error.to_string())?;
-        request.assigned = assigned;
+        request.assignment = assigned;
         self.places.insert(key, Some(self.recording.turns.len()));
         self.recording.turns.push(RecordedTurn {
             number: line.turn,
@@ -236,7 +236,7 @@ mod tests {
         let [first, second] = recording.turns.as_slice() else {
             panic!("{recording:?}");
         };
-        assert_eq!(first.request.whole(), lines[1]["body"].as_str().unwrap());
+        assert_eq!(first.request.raw_body(), lines[1]["body"].as_str().unwrap());
         let items: Vec<String> = first.request.items.iter().map(|item| item.text()).collect();
         assert_eq!(
             (items, first.request.earlier),
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!((second.state, second.rows.len()), (TurnState::Gone, 0));
         let assigned = first
             .request
-            .assigned
+            .assignment
             .as_deref()
             .cloned()
             .unwrap_or_default();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::api::{Assigned, Format};
+use crate::api::{Assignment, Format};
 use crate::journal::{SaidState, TurnState};
 use crate::store::Context;
 
@@ -53,7 +53,7 @@ pub(crate) struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub automatic: Option<String>,
     #[serde(flatten)]
-    pub(crate) assigned: Assigned,
+    pub(crate) assigned: Assignment,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mark: Option<Value>,
 }
@@ -70,7 +70,7 @@ pub(crate) struct RequestLine {
     #[serde(flatten)]
     pub context: Context,
     #[serde(flatten)]
-    pub(crate) assigned: Assigned,
+    pub(crate) assigned: Assignment,
     /// The phase of the study in which it was answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
@@ -204,9 +204,9 @@ impl ConversationLine {
 
 impl RequestLine {
     /// Whose it is, for whoever reads it.
-    pub(crate) fn take_assigned(&mut self) -> Option<Arc<Assigned>> {
+    pub(crate) fn take_assigned(&mut self) -> Option<Arc<Assignment>> {
         let assigned = std::mem::take(&mut self.assigned);
-        (assigned != Assigned::default()).then(|| Arc::new(assigned))
+        (assigned != Assignment::default()).then(|| Arc::new(assigned))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::normal::Normaliser;
-use crate::agents::Opening;
+use crate::agents::InventedTurns;
 use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, is_block};
 use crate::hash::Hash;
 
@@ -170,16 +170,16 @@ fn strict(request: &Request) -> Hash {
     for item in earlier.take(request.earlier) {
         hash = hash.then(Hash::of(normaliser.text(item.raw()).as_bytes()));
     }
-    hash.then(Hash::of(normaliser.text(&request.whole()).as_bytes()))
+    hash.then(Hash::of(normaliser.text(&request.raw_body()).as_bytes()))
 }
 
 /// What is said in a request; not what its agent adds by itself, nor thoughts, which some send back and others
 /// do not.
 fn parts(request: &Request) -> Vec<ComparedItem> {
     let mut normaliser = Normaliser::default();
-    let opening = Opening::of(request);
+    let opening = InventedTurns::of(request);
     let items = request.items.iter().enumerate();
-    let items = items.filter(|(index, _)| !opening.holds(&request.items, *index));
+    let items = items.filter(|(index, _)| !opening.contains(&request.items, *index));
     items
         .filter_map(|(_, item)| part(item, &mut normaliser))
         .collect()
@@ -204,7 +204,9 @@ fn part(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
         ItemBody::Compaction { summary } => {
             ("summary".to_owned(), summary.clone().unwrap_or_default())
         }
-        ItemBody::Other { kind, says, .. } => (kind.clone(), says.clone()),
+        ItemBody::Other {
+            kind, fields: says, ..
+        } => (kind.clone(), says.clone()),
     };
     Some(ComparedItem {
         kind,

@@ -1,9 +1,9 @@
-//! Rules: what happens to a request, or to what a model drafted for it, without the person.
+//! Rules: what happens to a request, or to a draft of a model for it, without the person.
 //!
-//! A rule says when it applies and what happens then ([`Action`]). They are asked in their order, and
-//! the first that applies is the only one.
+//! A rule has conditions and an action ([`RuleAction`]). Rules are tried in order, and only the
+//! first that applies counts.
 //!
-//! - [`Written`] is a rule as it stands in the configuration
+//! - [`RuleTable`] is a rule as it stands in the configuration
 //! - `rule` is the same, checked and ready to be asked
 //! - `pattern` is what its conditions look for
 //! - [`proposals`] makes rules of something that was decided once
@@ -13,9 +13,9 @@
 mod pattern;
 mod proposal;
 mod rule;
+mod table;
 #[cfg(test)]
 mod tests;
-mod written;
 
 use std::time::Duration;
 
@@ -24,46 +24,45 @@ use serde::{Deserialize, Serialize};
 pub use pattern::{Case, Pattern};
 pub(crate) use proposal::free_name;
 pub use proposal::{Proposal, proposals};
-pub use written::{DraftKind, RuleError, RuleTable};
+pub use table::{DraftKind, RuleError, RuleTable};
 
 use crate::api::{Body, Request};
 use rule::{DraftedItem, Rule};
 
-/// Bytes before what is new of a message in which [`Rules::of_text`] looks for the beginning of what it
-/// finds.
-pub(crate) const LOOKED_BACK: usize = 8 * 1024;
+/// Bytes before the new part of a message in which a match of [`Rules::of_text`] may begin.
+pub(crate) const LOOKBACK_BYTES: usize = 8 * 1024;
 
-/// What rules are asked about.
+/// The request that rules are evaluated for.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// The program that asks, as the inbox names it.
+    /// The agent, as the inbox names it.
     pub agent: &'a str,
     /// The title of the conversation.
     pub title: &'a str,
-    /// The folder that the agent works in, where it says so.
+    /// The working directory of the agent, if it says so.
     pub directory: Option<&'a str>,
-    /// The request that the rules are asked about.
+    /// The request.
     pub request: &'a Request,
 }
 
-/// What happens. It is written to disk in this form.
+/// The action of a rule. This is also its form on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleAction {
-    /// It waits for the person, whatever the mode of the conversation.
+    /// Wait for the person, whatever the mode of the conversation.
     Hold,
-    /// What the model drafted is sent.
+    /// Send what the model drafted.
     Send,
-    /// The turn ends with these words as its error.
+    /// Reject the request with this message.
     Reject(String),
-    /// These words are the answer.
+    /// Answer with this text.
     Answer(String),
-    /// The model of this name drafts.
+    /// Have the model with this name draft.
     Draft(String),
 }
 
 impl RuleAction {
-    /// What happens, in words for the person.
+    /// The action in words for the person.
     pub fn words(&self) -> String {
         match self {
             Self::Hold => "hold".into(),
@@ -75,7 +74,7 @@ impl RuleAction {
     }
 }
 
-/// What a rule decides, and why.
+/// The decision of a rule, and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// The rule's name.
@@ -84,22 +83,22 @@ pub struct Decision {
     pub matched: String,
     /// What happens.
     pub action: RuleAction,
-    /// What happens where nobody does anything for that long; nothing, if this is absent.
+    /// The action if nobody does anything for this long, if any.
     pub timeout: Option<(Duration, RuleAction)>,
-    /// Whether that is what happens, because nobody did anything for that long.
+    /// Whether this decision was made by the timeout.
     pub waited: bool,
 }
 
-/// Rules, in their order.
+/// Rules, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules(Vec<Rule>);
 
 impl Rules {
-    /// Checks rules as they are written.
+    /// Checks rules of the configuration.
     ///
     /// # Errors
     ///
-    /// What is wrong, with the place of the rule and the key in it.
+    /// The error, with the index of the rule and the key at fault.
     pub fn new(written: &[RuleTable]) -> Result<Self, (usize, &'static str, RuleError)> {
         let mut rules: Vec<Rule> = Vec::with_capacity(written.len());
         for (place, written) in written.iter().enumerate() {
@@ -117,7 +116,7 @@ impl Rules {
         self.0.is_empty()
     }
 
-    /// Whether any is asked about requests.
+    /// Whether any rule applies to requests, rather than drafts.
     pub(crate) fn ask_of_requests(&self) -> bool {
         !self.0.iter().all(Rule::asks_of_draft)
     }
@@ -127,30 +126,29 @@ impl Rules {
         self.0.iter().map(Rule::name)
     }
 
-    /// The rules in words for the person: of each its name, its conditions, what happens, and what
-    /// happens where nobody does anything.
-    pub fn told(&self) -> impl Iterator<Item = RuleText<'_>> {
-        self.0.iter().map(Rule::told)
+    /// The rules in words for the person.
+    pub fn descriptions(&self) -> impl Iterator<Item = RuleText<'_>> {
+        self.0.iter().map(Rule::description)
     }
 
-    /// The models that rules have draft, each with the place of the rule and the key that names it, so
-    /// that whoever knows the models can check that there are such.
+    /// The models that rules name, each with the index of the rule and the key that names it, so
+    /// that their existence can be checked.
     pub fn models(&self) -> impl Iterator<Item = (usize, &'static str, &str)> {
         let rules = self.0.iter().enumerate();
         rules.flat_map(|(place, rule)| rule.models().map(move |(key, model)| (place, key, model)))
     }
 
-    /// What is decided of a request when it arrives, by the rules that ask for nothing of a draft.
+    /// Decides about a request when it arrives, by the rules without conditions on drafts.
     pub(crate) fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
         let mut rules = self.0.iter().filter(|rule| !rule.asks_of_draft());
         rules.find_map(|rule| rule.of_request(subject))
     }
 
-    /// What is decided of an item that a model drafted, before it is sent: by the rules that ask for
-    /// something of it.
+    /// Decides about an item that a model drafted, before it is sent, by the rules with conditions
+    /// on drafts.
     pub(crate) fn of_item(&self, subject: &Subject<'_>, item: &Body) -> Option<Decision> {
         let mut rules = self.0.iter().filter(|rule| rule.asks_of_draft()).peekable();
-        // What a command would be need not be known where nobody asks.
+        // The command is not looked up unless there are rules.
         rules.peek()?;
         let drafted = DraftedItem::new(subject, item);
         rules.find_map(|rule| rule.of_item(subject, &drafted))
@@ -161,13 +159,13 @@ impl Rules {
         self.0.iter().any(Rule::watches_text)
     }
 
-    /// What the rules decide about a message as far as it is written, where `new` bytes at its end were not there
-    /// when this was asked last: nothing of it may leave that a rule holds.
+    /// Decides about a message that is being streamed, of which the last `new` bytes are new:
+    /// nothing that a rule holds may be sent.
     ///
-    /// What a rule looks for is found as soon as its end is there, if its beginning is no more than
-    /// [`LOOKED_BACK`] bytes before what is new. The end of what is written so far counts as the end
-    /// of a word and of the message. A rule that sends decides nothing here: whether it applies is
-    /// known when the message is whole, and [`Rules::of_item`] is asked.
+    /// A match is found as soon as its end is there, if it begins at most [`LOOKBACK_BYTES`] before
+    /// the new part. The end of the text so far counts as the end of a word and of the message.
+    /// Rules that send decide nothing here: whether they apply is known when the message is
+    /// complete, by [`Rules::of_item`].
     pub(crate) fn of_text(
         &self,
         subject: &Subject<'_>,
@@ -179,17 +177,17 @@ impl Rules {
     }
 }
 
-/// A rule in words.
+/// A description of a rule for the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleText<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its conditions, each with its key.
+    /// Its conditions in words, each with its key.
     pub conditions: Vec<(&'static str, String)>,
-    /// Whether it is asked about what models draft, and not about requests.
+    /// Whether it applies to drafts, rather than requests.
     pub(crate) asks_of_draft: bool,
     /// What happens.
     pub action: &'a RuleAction,
-    /// What happens where nobody does anything for that long.
+    /// The action if nobody does anything for this long.
     pub timeout: Option<(Duration, &'a RuleAction)>,
 }

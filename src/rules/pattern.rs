@@ -1,26 +1,26 @@
-//! What the conditions of rules look for: regular expressions that are found anywhere in a text.
+//! Regular expressions in conditions of rules, which match anywhere in a text.
 
 use std::ops::Range;
 
 use regex::{Error, Regex, RegexBuilder};
 
-/// Bytes of a compiled expression, and of what it may put aside while it is used.
+/// Bytes of a compiled expression, and of its caches.
 const MAX_COMPILED: usize = 1 << 20;
-/// Characters of a text that are shown around what was found.
+/// Characters of a text that are shown around a match.
 const SHOWN: usize = 60;
-/// How many of them stand before it.
+/// How many of these are before the match.
 const SHOWN_BEFORE: usize = 20;
 
-/// Whether upper and lower case are told apart.
+/// Whether matching is case-sensitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// They are, unless the expression says `(?i)`.
+    /// Case-sensitive, unless the expression says `(?i)`.
     Matters,
-    /// They are not, unless the expression says `(?-i)`.
+    /// Case-insensitive, unless the expression says `(?-i)`.
     Ignored,
 }
 
-/// A regular expression. It takes no more time than the text is long, whatever it says.
+/// A regular expression. Matching takes time linear in the text.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     regex: Regex,
@@ -36,7 +36,7 @@ impl PartialEq for Pattern {
 impl Eq for Pattern {}
 
 impl Pattern {
-    /// Reads an expression; the error says in a line what is wrong with it.
+    /// Parses an expression; the error is a single line.
     pub fn new(text: &str, case: Case) -> Result<Self, String> {
         if text.is_empty() {
             return Err("the expression is empty, and would be found in everything".into());
@@ -57,23 +57,23 @@ impl Pattern {
         &self.regex
     }
 
-    /// As it was written.
+    /// The expression as it was written.
     pub fn as_str(&self) -> &str {
         self.regex.as_str()
     }
 
-    /// Where it is found in a text that begins at `from`, with what stands before that around it.
+    /// The first match at or after `from`; anchors and word boundaries see the text before it.
     pub(crate) fn find_from(&self, text: &str, from: usize) -> Option<Range<usize>> {
         Some(self.regex.find_at(text, from)?.range())
     }
 
-    /// What is found of it in a text, with some of the line around it.
+    /// The first match in a text, with some of the line around it.
     pub(crate) fn found_in(&self, text: &str) -> Option<String> {
         Some(excerpt(text, self.find_from(text, 0)?))
     }
 }
 
-/// The parser's error, which is made of several lines, in one.
+/// The parser's error, which has several lines, on one line.
 fn explain(error: &Error) -> String {
     if let Error::CompiledTooBig(_) = error {
         return "the expression stands for too much; make its repetitions smaller".into();
@@ -85,7 +85,7 @@ fn explain(error: &Error) -> String {
     format!("this is no regular expression: {why}")
 }
 
-/// Some of the line in which something was found, in quotes.
+/// The match with some of its line, in quotes.
 pub(super) fn excerpt(text: &str, found: Range<usize>) -> String {
     let begin = text[..found.start].rfind('\n').map_or(0, |at| at + 1);
     let before = text[begin..found.start].char_indices().rev();

@@ -1,23 +1,23 @@
-//! Rules that are made of something that was decided once, so that it need not be decided again.
+//! Proposes rules for a decision that the person made, so that it need not be made again.
 
 use serde_json::Value;
 
 use super::pattern::excerpt;
 use super::rule::SHELL;
-use super::written::Kinds;
+use super::table::Kinds;
 use super::{DraftKind, RuleAction, RuleTable, Rules, Subject};
 use crate::api::{Body, command_in, is_shell};
 
-/// Bytes of a text that may be asked for as it is.
+/// Most bytes of a text that a proposed rule matches literally.
 const MAX_LENGTH: usize = 1000;
-/// Characters of what a rule is named after.
-const NAMED_AFTER: usize = 40;
-/// Programs that run what else stands in the line.
+/// Most characters in the name of a rule.
+const MAX_NAME_LENGTH: usize = 40;
+/// Programs that run other programs in their arguments.
 const RUNNERS: [&str; 13] = [
     "sudo", "doas", "env", "xargs", "eval", "exec", "command", "nohup", "time", "timeout", "nice",
     "ssh", "find",
 ];
-/// What may stand behind the name of a program in a line that runs no other.
+/// Arguments in a command line that runs no other program.
 const PLAIN_ARGUMENTS: &str = r"(?:\s[^;&|<>$`(){}\\\n]*)?";
 
 /// A rule that could be saved.
@@ -29,8 +29,8 @@ pub struct Proposal {
     pub rule: RuleTable,
 }
 
-/// The rules that would have decided this of an item, the closest first. Each has a name that none of
-/// `rules` has.
+/// Rules that would have made this decision about an item, the most specific first. Each has a name
+/// that is not in `rules`.
 pub fn proposals(
     subject: &Subject<'_>,
     item: &Body,
@@ -58,7 +58,7 @@ fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
         argument: Some(argument),
         ..RuleTable::default()
     };
-    let exact = exactly(command).map(|argument| Proposal {
+    let exact = exact_pattern(command).map(|argument| Proposal {
         about: format!("the command {}", excerpt(command, 0..0)),
         rule: RuleTable {
             name: format!("exactly {}", short(command)),
@@ -70,7 +70,7 @@ fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
         let is_word = |c: char| c.is_alphanumeric() || c == '_';
         let edge = |is_so| if is_so { r"\b" } else { "" };
         let (argument, about) = match action {
-            // The name may do anything to a line in which other programs stand too.
+            // The program name alone says little about a line that also runs other programs.
             RuleAction::Send if is_shell(program) || RUNNERS.contains(&program) => return None,
             RuleAction::Send => (
                 format!("^{name}{PLAIN_ARGUMENTS}$"),
@@ -97,7 +97,7 @@ fn of_command(command: &str, action: &RuleAction) -> Vec<Proposal> {
 }
 
 fn of_message(text: &str) -> Vec<Proposal> {
-    let exact = exactly(text).map(|expression| Proposal {
+    let exact = exact_pattern(text).map(|expression| Proposal {
         about: format!("the message {}", excerpt(text, 0..0)),
         rule: RuleTable {
             name: format!("exactly {}", short(text)),
@@ -129,14 +129,14 @@ fn of_call(call: &Body) -> Vec<Proposal> {
         tool: Some(format!("^{}$", escape(&name))),
         ..RuleTable::default()
     };
-    let telling = telling_argument(call);
+    let telling = identifying_argument(call);
     let exact = telling.and_then(|(parameter, text)| {
         let what = parameter.as_deref().unwrap_or("argument");
         Some(Proposal {
             about: format!("{name} with {what} {}", excerpt(&text, 0..0)),
             rule: RuleTable {
                 name: format!("{name} {}", short(&text)),
-                argument: Some(exactly(&text)?),
+                argument: Some(exact_pattern(&text)?),
                 parameter,
                 ..rule()
             },
@@ -149,9 +149,9 @@ fn of_call(call: &Body) -> Vec<Proposal> {
     exact.into_iter().chain([all]).collect()
 }
 
-/// The argument that tells a call from others of the same tool: the first text of a line, a path in
-/// most tools; else all that there is.
-fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
+/// The argument that distinguishes a call from others of the same tool: the first single-line text,
+/// which is a path in most tools; else all arguments.
+fn identifying_argument(call: &Body) -> Option<(Option<String>, String)> {
     let arguments = match call {
         Body::FunctionCall { arguments, .. } => arguments,
         call => return Some((None, call.words().into_owned())),
@@ -166,14 +166,13 @@ fn telling_argument(call: &Body) -> Option<(Option<String>, String)> {
     Some((Some(name), text))
 }
 
-/// The expression that is found in this text alone; none for one that nobody would read.
-fn exactly(text: &str) -> Option<String> {
+/// The expression that matches exactly this text; `None` if it is too long to be readable.
+fn exact_pattern(text: &str) -> Option<String> {
     let is_told = !text.is_empty() && text.len() <= MAX_LENGTH;
     is_told.then(|| format!("^{}$", escape(text)))
 }
 
-/// A text as an expression that stands for itself. What needs no backslash outside of brackets has
-/// none.
+/// Escapes a text for an expression, with no more backslashes than needed.
 fn escape(text: &str) -> String {
     let mut escaped = regex::escape(text);
     for plain in ["-", "#", "&", "~"] {
@@ -182,7 +181,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The first word of a command, behind the variables that are set for it.
+/// The program of a command, after variables that are set for it.
 fn program_of(command: &str) -> Option<&str> {
     let is_variable = |word: &&str| {
         let name = word.split_once('=').map_or("", |(name, _)| name);
@@ -196,7 +195,7 @@ fn program_of(command: &str) -> Option<&str> {
 fn short(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     let line = line.chars().filter(|c| !c.is_control());
-    line.take(NAMED_AFTER).collect()
+    line.take(MAX_NAME_LENGTH).collect()
 }
 
 fn verb(action: &RuleAction) -> &'static str {
@@ -209,7 +208,7 @@ fn verb(action: &RuleAction) -> &'static str {
     }
 }
 
-/// This name, or with a number behind it, if another rule has it.
+/// This name, with a number appended if another rule has it.
 pub(crate) fn free_name(name: &str, rules: &Rules) -> String {
     let name = name.trim();
     let is_free = |name: &String| !rules.names().any(|known| known == name);

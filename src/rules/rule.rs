@@ -1,4 +1,4 @@
-//! A rule that is ready to be asked.
+//! A checked rule, and the evaluation of its conditions.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::pattern::{Case, Pattern, excerpt};
-use super::written::{DraftKind, RuleError, RuleTable};
-use super::{Decision, LOOKED_BACK, RuleAction, RuleText, Subject};
-use crate::api::{Body, ItemBody, command_in, command_line, is_bushy};
+use super::table::{DraftKind, RuleError, RuleTable};
+use super::{Decision, LOOKBACK_BYTES, RuleAction, RuleText, Subject};
+use crate::api::{Body, ItemBody, command_in, command_line, is_too_large_for_tree};
 
-/// An item that a model drafted, and what all rules want to know of it.
+/// An item that a model drafted, with what rules need to know of it.
 #[derive(Debug)]
 pub(super) struct DraftedItem<'a> {
     item: &'a Body,
     kind: DraftKind,
-    /// What it has a shell do.
+    /// The shell command of a call.
     command: Option<Cow<'a, str>>,
 }
 
@@ -36,10 +36,10 @@ impl<'a> DraftedItem<'a> {
     }
 }
 
-/// What stands in a rule for whatever tool runs commands.
+/// The `tool` of a rule that stands for any tool that runs shell commands.
 pub(super) const SHELL: &str = "shell";
 
-/// What a condition says when it holds.
+/// Descriptions of the matches of the conditions.
 type Matched = Vec<String>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) struct Rule {
     model: Option<Pattern>,
     conversation: Option<Pattern>,
     prompt: Option<Pattern>,
-    /// Empty for all of them.
+    /// Empty for all kinds.
     kinds: Vec<DraftKind>,
     tool: Option<ToolName>,
     parameter: Option<String>,
@@ -61,14 +61,14 @@ pub(super) struct Rule {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ToolName {
-    /// Whatever runs commands.
+    /// Any tool that runs shell commands.
     Shell,
-    /// What is called like this.
+    /// Tools whose name matches.
     Named(Pattern),
 }
 
 impl Rule {
-    /// Checks a rule; the error comes with the key that it is about.
+    /// Checks a rule; the error comes with the key at fault.
     pub fn new(written: &RuleTable) -> Result<Self, (&'static str, RuleError)> {
         let names = |key, text: &Option<String>| pattern(key, text, Case::Ignored);
         let words = |key, text: &Option<String>| pattern(key, text, Case::Matters);
@@ -99,7 +99,7 @@ impl Rule {
         Ok(Self { timeout, ..rule })
     }
 
-    /// That there is something for which all conditions hold.
+    /// Checks that the conditions can hold together.
     fn check_conditions(&self) -> Result<(), (&'static str, RuleError)> {
         let is_of_call = self.tool.is_some() || self.argument.is_some();
         let lacks = |kinds: [DraftKind; 2]| {
@@ -113,16 +113,16 @@ impl Rule {
             } else {
                 "argument"
             };
-            Err(("text", RuleError::Never(other)))
+            Err(("text", RuleError::Contradiction(other)))
         } else if self.text.is_some() && lacks([DraftKind::Message, DraftKind::Think]) {
-            Err(("kind", RuleError::Never("text")))
+            Err(("kind", RuleError::Contradiction("text")))
         } else if is_of_call && lacks([DraftKind::Command, DraftKind::Tool]) {
             let other = if self.tool.is_some() {
                 "tool"
             } else {
                 "argument"
             };
-            Err(("kind", RuleError::Never(other)))
+            Err(("kind", RuleError::Contradiction(other)))
         } else {
             Ok(())
         }
@@ -157,13 +157,13 @@ impl Rule {
             (Some(seconds), Some(action)) => (seconds, action.clone()),
         };
         if self.action != RuleAction::Hold {
-            return Err((SECONDS, RuleError::NotHeld));
+            return Err((SECONDS, RuleError::TimeoutWithoutHold));
         }
         if seconds == 0 {
-            return Err((SECONDS, RuleError::NoTime));
+            return Err((SECONDS, RuleError::ZeroTimeout));
         }
         if action == RuleAction::Hold {
-            return Err((ACTION, RuleError::HeldAnyway));
+            return Err((ACTION, RuleError::TimeoutHolds));
         }
         self.check_action(ACTION, &action)?;
         Ok(Some((Duration::from_secs(seconds.into()), action)))
@@ -173,7 +173,7 @@ impl Rule {
         &self.name
     }
 
-    /// The models that it has draft, each with the key that names it.
+    /// The models that it names, each with the key that names it.
     pub fn models(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let timeout = self.timeout.as_ref().map(|(_, action)| action);
         let actions = [("action", Some(&self.action)), ("timeout_action", timeout)];
@@ -185,7 +185,7 @@ impl Rule {
             })
     }
 
-    pub fn told(&self) -> RuleText<'_> {
+    pub fn description(&self) -> RuleText<'_> {
         let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let shown = |pattern: &Option<Pattern>| {
             let pattern = pattern.as_ref();
@@ -221,7 +221,7 @@ impl Rule {
         }
     }
 
-    /// Whether it asks for something of what a model drafted.
+    /// Whether it has conditions on drafts.
     pub(crate) fn asks_of_draft(&self) -> bool {
         !self.kinds.is_empty()
             || self.tool.is_some()
@@ -229,7 +229,7 @@ impl Rule {
             || self.text.is_some()
     }
 
-    /// Whether it may stop a message before that is whole.
+    /// Whether it may stop a message while it is being streamed.
     pub(crate) fn watches_text(&self) -> bool {
         let is_of_message = self.text.is_some() || self.kinds.contains(&DraftKind::Message);
         let is_of_call = self.tool.is_some() || self.argument.is_some();
@@ -241,7 +241,7 @@ impl Rule {
 
     fn takes(&self, kind: DraftKind) -> bool {
         match self.text {
-            // Thoughts are looked into where they are named.
+            // Reasoning is searched only if `kind` names it.
             Some(_) if self.kinds.is_empty() => kind == DraftKind::Message,
             _ => self.kinds.is_empty() || self.kinds.contains(&kind),
         }
@@ -249,7 +249,7 @@ impl Rule {
 
     pub(crate) fn of_request(&self, subject: &Subject<'_>) -> Option<Decision> {
         let mut matched = Matched::new();
-        self.holds_for(subject, &mut matched)?;
+        self.match_request(subject, &mut matched)?;
         if matched.is_empty() {
             matched.push("every request".into());
         }
@@ -288,7 +288,7 @@ impl Rule {
         if let Some(argument) = &self.argument {
             matched.push(self.argument_of(drafted, argument)?);
         }
-        self.holds_for(subject, &mut matched)?;
+        self.match_request(subject, &mut matched)?;
         Some(self.decision(matched))
     }
 
@@ -306,17 +306,19 @@ impl Rule {
             matched.push(format!("kind {}", DraftKind::Message.name()));
         }
         if let Some(pattern) = &self.text {
-            let from = text.len().saturating_sub(new.saturating_add(LOOKED_BACK));
+            let from = text
+                .len()
+                .saturating_sub(new.saturating_add(LOOKBACK_BYTES));
             let found = pattern.find_from(text, text.floor_char_boundary(from))?;
             matched.push(format!("text {}", excerpt(text, found)));
         }
-        // Last, because most of what is asked ends before.
-        self.holds_for(subject, &mut matched)?;
+        // Last, because most evaluations end before.
+        self.match_request(subject, &mut matched)?;
         Some(self.decision(matched))
     }
 
     /// Whether the conditions on the request hold.
-    fn holds_for(&self, subject: &Subject<'_>, matched: &mut Matched) -> Option<()> {
+    fn match_request(&self, subject: &Subject<'_>, matched: &mut Matched) -> Option<()> {
         if let Some(agent) = &self.agent {
             agent.find_from(subject.agent, 0)?;
             matched.push(format!("agent {}", subject.agent));
@@ -334,20 +336,20 @@ impl Rule {
             matched.push(format!("conversation {found}"));
         }
         if let Some(prompt) = &self.prompt {
-            let found = newest(subject).find_map(|text| prompt.found_in(&text))?;
+            let found = newest_inputs(subject).find_map(|text| prompt.found_in(&text))?;
             matched.push(format!("prompt {found}"));
         }
         Some(())
     }
 
-    /// What is found in the arguments of a call.
+    /// The match in the arguments of a call.
     fn argument_of(&self, drafted: &DraftedItem<'_>, argument: &Pattern) -> Option<String> {
         let name = self.parameter.as_deref();
         let texts = match (name, &drafted.command) {
             (None, Some(command)) => vec![Cow::Borrowed(&**command)],
             _ => texts_of(drafted.item, name),
         };
-        // What is sent is sent for what it does, and not for a word in any place of it.
+        // A rule that sends must match the only text, not a word anywhere in the call.
         let is_plain = texts.len() == 1 || self.action != RuleAction::Send;
         let mut texts = texts.iter().filter(|_| is_plain);
         let found = texts.find_map(|text| argument.found_in(text))?;
@@ -367,11 +369,13 @@ impl Rule {
 
 fn name(text: &str) -> Result<String, RuleError> {
     let name = text.trim();
-    match name.is_empty() {
-        true => Err(RuleError::NoName),
-        false if name.chars().any(char::is_control) => Err(RuleError::Name(text.to_owned())),
-        false => Ok(name.to_owned()),
+    if name.is_empty() {
+        return Err(RuleError::NoName);
     }
+    if name.chars().any(char::is_control) {
+        return Err(RuleError::Name(text.to_owned()));
+    }
+    Ok(name.to_owned())
 }
 
 fn pattern(
@@ -384,8 +388,8 @@ fn pattern(
     read.map_err(|why| (key, RuleError::Expression(why)))
 }
 
-/// What was asked, or given back by tools, since the model said something; the newest first.
-fn newest<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
+/// Prompts and tool outputs since the model's last message, newest first.
+fn newest_inputs<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
     let items = subject.request.with_prompts().rev();
     let new = items.take_while(|(item, _)| !item.is_from_model());
     let asked = new.filter(|(item, is_prompt)| {
@@ -394,11 +398,11 @@ fn newest<'a>(subject: &Subject<'a>) -> impl Iterator<Item = String> + use<'a> {
     asked.map(|(item, _)| item.text())
 }
 
-/// The texts of a call's arguments, or of the one with a name: of a list, each; and as a command line,
-/// where it may be one.
+/// The strings in the arguments of a call, or in the one with this name; those of a list also
+/// joined as a command line, if it may be one.
 fn texts_of<'a>(call: &'a Body, name: Option<&str>) -> Vec<Cow<'a, str>> {
     match call {
-        Body::FunctionCall { arguments, .. } => match read(arguments) {
+        Body::FunctionCall { arguments, .. } => match parse_arguments(arguments) {
             None => vec![arguments.as_str().into()],
             Some(value) => {
                 let named = match name {
@@ -431,9 +435,9 @@ fn texts_of<'a>(call: &'a Body, name: Option<&str>) -> Vec<Cow<'a, str>> {
     }
 }
 
-/// Arguments that are JSON and not deeper than anybody's.
-fn read(arguments: &str) -> Option<Value> {
-    let arguments = Some(arguments).filter(|arguments| !is_bushy(arguments))?;
+/// Parses arguments that are JSON and not nested too deeply.
+fn parse_arguments(arguments: &str) -> Option<Value> {
+    let arguments = Some(arguments).filter(|arguments| !is_too_large_for_tree(arguments))?;
     serde_json::from_str(arguments).ok()
 }
 

@@ -531,22 +531,22 @@ fn what_can_never_be_or_makes_no_sense_is_said() {
         (
             "name = 'a'\ntext = 'x'\ntool = 'y'\naction = 'hold'",
             "text",
-            Never("tool"),
+            Contradiction("tool"),
         ),
         (
             "name = 'a'\ntext = 'x'\nargument = 'y'\naction = 'hold'",
             "text",
-            Never("argument"),
+            Contradiction("argument"),
         ),
         (
             "name = 'a'\ntext = 'x'\nkind = 'command'\naction = 'hold'",
             "kind",
-            Never("text"),
+            Contradiction("text"),
         ),
         (
             "name = 'a'\ntool = 'x'\nkind = 'think'\naction = 'hold'",
             "kind",
-            Never("tool"),
+            Contradiction("tool"),
         ),
         (
             "name = 'a'\ntimeout_seconds = 3\naction = 'hold'",
@@ -562,17 +562,17 @@ fn what_can_never_be_or_makes_no_sense_is_said() {
             "name = 'a'\nkind = 'tool'\ntimeout_seconds = 3\ntimeout_action = 'send'\n\
              action = { reject = 'x' }",
             "timeout_seconds",
-            NotHeld,
+            TimeoutWithoutHold,
         ),
         (
             "name = 'a'\ntimeout_seconds = 0\ntimeout_action = { reject = 'x' }\naction = 'hold'",
             "timeout_seconds",
-            NoTime,
+            ZeroTimeout,
         ),
         (
             "name = 'a'\ntimeout_seconds = 3\ntimeout_action = 'hold'\naction = 'hold'",
             "timeout_action",
-            HeldAnyway,
+            TimeoutHolds,
         ),
         (
             "name = 'a'\ntimeout_seconds = 3\ntimeout_action = 'send'\naction = 'hold'",
@@ -683,12 +683,12 @@ proptest! {
         let request = codex();
         let subject = subject("Codex", &request);
         // Much more than is looked at again, or nothing.
-        let text = ". ".repeat(before * LOOKED_BACK) + &words.concat();
+        let text = ". ".repeat(before * LOOKBACK_BYTES) + &words.concat();
         let mut sizes = cuts.into_iter();
         let (mut sent, mut decided) = (0, None);
         while sent < text.len() && decided.is_none() {
             let more = match sent {
-                0 if before > 0 => LOOKED_BACK,
+                0 if before > 0 => LOOKBACK_BYTES,
                 _ => sizes.next().unwrap_or(1),
             };
             let end = text.ceil_char_boundary(sent + more);

@@ -1,4 +1,4 @@
-//! A response under way: what the person says becomes events, whatever carries them.
+//! A response in progress: turns replies of the person into events, for any transport.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,42 +14,41 @@ use crate::api::{ApiError, Ending, FailureCode, Frame, Ids, Reply, Request, Resp
 use crate::inbox::PendingRequest;
 use crate::store::{Opened, ResponseRecorder, Responses};
 
-/// Makes the writer of a wire format.
-pub(super) type Write = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
+/// Constructor of the writer of a wire format.
+pub(super) type MakeWriter = fn(&Request, u64, Ids) -> Box<dyn ResponseWriter>;
 
-/// A request that is before the person, and the response to it.
+/// A request that is before the person, and its response.
 pub(super) struct ActiveResponse {
     writer: Box<dyn ResponseWriter>,
     pending: PendingRequest,
     pacing: Pacing,
     token_counter: TokenCounter,
-    record: Option<ResponseRecorder>,
+    recorder: Option<ResponseRecorder>,
     has_started: bool,
-    /// Whether what was said last went where it is kept.
-    is_kept: bool,
-    /// Whether it is gone on with after a restart.
+    /// Whether the response was still stored when it was updated last.
+    is_stored: bool,
+    /// Whether it is resumed after a restart.
     is_background: bool,
-    /// The reply that was said last and is not delivered yet, and the tokens since the last that
-    /// was.
-    receipt: Option<u64>,
+    /// The last reply that is not delivered yet, and the tokens since the last delivery.
+    undelivered: Option<u64>,
     tokens: u64,
     ended: bool,
     calls: CallIds,
 }
 
 impl ActiveResponse {
-    /// Puts a request before the person, where it holds nothing of the budget any more. The response
-    /// is kept in these places while it comes to be and after that.
+    /// Puts a request before the person, and releases its memory reservation. The response is
+    /// stored in `places` while it is in progress and after that.
     ///
     /// # Errors
     ///
-    /// If nobody takes it.
+    /// If the inbox does not accept it.
     pub(super) async fn open(
         state: &AppState,
         mut request: Request,
         reservation: Reservation,
         agent: String,
-        write: Write,
+        write: MakeWriter,
         places: Vec<Responses>,
     ) -> Result<Self, ErrorResponse> {
         let housekeeping = Housekeeping::of(&request, &state.settings.answered);
@@ -64,8 +63,8 @@ impl ActiveResponse {
             kept = Some(request.clone());
         }
         let counted = (request.items.clone(), Arc::clone(&request.tools));
-        // Before it is kept: what nobody takes must not push out what is kept already. And before
-        // anything is logged or counted, so that the person sees it first.
+        // Before it is stored: a request that is not accepted must not evict stored ones. And
+        // before anything is logged or counted, so that the person sees it first.
         let pending = state.intake.open_anywhere(request, agent, housekeeping);
         let pending = pending.await;
         tracing::info!(
@@ -91,11 +90,11 @@ impl ActiveResponse {
     }
 
     /// Puts a background response of an earlier run before the person again. Its events so far are
-    /// in the log.
+    /// stored.
     ///
     /// # Errors
     ///
-    /// If nobody takes it, or it cannot be read any more.
+    /// If the inbox does not accept it, or its checkpoint cannot be read.
     pub(super) async fn resume(
         state: &AppState,
         request: Request,
@@ -121,28 +120,27 @@ impl ActiveResponse {
         writer: Box<dyn ResponseWriter>,
         pending: PendingRequest,
         token_counter: TokenCounter,
-        record: Option<ResponseRecorder>,
+        recorder: Option<ResponseRecorder>,
     ) -> Self {
         Self {
             writer,
             pending,
             pacing: Pacing::default(),
             token_counter,
-            is_kept: record.is_some(),
+            is_stored: recorder.is_some(),
             is_background: false,
-            record,
+            recorder,
             has_started: false,
-            receipt: None,
+            undelivered: None,
             tokens: 0,
             ended: false,
             calls: CallIds::default(),
         }
     }
 
-    /// Waits until all that is known of the request and its response is in the journal: nothing about
-    /// them leaves before.
-    pub(super) async fn settled(&mut self) {
-        let record = self.record.as_ref().map(ResponseRecorder::saving);
+    /// Waits until the request and its response so far are in the journal: nothing is sent before.
+    pub(super) async fn wait_until_recorded(&mut self) {
+        let record = self.recorder.as_ref().map(ResponseRecorder::saving);
         let saving = self.pending.saving().max(record.unwrap_or_default());
         self.pending.store().settled(saving).await;
     }
@@ -161,23 +159,22 @@ impl ActiveResponse {
         self.writer.document()
     }
 
-    /// The events that leave before anybody has read the request; none if they have left already.
+    /// The events that are sent before the person has read the request; none if already sent.
     pub(super) fn start(&mut self) -> Vec<Frame> {
         if std::mem::replace(&mut self.has_started, true) {
             return Vec::new();
         }
         let frames = self.writer.start();
-        self.keep(&frames);
+        self.record_frames(&frames);
         frames
     }
 
-    /// The event that says that somebody is still thinking.
+    /// A heartbeat event.
     pub(super) fn heartbeat(&mut self) -> Frame {
         self.writer.heartbeat()
     }
 
-    /// Waits for the next thing that the person says; hand it to [`ActiveResponse::write`]. Can be given
-    /// up and begun again without losing anything.
+    /// Waits for the next reply, to be passed to [`ActiveResponse::write`]. Cancel-safe.
     pub(super) async fn next_reply(&mut self) -> NextReply {
         if self.pacing.is_idle() {
             let Some(next) = self.pending.next().await else {
@@ -192,7 +189,7 @@ impl ActiveResponse {
         NextReply(Some(self.pacing.next().await))
     }
 
-    /// The events of what the person said.
+    /// The events of a reply.
     pub(super) async fn write(&mut self, NextReply(next): NextReply) -> Vec<Frame> {
         let (ticket, reply) = match next {
             Some((ticket, reply)) => (ticket, reply),
@@ -200,32 +197,32 @@ impl ActiveResponse {
         };
         let (tokens, usage) = self.token_counter.add(&reply).await;
         self.tokens += tokens;
-        self.receipt = ticket;
+        self.undelivered = ticket;
         self.ended = reply.ends();
         let frames = self.writer.reply(&reply, unix_now(), usage);
         let conversation = self.pending.place().conversation;
         self.pending.store().called(conversation, self.calls.take());
-        self.keep(&frames);
-        self.settled().await;
+        self.record_frames(&frames);
+        self.wait_until_recorded().await;
         frames
     }
 
-    /// Lets go of a response that will be gone on with later.
-    pub(super) fn leave(mut self) {
-        if let Some(record) = self.record.take() {
+    /// Releases a response that will be resumed later.
+    pub(super) fn suspend(mut self) {
+        if let Some(record) = self.recorder.take() {
             record.leave();
         }
     }
 
-    /// Tells the person that what was said last has been handed over.
+    /// Reports the last reply as delivered to the client.
     pub(super) fn delivered(&mut self) {
-        if let Some(ticket) = self.receipt.take() {
+        if let Some(ticket) = self.undelivered.take() {
             let tokens = std::mem::take(&mut self.tokens);
             self.pending.delivered(ticket, tokens, self.ended);
         }
     }
 
-    /// Whether the person has said the last of it.
+    /// Whether the last reply was written.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -236,18 +233,18 @@ impl ActiveResponse {
         response.is_some_and(|response| response.status() == ResponseStatus::Failed)
     }
 
-    /// Whether the response is still kept for those who come back for it.
-    pub(super) fn is_kept(&self) -> bool {
-        self.is_kept
+    /// Whether the response is still stored for later retrieval.
+    pub(super) fn is_stored(&self) -> bool {
+        self.is_stored
     }
 
-    fn keep(&mut self, frames: &[Frame]) {
-        let Some(record) = &mut self.record else {
+    fn record_frames(&mut self, frames: &[Frame]) {
+        let Some(record) = &mut self.recorder else {
             return;
         };
         if let Some(response) = self.writer.response() {
             let events = match frames {
-                // What has no name is no event of the response: it ends a stream.
+                // A frame without a name only ends a stream, and is not stored.
                 [events @ .., last] if last.event.is_none() => events,
                 events => events,
             };
@@ -255,17 +252,17 @@ impl ActiveResponse {
                 .is_background
                 .then(|| self.writer.checkpoint())
                 .flatten();
-            self.is_kept = record.update(response, checkpoint, events, self.ended);
+            self.is_stored = record.update(response, checkpoint, events, self.ended);
         }
     }
 }
 
-/// The ids of the calls that a writer has made and nobody has taken yet.
+/// Collects the ids of calls that a writer makes.
 #[derive(Default)]
 struct CallIds(Arc<Mutex<Vec<String>>>);
 
 impl CallIds {
-    /// Makes identifiers, and keeps those of calls.
+    /// A generator of ids that collects those of calls.
     fn ids(&self) -> Ids {
         let made = Arc::clone(&self.0);
         Box::new(move |prefix| {
@@ -283,18 +280,18 @@ impl CallIds {
     }
 }
 
-/// Something that the person said, or that there will be nothing more.
+/// The next reply, or the end of replies.
 pub(super) struct NextReply(Option<(Option<u64>, Reply)>);
 
 impl NextReply {
-    /// Whether nobody will ever say anything.
+    /// Whether no reply will ever come.
     pub(super) fn is_closed(&self) -> bool {
         self.0.is_none()
     }
 }
 
-/// What an open response ends with when the program does. Codex tries again on this code until
-/// the server is back, so that a restart costs no turn.
+/// The end of open responses when the program shuts down. Codex retries on this code until the
+/// server is back, so that a restart loses no turn.
 fn going_away() -> Reply {
     Reply::End {
         items: Vec::new(),

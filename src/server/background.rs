@@ -1,11 +1,11 @@
-//! Responses whose client comes back for them.
+//! Background responses, for which the client polls.
 
 use super::AppState;
 use super::active_response::ActiveResponse;
 use super::error::ErrorResponse;
 use crate::store::blocking;
 
-/// Goes on with all that nobody has finished in earlier runs.
+/// Resumes the unfinished responses of earlier runs.
 pub(super) async fn resume_all(state: &AppState) {
     let store = state.store.clone();
     let open = blocking(move || store.open_background());
@@ -19,12 +19,12 @@ pub(super) async fn resume_all(state: &AppState) {
     }
 }
 
-/// Goes on with a response until it has ended, or until nobody wants it any more.
+/// Runs a response until it has ended, or was cancelled or deleted.
 pub(super) async fn run(mut active: ActiveResponse, state: AppState) {
     let stored = state.store.responses();
     let mut changes = stored.changes();
     active.start();
-    while active.is_kept() && !active.has_ended() {
+    while active.is_stored() && !active.has_ended() {
         changes.mark_unchanged();
         if !stored.lock().is_open(active.id()) {
             break;
@@ -33,20 +33,20 @@ pub(super) async fn run(mut active: ActiveResponse, state: AppState) {
             biased;
             next = active.next_reply() => {
                 if next.is_closed() && state.store.keeps() {
-                    // It waits for the person again when the program is back.
-                    return active.leave();
+                    // It is resumed in the next run.
+                    return active.suspend();
                 }
                 active.write(next).await;
-                // It is where the client will find it, unless it was cancelled in the meantime.
-                if active.is_kept() {
+                // Stored for the client, unless it was cancelled in the meantime.
+                if active.is_stored() {
                     active.delivered();
                 }
             }
             _ = changes.changed() => {}
         }
     }
-    if !active.has_ended() || !active.is_kept() {
-        // Dropped before the end was delivered, it gives the person back what was typed.
+    if !active.has_ended() || !active.is_stored() {
+        // Dropping it before the end was delivered gives the person back what was typed.
         tracing::info!(response = active.id(), "cancelled");
     }
 }

@@ -1,4 +1,4 @@
-//! Request bodies: read up to a limit, or let pass unread.
+//! Request bodies: read up to a limit, or discarded.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use super::limits::Limits;
 use super::read_timeout::{ReadDeadline, ReadTimeouts};
 use crate::api::ApiError;
 
-/// How long a client may go on sending what nobody wants to read.
-const LINGER: Duration = Duration::from_secs(10);
-/// How much room is made for a body before any of it is there, in bytes: a client may say what it
-/// likes of its length.
+/// How long the rest of an unwanted body is read and discarded.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most bytes that are allocated for a body before it arrives: `Content-Length` is not to be
+/// trusted.
 const MAX_AHEAD: usize = 1 << 20;
-/// The share of the memory for requests that queued ones may hold together: they do so for
-/// as long as a person thinks, and there must be room for others.
+/// Queued requests may hold this fraction (1/n) of the memory for requests: they hold it for as
+/// long as a person thinks, and there must be room for others.
 const QUEUE_SHARE: usize = 4;
 
-/// How bodies are read.
+/// Limits for reading bodies.
 #[derive(Debug, Clone)]
 pub(super) struct BodyReader {
     /// The largest body, in bytes.
@@ -31,8 +31,7 @@ pub(super) struct BodyReader {
     queue_budget: Budget,
 }
 
-/// A whole body, and the memory that is reserved for it until what was to be done with it is
-/// done.
+/// A complete body, with the memory reserved for it as long as it is processed.
 #[derive(Debug)]
 pub(super) struct Received {
     bytes: Bytes,
@@ -59,26 +58,26 @@ impl BodyReader {
         }
     }
 
-    /// A reservation of no memory yet.
+    /// An empty reservation.
     pub(super) fn reserve(&self) -> Reservation {
         self.budget.reserve()
     }
 
-    /// A reservation of no memory yet, for a request that is queued behind others.
+    /// An empty reservation, for a request that is queued behind others.
     pub(super) fn reserve_queued(&self) -> Reservation {
         self.queue_budget.reserve()
     }
 
-    /// A request begins to come in.
+    /// Starts the deadline of a request that begins to arrive.
     pub(super) fn begin(&self) -> ReadDeadline {
         self.timeouts.begin()
     }
 
-    /// Takes in what was read as a whole already, and what it holds of the budget.
+    /// Wraps a body that was read elsewhere, and reserves its memory.
     ///
     /// # Errors
     ///
-    /// If there is no memory for it.
+    /// If the memory budget is exhausted.
     pub(super) fn receive(
         &self,
         bytes: Bytes,
@@ -92,12 +91,12 @@ impl BodyReader {
     ///
     /// # Errors
     ///
-    /// If it is too large or too slow, breaks off, or if there is no memory for it.
+    /// If it is too large, too slow or incomplete, or if the memory budget is exhausted.
     pub(super) async fn read(&self, body: Body) -> Result<Received, ApiError> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         let mut chunks = body.into_data_stream();
         if announced > self.max {
-            linger(chunks, LINGER).await;
+            linger(chunks, LINGER_TIMEOUT).await;
             return Err(self.too_large());
         }
         let mut reservation = self.reserve();
@@ -121,7 +120,7 @@ impl BodyReader {
             };
             if let Err(error) = fault {
                 drop((bytes, reservation));
-                linger(chunks, LINGER).await;
+                linger(chunks, LINGER_TIMEOUT).await;
                 return Err(error);
             }
             bytes.extend_from_slice(&chunk);
@@ -142,20 +141,20 @@ impl BodyReader {
     }
 }
 
-/// Takes a body in and forgets it. A connection that is closed while the client still sends is
-/// reset, and most clients then tell of a broken connection instead of the answer that explains
-/// it (RFC 9112, section 9.6).
+/// Reads and discards a body. A connection that is closed while the client still sends is reset,
+/// and most clients then report a broken connection instead of the response that explains it (RFC
+/// 9112, section 9.6).
 pub(super) async fn discard(body: Body) {
-    discard_for(body, LINGER).await;
+    discard_for(body, LINGER_TIMEOUT).await;
 }
 
-/// Reads what is left of a body and forgets it, for at most so long.
+/// Reads and discards the rest of a body, for at most this long.
 pub(super) async fn discard_for(body: Body, most: Duration) {
     linger(body.into_data_stream(), most).await;
 }
 
 async fn linger(mut chunks: BodyDataStream, most: Duration) {
     let all = async { while let Some(Ok(_)) = chunks.next().await {} };
-    // A client that takes longer gets the answer as well as that goes.
+    // A client that takes longer may miss the response.
     let _ = timeout(most, all).await;
 }

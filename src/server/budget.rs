@@ -1,4 +1,4 @@
-//! Memory for requests that are being read, shared by all connections.
+//! A memory budget for requests that are being read, shared by all connections.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::ApiError;
 
-/// What is counted at once, in bytes: a semaphore counts to less than a large memory has.
+/// Bytes per permit: a semaphore has fewer permits than a large memory has bytes.
 const UNIT: usize = 1024;
 
-/// What all requests may hold together, from their first byte until they are where they are kept,
-/// or until what was to be done with them is done.
+/// The memory that all requests may hold together, from their first byte until they are stored or
+/// processed.
 #[derive(Debug, Clone)]
 pub(super) struct Budget(Arc<Semaphore>);
 
@@ -21,47 +21,47 @@ impl Budget {
         Self(Arc::new(Semaphore::new(units)))
     }
 
-    /// A reservation of no memory yet.
+    /// An empty reservation.
     pub(super) fn reserve(&self) -> Reservation {
         Reservation {
             budget: self.clone(),
-            held: None,
+            permit: None,
             bytes: 0,
         }
     }
 }
 
-/// Memory that is taken from a budget, and given back when this is dropped.
+/// Memory reserved from a budget, released when this is dropped.
 #[derive(Debug)]
 pub(super) struct Reservation {
     budget: Budget,
-    held: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
     bytes: usize,
 }
 
 impl Reservation {
-    /// Takes this many bytes more.
+    /// Reserves this many more bytes.
     ///
     /// # Errors
     ///
-    /// If there are not as many left; the reservation stays as it was.
+    /// If not as many are left; the reservation is unchanged.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
         self.grow_to(self.bytes.saturating_add(bytes))
     }
 
-    /// Takes as many bytes as it takes to hold this many in all.
+    /// Grows the reservation to this many bytes in total.
     ///
     /// # Errors
     ///
-    /// If there are not as many left; the reservation stays as it was.
+    /// If not as many are left; the reservation is unchanged.
     pub(super) fn grow_to(&mut self, total: usize) -> Result<(), ApiError> {
-        let held = self.held.as_ref().map_or(0, |held| held.num_permits());
+        let held = self.permit.as_ref().map_or(0, |held| held.num_permits());
         let missing = total.div_ceil(UNIT).saturating_sub(held);
         if missing > 0 {
             let missing = u32::try_from(missing).map_err(|_| exhausted())?;
             let more = Arc::clone(&self.budget.0).try_acquire_many_owned(missing);
             let more = more.map_err(|_| exhausted())?;
-            match &mut self.held {
+            match &mut self.permit {
                 Some(held) => held.merge(more),
                 held => *held = Some(more),
             }

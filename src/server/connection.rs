@@ -1,4 +1,4 @@
-//! One connection: hyper reads requests and sends what is ready, and detached responses go past it.
+//! One connection: hyper reads requests and writes responses, except detached ones.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::detached::{self, Handover, Service};
 use super::stream::Stream;
 
-/// Serves a connection until one side has had enough, or until it is told to end with the response
-/// that is under way.
+/// Serves a connection until one side closes it, or until `ending` tells it to end with the current
+/// response.
 pub(super) async fn serve(
     http: http1::Builder,
     routes: TowerToHyperService<Router>,
@@ -25,7 +25,7 @@ pub(super) async fn serve(
 ) {
     let mut is_ending = false;
     loop {
-        let turn = turn(&http, &routes, stream, &mut ending, &mut is_ending).await;
+        let turn = serve_until_detached(&http, &routes, stream, &mut ending, &mut is_ending).await;
         let Some((rest, response)) = turn else {
             return;
         };
@@ -34,16 +34,16 @@ pub(super) async fn serve(
             tracing::debug!(%error, "connection");
             return;
         }
-        // The sender may be gone with all the rest.
+        // An error means that the sender is gone.
         if is_ending || ending.has_changed().unwrap_or(true) {
             return;
         }
     }
 }
 
-/// Lets hyper have the stream until it is done with it, or until a response is detached, which
-/// comes back with the stream.
-async fn turn(
+/// Serves the stream with hyper, until hyper is done or a response is detached, which is returned
+/// with the stream.
+async fn serve_until_detached(
     http: &http1::Builder,
     routes: &TowerToHyperService<Router>,
     stream: Stream,
@@ -56,7 +56,7 @@ async fn turn(
         handover: Arc::clone(&handover),
     };
     let connection = http.serve_connection(TokioIo::new(stream), service);
-    // Not within this future, which lasts as long as the connection.
+    // Boxed, to keep this future small: it lasts as long as the connection.
     let mut connection = Box::new(connection.with_upgrades());
     let response = loop {
         let next = poll_fn(|context| match Pin::new(&mut *connection).poll(context) {

@@ -1,4 +1,4 @@
-//! The port and the connections on it: how many there may be, and how they end.
+//! Accepts connections up to a limit, and shuts them down gracefully.
 
 use std::io;
 use std::sync::Arc;
@@ -23,35 +23,35 @@ use super::stream::Stream;
 use super::{body, connection};
 use crate::api::ApiError;
 
-/// The longest head of a request, in bytes.
+/// Most bytes of a request head.
 const MAX_HEAD: usize = 64 * 1024;
-/// How many connections are told at once that the server is full. The rest waits in the queue of the
-/// system until these are gone: telling costs descriptors too.
-const REFUSALS: usize = 32;
-/// How long telling may take.
+/// How many connections are refused at the same time with a 503. Others wait in the accept queue of
+/// the system, because a refusal needs a descriptor too.
+const MAX_REFUSALS: usize = 32;
+/// Time limit of a refusal.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long of that a client may go on sending before it is told.
+/// How much of that time the client may go on sending before it is refused.
 const REFUSAL_LINGER: Duration = Duration::from_secs(2);
-/// How long nothing is accepted after the system could not give a connection.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Pause after `accept` failed for lack of resources.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
-/// A port whose connections are served.
+/// A listening port and its connections.
 pub(super) struct Connections {
     listener: TcpListener,
     router: Router,
-    /// Answers the connections that are one too many.
+    /// Answers connections beyond the limit.
     at_capacity: Router,
     limits: Limits,
     http: http1::Builder,
     served: Arc<Semaphore>,
     refused: Arc<Semaphore>,
-    /// Tells all connections to end with the response that is under way. Each has a receiver for as
-    /// long as it lasts, so that this also tells when the last has ended: what a `CancellationToken` and a
+    /// Tells all connections to end with the current response. Each holds a receiver for as long as
+    /// it lasts, so that this also tells when the last has ended: what a `CancellationToken` and a
     /// `TaskTracker` of tokio-util would do together.
     ending: watch::Sender<()>,
 }
 
-/// What becomes of a new connection. The permit goes with its descriptor.
+/// Whether a new connection is served or refused. The permit is held as long as its descriptor.
 enum Admission {
     Served(OwnedSemaphorePermit),
     Refused(OwnedSemaphorePermit),
@@ -73,19 +73,19 @@ impl Connections {
             router,
             at_capacity,
             served: Arc::new(Semaphore::new(limits.connections)),
-            refused: Arc::new(Semaphore::new(REFUSALS)),
+            refused: Arc::new(Semaphore::new(MAX_REFUSALS)),
             limits,
             http,
             ending: watch::Sender::new(()),
         }
     }
 
-    /// Serves until `stop` becomes true or its sender is gone; then closes the port, lets go of
-    /// `closed`, and waits for the responses that are under way.
+    /// Serves until `stop` becomes true or its sender is gone; then closes the port, drops
+    /// `closed`, and waits for the responses in progress.
     pub(super) async fn serve(self, mut stop: watch::Receiver<bool>, closed: oneshot::Sender<()>) {
         tokio::select! {
             () = self.accept_all() => {}
-            // An error means that the sender is gone, and so is the program.
+            // An error means that the sender is gone, as on shutdown.
             _ = stop.wait_for(|stop| *stop) => {}
         }
         drop(self.listener);
@@ -101,22 +101,22 @@ impl Connections {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     is_failing = false;
-                    self.begin(stream, admission);
+                    self.spawn_connection(stream, admission);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    // Trying again at once would only be refused again. Said once in a row.
+                    // An immediate retry would fail again. Logged only once in a row.
                     if !is_failing {
                         tracing::error!(%error, "no connection can be accepted");
                     }
                     is_failing = true;
-                    tokio::time::sleep(PAUSE).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
     }
 
-    /// Waits until another connection may be accepted, to be served or to be refused.
+    /// Waits until another connection may be accepted, to be served or refused.
     async fn admit(&self) -> Admission {
         let (served, refused) = (Arc::clone(&self.served), Arc::clone(&self.refused));
         let permit = tokio::select! {
@@ -126,13 +126,13 @@ impl Connections {
         };
         match permit {
             Ok(admission) => admission,
-            // Nobody closes these semaphores.
+            // These semaphores are never closed.
             Err(_) => std::future::pending().await,
         }
     }
 
-    fn begin(&self, stream: TcpStream, admission: Admission) {
-        // It may have become free while this one was not there yet.
+    fn spawn_connection(&self, stream: TcpStream, admission: Admission) {
+        // A place may have become free since admission.
         let admission = match admission {
             Admission::Refused(refused) => match Arc::clone(&self.served).try_acquire_owned() {
                 Ok(served) => Admission::Served(served),
@@ -149,19 +149,19 @@ impl Connections {
         http.keep_alive(is_served);
         let stream = Stream::new(stream, self.limits.write_timeout, permit);
         let connection = connection::serve(http, TowerToHyperService::new(router), stream, ending);
-        // One that panics ends alone.
+        // A panic ends only this connection.
         if is_served {
             drop(tokio::spawn(connection))
         } else {
             drop(tokio::spawn(async {
-                // A client that takes longer learns of it as well as that goes.
+                // A client that takes longer may miss it.
                 let _ = tokio::time::timeout(REFUSAL_TIMEOUT, connection).await;
             }))
         }
     }
 }
 
-/// What a connection is told that was not admitted, whatever it asks for.
+/// Routes that refuse every request of a connection beyond the limit.
 pub(super) fn at_capacity(refusals: Refusals) -> Router {
     Router::new()
         .fallback(refuse)
@@ -179,8 +179,8 @@ async fn refuse(body: Body) -> Response {
     response
 }
 
-/// Whether an error says something of the connection that was to be accepted, and nothing of the
-/// next one.
+/// Whether an error of `accept` is about this connection only, so that the next may be accepted at
+/// once.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

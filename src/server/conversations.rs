@@ -1,4 +1,4 @@
-//! Conversations that a client makes first and then names in its requests.
+//! The Conversations API: conversations that a client creates, and names in its requests.
 
 use axum::Json;
 use axum::body::Body;
@@ -59,7 +59,7 @@ pub(super) async fn items(
     let responses = state.store.responses();
     let items = responses.with(&id, move |stored, id| stored.conversation_items(id, &page));
     let items = items.await?;
-    // What was said a moment ago is in it before it is in the journal.
+    // The store has items before they are in the journal.
     state.store.settled(responses.saving()).await;
     Ok(json_of(items))
 }

@@ -1,4 +1,4 @@
-//! What a web page may do that the configuration allows: all that other clients may.
+//! CORS for web pages of allowed origins, which may do all that other clients may.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -8,23 +8,23 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// The methods that routes have.
+/// Methods of the routes.
 const METHODS: &str = "GET, POST, DELETE";
-/// How long a browser need not ask again, in seconds.
+/// How long a browser may cache a preflight response, in seconds.
 const MAX_AGE: &str = "600";
-/// What Chrome asks for, and wants to be told, where a public page turns to this machine
+/// Headers of Chrome's preflight if a public page sends requests to this machine
 /// (<https://wicg.github.io/private-network-access>).
 const REQUEST_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-allow-private-network");
 
-/// Whether a browser asks if a page may send a request. It sends no key with that.
+/// Whether a request is a CORS preflight, which comes without a key.
 pub(super) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to a browser that asks for a page that may, except for what [`permit`] adds.
+/// The response to a preflight of an allowed page, without the headers that [`permit`] adds.
 pub(super) fn preflight(asked: &HeaderMap) -> Response {
     let mut response = (StatusCode::NO_CONTENT, Body::empty()).into_response();
     let headers = response.headers_mut();
@@ -40,8 +40,8 @@ pub(super) fn preflight(asked: &HeaderMap) -> Response {
     response
 }
 
-/// Lets the page of this origin read a response. Cookies mean nothing here, so that it need not be
-/// allowed to send any.
+/// Lets a page of this origin read a response. Credentials are not allowed, because cookies are not
+/// used here.
 pub(super) fn permit(origin: HeaderValue, response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

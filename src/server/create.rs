@@ -1,5 +1,5 @@
-//! Reads a request, puts it before the person, and sends what comes back, in the wire format of
-//! the route.
+//! Routes that create responses: read a request, put it before the person, and send the replies in
+//! the wire format of the route.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::active_response::{ActiveResponse, Write};
+use super::active_response::{ActiveResponse, MakeWriter};
 use super::body::Received;
 use super::budget::Reservation;
 use super::error::ErrorResponse;
@@ -21,17 +21,17 @@ use crate::api::{ApiError, Interner, Request, chat, messages, responses};
 use crate::inbox::Refusal;
 use crate::tokens::count_request;
 
-/// Bodies above this size, in bytes, are parsed on a thread that may block.
+/// Bodies above this size, in bytes, are parsed on a blocking thread.
 const LARGE_BODY: usize = 256 * 1024;
 
-/// What a handler answers with.
+/// The result of a handler.
 pub(super) type HandlerResult = Result<Response, ErrorResponse>;
 
-/// Reads the body of a wire format.
+/// Parses a request body.
 type Parse<T> = fn(&[u8], &Interner) -> Result<T, ApiError>;
 
-/// Writes a response of the Responses API.
-pub(super) const RESPONSES: Write =
+/// The writer of the Responses API.
+pub(super) const RESPONSES: MakeWriter =
     |request, now, ids| Box::new(responses::ResponsesWriter::new(request, now, ids));
 
 /// `POST /v1/responses`.
@@ -53,7 +53,7 @@ pub(super) async fn responses(
         ActiveResponse::open(&state, request, reservation, agent, RESPONSES, places).await?;
     let heartbeat = state.settings.heartbeat;
     if is_background {
-        active.settled().await;
+        active.wait_until_recorded().await;
         let (id, document) = (active.id().to_owned(), active.document()?);
         tokio::spawn(background::run(active, state.clone()));
         return Ok(if wants_stream {
@@ -65,7 +65,7 @@ pub(super) async fn responses(
     if wants_stream {
         Ok(sse::live(active, heartbeat))
     } else {
-        plain(active).await
+        respond_with_document(active).await
     }
 }
 
@@ -78,14 +78,14 @@ pub(super) async fn compact(
     let parse = responses::parse_compaction;
     let (request, agent, reservation) = receive(&state, &headers, body, parse).await?;
     let request = state.store.responses().resolve(None, request).await?;
-    let write: Write =
+    let write: MakeWriter =
         |request, now, ids| Box::new(responses::CompactionWriter::new(request, now, ids));
     let active =
         ActiveResponse::open(&state, request, reservation, agent, write, Vec::new()).await?;
-    plain(active).await
+    respond_with_document(active).await
 }
 
-/// `POST /v1/responses/input_tokens`, which needs nobody to answer it.
+/// `POST /v1/responses/input_tokens`, answered without the person.
 pub(super) async fn input_tokens(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -104,7 +104,7 @@ pub(super) async fn chat(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let write: Write = |request, now, ids| Box::new(chat::ChatWriter::new(request, now, ids));
+    let write: MakeWriter = |request, now, ids| Box::new(chat::ChatWriter::new(request, now, ids));
     respond(state, headers, body, chat::parse, write).await
 }
 
@@ -114,11 +114,11 @@ pub(super) async fn messages(
     headers: HeaderMap,
     body: Body,
 ) -> HandlerResult {
-    let write: Write = |request, _, ids| Box::new(messages::MessagesWriter::new(request, ids));
+    let write: MakeWriter = |request, _, ids| Box::new(messages::MessagesWriter::new(request, ids));
     respond(state, headers, body, messages::parse, write).await
 }
 
-/// `POST /v1/messages/count_tokens`, which needs nobody to answer it.
+/// `POST /v1/messages/count_tokens`, answered without the person.
 pub(super) async fn count_tokens(
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -130,13 +130,13 @@ pub(super) async fn count_tokens(
     Ok(Json(json!({"input_tokens": tokens})).into_response())
 }
 
-/// Answers a request of a format in which nothing is stored.
+/// Answers a request in a format that stores nothing.
 async fn respond(
     state: AppState,
     headers: HeaderMap,
     body: Body,
     parse: Parse<Request>,
-    write: Write,
+    write: MakeWriter,
 ) -> HandlerResult {
     let (request, agent, reservation) = receive(&state, &headers, body, parse).await?;
     let wants_stream = request.stream;
@@ -145,19 +145,19 @@ async fn respond(
     if wants_stream {
         Ok(sse::live(active, state.settings.heartbeat))
     } else {
-        plain(active).await
+        respond_with_document(active).await
     }
 }
 
-/// Answers with one JSON document when the response has ended.
-async fn plain(mut active: ActiveResponse) -> HandlerResult {
-    // A note reaches this client together with the answer.
+/// Answers with one JSON document once the response has ended.
+async fn respond_with_document(mut active: ActiveResponse) -> HandlerResult {
+    // Notes reach this client together with the answer.
     while !active.has_ended() {
         let next = active.next_reply().await;
         let is_closed = next.is_closed();
         active.write(next).await;
         if is_closed {
-            // Nothing was sent yet, so that HTTP itself can say it.
+            // Nothing was sent yet, so an HTTP error is possible.
             return Err(Refusal::Closed.into());
         }
     }
@@ -166,47 +166,47 @@ async fn plain(mut active: ActiveResponse) -> HandlerResult {
     Ok(json(document?))
 }
 
-/// Reads a request that somebody has to answer, and who sent it. What it holds of the budget comes with
-/// it.
+/// Reads a request for the person; returns it with the name of its agent and its memory
+/// reservation.
 async fn receive(
     state: &AppState,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<Request>,
 ) -> Result<(Request, String, Reservation), ErrorResponse> {
-    if let Err(error) = acceptable(state, headers) {
+    if let Err(error) = check_headers(state, headers) {
         body::discard(body).await;
         return Err(error);
     }
-    let body = state.reading.read(body).await?;
-    let (mut request, reservation) = read(state, body, parse).await?;
-    request.patience = patience(headers);
+    let body = state.body_reader.read(body).await?;
+    let (mut request, reservation) = parse_body(state, body, parse).await?;
+    request.client_timeout = client_timeout(headers);
     let header = |name: &str| headers.get(name)?.to_str().ok();
-    request.assigned = state.settings.study.assigned(header, &request.model);
-    let agent = caller(headers).introduce(&mut request);
+    request.assignment = state.settings.study.assigned(header, &request.model);
+    let agent = caller(headers).identify(&mut request);
     Ok((request, agent, reservation))
 }
 
-/// Reads a body that nobody has to answer. What it holds of the budget comes with it.
+/// Reads a request that is answered without the person; returns it with its memory reservation.
 pub(super) async fn receive_unanswered<T: Send + 'static>(
     state: &AppState,
     headers: &HeaderMap,
     body: Body,
     parse: Parse<T>,
 ) -> Result<(T, Reservation), ErrorResponse> {
-    if let Err(error) = uncompressed(headers) {
+    if let Err(error) = check_encoding(headers) {
         body::discard(body).await;
         return Err(error);
     }
-    let body = state.reading.read(body).await?;
-    Ok(read(state, body, parse).await?)
+    let body = state.body_reader.read(body).await?;
+    Ok(parse_body(state, body, parse).await?)
 }
 
-/// Counts the tokens of a request on a thread that may take its time.
+/// Counts the tokens of a request on a blocking thread.
 async fn count(request: Request, reservation: Reservation) -> Result<u64, ApiError> {
     let count = move || {
         let tokens = count_request(&request.items, &request.tools);
-        // It goes on when the client has hung up, and holds what it works on.
+        // The count goes on if the client hangs up, and keeps its memory reserved.
         drop((request, reservation));
         tokens
     };
@@ -214,13 +214,13 @@ async fn count(request: Request, reservation: Reservation) -> Result<u64, ApiErr
     tokens.map_err(|_| ApiError::invalid("The tokens could not be counted.").status(500))
 }
 
-/// What can be said of a request before its body is read.
-fn acceptable(state: &AppState, headers: &HeaderMap) -> Result<(), ErrorResponse> {
+/// Checks the headers before the body is read.
+fn check_headers(state: &AppState, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     state.intake.check()?;
-    uncompressed(headers)
+    check_encoding(headers)
 }
 
-fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
+fn check_encoding(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if encoding != "identity" => Err(ApiError::invalid(format!(
             "The content encoding {encoding:?} is not supported: send the body uncompressed."
@@ -231,9 +231,9 @@ fn uncompressed(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     }
 }
 
-/// Parses what may be large; what takes long does not hold up the other connections. What the body
-/// held of the budget is for what it has become.
-pub(super) async fn read<T, E>(
+/// Parses a body, a large one on a blocking thread so that other connections are not held up. The
+/// reservation of the body passes to the result.
+pub(super) async fn parse_body<T, E>(
     state: &AppState,
     body: Received,
     parse: fn(&[u8], &Interner) -> Result<T, E>,
@@ -260,14 +260,13 @@ pub(super) fn json(document: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
-/// Who asks, in the words of the headers.
+/// Identifies the client by its headers.
 pub(super) fn caller(headers: &HeaderMap) -> Caller {
     Caller::of(|name| headers.get(name)?.to_str().ok())
 }
 
-/// How long the client waits for the next byte: what the SDKs of OpenAI and Anthropic say of
-/// themselves, in seconds.
-fn patience(headers: &HeaderMap) -> Option<Duration> {
+/// The client's read timeout in seconds, in a header that the SDKs of OpenAI and Anthropic send.
+fn client_timeout(headers: &HeaderMap) -> Option<Duration> {
     let seconds = ["x-stainless-read-timeout", "x-stainless-timeout"]
         .iter()
         .find_map(|name| headers.get(*name)?.to_str().ok()?.parse::<f64>().ok())?;
@@ -311,16 +310,20 @@ mod tests {
             let words = "x".repeat(size);
             let body = json!({"model": "human", "input": words}).to_string();
             let body = state
-                .reading
-                .receive(Bytes::from(body), state.reading.reserve());
+                .body_reader
+                .receive(Bytes::from(body), state.body_reader.reserve());
             let body = body.expect("room");
-            let (request, reservation) = read(&state, body, responses::parse_for_count)
+            let (request, reservation) = parse_body(&state, body, responses::parse_for_count)
                 .await
                 .expect("a request");
-            let rest = state.reading.reserve().grow((1 << 20) - size / 2);
+            let rest = state.body_reader.reserve().grow((1 << 20) - size / 2);
             assert_eq!(rest.expect_err("no room").status, 503);
             assert!(count(request, reservation).await.expect("tokens") > 0);
-            state.reading.reserve().grow(1 << 20).expect("all of it");
+            state
+                .body_reader
+                .reserve()
+                .grow(1 << 20)
+                .expect("all of it");
         }
     }
 }

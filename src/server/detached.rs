@@ -1,9 +1,8 @@
-//! Responses that are detached from hyper while a person thinks.
+//! Streams that are sent without hyper while a person thinks.
 //!
-//! Hyper keeps 16 KB of buffers with each connection, for requests that may come and for events that
-//! may leave. Ten thousand clients that only wait would cost more with them than with all that they
-//! ask. So the connection takes such a response out of hyper's hands, sends it event by event, and
-//! goes back to hyper when it has ended.
+//! Hyper keeps 16 KB of read and write buffers for each connection. For ten thousand waiting
+//! clients that is more than their requests take. So the connection takes such a response from
+//! hyper, sends it event by event, and goes back to hyper when it has ended.
 
 use std::io;
 use std::pin::Pin;
@@ -26,20 +25,20 @@ use tokio::time::timeout;
 
 use super::stream::{Flow, Stream};
 
-/// How long the head of a response waits for its first part, to leave together with it.
-const WITH_HEAD: Duration = Duration::from_millis(20);
+/// How long the head of a response waits for the first part of the body, to be sent with it.
+const FIRST_PART_WAIT: Duration = Duration::from_millis(20);
 
-/// Marks a response that may stay open for long, and whose length nobody knows.
+/// Marks a response that may stay open for long, and whose length is unknown.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Detachable;
 
-/// Where a response goes that is not for hyper, and what has to be true before it may go there.
+/// Hands a detached response from the service to the connection, once its conditions hold.
 #[derive(Debug)]
 pub(super) struct Handover {
-    /// Says whether hyper still has to send something.
+    /// Tells whether hyper still has something to send.
     flow: Arc<Flow>,
     response: Mutex<Option<Response>>,
-    /// Whether the request was read to its end, so that what follows is the next one.
+    /// Whether the request body was read to its end.
     is_read: AtomicBool,
 }
 
@@ -52,8 +51,8 @@ impl Handover {
         })
     }
 
-    /// The response to detach, as soon as all that was sent before has left. To be asked
-    /// after hyper has sent what it could.
+    /// The response to detach, once everything before it was sent. To be called after hyper has
+    /// sent what it could.
     pub(super) fn take(&self) -> Option<Response> {
         if self.flow.is_blocked() {
             return None;
@@ -68,7 +67,7 @@ impl Handover {
     }
 }
 
-/// The routes, as hyper calls them.
+/// The routes as a hyper service.
 pub(super) struct Service {
     pub routes: TowerToHyperService<axum::Router>,
     pub(crate) handover: Arc<Handover>,
@@ -85,13 +84,13 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, mut request: Request<Incoming>) -> ServiceFuture {
         let handover = Arc::clone(&self.handover);
         if request.headers().contains_key(UPGRADE) {
-            // Whoever takes the connection over counts what comes.
+            // An upgraded connection uses it to count received bytes.
             request.extensions_mut().insert(Arc::clone(&handover.flow));
         }
         let may_detach = may_detach(&request);
         let is_empty = request.body().is_end_stream();
         handover.is_read.store(is_empty, Ordering::Relaxed);
-        let request = request.map(|body| Watched {
+        let request = request.map(|body| TrackedBody {
             body,
             handover: Arc::clone(&handover),
         });
@@ -106,13 +105,13 @@ impl hyper::service::Service<Request<Incoming>> for Service {
                 return Ok(response);
             }
             handover.put(response);
-            // The connection takes hyper down, and this with it.
+            // Never completes: the connection drops hyper, and this future with it.
             std::future::pending().await
         })
     }
 }
 
-/// Whether the response to a request may be sent in chunks, and the connection go on after it.
+/// Whether the response to a request may be chunked, and the connection reused after it.
 fn may_detach<B>(request: &Request<B>) -> bool {
     let asks_to_close = |headers: &HeaderMap| {
         let mut values = headers.get_all(CONNECTION).into_iter();
@@ -123,13 +122,13 @@ fn may_detach<B>(request: &Request<B>) -> bool {
         && !asks_to_close(request.headers())
 }
 
-/// The body of a request, which tells when it was read to its end.
-struct Watched {
+/// A request body that records when it was read to its end.
+struct TrackedBody {
     body: Incoming,
     handover: Arc<Handover>,
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -145,7 +144,7 @@ impl HttpBody for Watched {
     }
 
     fn is_end_stream(&self) -> bool {
-        // Whoever reads learns of the end by reading up to it.
+        // Always false, so that the body is polled to its end.
         false
     }
 
@@ -154,17 +153,17 @@ impl HttpBody for Watched {
     }
 }
 
-/// Sends a response as it comes to be, each part as soon as the client has taken the one before.
+/// Sends a response as a stream, each part as soon as the client has taken the one before.
 ///
 /// # Errors
 ///
-/// If the client is gone, or takes nothing any more.
+/// If the client is gone, or does not read any more.
 pub(super) async fn send(stream: &mut Stream, response: Response) -> io::Result<()> {
     let (parts, body) = response.into_parts();
     let mut head = Bytes::from(head(parts));
     let mut body = Body::into_data_stream(body);
-    // Not within this future, which lasts as long as the response.
-    let mut first = match Box::pin(timeout(WITH_HEAD, next(stream, &mut body))).await {
+    // Boxed, to keep this future small: it lasts as long as the response.
+    let mut first = match Box::pin(timeout(FIRST_PART_WAIT, next(stream, &mut body))).await {
         Ok(first) => Some(first?),
         Err(_) => {
             stream.write_all_buf(&mut head).await?;
@@ -180,7 +179,7 @@ pub(super) async fn send(stream: &mut Stream, response: Response) -> io::Result<
             break;
         };
         if part.is_empty() {
-            // A chunk without anything would be the last one.
+            // An empty chunk would end the body.
             continue;
         }
         let size = Bytes::from(format!("{:x}\r\n", part.len()));
@@ -201,7 +200,7 @@ async fn next(stream: &mut Stream, body: &mut BodyDataStream) -> io::Result<Opti
     }
 }
 
-/// The head of a response in chunks (RFC 9112, section 7.1).
+/// The head of a chunked response (RFC 9112, section 7.1).
 fn head(parts: response::Parts) -> Vec<u8> {
     let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
     let mut line = |name: &[u8], value: &[u8]| {

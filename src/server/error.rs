@@ -1,4 +1,4 @@
-//! Errors on their way out.
+//! Errors as HTTP responses.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -13,7 +13,7 @@ use crate::api::messages::error_object;
 use crate::api::{ApiError, FailureCode};
 use crate::inbox::Refusal;
 
-/// An error as an HTTP response in the form of OpenAI.
+/// An error as an HTTP response in the format of OpenAI.
 #[derive(Debug)]
 pub(super) struct ErrorResponse(pub ApiError);
 
@@ -23,18 +23,18 @@ impl IntoResponse for ErrorResponse {
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(self.0.to_json())).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            // RFC 9110, section 15.5.2: it must say how to do better.
+            // Required by RFC 9110, section 15.5.2.
             let challenge = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
-        // For whoever has to say the same in another form, or in the log.
+        // For the middleware, which rewrites it for clients of Anthropic and logs it.
         response.extensions_mut().insert(self.0);
         response
     }
 }
 
-/// Says errors in the form of the caller, which is Anthropic's for its routes and its clients, and
-/// tells the log of them.
+/// Middleware that sends errors in the format of the client, Anthropic's for its routes and
+/// clients, and logs them.
 pub(super) async fn in_callers_form(
     State(refusals): State<Refusals>,
     request: Request,
@@ -49,7 +49,7 @@ pub(super) async fn in_callers_form(
     match error.filter(|_| is_anthropic) {
         Some(error) => {
             let body = error_object(&error).to_string();
-            // The other headers hold for either form.
+            // The other headers are the same in both formats.
             response.headers_mut().remove(CONTENT_LENGTH);
             response.map(|_| body.into())
         }
@@ -57,7 +57,7 @@ pub(super) async fn in_callers_form(
     }
 }
 
-/// Whether a request comes from a client of Anthropic's API: they all name its version.
+/// Whether a request comes from a client of Anthropic's API, all of which send `anthropic-version`.
 pub(super) fn is_anthropic(path: &str, headers: &HeaderMap) -> bool {
     let path = below_base(path);
     path == "/messages"
@@ -75,11 +75,11 @@ impl From<Refusal> for ErrorResponse {
     fn from(refusal: Refusal) -> Self {
         let error = ApiError::invalid(capitalised(&refusal.to_string()));
         Self(match refusal {
-            // What it was told before, in the person's own words.
+            // The person's own message from before.
             Refusal::Rejected(words) => {
                 ApiError::invalid(words).code(FailureCode::InvalidPrompt.as_str())
             }
-            // Its words are whole already.
+            // The message is complete already.
             Refusal::Unexpected(words) => ApiError::invalid(words).code("not_recorded"),
             Refusal::Full(_) => error
                 .status(429)

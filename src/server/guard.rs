@@ -1,4 +1,4 @@
-//! Who may speak to the person: nobody without the key, and no web page.
+//! Access control: requires the key, and keeps web pages out.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::refusals::excerpt;
 use super::{ServerSettings, body, cors};
 use crate::api::ApiError;
 
-/// The header in which Anthropic's clients send the key.
+/// Header with the key of Anthropic's clients.
 const API_KEY: &str = "x-api-key";
 
-/// What is asked of every request before it reaches a route.
+/// Checks for every request before it reaches a route.
 #[derive(Debug)]
 pub(super) struct Guard {
     api_key: Option<Vec<u8>>,
@@ -27,13 +27,13 @@ pub(super) struct Guard {
     allowed_origins: Vec<String>,
 }
 
-/// What a `Host` names.
+/// The host in a `Host` header.
 #[derive(Debug, PartialEq, Eq)]
 enum HostName {
-    /// An address, as what it really is: `::ffff:127.0.0.1` is 127.0.0.1.
+    /// An IP address in canonical form: `::ffff:127.0.0.1` is 127.0.0.1.
     Address(IpAddr),
-    /// Anything else, in lower case. Browsers write addresses in one way only, so that `127.1` and
-    /// `0x7f000001` are nothing but names that nobody knows.
+    /// Any other name, in lower case. Browsers normalize addresses, so `127.1` and `0x7f000001`
+    /// count as unknown names.
     Word(String),
 }
 
@@ -80,7 +80,7 @@ impl Guard {
             .any(|known| known.eq_ignore_ascii_case(origin))
     }
 
-    /// Takes as long for every wrong key of the right length (the length itself is no secret).
+    /// Compares in constant time for keys of the right length (the length is no secret).
     fn has_key(&self, headers: &HeaderMap) -> bool {
         let Some(key) = &self.api_key else {
             return true;
@@ -89,7 +89,7 @@ impl Guard {
             let (scheme, token) = value.as_bytes().split_at_checked(7)?;
             scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
         });
-        // What Anthropic's clients send instead, or beside a token that is for somebody else.
+        // Anthropic's clients send this instead, or beside a bearer token for another service.
         let plain = headers.get(API_KEY).map(|value| value.as_bytes());
         let is_key = |given: &[u8]| given.trim_ascii().ct_eq(key).into();
         bearer.is_some_and(is_key) || plain.is_some_and(is_key)
@@ -110,8 +110,8 @@ fn host_name(host: &str) -> Option<&str> {
     }
 }
 
-/// Refuses what a web page could have caused, unless the configuration allows the page: then its
-/// browser is told so (CORS). That of any other page gets no permission for anything.
+/// Middleware that refuses requests that a web page could have caused, unless its origin is
+/// allowed: then CORS headers are added. Other pages get no CORS headers at all.
 pub(super) async fn same_site(
     State(guard): State<Arc<Guard>>,
     uri: Uri,
@@ -126,7 +126,7 @@ pub(super) async fn same_site(
         let values = headers.get_all(name).into_iter();
         values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    // A name in the request line counts more than the header (RFC 9112, section 3.2.2).
+    // A host in the request line overrides the header (RFC 9112, section 3.2.2).
     let mut hosts = texts(HOST).chain(uri.authority().map(ToString::to_string));
     if let Some(host) = hosts.find(|host| !guard.knows_host(host)) {
         let host = excerpt(&host);
@@ -156,8 +156,8 @@ pub(super) async fn same_site(
     response
 }
 
-/// Whether a request names its host once (RFC 9112, section 3.2). HTTP/1.0 need not name any: no
-/// browser speaks it, so that no page can be behind such a request.
+/// Checks that a request has exactly one `Host` (RFC 9112, section 3.2). HTTP/1.0 needs none: no
+/// browser uses it, so no page can be behind such a request.
 fn one_host(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
     match headers.get_all(HOST).iter().count() {
         1 => Ok(()),
@@ -167,7 +167,7 @@ fn one_host(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Refuses who does not have the key.
+/// Middleware that refuses requests without the key.
 pub(super) async fn authorize(
     State(guard): State<Arc<Guard>>,
     request: Request,

@@ -1,4 +1,4 @@
-//! A message of a WebSocket while it comes in: what it holds of the budget, and whether it moves.
+//! A WebSocket message while it is received: its memory reservation and its deadline.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -15,53 +15,52 @@ use super::read_timeout::ReadDeadline;
 use super::stream::Flow;
 use crate::api::ApiError;
 
-/// How much of a message comes in without being counted, in bytes: a small one that finds no memory
-/// is whole by then, and the connection can go on after it. All sockets together hold little with
-/// that.
-const SMALL: usize = 128 * 1024;
-/// What a ping or a pong of a client takes besides what it says (RFC 6455, section 5.2).
+/// Bytes of a message that are received without a reservation. So a small message is complete
+/// before it is refused for lack of memory, and the connection can go on. All sockets together hold
+/// little with that.
+const UNCOUNTED_BYTES: usize = 128 * 1024;
+/// Bytes of a client's ping or pong besides its payload (RFC 6455, section 5.2).
 const CONTROL_HEADER: usize = 6;
 
 /// Why there is no message.
 pub(super) enum ReceiveError {
-    /// Nothing more can be understood.
+    /// The connection is broken.
     Broken(axum::Error),
-    /// What comes is not taken.
+    /// The message is refused.
     Refused(ApiError),
 }
 
-/// What has come of the next message.
+/// The part of the next message that was received.
 #[derive(Debug)]
 pub(super) struct IncomingMessage {
-    reading: BodyReader,
+    body_reader: BodyReader,
     flow: Arc<Flow>,
-    /// How much of what was received belongs to what came before it.
-    done: usize,
-    /// How much had been received when that was looked at last.
-    seen: usize,
+    /// Received bytes that belong to earlier messages.
+    earlier_bytes: usize,
+    /// Received bytes at the last check.
+    seen_bytes: usize,
     reservation: Reservation,
     deadline: Option<ReadDeadline>,
-    /// The message that was read last.
+    /// The last message.
     last: Bytes,
 }
 
 impl IncomingMessage {
-    /// Nothing has come yet over a connection.
-    pub(super) fn new(reading: BodyReader, flow: Arc<Flow>) -> Self {
+    /// The first message of a connection.
+    pub(super) fn new(body_reader: BodyReader, flow: Arc<Flow>) -> Self {
         let received = flow.received();
         Self {
-            reservation: reading.reserve(),
-            reading,
+            reservation: body_reader.reserve(),
+            body_reader,
             flow,
-            done: received,
-            seen: received,
+            earlier_bytes: received,
+            seen_bytes: received,
             deadline: None,
             last: Bytes::new(),
         }
     }
 
-    /// The next message, if it comes as it should. Can be given up and begun again without losing
-    /// anything.
+    /// Receives the next message; `None` at the end. Cancel-safe.
     pub(super) async fn recv(
         &mut self,
         socket: &mut WebSocket,
@@ -75,7 +74,7 @@ impl IncomingMessage {
                 }
             };
             tokio::select! {
-                // What has come counts, however late it is read.
+                // Data that has arrived counts, however late it is read.
                 biased;
                 came = self.poll(socket) => match came {
                     Some(message) => return message,
@@ -87,9 +86,9 @@ impl IncomingMessage {
         }
     }
 
-    /// The next message, or nothing if some more of it has come. The one before is let go of only
-    /// when reading has begun: a socket that finds its buffer in use takes another one, and does not
-    /// keep for as long as it lasts what the largest message needed.
+    /// Waits for the next message, or for more of it to arrive (`None`). The last message is
+    /// dropped only after reading has begun: a socket whose buffer is in use allocates another one,
+    /// and so does not keep the buffer of its largest message.
     async fn poll(
         &mut self,
         socket: &mut WebSocket,
@@ -102,7 +101,7 @@ impl IncomingMessage {
                 Poll::Ready(message) => {
                     Poll::Ready(Some(message.map(|came| came.map_err(ReceiveError::Broken))))
                 }
-                Poll::Pending => match self.look() {
+                Poll::Pending => match self.reserve_received() {
                     Ok(false) => Poll::Pending,
                     Ok(true) => Poll::Ready(None),
                     Err(error) => Poll::Ready(Some(Some(Err(ReceiveError::Refused(error))))),
@@ -112,43 +111,44 @@ impl IncomingMessage {
         .await
     }
 
-    /// Takes in what has come while there is no whole message, and tells whether there was any.
+    /// Reserves memory for data that arrived of an incomplete message; returns whether there was
+    /// any.
     ///
     /// # Errors
     ///
-    /// If there is no memory for it.
-    fn look(&mut self) -> Result<bool, ApiError> {
+    /// If the memory budget is exhausted.
+    fn reserve_received(&mut self) -> Result<bool, ApiError> {
         let received = self.flow.received();
-        if std::mem::replace(&mut self.seen, received) == received {
+        if std::mem::replace(&mut self.seen_bytes, received) == received {
             return Ok(false);
         }
-        let bytes = received.saturating_sub(self.done);
+        let bytes = received.saturating_sub(self.earlier_bytes);
         if bytes > 0 {
-            let begin = || self.reading.begin();
+            let begin = || self.body_reader.begin();
             self.deadline.get_or_insert_with(begin).extend();
         }
-        if bytes > SMALL {
+        if bytes > UNCOUNTED_BYTES {
             self.reservation.grow_to(bytes)?;
         }
         Ok(true)
     }
 
-    /// A ping or a pong came, perhaps in the middle of a message.
+    /// Accounts for a ping or pong, perhaps in the middle of a message.
     pub(super) fn control(&mut self, payload: usize) {
         let received = self.flow.received();
-        self.done = received.min(self.done + payload + CONTROL_HEADER);
-        if self.done == received {
+        self.earlier_bytes = received.min(self.earlier_bytes + payload + CONTROL_HEADER);
+        if self.earlier_bytes == received {
             self.deadline = None;
         }
     }
 
-    /// The message is whole. What it holds goes with it.
+    /// Ends the message, and returns its reservation.
     pub(super) fn finish(&mut self, message: Bytes) -> Reservation {
         self.last = message;
         let received = self.flow.received();
-        // What was read with it of the next one is little.
-        (self.done, self.seen) = (received, received);
+        // The beginning of the next message, read with it, is small.
+        (self.earlier_bytes, self.seen_bytes) = (received, received);
         self.deadline = None;
-        std::mem::replace(&mut self.reservation, self.reading.reserve())
+        std::mem::replace(&mut self.reservation, self.body_reader.reserve())
     }
 }

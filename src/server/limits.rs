@@ -1,46 +1,46 @@
-//! What a client may cost.
+//! Limits on the resources of clients.
 
 use std::time::Duration;
 
-/// Descriptors that stay free for the program itself: terminal, log, drafts, an editor with its
-/// pipes, what the runtime needs, and the few connections that are told that there is no place.
+/// Descriptors reserved for the program itself: terminal, log, drafts, an editor with its pipes,
+/// the runtime, and the few connections that are being refused.
 const OWN_DESCRIPTORS: usize = 96;
-/// Connections that are served at once, however many descriptors there are, unless more requests
-/// than that may wait. One that does nothing costs some 10 KB.
+/// Most connections, however many descriptors there are, unless more requests may wait. An idle one
+/// takes about 10 KB.
 const MAX_CONNECTIONS: usize = 16_384;
-/// Bodies that may be read at once, as a multiple of the largest that is allowed.
-const BODIES: usize = 4;
-/// The least that all bodies may hold together, in bytes.
-const LEAST_MEMORY: usize = 64 << 20;
+/// Memory for bodies, as a multiple of the largest body.
+const BODIES_AT_ONCE: usize = 4;
+/// Least memory for all bodies, in bytes.
+const MIN_MEMORY: usize = 64 << 20;
 
-/// How many connections there may be, how long they may take, and what they may hold.
+/// Limits on connections, times and memory.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// How many connections are served at once. More are told to come back later, a few at a time,
-    /// and the others wait until the system hands them over.
+    /// Most connections served at once. Of those beyond, a few at a time are refused, and the
+    /// others wait in the accept queue.
     pub connections: usize,
-    /// How long a connection may take to send the head of a request, counted from its beginning or
-    /// from the end of the response before.
+    /// Time limit for a request head, from the start of the connection or the end of the response
+    /// before.
     pub head_timeout: Duration,
-    /// How long a body, or a message of a WebSocket, may stand still.
+    /// How long no data of a body or WebSocket message may arrive.
     pub body_timeout: Duration,
-    /// How long all of it may take, however well it moves.
+    /// Time limit for a whole body or message.
     pub body_deadline: Duration,
-    /// How long a client may take nothing of what is sent to it. Long enough for one that was
-    /// suspended: what it missed comes back as a draft.
+    /// How long a client may not read what is sent to it. Long enough for one that was suspended;
+    /// what it missed comes back as a draft.
     pub write_timeout: Duration,
-    /// How many bytes the requests may hold together while they are read and worked on.
+    /// Bytes that all requests may hold together while they are read and processed.
     pub memory: usize,
 }
 
 impl Limits {
-    /// The limits of a program that may have this many descriptors open, for requests of at most
-    /// `max_body` bytes, `max_waiting` of which may wait at once.
+    /// Limits for a process with this many file descriptors, requests of at most `max_body` bytes,
+    /// and `max_waiting` waiting requests.
     pub fn new(descriptors: usize, max_body: usize, max_waiting: usize) -> Self {
-        // Where there are hardly any, the program and its clients share them.
+        // If there are few, the program and its clients share them.
         let free = descriptors.saturating_sub(OWN_DESCRIPTORS);
         let free = free.max(descriptors / 4).max(1);
-        // Those who wait are not all: others ask what models there are.
+        // Beside waiting requests there are others, such as those for the list of models.
         let wanted = MAX_CONNECTIONS.max(max_waiting.saturating_add(max_waiting / 8));
         Self {
             connections: free.min(wanted),
@@ -48,7 +48,7 @@ impl Limits {
             body_timeout: Duration::from_secs(30),
             body_deadline: Duration::from_secs(10 * 60),
             write_timeout: Duration::from_secs(10 * 60),
-            memory: max_body.saturating_mul(BODIES).max(LEAST_MEMORY),
+            memory: max_body.saturating_mul(BODIES_AT_ONCE).max(MIN_MEMORY),
         }
     }
 }

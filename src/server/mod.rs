@@ -1,5 +1,5 @@
-//! The HTTP server: routes, who may use them, and how bytes travel. What they mean is in
-//! [`crate::api`]; who answers is behind the [`Intake`].
+//! The HTTP server: routes, access control and transport. The wire formats are in [`crate::api`];
+//! requests are answered through the [`Intake`] of the inbox.
 
 mod active_response;
 mod background;
@@ -48,7 +48,7 @@ use crate::inbox::Intake;
 use crate::store::Store;
 use crate::study::Study;
 
-/// What the server needs to know.
+/// Settings of the server.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     /// The address it listens on; it decides which `Host` headers are its own.
@@ -59,44 +59,44 @@ pub struct ServerSettings {
     pub models: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body: usize,
-    /// How often an open stream says that it is still in progress.
+    /// Interval of heartbeats on open streams.
     pub heartbeat: Duration,
-    /// How long a WebSocket lasts. A response that is under way then is finished first: a person
-    /// may have thought about it for an hour.
+    /// How long a WebSocket lasts. A response in progress is finished first: a person may have
+    /// thought about it for an hour.
     pub socket_lifetime: Duration,
-    /// Further names that the `Host` header may carry.
+    /// Additional values allowed in `Host`.
     pub allowed_hosts: Vec<String>,
-    /// Values that the `Origin` header may carry.
+    /// Values allowed in `Origin`.
     pub allowed_origins: Vec<String>,
-    /// Which of the requests that agents make for themselves the program answers.
+    /// Which errands of agents the program answers by itself.
     pub answered: AutoAnswered,
-    /// What a study goes by, if there is one.
+    /// Settings of a study.
     pub study: Study,
-    /// What a client may cost.
+    /// Limits on the resources of clients.
     pub limits: Limits,
 }
 
-/// How long a WebSocket lasts where nobody says otherwise (Open Responses, 2026-04-24).
+/// Default lifetime of a WebSocket (Open Responses, 2026-04-24).
 pub const SOCKET_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// How many WebSockets may be open at once.
+/// Most open WebSockets.
 const MAX_SOCKETS: usize = 256;
 
-/// What every route sees.
+/// State shared by all routes.
 #[derive(Debug, Clone)]
 struct AppState {
     intake: Intake,
     settings: Arc<ServerSettings>,
     store: Store,
-    reading: BodyReader,
+    body_reader: BodyReader,
     refusals: Refusals,
-    /// One for each WebSocket that may still be opened.
+    /// A permit for each WebSocket that may still be opened.
     sockets: Arc<Semaphore>,
-    /// Dropped with the last thing that still works for a client.
+    /// Tells when the last task has ended: dropped with the last clone of the state.
     _at_work: mpsc::Sender<()>,
 }
 
-/// The routes of a server, and how to learn that all that they began has ended.
+/// The routes of a server, and a way to wait for the tasks that they started.
 #[derive(Debug)]
 pub struct Routes {
     router: Router,
@@ -106,7 +106,7 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The routes alone, for a server of another kind.
+    /// The routes alone, for another server.
     pub fn into_router(self) -> Router {
         self.router
     }
@@ -120,7 +120,7 @@ pub fn router(intake: Intake, settings: ServerSettings) -> Routes {
     let state = AppState {
         store: intake.store().clone(),
         intake,
-        reading: BodyReader::new(settings.max_body, &settings.limits),
+        body_reader: BodyReader::new(settings.max_body, &settings.limits),
         refusals: refusals.clone(),
         settings: Arc::new(settings),
         sockets: Arc::new(Semaphore::new(MAX_SOCKETS)),
@@ -146,11 +146,11 @@ pub fn router(intake: Intake, settings: ServerSettings) -> Routes {
     }
 }
 
-/// What the paths of the routes begin with. Clients are told a base URL with `/v1` or without it, and
-/// some add it to one that has it already.
+/// Path prefixes of the routes. Clients are configured with a base URL with or without `/v1`, and
+/// some add it to one that already has it.
 const BASES: [&str; 3] = ["/v1", "", "/v1/v1"];
 
-/// A path without what all paths of the routes begin with.
+/// A path without its prefix.
 fn below_base(path: &str) -> &str {
     let mut rest = path;
     while let Some(below) = rest.strip_prefix("/v1").filter(|it| it.starts_with('/')) {
@@ -159,7 +159,7 @@ fn below_base(path: &str) -> &str {
     rest
 }
 
-/// All routes that want the key, with paths that begin with `base`.
+/// Adds all routes that require the key, below `base`.
 fn with_routes(router: Router<AppState>, base: &str) -> Router<AppState> {
     let at = |path: &str| format!("{base}{path}");
     router
@@ -188,7 +188,7 @@ fn with_routes(router: Router<AppState>, base: &str) -> Router<AppState> {
         .route(&at("/models/{*id}"), get(models::retrieve))
 }
 
-/// A server that has its port and is ready to be run.
+/// A server with a listening port, ready to run.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -198,8 +198,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server on a port, which stops when `stop` becomes true or its sender is dropped. What
-    /// comes back with it is done when the port is closed.
+    /// A server on a port, which stops when `stop` becomes true or its sender is dropped. The
+    /// receiver returned with it completes when the port is closed.
     pub fn new(
         listener: TcpListener,
         routes: Routes,
@@ -217,7 +217,7 @@ impl Server {
         )
     }
 
-    /// Serves until it is told to stop, then closes the port and finishes what is under way.
+    /// Serves until it is told to stop, then closes the port and finishes responses in progress.
     ///
     /// # Errors
     ///
@@ -237,8 +237,8 @@ impl Server {
         Connections::new(listener, router, at_capacity, limits)
             .serve(self.stop, self.closed)
             .await;
-        // Background responses and WebSockets go on beside the connections that were waited for.
-        // Nothing is ever sent here; it ends when the last of them is gone.
+        // Background responses and WebSockets outlive the connections. Nothing is ever sent on this
+        // channel; it closes with the last of them.
         at_work.recv().await;
         Ok(())
     }
@@ -248,7 +248,7 @@ async fn healthz() -> axum::Json<serde_json::Value> {
     axum::Json(serde_json::json!({"status": "ok"}))
 }
 
-/// The routes, for whoever missed them.
+/// The list of routes, for 404 responses.
 const ROUTES: &str = "POST /v1/responses, GET /v1/responses, GET /v1/responses/{id}, DELETE \
     /v1/responses/{id}, POST /v1/responses/{id}/cancel, GET /v1/responses/{id}/input_items, POST \
     /v1/responses/compact, POST /v1/responses/input_tokens, POST /v1/conversations, GET \

@@ -1,4 +1,4 @@
-//! `GET /v1/models`: the person, under the names that were configured.
+//! `GET /v1/models`: the configured names of the person.
 
 use axum::Json;
 use axum::extract::State;
@@ -45,7 +45,7 @@ pub(super) async fn retrieve(
     .into())
 }
 
-/// A model in the form of Anthropic.
+/// A model in the format of Anthropic.
 fn anthropic_model(id: &str) -> Value {
     json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
 }

@@ -1,5 +1,5 @@
-//! Replies that leave slowly, as a study wants it: a token after the other, each in its time. A reply
-//! that comes later waits behind them.
+//! Slows down replies as a study asks for: token by token. A later reply waits for the earlier
+//! ones.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,33 +9,33 @@ use tokio::time::{Instant, sleep_until};
 use crate::api::{Body, ContentPart, Ending, Phase, Reply};
 use crate::study::{Delay, Plan};
 
-/// What is on its way out.
+/// A queue of paced replies.
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
     steps: VecDeque<Paced>,
-    /// When the first of them leaves.
+    /// When the first step is sent.
     due: Option<Instant>,
-    /// Whether a message has begun that is not whole.
-    is_open: bool,
+    /// Whether a message is being streamed.
+    is_message_open: bool,
 }
 
 /// A part of a reply.
 #[derive(Debug, PartialEq)]
 struct Paced {
-    /// How long nothing leaves before it.
+    /// Pause before it is sent.
     pause: Duration,
-    /// The number of the reply, for the last part of it.
+    /// The ticket of the reply, on its last part.
     ticket: Option<u64>,
     reply: Reply,
 }
 
 impl Pacing {
-    /// Whether nothing is on its way.
+    /// Whether the queue is empty.
     pub(crate) fn is_idle(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Takes a reply to a request in, and tells how slowly it leaves, if it does.
+    /// Queues a reply; returns how slowly it is sent, if it is slowed down.
     pub fn begin(
         &mut self,
         (ticket, reply): (u64, Reply),
@@ -48,7 +48,7 @@ impl Pacing {
             Some(delay) => self.parts(reply, delay, (request, ticket)),
             None => vec![(Duration::ZERO, reply)],
         };
-        self.is_open = opens;
+        self.is_message_open = opens;
         let plan = slow.map(|_| Plan {
             ticket,
             first_ms: millis(parts.first().map(|(pause, _)| *pause).unwrap_or_default()),
@@ -68,9 +68,8 @@ impl Pacing {
         plan
     }
 
-    /// The next part when its time has come, with the number of its reply if it is the last of that.
-    /// Can be given up and begun again without losing anything; never returns where nothing is on its
-    /// way.
+    /// Waits for the next part to be due; returns it with the ticket of its reply, if it is the
+    /// last part. Cancel-safe; never returns if the queue is empty.
     pub async fn next(&mut self) -> (Option<u64>, Reply) {
         if let Some(first) = self.steps.front().filter(|first| !first.pause.is_zero()) {
             let due = *self.due.get_or_insert_with(|| Instant::now() + first.pause);
@@ -83,10 +82,10 @@ impl Pacing {
         }
     }
 
-    /// A reply in parts, each after a pause. Messages are written as if they were typed; calls leave
-    /// together with the end, as clients expect them.
+    /// Splits a reply into parts with pauses. Messages are sent as if typed; calls are sent
+    /// together with the end, as clients expect.
     fn parts(&self, reply: Reply, delay: &Delay, number: (i64, u64)) -> Vec<(Duration, Reply)> {
-        // Only the first words wait for the first token.
+        // Only the first part has the delay of the first token.
         let later = Delay {
             first_token_ms: 1_000_u32.checked_div(delay.tokens_per_second).unwrap_or(0),
             minimum_ms: 0,
@@ -102,7 +101,7 @@ impl Pacing {
         };
         let (items, ending) = match reply {
             Reply::Live { delta, phase } => {
-                let delay = if self.is_open { &later } else { delay };
+                let delay = if self.is_message_open { &later } else { delay };
                 live(&mut parts, delay, &delta, phase);
                 return parts;
             }
@@ -111,12 +110,12 @@ impl Pacing {
         };
         let mut items = items.into_iter().peekable();
         while let Some(item) = items.next_if(|item| !item.is_call()) {
-            let delay = if parts.is_empty() && !self.is_open {
+            let delay = if parts.is_empty() && !self.is_message_open {
                 delay
             } else {
                 &later
             };
-            match text_of(&item) {
+            match plain_text(&item) {
                 Some((text, phase)) => {
                     live(&mut parts, delay, text, phase);
                     parts.push((Duration::ZERO, Reply::Items(Vec::new())));
@@ -136,7 +135,7 @@ impl Pacing {
         if parts.last().is_some_and(is_closing) {
             parts.pop();
         }
-        let delay = if parts.is_empty() && !self.is_open {
+        let delay = if parts.is_empty() && !self.is_message_open {
             delay
         } else {
             &later
@@ -157,8 +156,8 @@ impl Pacing {
     }
 }
 
-/// The words of a message that is nothing but text.
-fn text_of(item: &Body) -> Option<(&str, Phase)> {
+/// The text of a message that is a single text part.
+fn plain_text(item: &Body) -> Option<(&str, Phase)> {
     let Body::Message { content, phase } = item else {
         return None;
     };

@@ -1,4 +1,4 @@
-//! How slowly a client may send.
+//! Time limits for receiving a request.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use tokio::time::Instant;
 use super::limits::Limits;
 use crate::api::ApiError;
 
-/// How slowly a request may come in.
+/// Time limits for receiving a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadTimeouts {
-    /// How long it may stand still.
+    /// How long no data may arrive.
     timeout: Duration,
-    /// How long all of it may take.
+    /// Time limit for the whole request.
     deadline: Duration,
 }
 
-/// By when more of a request has to come in.
+/// The deadline for more data of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadDeadline {
     timeouts: ReadTimeouts,
-    /// When all of it has to be there.
+    /// Deadline of the whole request.
     end: Instant,
-    /// When more of it has to be there.
+    /// Deadline for more data.
     next: Instant,
 }
 
@@ -34,7 +34,7 @@ impl ReadTimeouts {
         }
     }
 
-    /// The deadline of a request that begins to come in.
+    /// Starts the deadline of a request.
     pub(super) fn begin(self) -> ReadDeadline {
         let now = Instant::now();
         ReadDeadline {
@@ -46,17 +46,17 @@ impl ReadTimeouts {
 }
 
 impl ReadDeadline {
-    /// The moment itself.
+    /// The earlier of both deadlines.
     pub(super) fn until(&self) -> Instant {
         self.next.min(self.end)
     }
 
-    /// More has come: the client has its time again.
+    /// Extends the deadline after data has arrived.
     pub(super) fn extend(&mut self) {
         self.next = Instant::now() + self.timeouts.timeout;
     }
 
-    /// What the client is told after the deadline.
+    /// The error after the deadline.
     pub(super) fn error(&self) -> ApiError {
         let message = if self.end <= self.next {
             format!(

@@ -1,4 +1,4 @@
-//! What was refused, on its way into the log: short, and not more of it than a person would read.
+//! Logs refused requests: short, and rate-limited.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,17 +7,17 @@ use std::time::Duration;
 use crate::api::ApiError;
 
 /// How many refusals of one status are logged one by one in each window.
-const MAX_LINES: u64 = 20;
-/// The most that the log quotes of a client at once, in characters.
+const MAX_LINES_PER_WINDOW: u64 = 20;
+/// Most characters of a client's text that the log quotes.
 const MAX_QUOTED: usize = 100;
-/// How long such a window is. What was left out is counted at its end.
+/// Length of a window. Refusals that were left out are counted in the log at its end.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Logs what was refused, whoever refused it.
+/// Logs refusals.
 #[derive(Debug, Clone)]
 pub(super) struct Refusals {
     window: Duration,
-    /// How many there were in the current window, by status.
+    /// Number of refusals in the current window, by status.
     counts: Arc<Mutex<BTreeMap<u16, u64>>>,
 }
 
@@ -31,17 +31,17 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Logs a refusal, or counts it where there were many like it.
+    /// Logs a refusal, or only counts it after many of the same status.
     pub(super) fn log(&self, error: &ApiError) {
         let status = error.status;
         match self.count(status) {
             1 => {
-                tokio::spawn(self.clone().sum_up(status));
+                tokio::spawn(self.clone().end_window(status));
             }
-            count if count > MAX_LINES => return,
+            count if count > MAX_LINES_PER_WINDOW => return,
             _ => {}
         }
-        // Both may hold the client's words.
+        // Both may contain text of the client.
         let param = error.param.as_deref().map(excerpt);
         let (code, reason) = (error.code, excerpt(&error.message));
         tracing::info!(status, code, param, reason, "refused");
@@ -54,21 +54,21 @@ impl Refusals {
         *count
     }
 
-    /// Ends a window.
-    async fn sum_up(self, status: u16) {
+    /// Ends a window, and logs how many were left out.
+    async fn end_window(self, status: u16) {
         tokio::time::sleep(self.window).await;
         let count = {
             let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             counts.remove(&status).unwrap_or_default()
         };
-        if let Some(more @ 1..) = count.checked_sub(MAX_LINES) {
+        if let Some(more @ 1..) = count.checked_sub(MAX_LINES_PER_WINDOW) {
             tracing::info!(status, "refused {more} more like this");
         }
     }
 }
 
-/// What the log quotes of a client's words: not all of what may be long or private, and nothing
-/// that a terminal would obey.
+/// An excerpt of a client's text for the log: truncated, because it may be long or private, and
+/// without control characters.
 pub(super) fn excerpt(text: &str) -> String {
     let mut chars = text.chars().filter(|c| !c.is_control());
     let mut excerpt: String = chars.by_ref().take(MAX_QUOTED).collect();

@@ -1,8 +1,8 @@
 //! WebSocket mode of the Responses API: `GET /v1/responses` with an upgrade.
 //!
-//! One connection carries several responses, one after the other. What was said on it is
-//! remembered for as long as it lasts, so that a client that stores nothing (`store: false`, as
-//! Codex 0.169 does with `supports_websockets = true`) still sends only what is new.
+//! One connection carries several responses, one after the other. They are remembered for as long
+//! as it lasts, so that a client that stores nothing (`store: false`, as Codex 0.169 does with
+//! `supports_websockets = true`) still sends only what is new.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,20 +34,20 @@ use crate::api::responses::{Message as Create, parse_message};
 use crate::api::{ApiError, Ending, Frame, Previous, Reply, Request, Usage};
 use crate::store::{ResponseRecorder, Responses, StoredResponses};
 
-/// How long a client may take to answer a close frame. One that was not read when the connection
-/// goes may never arrive.
+/// How long to wait for the answer to a close frame: one that is unread when the connection closes
+/// may be lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How much larger than it may be a message is read at all: somebody who sends a little too much
-/// is told so, and goes on.
+/// Messages up to this many times the limit are read to their end, so that a client that sends a
+/// little too much gets an error and can go on.
 const OVERSIZE_FACTOR: usize = 2;
-/// The room for reading that a socket has while nothing large comes over it, in bytes. It has none
-/// for writing: each message is taken by the connection before anything more is read.
-const BUFFER: usize = 8 * 1024;
-/// How many responses the connection itself remembers.
+/// Bytes of the read buffer of an idle socket. There is no write buffer: each message is written
+/// before anything more is read.
+const READ_BUFFER: usize = 8 * 1024;
+/// Most responses that a connection remembers.
 const MAX_REMEMBERED: usize = 16;
-/// How many bytes of JSON they may hold together; the newest one stays, however large it is.
-const MAX_BYTES: usize = 16 << 20;
-/// How many requests may be queued on a connection.
+/// Most bytes of JSON of these together; the newest stays, however large it is.
+const MAX_REMEMBERED_BYTES: usize = 16 << 20;
+/// Most requests queued on a connection.
 const MAX_QUEUED: usize = 32;
 
 /// `GET /v1/responses`.
@@ -69,23 +69,32 @@ pub(super) async fn open(
     let most = state.settings.max_body;
     let most = most.saturating_mul(OVERSIZE_FACTOR);
     let upgrade = upgrade.max_message_size(most).max_frame_size(most);
-    let upgrade = upgrade.read_buffer_size(BUFFER).write_buffer_size(0);
+    let upgrade = upgrade.read_buffer_size(READ_BUFFER).write_buffer_size(0);
     let flow = flow.map(|Extension(flow)| flow).unwrap_or_default();
     upgrade.on_upgrade(move |socket| async move {
         let mut connection = SocketSession {
             caller: create::caller(&headers),
             headers,
-            remembered: Responses::new(StoredResponses::with_bytes(MAX_REMEMBERED, MAX_BYTES)),
-            until: Instant::now() + state.settings.socket_lifetime,
-            line: VecDeque::new(),
-            incoming: IncomingMessage::new(state.reading.clone(), flow),
+            remembered: Responses::new(StoredResponses::with_bytes(
+                MAX_REMEMBERED,
+                MAX_REMEMBERED_BYTES,
+            )),
+            expires_at: Instant::now() + state.settings.socket_lifetime,
+            queue: VecDeque::new(),
+            incoming: IncomingMessage::new(state.body_reader.clone(), flow),
             state,
             socket,
         };
-        tracing::info!(agent = excerpt(connection.caller.word()), "socket opened");
-        // It ends with one side gone, whichever that is.
+        tracing::info!(
+            agent = excerpt(connection.caller.user_agent_word()),
+            "socket opened"
+        );
+        // Always ends with an error: one side is gone.
         let _ = connection.serve().await;
-        tracing::info!(agent = excerpt(connection.caller.word()), "socket closed");
+        tracing::info!(
+            agent = excerpt(connection.caller.user_agent_word()),
+            "socket closed"
+        );
         drop(place);
     })
 }
@@ -96,56 +105,56 @@ fn upgrade_required() -> Response {
     let error = ApiError::invalid(message).status(426);
     let mut response = ErrorResponse(error.code("upgrade_required")).into_response();
     let headers = response.headers_mut();
-    // RFC 9110, section 15.5.22: it must say to what.
+    // Required by RFC 9110, section 15.5.22.
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     response
 }
 
-/// The other side is gone.
-struct Gone;
+/// The connection has ended.
+struct Disconnected;
 
-/// A request that waits until those before it are answered.
+/// A request that waits for those before it.
 struct QueuedMessage {
     message: Received,
-    /// What it takes of the room for such requests.
+    /// Its part of the memory for queued requests.
     _reservation: Reservation,
 }
 
-impl From<axum::Error> for Gone {
+impl From<axum::Error> for Disconnected {
     fn from(error: axum::Error) -> Self {
         tracing::debug!(%error, "socket");
         Self
     }
 }
 
-/// A client that stays connected.
+/// A connected client.
 struct SocketSession {
     socket: WebSocket,
     state: AppState,
-    /// Who opened it, in the words of the handshake.
+    /// The client, by the headers of the handshake.
     caller: Caller,
-    /// What the handshake said besides.
+    /// All headers of the handshake.
     headers: HeaderMap,
-    /// What was said on this connection.
+    /// Responses made on this connection.
     remembered: Responses,
-    until: Instant,
-    /// Requests that came while another one was answered.
-    line: VecDeque<QueuedMessage>,
+    expires_at: Instant,
+    /// Requests that arrived while another one was being answered.
+    queue: VecDeque<QueuedMessage>,
     /// What has come of the next message.
     incoming: IncomingMessage,
 }
 
 impl SocketSession {
-    /// Answers one request after the other until one side hangs up, and the other has said so too.
-    async fn serve(&mut self) -> Result<(), Gone> {
+    /// Answers one request after the other, until the connection is closed.
+    async fn serve(&mut self) -> Result<(), Disconnected> {
         loop {
-            let message = match self.line.pop_front() {
+            let message = match self.queue.pop_front() {
                 Some(next) => next.message,
                 None => {
-                    let (intake, until) = (self.state.intake.clone(), self.until);
+                    let (intake, until) = (self.state.intake.clone(), self.expires_at);
                     tokio::select! {
-                        message = self.recv() => match self.take(message).await? {
+                        message = self.recv() => match self.take_request(message).await? {
                             Some(message) => message,
                             None => continue,
                         },
@@ -156,22 +165,21 @@ impl SocketSession {
                     }
                 }
             };
-            if Instant::now() >= self.until {
+            if Instant::now() >= self.expires_at {
                 return self.expire().await;
             }
             self.answer(message).await?;
         }
     }
 
-    /// The next message, if it comes as it should. Can be given up and begun again without losing
-    /// anything.
+    /// Receives the next message; `None` at the end. Cancel-safe.
     async fn recv(&mut self) -> Option<Result<Message, ReceiveError>> {
         self.incoming.recv(&mut self.socket).await
     }
 
     /// Answers one message of the client.
-    async fn answer(&mut self, message: Received) -> Result<(), Gone> {
-        let message = create::read(&self.state, message, |body, interner| {
+    async fn answer(&mut self, message: Received) -> Result<(), Disconnected> {
+        let message = create::parse_body(&self.state, message, |body, interner| {
             parse_message(body, interner).map_err(RejectedMessage::from)
         });
         let (previous, failed) = match message.await {
@@ -199,24 +207,24 @@ impl SocketSession {
             }
         };
         if let Some(previous) = previous.filter(|_| failed) {
-            // What a failed request went on from is forgotten, so that the client begins anew
-            // (Open Responses, 2026-04-24). What is stored beyond the connection stays.
+            // The response that a failed request continued is forgotten, so that the client begins
+            // anew (Open Responses, 2026-04-24). Stored responses stay.
             self.remembered.lock().forget(&previous);
         }
         Ok(())
     }
 
-    /// Puts before a request all that it goes on from.
+    /// Prepends the items of the response that a request continues.
     async fn resolve(&mut self, request: Request) -> Result<Request, ApiError> {
         let stored = self.state.store.responses();
         let nearer = Some(self.remembered.clone());
         let mut request = stored.resolve(nearer, request).await?;
-        // Everything leaves as an event here, whether the message says so or not.
+        // Responses are always streamed here, whatever the request says.
         request.stream = true;
         Ok(request)
     }
 
-    /// Where a response is kept: here, and among what is stored if the client wants that.
+    /// Where a response is stored: on this connection, and in the store if the client wants that.
     fn places(&self, request: &Request) -> Vec<Responses> {
         let mut places = vec![self.remembered.clone()];
         if request.store {
@@ -225,17 +233,17 @@ impl SocketSession {
         places
     }
 
-    /// Has the person answer a request, and tells whether the response has failed.
+    /// Has the person answer a request; returns whether the response has failed.
     async fn respond(
         &mut self,
         mut request: Request,
         reservation: Reservation,
-    ) -> Result<bool, Gone> {
+    ) -> Result<bool, Disconnected> {
         let places = self.places(&request);
         let header = |name: &str| self.headers.get(name)?.to_str().ok();
         let study = &self.state.settings.study;
-        request.assigned = study.assigned(header, &request.model);
-        let agent = self.caller.introduce(&mut request);
+        request.assignment = study.assigned(header, &request.model);
+        let agent = self.caller.identify(&mut request);
         let active =
             ActiveResponse::open(&self.state, request, reservation, agent, RESPONSES, places).await;
         let mut active = match active {
@@ -245,7 +253,7 @@ impl SocketSession {
                 return Ok(true);
             }
         };
-        active.settled().await;
+        active.wait_until_recorded().await;
         self.send_all(&active.start()).await?;
         let mut heartbeats = sse::heartbeats(self.state.settings.heartbeat);
         while !active.has_ended() {
@@ -258,7 +266,7 @@ impl SocketSession {
                     heartbeats.reset();
                 }
                 message = self.recv() => {
-                    if let Some(message) = self.take(message).await? {
+                    if let Some(message) = self.take_request(message).await? {
                         self.enqueue(message).await?;
                     }
                 }
@@ -271,9 +279,9 @@ impl SocketSession {
         Ok(active.has_failed())
     }
 
-    /// Takes in a request that is not to be answered (`generate: false`), so that the next one can
-    /// go on from it. Nobody has to read it.
-    async fn prepare(&mut self, mut request: Request) -> Result<(), Gone> {
+    /// Accepts a request that is not to be answered (`generate: false`), so that the next one can
+    /// continue it. The person does not see it.
+    async fn prepare(&mut self, mut request: Request) -> Result<(), Disconnected> {
         let mut writer = RESPONSES(&request, unix_now(), Box::new(new_id));
         let id = writer.id().to_owned();
         request.chain.get_or_insert_with(|| id.clone());
@@ -295,15 +303,15 @@ impl SocketSession {
         self.send_all(&frames).await
     }
 
-    async fn send_all(&mut self, frames: &[Frame]) -> Result<(), Gone> {
+    async fn send_all(&mut self, frames: &[Frame]) -> Result<(), Disconnected> {
         for frame in frames {
             self.send(frame).await?;
         }
         Ok(())
     }
 
-    /// Sends an event. What only ends a stream of HTTP is left out.
-    async fn send(&mut self, frame: &Frame) -> Result<(), Gone> {
+    /// Sends an event. The marker at the end of an HTTP stream is left out.
+    async fn send(&mut self, frame: &Frame) -> Result<(), Disconnected> {
         if frame.event.is_some() {
             let message = Message::Text((*frame.data).into());
             self.socket.send(message).await?;
@@ -312,11 +320,11 @@ impl SocketSession {
     }
 
     /// Sends an error, after which the connection goes on.
-    async fn refuse(&mut self, error: &ApiError) -> Result<(), Gone> {
+    async fn refuse(&mut self, error: &ApiError) -> Result<(), Disconnected> {
         self.state.refusals.log(error);
         let data = json!({"type": "error", "status": error.status, "error": {
             "type": error.kind,
-            // The schema wants a code in every error here.
+            // The schema of this event requires a code.
             "code": error.code.unwrap_or(error.kind),
             "message": error.message,
             "param": error.param,
@@ -325,8 +333,8 @@ impl SocketSession {
         Ok(self.socket.send(message).await?)
     }
 
-    /// Ends a connection that has lasted long enough.
-    async fn expire(&mut self) -> Result<(), Gone> {
+    /// Closes a connection at the end of its lifetime.
+    async fn expire(&mut self) -> Result<(), Disconnected> {
         let minutes = self.state.settings.socket_lifetime.as_secs() / 60;
         let error = ApiError::invalid(format!(
             "This connection has lasted {minutes} minutes, which is as long as it may: open \
@@ -338,36 +346,40 @@ impl SocketSession {
             .await
     }
 
-    /// Sends a close frame, and waits for the client to have read it.
-    async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
+    /// Sends a close frame, and waits for the client to answer it.
+    async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), Disconnected> {
         self.send_close_frame(code, reason).await?;
         let heard = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-        // A client that takes longer learns of it as well as that goes.
+        // A client that takes longer may miss it.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, heard).await;
-        Err(Gone)
+        Err(Disconnected)
     }
 
-    async fn send_close_frame(&mut self, code: u16, reason: &'static str) -> Result<(), Gone> {
+    async fn send_close_frame(
+        &mut self,
+        code: u16,
+        reason: &'static str,
+    ) -> Result<(), Disconnected> {
         let reason = reason.into();
         let message = Message::Close(Some(CloseFrame { code, reason }));
         Ok(self.socket.send(message).await?)
     }
 
-    /// The request in what came over the socket; `None` for what the protocol itself takes care
-    /// of, and for what was refused.
-    async fn take(
+    /// The request in a received message; `None` for control frames, and for messages that were
+    /// refused.
+    async fn take_request(
         &mut self,
         message: Option<Result<Message, ReceiveError>>,
-    ) -> Result<Option<Received>, Gone> {
+    ) -> Result<Option<Received>, Disconnected> {
         let most = self.state.settings.max_body;
-        match message.ok_or(Gone)? {
+        match message.ok_or(Disconnected)? {
             Ok(Message::Text(text)) => {
                 let bytes = Bytes::from(text);
                 let reservation = self.incoming.finish(bytes.clone());
                 let received = if bytes.len() > most {
                     Err(too_large(most))
                 } else {
-                    self.state.reading.receive(bytes, reservation)
+                    self.state.body_reader.receive(bytes, reservation)
                 };
                 match received {
                     Ok(message) => Ok(Some(message)),
@@ -385,7 +397,7 @@ impl SocketSession {
             }
             Ok(Message::Ping(payload)) => {
                 self.incoming.control(payload.len());
-                // A client that asks and takes no answers is not heard until it does.
+                // Nothing more is read from a client that does not read its answers.
                 self.socket.flush().await?;
                 Ok(None)
             }
@@ -394,23 +406,23 @@ impl SocketSession {
                 Ok(None)
             }
             Ok(Message::Close(_)) => {
-                // The answer to it leaves with the next read.
+                // The pong is sent with the next read.
                 let _ = self.socket.recv().await;
-                Err(Gone)
+                Err(Disconnected)
             }
             Err(ReceiveError::Broken(error)) => self.break_off(error).await,
             Err(ReceiveError::Refused(error)) => {
                 self.refuse(&error).await?;
-                // The rest of the message would have to be read to go on after it.
+                // The connection cannot go on without reading the rest of the message.
                 self.send_close_frame(close_code::AGAIN, "the message was not taken")
                     .await?;
-                Err(Gone)
+                Err(Disconnected)
             }
         }
     }
 
-    /// Ends a connection on which nothing more can be understood.
-    async fn break_off(&mut self, error: axum::Error) -> Result<Option<Received>, Gone> {
+    /// Closes a connection after a protocol error.
+    async fn break_off(&mut self, error: axum::Error) -> Result<Option<Received>, Disconnected> {
         let text = error.to_string();
         let code = match error.into_inner().downcast_ref() {
             Some(tungstenite::Error::Capacity(_)) => {
@@ -419,28 +431,28 @@ impl SocketSession {
                 close_code::SIZE
             }
             Some(tungstenite::Error::Utf8(_)) => close_code::INVALID,
-            // This is what hanging up without a close frame is called.
+            // A client that hangs up without a close frame causes this error.
             Some(tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
-                return Err(Gone);
+                return Err(Disconnected);
             }
             Some(tungstenite::Error::Protocol(_)) => close_code::PROTOCOL,
-            _ => return Err(Gone),
+            _ => return Err(Disconnected),
         };
         tracing::info!(code, error = text, "socket broken off");
         self.send_close_frame(code, "the message could not be read")
             .await?;
-        Err(Gone)
+        Err(Disconnected)
     }
 
-    /// Keeps a request until those before it are answered.
-    async fn enqueue(&mut self, message: Received) -> Result<(), Gone> {
-        let bytes: usize = self.line.iter().map(|next| next.message.len()).sum();
-        let is_full = self.line.len() >= MAX_QUEUED
-            || !self.line.is_empty() && bytes + message.len() > self.state.settings.max_body;
-        let mut reservation = self.state.reading.reserve_queued();
+    /// Queues a request until those before it are answered.
+    async fn enqueue(&mut self, message: Received) -> Result<(), Disconnected> {
+        let bytes: usize = self.queue.iter().map(|next| next.message.len()).sum();
+        let is_full = self.queue.len() >= MAX_QUEUED
+            || !self.queue.is_empty() && bytes + message.len() > self.state.settings.max_body;
+        let mut reservation = self.state.body_reader.reserve_queued();
         if !is_full && reservation.grow(message.len()).is_ok() {
             let _reservation = reservation;
-            self.line.push_back(QueuedMessage {
+            self.queue.push_back(QueuedMessage {
                 message,
                 _reservation,
             });
@@ -449,7 +461,7 @@ impl SocketSession {
         let error = ApiError::invalid(if is_full {
             format!(
                 "{} requests are queued on this connection already: wait for a response to end.",
-                self.line.len()
+                self.queue.len()
             )
         } else {
             "The requests that are queued fill the memory that is there for them: wait \
@@ -470,10 +482,10 @@ fn too_large(most: usize) -> ApiError {
     .code("message_too_large")
 }
 
-/// Why a message is no request.
+/// Why a message was rejected.
 struct RejectedMessage {
     error: ApiError,
-    /// What it goes on from.
+    /// The id of the response that it continues.
     previous: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Server-sent events: a response while the person gives it, or again later.
+//! Responses as server-sent events, live or replayed from the store.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -22,13 +22,13 @@ use crate::api::responses::DONE;
 use crate::inbox::Intake;
 use crate::store::Store;
 
-/// From how many bytes of events on others leave by themselves. The first two events of a response to
-/// Codex, which hold its tools, leave together.
-const LARGE: usize = 64 * 1024;
+/// Events are batched up to this many bytes. The first two events of a response to Codex, which
+/// contain its tools, are sent together.
+const LARGE_BATCH: usize = 64 * 1024;
 
 /// Streams a response to the client that asked for it.
 pub(super) fn live(active: ActiveResponse, heartbeat: Duration) -> Response {
-    let state = Live {
+    let state = LiveStream {
         queue: VecDeque::new(),
         has_started: false,
         active,
@@ -40,10 +40,10 @@ pub(super) fn live(active: ActiveResponse, heartbeat: Duration) -> Response {
     }))
 }
 
-/// Streams a background response from its log: the events after number `after` that are there,
-/// and those that come.
+/// Streams a background response from its stored events: those after sequence number `after`, and
+/// new ones as they come.
 pub(super) fn replay(state: &AppState, id: String, after: Option<u64>) -> Response {
-    let state = Replayed {
+    let state = ReplayStream {
         changes: state.store.responses().changes(),
         store: state.store.clone(),
         intake: state.intake.clone(),
@@ -59,7 +59,7 @@ pub(super) fn replay(state: &AppState, id: String, after: Option<u64>) -> Respon
     }))
 }
 
-/// When an open stream has to say that it is still in progress.
+/// The ticks at which an open stream sends heartbeats.
 pub(super) fn heartbeats(every: Duration) -> Interval {
     let mut heartbeats = tokio::time::interval_at(Instant::now() + every, every);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -71,7 +71,7 @@ fn events(parts: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        // Reverse proxies that buffer would hold back what the person says.
+        // Tells reverse proxies not to buffer the stream.
         (
             HeaderName::from_static("x-accel-buffering"),
             HeaderValue::from_static("no"),
@@ -81,19 +81,18 @@ fn events(parts: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     (Extension(Detachable), headers, body).into_response()
 }
 
-/// The events that wait, as they leave: together as far as they are small, so that one reply costs
-/// one write.
-fn written(queue: &mut VecDeque<Frame>) -> Option<Bytes> {
+/// Encodes queued events, small ones together, so that one reply is one write.
+fn encode(queue: &mut VecDeque<Frame>) -> Option<Bytes> {
     let bytes = queue.iter().map(|frame| frame.data.len() + 64);
-    let mut text = String::with_capacity(bytes.sum::<usize>().min(2 * LARGE));
+    let mut text = String::with_capacity(bytes.sum::<usize>().min(2 * LARGE_BATCH));
     while let Some(frame) = queue.pop_front() {
-        // In this order on the wire, because there are clients that want the name first.
+        // The name first, because some clients require this order.
         if let Some(name) = frame.event {
             text.extend(["event: ", name, "\n"]);
         }
-        // JSON, of which each line break is escaped.
+        // JSON has its line breaks escaped, so this is one line.
         text.extend(["data: ", &frame.data, "\n\n"]);
-        if text.len() >= LARGE {
+        if text.len() >= LARGE_BATCH {
             break;
         }
     }
@@ -101,24 +100,24 @@ fn written(queue: &mut VecDeque<Frame>) -> Option<Bytes> {
 }
 
 /// An open stream.
-struct Live {
+struct LiveStream {
     active: ActiveResponse,
     heartbeats: Interval,
-    /// Events that wait for the connection to take them.
+    /// Events to be sent.
     queue: VecDeque<Frame>,
     has_started: bool,
 }
 
-impl Live {
-    /// The next events. The connection asks for them only after it has taken the last ones, which
-    /// is how delivery is known.
+impl LiveStream {
+    /// The next events. Polled only after the connection has taken the last ones, by which their
+    /// delivery is known.
     async fn next(&mut self) -> Option<Bytes> {
         if !std::mem::replace(&mut self.has_started, true) {
-            self.active.settled().await;
+            self.active.wait_until_recorded().await;
             self.queue.extend(self.active.start());
         }
         loop {
-            if let Some(part) = written(&mut self.queue) {
+            if let Some(part) = encode(&mut self.queue) {
                 return Some(part);
             }
             self.active.delivered();
@@ -140,8 +139,8 @@ impl Live {
     }
 }
 
-/// A stream of what is in the log of a background response.
-struct Replayed {
+/// A stream of the stored events of a background response.
+struct ReplayStream {
     store: Store,
     intake: Intake,
     changes: watch::Receiver<()>,
@@ -152,17 +151,17 @@ struct Replayed {
     ended: bool,
 }
 
-impl Replayed {
+impl ReplayStream {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(part) = written(&mut self.queue) {
+            if let Some(part) = encode(&mut self.queue) {
                 return Some(part);
             }
             if self.ended {
                 return None;
             }
             self.changes.mark_unchanged();
-            // One that was deleted in the meantime has nothing more to say.
+            // It was deleted in the meantime.
             let after = self.after;
             let responses = self.store.responses().clone();
             let replay = responses.with(&self.id, move |stored, id| stored.replay(id, after));
@@ -186,8 +185,8 @@ impl Replayed {
             tokio::select! {
                 biased;
                 changed = self.changes.changed() => changed.ok()?,
-                // It is gone on with when the program is back. Where nothing outlives the program,
-                // its end is still to come.
+                // It is resumed in the next run. If nothing is stored on disk, its end is still to
+                // come.
                 () = self.intake.closed(), if self.store.keeps() => return None,
                 _ = self.heartbeats.tick() => {
                     self.queue.extend(responses.lock().heartbeat(&self.id));

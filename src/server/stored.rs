@@ -1,4 +1,4 @@
-//! Routes on responses that were made earlier.
+//! Routes on stored responses.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use crate::api::ApiError;
 use crate::api::responses::PageQuery;
 use crate::store::StoredResponses;
 
-/// The query of a URL, in the order in which it stands there.
+/// The query of a URL, in order.
 pub(super) type QueryPairs = Query<Vec<(String, String)>>;
 
 /// The id in a path.
@@ -26,12 +26,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let id = Path::<String>::from_request_parts(parts, state).await;
-        // An id that is no text is one that nobody has.
+        // An id that is not UTF-8 does not exist.
         Ok(Self(id.map_or_else(|_| "\u{fffd}".into(), |Path(id)| id)))
     }
 }
 
-/// A JSON document, or the error that there is instead.
+/// A JSON document, or an error.
 pub(super) type JsonResult = Result<Json<Value>, ErrorResponse>;
 
 /// `GET /v1/responses/{id}`, with `stream=true` its events after number `starting_after`.
@@ -46,7 +46,7 @@ pub(super) async fn retrieve(
         all.find(|(key, _)| key == name).map(|(_, value)| value)
     };
     if value("stream").is_none_or(|stream| stream != "true") {
-        // Copied first, so that nobody waits while it is written.
+        // Cloned first, so that the store is not locked while it is serialized.
         let response = responses.with(&id, |stored, id| stored.get(id).cloned());
         let response = response.await?;
         state.store.settled(responses.saving()).await;
@@ -62,7 +62,7 @@ pub(super) async fn retrieve(
             .param("starting_after")
         })?),
     };
-    // What is wrong is told before the stream begins.
+    // Errors are reported before the stream begins.
     let replay = responses.with(&id, move |stored, id| stored.replay(id, after).map(drop));
     replay.await?;
     Ok(sse::replay(&state, id, after))

@@ -1,4 +1,4 @@
-//! A connection as bytes: small reads, and an end to waiting for a client that takes nothing.
+//! A TCP stream with small reads, a write timeout and a byte counter.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,37 +14,34 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
-/// The most that is read at once, in bytes: one less than hyper's buffer has at first. Reads that
-/// fill it make it grow, and it stays as large for as long as a person thinks about the answer.
-const READ: u64 = 8 * 1024 - 1;
-/// From how many bytes on that come in one piece they are read in larger steps: a body so large takes
-/// more memory than any buffer, and each step has the connection looked at anew.
-const LARGE: usize = 64 * 1024;
-/// How much may come before it is its turn, in bytes.
-const MAX_EARLY: usize = 16 * 1024;
-/// How long a connection may be silent before the system asks whether the client is still there,
-/// and how often it asks then. The system itself decides when to give up.
+/// Most bytes of a read: one less than the initial size of hyper's buffer. A read that fills the
+/// buffer makes it grow, and it stays as large for as long as a person thinks about the answer.
+const SMALL_READ: u64 = 8 * 1024 - 1;
+/// After this many bytes without a write in between, reads are larger: such a body takes more
+/// memory than any buffer, and each read has its overhead.
+const LARGE_BURST: usize = 64 * 1024;
+/// Most bytes that are read ahead of the current request.
+const MAX_READ_AHEAD: usize = 16 * 1024;
+/// Idle time before TCP keepalive probes, and their interval. The system decides when to give up.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How it goes with the bytes of a connection, for whoever wants to know while somebody else has
-/// the stream.
+/// The state of a connection's transfer, readable while another owner has the stream.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    /// Whether something that was to be sent waits.
+    /// Whether a write is blocked.
     blocked: AtomicBool,
-    /// How many bytes were read.
+    /// Bytes received so far.
     received: AtomicUsize,
 }
 
 impl Flow {
-    /// Whether something that was to be sent waits.
+    /// Whether a write is blocked.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked.load(Ordering::Relaxed)
     }
 
-    /// How many bytes were read since the connection began; only the difference of two such numbers
-    /// means anything.
+    /// Bytes received so far; wraps around, so only differences are meaningful.
     pub(super) fn received(&self) -> usize {
         self.received.load(Ordering::Relaxed)
     }
@@ -54,23 +51,27 @@ impl Flow {
 #[derive(Debug)]
 pub(super) struct Stream {
     tcp: Take<TcpStream>,
-    /// What was read already and is to be read again.
-    early: BytesMut,
-    /// How long a write may wait.
-    patience: Duration,
+    /// Data that was read ahead and is to be read again.
+    read_ahead: BytesMut,
+    /// How long a write may be blocked.
+    write_timeout: Duration,
     flow: Arc<Flow>,
-    /// How much has come since something was sent.
-    coming: usize,
-    /// When it has waited too long.
-    until: Option<Pin<Box<Sleep>>>,
-    /// The place it takes, for as long as it has its descriptor: a WebSocket outlives the
-    /// connection of HTTP that it began as.
-    _place: OwnedSemaphorePermit,
+    /// Bytes received since the last write.
+    burst: usize,
+    /// The deadline of a blocked write.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Its place among the connections, held as long as its descriptor: a WebSocket outlives the
+    /// HTTP connection that it began as.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Stream {
-    pub(super) fn new(tcp: TcpStream, patience: Duration, place: OwnedSemaphorePermit) -> Self {
-        // Events are small and must not wait for more.
+    pub(super) fn new(
+        tcp: TcpStream,
+        write_timeout: Duration,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        // Events are small and must not be delayed by Nagle's algorithm.
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
@@ -81,33 +82,33 @@ impl Stream {
             tracing::debug!(%error, "no TCP keepalive");
         }
         Self {
-            tcp: tcp.take(READ),
-            early: BytesMut::new(),
-            patience,
+            tcp: tcp.take(SMALL_READ),
+            read_ahead: BytesMut::new(),
+            write_timeout,
             flow: Arc::default(),
-            coming: 0,
-            until: None,
-            _place: place,
+            burst: 0,
+            write_deadline: None,
+            _permit: place,
         }
     }
 
-    /// Puts back what was read and not used.
+    /// Puts back data that was read and not used.
     pub(super) fn put_back(&mut self, early: &[u8]) {
-        // Nothing of the buffer that it was read into, which is larger.
-        self.early = early.into();
+        // Copied, to free the larger buffer that it was read into.
+        self.read_ahead = early.into();
     }
 
-    /// How it goes with its bytes.
+    /// The state of its transfer.
     pub(super) fn flow(&self) -> Arc<Flow> {
         Arc::clone(&self.flow)
     }
 
-    /// Keeps what the client sends before it is its turn, up to a head of a request; ends only when
-    /// it is gone. Can be given up and begun again without losing anything.
+    /// Buffers what the client sends during a response, up to the size of a request head; returns
+    /// only when the client is gone. Cancel-safe.
     pub(super) async fn read_ahead(&mut self) -> io::Error {
         loop {
-            if self.early.len() > MAX_EARLY {
-                // Nothing more is read until this is used.
+            if self.read_ahead.len() > MAX_READ_AHEAD {
+                // The buffer is full until it is used.
                 return std::future::pending().await;
             }
             let tcp = self.tcp.get_ref();
@@ -117,29 +118,29 @@ impl Stream {
             let mut buffer = [0; 1024];
             match tcp.try_read(&mut buffer) {
                 Ok(0) => return io::ErrorKind::UnexpectedEof.into(),
-                Ok(count) => self.early.extend_from_slice(&buffer[..count]),
+                Ok(count) => self.read_ahead.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return error,
             }
         }
     }
 
-    /// Hands on what a write has come to, or gives up if it has waited too long.
+    /// Passes on the result of a write, or fails if it has been blocked for too long.
     fn written<T>(
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        self.coming = 0;
+        self.burst = 0;
         let is_blocked = written.is_pending();
         self.flow.blocked.store(is_blocked, Ordering::Relaxed);
         if written.is_ready() {
-            self.until = None;
+            self.write_deadline = None;
             return written;
         }
-        let patience = self.patience;
+        let patience = self.write_timeout;
         let until = self
-            .until
+            .write_deadline
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(until.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -152,22 +153,22 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.early.is_empty() {
-            let count = self.early.len().min(buffer.remaining());
-            buffer.put_slice(&self.early.split_to(count));
+        if !self.read_ahead.is_empty() {
+            let count = self.read_ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.read_ahead.split_to(count));
             return Poll::Ready(Ok(()));
         }
-        let limit = if self.coming < LARGE {
-            READ
+        let limit = if self.burst < LARGE_BURST {
+            SMALL_READ
         } else {
-            LARGE as u64
+            LARGE_BURST as u64
         };
         self.tcp.set_limit(limit);
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
         let count = buffer.filled().len().saturating_sub(before);
         self.flow.received.fetch_add(count, Ordering::Relaxed);
-        self.coming = self.coming.saturating_add(count);
+        self.burst = self.burst.saturating_add(count);
         read
     }
 }

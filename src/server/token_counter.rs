@@ -1,4 +1,4 @@
-//! Counts the tokens of a request and of what is said to it, beside the threads that serve.
+//! Counts the tokens of requests and replies, large ones on blocking threads.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::api::{Body, Item, Reply, ToolList, Usage};
 use crate::tokens::{count, count_body, count_request, uncounted};
 
-/// Bytes that are counted at once: going to another thread takes longer than that.
-const SHORT: usize = 2048;
+/// Bytes that are counted in place: going to another thread takes longer.
+const SHORT_BYTES: usize = 2048;
 
 /// The tokens of one response.
 #[derive(Debug)]
@@ -21,15 +21,15 @@ pub(super) struct TokenCounter {
 #[derive(Debug)]
 enum InputTokens {
     Counted(u64),
-    /// They are being counted; the person has hardly begun to read by the time it is done.
+    /// Being counted; done before the person has hardly begun to read.
     Counting(JoinHandle<u64>),
 }
 
 impl TokenCounter {
-    /// Begins to count a request that has these items and tools. What was counted for another one
-    /// is not counted again.
+    /// Starts to count the items and tools of a request. Shared ones that were counted before are
+    /// not counted again.
     pub(super) fn start(items: Vec<Arc<Item>>, tools: Arc<ToolList>) -> Self {
-        let input = if uncounted(&items, &tools) <= SHORT {
+        let input = if uncounted(&items, &tools) <= SHORT_BYTES {
             InputTokens::Counted(count_request(&items, &tools))
         } else {
             InputTokens::Counting(spawn_blocking(move || count_request(&items, &tools)))
@@ -40,13 +40,13 @@ impl TokenCounter {
         }
     }
 
-    /// Counts a reply: its own tokens, and those of the whole response if it ends there.
+    /// Counts a reply: returns its tokens, and the usage of the whole response if it ends.
     pub(super) async fn add(&mut self, reply: &Reply) -> (u64, Option<Usage>) {
-        let (tokens, reasoning) = if bytes(reply) <= SHORT {
+        let (tokens, reasoning) = if countable_bytes(reply) <= SHORT_BYTES {
             count_reply(reply)
         } else {
             let reply = reply.clone();
-            // A count that failed is no reason not to answer.
+            // A failed count does not stop the response.
             let counted = spawn_blocking(move || count_reply(&reply)).await;
             counted.unwrap_or_default()
         };
@@ -65,15 +65,15 @@ impl TokenCounter {
     }
 }
 
-/// About how many bytes a reply has to count.
-fn bytes(reply: &Reply) -> usize {
+/// Approximate bytes of text in a reply.
+fn countable_bytes(reply: &Reply) -> usize {
     match reply {
         Reply::Live { delta, .. } => delta.len(),
         reply => reply.items().iter().map(|item| item.text().len()).sum(),
     }
 }
 
-/// All tokens of a reply, and those of its reasoning.
+/// Tokens of a reply, and those of its reasoning among them.
 fn count_reply(reply: &Reply) -> (u64, u64) {
     if let Reply::Live { delta, .. } = reply {
         return (count(delta), 0);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::vec;
 
-use crate::api::Assigned;
+use crate::api::Assignment;
 use crate::draft::{Draft, Origin, Sender, Source};
 use crate::journal::{
     ConversationRow, DraftFate, JournalReader, ReadError, SaidRow, TurnState, TurnTime,
@@ -27,7 +27,7 @@ pub struct TurnFacts {
     /// What became of it.
     pub state: TurnState,
     /// Whose it is in a study.
-    pub(crate) assigned: Option<Arc<Assigned>>,
+    pub(crate) assigned: Option<Arc<Assignment>>,
     /// When it came, in milliseconds since 1970.
     pub arrived: i64,
     /// When what happened.

@@ -38,7 +38,7 @@ use self::archive::Archive;
 use self::marks::Marked;
 use self::rejections::Rejections;
 use self::threads::{LikelyKeys, ThreadKeys, Threads};
-use crate::agents::Opening;
+use crate::agents::InventedTurns;
 use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
@@ -728,9 +728,9 @@ fn texts(
 ) -> impl Iterator<Item = Row> {
     /// What is longer is output that nobody searches for.
     const MAX_LENGTH: usize = 64 * 1024;
-    let opening = Opening::of(request);
+    let opening = InventedTurns::of(request);
     let new = request.items.iter().enumerate().skip(from);
-    let new = new.filter(move |(index, _)| !opening.holds(&request.items, *index));
+    let new = new.filter(move |(index, _)| !opening.contains(&request.items, *index));
     let texts = new
         .map(|(_, item)| item)
         .map(|item| item.text())

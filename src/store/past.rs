@@ -232,7 +232,7 @@ mod tests {
                     (request.preamble, request.earlier),
                     (whole.preamble, whole.earlier)
                 );
-                assert_eq!(request.whole(), body.to_string());
+                assert_eq!(request.raw_body(), body.to_string());
                 assert_eq!(turn::asked(row).unwrap().0, body.to_string());
             }
             assert!(read.last().unwrap().is_rewritten());

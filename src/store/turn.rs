@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RequestKey;
 use super::context::{Context, resolve};
 use crate::agents::purpose;
-use crate::api::{Assigned, Envelope, Format, Interner, Item, Request, ToolList};
+use crate::api::{Assignment, Envelope, Format, Interner, Item, Request, ToolList};
 use crate::journal::{Blob, BlobContent, BlobKey, TurnParts, TurnRow, TurnState};
 
 /// What a request is, besides its text: it depends on what the store had when it came.
@@ -24,7 +24,7 @@ struct TurnDetail {
     references: Vec<(usize, Arc<str>)>,
     /// Whose it is in a study.
     #[serde(skip_serializing_if = "Option::is_none")]
-    study: Option<Arc<Assigned>>,
+    study: Option<Arc<Assignment>>,
 }
 
 /// The row of a request that came at a moment, in milliseconds since 1970.
@@ -38,9 +38,9 @@ pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> TurnRow {
         parent: request.parent.clone(),
         chain: request.chain.clone(),
         references: request.references.iter().filter_map(resolved).collect(),
-        study: request.assigned.clone(),
+        study: request.assignment.clone(),
     };
-    let sent = request.sent().filter(|item| item.begins_text());
+    let sent = request.sent_items().filter(|item| item.begins_text());
     let tools = &request.tools;
     TurnRow {
         id: place.request.0,
@@ -49,7 +49,7 @@ pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> TurnRow {
         arrived: now,
         state: TurnState::Waiting,
         envelope: Blob::new(serde_json::to_string(&*request.envelope).unwrap_or_default()),
-        instructions: request.beside().map(|item| blob(item)),
+        instructions: request.preamble_item().map(|item| blob(item)),
         tools: tools.is_given().then(|| Blob {
             hash: tools.hash(),
             text: Arc::clone(tools.shared_raw()),
@@ -60,7 +60,7 @@ pub(super) fn row(place: RequestKey, request: &Request, now: i64) -> TurnRow {
 }
 
 /// Whose a turn is in a study, as it is written down.
-pub(crate) fn assigned(detail: &str) -> Option<Arc<Assigned>> {
+pub(crate) fn assigned(detail: &str) -> Option<Arc<Assignment>> {
     serde_json::from_str::<TurnDetail>(detail).ok()?.study
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn asked(turn: &TurnRow) -> Option<(String, Context)> {
     let none = ToolList::default();
     let tools = turn.tools.as_ref().map_or(none.raw(), |tools| &tools.text);
     let beside = turn.instructions.as_ref().map(|beside| &*beside.text);
-    let whole = envelope.whole(tools, beside, own.iter().map(|item| &*item.text));
+    let whole = envelope.reassemble(tools, beside, own.iter().map(|item| &*item.text));
     let context = Context {
         earlier: earlier.iter().map(|item| Arc::clone(&item.text)).collect(),
         references: detail.references,
@@ -97,7 +97,7 @@ pub(super) fn request(turn: &TurnRow, interner: &Interner) -> Option<Request> {
     let format = Format::of_number(turn.format)?;
     let (whole, context) = asked(turn)?;
     let mut request = context.request(format, whole.as_bytes(), interner).ok()?;
-    request.assigned = assigned(&turn.detail);
+    request.assignment = assigned(&turn.detail);
     Some(request)
 }
 
@@ -161,7 +161,7 @@ pub(super) fn request_of_parts(
     let tools = text(&parts.tools, "[]");
     let beside = text(&parts.instructions, "\"\"");
     let parse = |tools: &str, beside: Option<&str>, item: Option<&str>| {
-        let whole = envelope.whole(tools, beside, item);
+        let whole = envelope.reassemble(tools, beside, item);
         format.parse(whole.as_bytes(), interner).ok()
     };
     let mut items: HashMap<BlobKey, Vec<Arc<Item>>> = HashMap::with_capacity(parts.items.len());
@@ -224,7 +224,7 @@ pub(super) fn request_of_parts(
     request.thread = detail.thread;
     request.parent = detail.parent;
     request.chain = detail.chain;
-    request.assigned = detail.study;
+    request.assignment = detail.study;
     now_known.items = items;
     Some((request, now_known))
 }

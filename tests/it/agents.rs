@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Agent, ClientSession, KEY, Play, Shown, client_session};
+use crate::support::{Agent, ClientRun, ClientSession, KEY, Shown, client_session};
 use serde_json::json;
 
 /// What an agent finds in its folder.
@@ -41,7 +41,7 @@ fn count_words(agent: Agent, command: Command) {
 }
 
 /// Starts pi with a task in an empty folder, or nothing if there is no pi.
-fn pi(api: &str, base: &str, task: &str) -> Option<Play> {
+fn pi(api: &str, base: &str, task: &str) -> Option<ClientRun> {
     let modules = client_session::node_modules()?;
     let session = ClientSession::new();
     let place = session.operator.place();
@@ -81,7 +81,7 @@ fn save_a_poem(api: &str, base: &str) {
     };
     let work = play.operator.place().path("work");
     play.operator.wait_request("Save a poem");
-    play.take_time();
+    play.wait_heartbeats();
     let poem = [("path", "poem.txt"), ("content", "料理人は料理した")];
     play.call("Save a poem", "write", &poem);
     play.operator.wait_request("Successfully wrote");

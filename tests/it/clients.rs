@@ -5,7 +5,7 @@
 //! `HUMANLLM_TEST_LITELLM` too, a Python that can run it. Without these variables the scenes pass at
 //! once and say so.
 
-use crate::support::{ClientSession, Key, Play, client_session, is_count};
+use crate::support::{ClientRun, ClientSession, Key, client_session, is_count};
 use serde_json::{Value, json};
 
 /// Four columns of two colours, one above the other in each row.
@@ -13,7 +13,7 @@ const STRIPES: &str = "▀▀▀▀";
 
 #[test]
 fn chat_completions_with_the_sdk() {
-    if let Some(play) = Play::python("openai_sdk.py", "chat", "/v1") {
+    if let Some(play) = ClientRun::python("openai_sdk.py", "chat", "/v1") {
         chat_completions(play);
     }
 }
@@ -29,7 +29,7 @@ fn responses_with_the_sdk_through_the_proxy_of_litellm() {
 }
 
 /// A scene of OpenAI's SDK that asks litellm's proxy, which asks the person.
-fn through_litellm(scene: &str, play: impl FnOnce(Play)) {
+fn through_litellm(scene: &str, play: impl FnOnce(ClientRun)) {
     let (Some(python), Some(litellm)) = (client_session::python(), client_session::litellm())
     else {
         return;
@@ -41,9 +41,9 @@ fn through_litellm(scene: &str, play: impl FnOnce(Play)) {
     play(session.play(command));
 }
 
-fn chat_completions(mut play: Play) {
+fn chat_completions(mut play: ClientRun) {
     play.operator.wait_request("Greet me");
-    play.take_time();
+    play.wait_heartbeats();
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
@@ -51,7 +51,7 @@ fn chat_completions(mut play: Play) {
     play.operator.wait_for("(Progress)");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
-    let seen = play.seen();
+    let seen = play.finish();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one moment\ngood morning, へえ");
     assert_eq!(stream["reasons"], json!(["stop"]));
@@ -69,13 +69,13 @@ fn chat_completions(mut play: Play) {
 
 #[test]
 fn errors_of_chat_completions_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_sdk.py", "chat_errors", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_sdk.py", "chat_errors", "/v1") else {
         return;
     };
     play.reject("Do my homework", "not today");
     play.reject("Do it anyway", "not tomorrow");
 
-    let seen = play.seen();
+    let seen = play.finish();
     let plain = seen("plain");
     assert_eq!(plain["error"], "BadRequestError");
     let message = plain["message"].as_str().unwrap();
@@ -99,7 +99,7 @@ fn errors_of_chat_completions_with_the_sdk() {
 
 #[test]
 fn responses_with_the_sdk() {
-    let Some(play) = Play::python("openai_sdk.py", "responses", "/v1") else {
+    let Some(play) = ClientRun::python("openai_sdk.py", "responses", "/v1") else {
         return;
     };
     let input = responses(play)("input");
@@ -110,9 +110,9 @@ fn responses_with_the_sdk() {
 }
 
 /// Plays the scene, and returns what the script saw besides.
-fn responses(mut play: Play) -> impl Fn(&str) -> Value {
+fn responses(mut play: ClientRun) -> impl Fn(&str) -> Value {
     play.operator.wait_request("Greet me");
-    play.take_time();
+    play.wait_heartbeats();
     play.say("Progress", "one moment", &json!({"delta": "one moment"}));
     play.answer("Greet me", "good morning, へえ");
     play.answer("Once more", "good evening");
@@ -124,7 +124,7 @@ fn responses(mut play: Play) -> impl Fn(&str) -> Value {
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
     play.reject("Do my homework", "not today");
 
-    let seen = play.seen();
+    let seen = play.finish();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one momentgood morning, へえ");
     assert_eq!(stream["status"], "completed");
@@ -144,11 +144,11 @@ fn responses(mut play: Play) -> impl Fn(&str) -> Value {
 
 #[test]
 fn messages_with_the_sdk() {
-    let Some(mut play) = Play::python("anthropic_sdk.py", "messages", "") else {
+    let Some(mut play) = ClientRun::python("anthropic_sdk.py", "messages", "") else {
         return;
     };
     play.operator.wait_request("Greet me");
-    play.take_time();
+    play.wait_heartbeats();
     play.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
@@ -157,7 +157,7 @@ fn messages_with_the_sdk() {
     play.operator.wait_for("(Progress)");
     play.answer("Which word?", r#"{"word": "yes", "count": 2}"#);
 
-    let seen = play.seen();
+    let seen = play.finish();
     let stream = seen("stream");
     assert_eq!(stream["blocks"], json!(["thinking", "text", "text"]));
     assert_eq!(stream["thinking"], "who is it?");
@@ -179,13 +179,13 @@ fn messages_with_the_sdk() {
 
 #[test]
 fn errors_of_messages_with_the_sdk() {
-    let Some(mut play) = Play::python("anthropic_sdk.py", "errors", "") else {
+    let Some(mut play) = ClientRun::python("anthropic_sdk.py", "errors", "") else {
         return;
     };
     play.reject("Do my homework", "not today");
     play.reject("Do it anyway", "not tomorrow");
 
-    let seen = play.seen();
+    let seen = play.finish();
     for (step, message) in [("plain", "not today"), ("stream", "not tomorrow")] {
         let error = json!({"type": "invalid_request_error", "message": message});
         let body = json!({"type": "error", "error": error});
@@ -206,7 +206,7 @@ fn errors_of_messages_with_the_sdk() {
 
 #[test]
 fn pictures_and_files_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_sdk.py", "pictures", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_sdk.py", "pictures", "/v1") else {
         return;
     };
     for (prompt, file, answer) in [
@@ -219,14 +219,14 @@ fn pictures_and_files_with_the_sdk() {
         }
         play.answer(prompt, answer);
     }
-    let seen = play.seen();
+    let seen = play.finish();
     assert_eq!(seen("chat")["text"], "stripes");
     assert_eq!(seen("responses")["text"], "more stripes");
 }
 
 #[test]
 fn tools_made_of_classes_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_sdk.py", "tools", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_sdk.py", "tools", "/v1") else {
         return;
     };
     let oslo = [("city", "Oslo"), ("days", "3")];
@@ -237,7 +237,7 @@ fn tools_made_of_classes_with_the_sdk() {
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("Shall I go to Rome?", "get_weather", &rome);
 
-    let seen = play.seen();
+    let seen = play.finish();
     let oslo = json!({"scene": "chat", "type": "GetWeather",
         "arguments": {"city": "Oslo", "days": 3}});
     assert_eq!(seen("chat"), oslo);
@@ -249,7 +249,7 @@ fn tools_made_of_classes_with_the_sdk() {
 
 #[test]
 fn pictures_and_documents_with_the_sdk() {
-    let Some(mut play) = Play::python("anthropic_sdk.py", "pictures", "") else {
+    let Some(mut play) = ClientRun::python("anthropic_sdk.py", "pictures", "") else {
         return;
     };
     play.operator.wait_request("What is on it?");
@@ -263,12 +263,12 @@ fn pictures_and_documents_with_the_sdk() {
         play.operator.wait_for(seen);
     }
     play.answer("What is on it?", "stripes");
-    assert_eq!(play.seen()("pictures")["text"], "stripes");
+    assert_eq!(play.finish()("pictures")["text"], "stripes");
 }
 
 #[test]
 fn the_tool_runner_of_the_sdk() {
-    let Some(mut play) = Play::python("anthropic_sdk.py", "tools", "") else {
+    let Some(mut play) = ClientRun::python("anthropic_sdk.py", "tools", "") else {
         return;
     };
     let oslo = [("city", "Oslo"), ("days", "3")];
@@ -280,11 +280,11 @@ fn the_tool_runner_of_the_sdk() {
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("Shall I go to Rome?", "get_weather", &rome);
     play.operator.wait_request("Rome will be sunny for 5 days");
-    play.take_time();
+    play.wait_heartbeats();
     play.say("Progress", "let me see", &json!({"delta": "let me see\n"}));
     play.answer("Rome will be sunny", "There too");
 
-    let seen = play.seen();
+    let seen = play.finish();
     assert_eq!(seen("whole")["text"], "Go there");
     assert_eq!(seen("whole")["reason"], "end_turn");
     assert_eq!(seen("streamed")["text"], "There too");
@@ -293,7 +293,7 @@ fn the_tool_runner_of_the_sdk() {
 
 #[test]
 fn background_responses_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_stored.py", "background", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_stored.py", "background", "/v1") else {
         return;
     };
     play.operator.wait_request("Think it over");
@@ -305,7 +305,7 @@ fn background_responses_with_the_sdk() {
     // The client comes, cancels, and goes.
     play.operator.wait_for("client gone");
 
-    let seen = play.seen();
+    let seen = play.finish();
     let begun = json!({"scene": "begun", "status": "queued", "background": true});
     assert_eq!(seen("begun"), begun);
     let ended = seen("ended");
@@ -320,7 +320,7 @@ fn background_responses_with_the_sdk() {
 
 #[test]
 fn stored_responses_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_stored.py", "chain", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_stored.py", "chain", "/v1") else {
         return;
     };
     play.answer("My name is Ada", "Hello Ada");
@@ -331,7 +331,7 @@ fn stored_responses_with_the_sdk() {
     play.operator.wait_for("Call me Bob");
     play.answer("Who am I?", "Bob");
 
-    let seen = play.seen();
+    let seen = play.finish();
     let chain = json!({"scene": "chain", "text": "Ada", "previous": true});
     assert_eq!(seen("chain"), chain);
     let texts = json!(["My name is Ada", "Hello Ada", "What is my name?"]);
@@ -346,7 +346,7 @@ fn stored_responses_with_the_sdk() {
 
 #[test]
 fn a_summary_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_stored.py", "compact", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_stored.py", "compact", "/v1") else {
         return;
     };
     play.operator.wait_request("We launch on Tuesday");
@@ -359,14 +359,14 @@ fn a_summary_with_the_sdk() {
     play.operator.wait_for("The launch is on Tuesday");
     play.answer("When?", "On Tuesday");
 
-    let seen = play.seen();
+    let seen = play.finish();
     assert_eq!(seen("compacted")["types"], json!(["message", "compaction"]));
     assert_eq!(seen("after")["text"], "On Tuesday");
 }
 
 #[test]
 fn a_websocket_with_the_sdk() {
-    let Some(mut play) = Play::python("openai_stored.py", "websocket", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_stored.py", "websocket", "/v1") else {
         return;
     };
     play.answer("One", "first");
@@ -374,6 +374,6 @@ fn a_websocket_with_the_sdk() {
     play.operator.wait_for("first");
     play.answer("Two", "second");
     assert_eq!(play.wire.posts(), 0);
-    let seen = play.seen();
+    let seen = play.finish();
     assert_eq!(seen("socket")["texts"], json!(["first", "second"]));
 }

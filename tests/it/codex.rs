@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use crate::support::{self, CodexHome, Key, Operator, Scene, Signal, ask, has_row};
+use crate::support::{self, CodexHome, CodexSession, Key, Operator, Signal, ask, has_row};
 
 #[test]
 fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -71,7 +71,7 @@ fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
 
 #[test]
 fn codex_works_over_a_websocket() {
-    let Some(mut scene) = Scene::with("[server]\nheartbeat_seconds = 1\n") else {
+    let Some(mut scene) = CodexSession::with("[server]\nheartbeat_seconds = 1\n") else {
         return;
     };
     let args = [impatient(Duration::from_secs(4)), WEBSOCKET].concat();
@@ -122,7 +122,7 @@ fn codex_works_over_a_websocket() {
 
 #[test]
 fn heartbeats_hold_codex_longer_than_its_patience() {
-    let Some(mut scene) = Scene::with("[server]\nheartbeat_seconds = 1\n") else {
+    let Some(mut scene) = CodexSession::with("[server]\nheartbeat_seconds = 1\n") else {
         return;
     };
     let mut run = scene
@@ -145,7 +145,7 @@ fn heartbeats_hold_codex_longer_than_its_patience() {
 
 #[test]
 fn without_heartbeats_codex_loses_patience_and_the_draft_stays() {
-    let Some(mut scene) = Scene::with("[server]\nheartbeat_seconds = 3600\n") else {
+    let Some(mut scene) = CodexSession::with("[server]\nheartbeat_seconds = 3600\n") else {
         return;
     };
     let mut run = scene
@@ -170,7 +170,7 @@ fn impatient(patience: Duration) -> [&'static str; 2] {
 
 #[test]
 fn reject_shows_the_words_and_is_not_retried() {
-    let Some(mut scene) = Scene::new() else {
+    let Some(mut scene) = CodexSession::new() else {
         return;
     };
     let mut run = scene.codex.exec(&["--json"], "Do my homework");
@@ -196,7 +196,7 @@ fn reject_shows_the_words_and_is_not_retried() {
 
 #[test]
 fn interactive_codex_shows_a_rejection_once_and_gets_its_title_from_the_program() {
-    let Some(mut scene) = Scene::new() else {
+    let Some(mut scene) = CodexSession::new() else {
         return;
     };
     let mut codex = scene.codex.interactive((100, 30));
@@ -283,7 +283,7 @@ fn the_turn_comes_back_after(signal: Signal) {
 
 #[test]
 fn setup_makes_codex_know_the_model() {
-    let Some(mut scene) = Scene::new() else {
+    let Some(mut scene) = CodexSession::new() else {
         return;
     };
     assert!(scene.codex.setup.contains("--profile humanllm"));

@@ -7,7 +7,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{self, Key, Operator, Sandbox, Scene, ask, has_row};
+use crate::support::{self, CodexSession, Key, Operator, Sandbox, ask, has_row};
 
 /// Goes down a form to a field.
 fn go_to(operator: &mut Operator, field: &str) {
@@ -38,11 +38,11 @@ fn wait_result(operator: &Operator, what: &str, holds: impl Fn(&str) -> bool) ->
 
 #[test]
 fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -106,11 +106,11 @@ fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it(
     fs::write(&editor, script).unwrap();
     fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
     let operator = Operator::at(place).env("EDITOR", &editor.display().to_string());
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::of(operator)
+    }) = CodexSession::of(operator)
     else {
         return;
     };
@@ -133,11 +133,11 @@ fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it(
 
 #[test]
 fn two_commands_in_one_reply_both_run() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -162,11 +162,11 @@ fn two_commands_in_one_reply_both_run() {
 
 #[test]
 fn a_tool_in_a_namespace_answers() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -193,11 +193,11 @@ const PNG: &[u8] =
 
 #[test]
 fn a_picture_comes_back() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         ..
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -218,7 +218,7 @@ fn a_picture_comes_back() {
 
 #[test]
 fn an_escalated_command_is_asked_for_with_its_justification() {
-    let Some(mut scene) = Scene::of(Operator::builder().size(120, 40)) else {
+    let Some(mut scene) = CodexSession::of(Operator::builder().size(120, 40)) else {
         return;
     };
     let mut codex = scene.codex.guarded((100, 40));
@@ -251,7 +251,7 @@ fn an_escalated_command_is_asked_for_with_its_justification() {
     }
     let outside = scene.codex.work().join("../outside.txt");
     assert!(!outside.exists(), "it ran before anybody allowed it");
-    codex.insist("Yes, proceed");
+    codex.press_enter_until_gone("Yes, proceed");
     let operator = &mut scene.operator;
     wait_result(operator, "the output", |screen| has_row(screen, "42"));
     assert_eq!(fs::read_to_string(outside).unwrap(), "42\n");
@@ -261,11 +261,11 @@ fn an_escalated_command_is_asked_for_with_its_justification() {
 
 #[test]
 fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -295,11 +295,11 @@ fn an_answer_in_a_form_starts_from_a_skeleton_and_is_checked() {
 
 #[test]
 fn a_thought_is_shown_and_does_not_end_the_turn() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         wire,
-    }) = Scene::new()
+    }) = CodexSession::new()
     else {
         return;
     };
@@ -319,7 +319,7 @@ fn a_thought_is_shown_and_does_not_end_the_turn() {
 
 #[test]
 fn interactive_codex_shows_a_thought_where_it_says_that_it_works() {
-    let Some(mut scene) = Scene::new() else {
+    let Some(mut scene) = CodexSession::new() else {
         return;
     };
     let mut codex = scene.codex.interactive((100, 30));
@@ -339,11 +339,11 @@ fn interactive_codex_shows_a_thought_where_it_says_that_it_works() {
 
 #[test]
 fn a_process_that_runs_is_typed_into() {
-    let Some(Scene {
+    let Some(CodexSession {
         mut operator,
         codex,
         ..
-    }) = Scene::of(Operator::builder().size(100, 40))
+    }) = CodexSession::of(Operator::builder().size(100, 40))
     else {
         return;
     };
@@ -392,7 +392,7 @@ fn a_process_that_runs_is_typed_into() {
 
 #[test]
 fn typing_live_is_seen_line_by_line() {
-    let Some(mut scene) = Scene::new() else {
+    let Some(mut scene) = CodexSession::new() else {
         return;
     };
     let mut codex = scene.codex.interactive((100, 30));
@@ -419,7 +419,7 @@ fn typing_live_is_seen_line_by_line() {
 
 #[test]
 fn tokens_are_counted() {
-    let Some(mut scene) = Scene::new() else {
+    let Some(mut scene) = CodexSession::new() else {
         return;
     };
     let mut run = scene.codex.exec(&["--json"], "How much is it?");

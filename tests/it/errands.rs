@@ -12,7 +12,7 @@ fn ask(tui: &mut TestTui, format: Format, body: &Value, answered: AutoAnswered) 
         .parse(body.to_string().as_bytes(), &Interner::default())
         .expect("a request");
     let session = |name: &str| (name == "x-session-id").then_some("s");
-    Caller::of(session).introduce(&mut request);
+    Caller::of(session).identify(&mut request);
     let housekeeping = Housekeeping::of(&request, &answered);
     tui.open(request, housekeeping)
 }

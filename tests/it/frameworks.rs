@@ -5,14 +5,14 @@
 //! `node_modules` with `ai`, `@ai-sdk/openai` and `zod`. A scene that lacks its variable passes at
 //! once and says so.
 
-use crate::support::{ClientSession, Play, client_session, is_count};
+use crate::support::{ClientRun, ClientSession, client_session, is_count};
 use serde_json::{Value, json};
 
 /// Thinks where that is possible, calls the tool of an agent, and answers when its result is here;
 /// once more when the whole conversation comes again; and once in JSON.
-fn travel(play: &mut Play, thinks: bool, note: &str) {
+fn travel(play: &mut ClientRun, thinks: bool, note: &str) {
     play.operator.wait_request("Shall I go to Oslo?");
-    play.take_time();
+    play.wait_heartbeats();
     if thinks {
         play.operator.choose("Think");
         play.operator.reply("it is winter there");
@@ -33,7 +33,7 @@ fn travel(play: &mut Play, thinks: bool, note: &str) {
 
 #[test]
 fn openai_agents_over_responses() {
-    let Some(mut play) = Play::python("openai_agents.py", "responses", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_agents.py", "responses", "/v1") else {
         return;
     };
     travel(&mut play, true, "let me see");
@@ -45,7 +45,7 @@ fn openai_agents_over_responses() {
 
 #[test]
 fn openai_agents_over_chat_completions() {
-    let Some(mut play) = Play::python("openai_agents.py", "chat", "/v1") else {
+    let Some(mut play) = ClientRun::python("openai_agents.py", "chat", "/v1") else {
         return;
     };
     travel(&mut play, false, "let me see\n");
@@ -53,8 +53,8 @@ fn openai_agents_over_chat_completions() {
     travelled_with_openai_agents(play, "let me see\nGo there, へえ", &items);
 }
 
-fn travelled_with_openai_agents(play: Play, output: &str, items: &[&str]) {
-    let seen = play.seen();
+fn travelled_with_openai_agents(play: ClientRun, output: &str, items: &[&str]) {
+    let seen = play.finish();
     let streamed = seen("streamed");
     assert_eq!(streamed["output"], output);
     assert_eq!(streamed["items"], json!(items));
@@ -78,7 +78,7 @@ fn ai_sdk_over_responses_that_are_not_stored() {
 
 /// The AI SDK refers to stored items by their ids and sends others again; the person sees the same.
 fn travel_with_responses(scene: &str) {
-    let Some(mut play) = Play::node("ai_sdk.mjs", scene, "/v1") else {
+    let Some(mut play) = ClientRun::node("ai_sdk.mjs", scene, "/v1") else {
         return;
     };
     travel(&mut play, true, "let me see");
@@ -91,7 +91,7 @@ fn travel_with_responses(scene: &str) {
 
 #[test]
 fn ai_sdk_over_chat_completions() {
-    let Some(mut play) = Play::node("ai_sdk.mjs", "chat", "/v1") else {
+    let Some(mut play) = ClientRun::node("ai_sdk.mjs", "chat", "/v1") else {
         return;
     };
     travel(&mut play, false, "let me see\n");
@@ -99,9 +99,9 @@ fn ai_sdk_over_chat_completions() {
     travelled_with_the_ai_sdk(play, &thoughts, "let me see\nGo there, へえ");
 }
 
-fn travelled_with_the_ai_sdk(mut play: Play, thoughts: &Value, text: &str) {
+fn travelled_with_the_ai_sdk(mut play: ClientRun, thoughts: &Value, text: &str) {
     play.reject("Do my homework", "not today");
-    let seen = play.seen();
+    let seen = play.finish();
     let streamed = seen("streamed");
     assert_eq!(streamed["text"], text);
     assert_eq!(&streamed["thoughts"], thoughts);
@@ -137,13 +137,13 @@ fn ask_with_litellm(provider: &str, base: &str) {
     let command = session.python(&python, "litellm_sdk.py", provider, &session.url(base));
     let mut play = session.play(command);
     play.operator.wait_request("Greet me");
-    play.take_time();
+    play.wait_heartbeats();
     play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
     play.reject("Do my homework", "not today");
 
-    let seen = play.seen();
+    let seen = play.finish();
     let stream = seen("stream");
     assert_eq!(stream["text"], "one moment\ngood morning, へえ");
     assert_eq!(stream["reasons"], json!(["stop"]));

@@ -549,7 +549,7 @@ fn one_sees_how_long_the_client_will_wait() {
     let ask = |tui: &mut TestTui, stream: bool| {
         let body = json!({"model": "m", "input": "Hurry", "stream": stream}).to_string();
         let mut request = responses::parse(body.as_bytes(), &Interner::default()).unwrap();
-        request.patience = Some(Duration::from_secs(600));
+        request.client_timeout = Some(Duration::from_secs(600));
         tui.open(request, None)
     };
     for size in [SMALL, NORMAL, MIDDLE] {

@@ -668,7 +668,7 @@ fn unknown_items_and_tools_are_kept_for_the_person() {
             {"type": "custom", "name": "apply_patch", "format": {"type": "grammar"}}],
     });
     let (mut stream, id) = begin_with(&mut server, &body);
-    let request = server.inbox.get(id).unwrap().request().whole();
+    let request = server.inbox.get(id).unwrap().request().raw_body();
     let request: Value = serde_json::from_str(&request).unwrap();
     for field in ["sparkle", "input", "tools"] {
         assert_eq!(request[field], body[field]);

@@ -91,7 +91,7 @@ fn a_request_that_goes_on_by_id_shows_the_whole_conversation() {
     let conversation = server.inbox.get(id).unwrap();
     assert_eq!(conversation.new_from(), 3, "only the last is new");
     // What the person reads as JSON is what the client sent.
-    let sent = conversation.request().whole();
+    let sent = conversation.request().raw_body();
     let sent: Value = serde_json::from_str(&sent).unwrap();
     assert_eq!(sent["input"], "two", "{sent}");
 

@@ -2,8 +2,8 @@
 
 use humanllm::model::{EventParser, ServerEvent, TooLong};
 
-/// Where a stream is cut changes nothing of its events, and no byte of it can break the reader. The
-/// first byte says how long the pieces are.
+/// Wherever a stream is cut, its events are the same, and no input breaks the parser. The first
+/// byte sets the length of the pieces.
 pub fn events(bytes: &[u8]) {
     let Some((length, stream)) = bytes.split_first() else {
         return;

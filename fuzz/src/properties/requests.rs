@@ -10,7 +10,8 @@ use humanllm::store::{StoredResponses, resolve};
 use humanllm::tokens;
 use serde_json::Value;
 
-/// Deeper than this no JSON is compared: it becomes deeper within an event, and readers have limits.
+/// JSON nested deeper than this is not compared: it becomes deeper within an event, and readers
+/// have limits.
 const DEEPEST: usize = 100;
 
 /// Reads a request.
@@ -117,7 +118,7 @@ pub fn messages(body: &[u8]) {
 /// What the program would answer, and what it would propose.
 fn drafted(request: &Request) -> (Option<Housekeeping>, Vec<String>) {
     let mut request = request.clone();
-    Caller::default().introduce(&mut request);
+    Caller::default().identify(&mut request);
     let all = AutoAnswered {
         commit_messages: true,
         ..AutoAnswered::default()
@@ -145,7 +146,7 @@ fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
                 assert_eq!(request.tools.tools(), other.tools.tools());
                 assert_eq!(request.constraints(), other.constraints());
                 assert_eq!(request.thread, other.thread);
-                assert_eq!(other.whole().as_bytes(), body);
+                assert_eq!(other.raw_body().as_bytes(), body);
             }
             Some(request)
         }
@@ -159,8 +160,7 @@ fn parsed(parse: Parse, body: &[u8]) -> Option<Request> {
     }
 }
 
-/// What the person may say, in the words of the client: notes, thoughts, lines that leave one by one,
-/// calls, and an end.
+/// Replies made from the request: notes, reasoning, lines sent one by one, calls, and an end.
 pub(super) fn replies(words: &str, ending: Ending) -> Vec<Reply> {
     let message = |phase| Body::message(words, phase);
     let live = |phase| Reply::Live {

@@ -91,7 +91,7 @@ pub fn screen(body: &[u8]) {
                 is_one_event(&frame, is_deep);
             }
             let mut request = request.clone();
-            let agent = Caller::default().introduce(&mut request);
+            let agent = Caller::default().identify(&mut request);
             let housekeeping = Housekeeping::of(&request, &AutoAnswered::default());
             let pending = intake.open(request, agent, housekeeping);
             let mut pending = pending.expect("there is room");

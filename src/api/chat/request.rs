@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, JsonKind, kind, messages, value};
-use crate::api::responses::{read_tool, sealed, tool_choice, tools, valid};
+use crate::api::responses::{check_part, finish_envelope, read_tool, tool_choice, tools};
 use crate::api::{
     ApiError, Body, ContentPart, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits,
     Request, Shape, Tool,
 };
 
-/// Reads a request. What `interner` knows is not read again.
+/// Reads a request. Items and tools that `interner` knows are shared, not parsed again.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
             let role = message.text("role");
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;
-            valid(body, raw)?;
+            check_part(body, raw)?;
             Ok(Item::all_of(
                 Shape::Chat,
                 &text,
@@ -70,11 +70,11 @@ pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     request.tool_choice = tool_choice(value(choice).as_ref().map(flat_choice).as_ref());
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?.unwrap_or(true);
     request.limits = OutputLimits::read(&fields);
-    request.envelope = sealed(body, cutter)?;
+    request.envelope = finish_envelope(body, cutter)?;
     Ok(request)
 }
 
-/// The items that a message stands for.
+/// The items that one message is converted to.
 pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     let content = message.get("content");
     if matches!(role.as_str(), "tool" | "function") {
@@ -95,12 +95,12 @@ pub(crate) fn bodies(role: String, message: &Fields<'_>) -> Vec<ItemBody> {
     }
     let refusal = message.text("refusal").map(ContentPart::Refusal);
     let calls = message.list("tool_calls");
-    // Some clients send no words beside calls as an empty text.
+    // Some clients send an empty text beside calls.
     let content = content.filter(|content| calls.is_empty() || content.get() != "\"\"");
     if content.is_some() || refusal.is_some() {
         let parts = content.map(parts).unwrap_or_default().into_iter();
         let parts = parts.chain(refusal).collect();
-        let parts = blocks::of_role(&role, parts).into_iter();
+        let parts = blocks::split_message(&role, parts).into_iter();
         bodies.extend(parts.map(|parts| ItemBody::message(role.as_str(), parts)));
     }
     bodies.extend(calls.into_iter().map(call));
@@ -148,9 +148,9 @@ fn function_call(fields: &Fields<'_>) -> Body {
     }
 }
 
-/// The content parts; what is not known stays as it is, and is shown as JSON.
+/// Reads content parts; one of an unknown type is kept, and shown as JSON.
 fn parts(content: &RawValue) -> Vec<ContentPart> {
-    ContentPart::all_of(content, |raw| [part(raw)])
+    ContentPart::read_list(content, |raw| [part(raw)])
 }
 
 fn part(raw: &RawValue) -> ContentPart {
@@ -200,7 +200,7 @@ pub(crate) fn read_functions(raw: &str) -> Vec<Tool> {
         .collect()
 }
 
-/// A choice with the name where the Responses API has it.
+/// Converts `tool_choice` to the form of the Responses API, where the name is not nested.
 fn flat_choice(choice: &Value) -> Value {
     let name = ["function", "custom"]
         .iter()

@@ -142,7 +142,7 @@ fn messages_of_every_role_become_items() {
         ]
     );
     assert_eq!(
-        serde_json::from_str::<Value>(&read.whole()).unwrap()["messages"][2]["name"],
+        serde_json::from_str::<Value>(&read.raw_body()).unwrap()["messages"][2]["name"],
         "jo",
         "nothing is lost for the reader"
     );

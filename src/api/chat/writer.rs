@@ -7,24 +7,26 @@ use crate::api::{
     ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
-/// Turns what the person says into chunks, and keeps the message that they add up to.
+/// Converts replies into chunks, and keeps the message that they add up to.
 pub struct ChatWriter {
     ids: Ids,
     id: String,
     model: String,
     created: u64,
     include_usage: bool,
-    /// Whether the client knows functions only, and not tools.
-    legacy: bool,
+    /// Whether the client uses the deprecated `functions`, so that the call is sent as
+    /// `function_call`.
+    legacy_functions: bool,
     content: String,
-    /// The thoughts, which the format has no place for: most clients know this one.
+    /// Sent as `reasoning_content`: the format itself has no place for reasoning, and most clients
+    /// know this field.
     reasoning: String,
     calls: Vec<Value>,
     usage: Option<Usage>,
     ending: Option<Ending>,
     /// Whether the last text was a note, after which the next one begins on a new line.
     after_note: bool,
-    /// What the text is that is being typed live.
+    /// The phase of the message that is being typed live.
     live: Option<Phase>,
 }
 
@@ -40,7 +42,7 @@ impl ChatWriter {
             model: request.model.clone(),
             created,
             include_usage: include_usage.unwrap_or(false),
-            legacy: request.tools.are_functions(),
+            legacy_functions: request.tools.are_functions(),
             content: String::new(),
             reasoning: String::new(),
             calls: Vec::new(),
@@ -74,14 +76,14 @@ impl ChatWriter {
         if self.ending == Some(Ending::OutOfTokens) {
             return "length";
         }
-        match (self.calls.is_empty(), self.legacy) {
+        match (self.calls.is_empty(), self.legacy_functions) {
             (true, _) => "stop",
             (false, false) => "tool_calls",
             (false, true) => "function_call",
         }
     }
 
-    /// More of the text. Notes are lines of it, because the format has one message only.
+    /// Adds to the content. A completion has a single message, so notes become lines of it.
     fn text(&mut self, text: &str, is_note: bool, frames: &mut Vec<Frame>) {
         let mut added = String::new();
         if self.after_note && !self.content.ends_with('\n') {
@@ -98,8 +100,8 @@ impl ChatWriter {
         self.content.push_str(&added);
     }
 
-    /// More of the thoughts, each on lines of its own.
-    fn think(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
+    /// Adds reasoning, each on lines of its own.
+    fn write_thoughts(&mut self, thoughts: &str, frames: &mut Vec<Frame>) {
         let mut added = String::new();
         if !self.reasoning.is_empty() {
             added.push('\n');
@@ -117,7 +119,7 @@ impl ChatWriter {
                 let is_note = *phase == Some(Phase::Commentary);
                 return self.text(&item.words(), is_note, frames);
             }
-            Body::Reasoning { .. } => return self.think(&item.words(), frames),
+            Body::Reasoning { .. } => return self.write_thoughts(&item.words(), frames),
             Body::FunctionCall {
                 name, arguments, ..
             } => {
@@ -141,7 +143,7 @@ impl ChatWriter {
         if let Value::Object(call) = call {
             whole.extend(call);
         }
-        let delta = if self.legacy {
+        let delta = if self.legacy_functions {
             json!({"function_call": whole.get("function")})
         } else {
             let mut part = Map::new();
@@ -185,7 +187,8 @@ impl ResponseWriter for ChatWriter {
         )]
     }
 
-    /// A chunk that adds nothing. Clients of this format have no event for it, and take it.
+    /// A chunk with an empty delta: the format has no event for a heartbeat, and clients accept
+    /// this one.
     fn heartbeat(&mut self) -> Frame {
         self.chunk(json!({}), None)
     }
@@ -235,7 +238,9 @@ impl ResponseWriter for ChatWriter {
             message["reasoning_content"] = json!(self.reasoning);
         }
         match self.calls.first() {
-            Some(call) if self.legacy => message["function_call"] = call["function"].clone(),
+            Some(call) if self.legacy_functions => {
+                message["function_call"] = call["function"].clone()
+            }
             Some(_) => message["tool_calls"] = json!(self.calls),
             None => {}
         }

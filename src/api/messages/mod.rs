@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::ApiError;
 
-/// The code on which clients send the whole conversation instead of what is new in a thread.
+/// The error code on which clients send the whole conversation instead of only what is new in a
+/// thread.
 const NO_THREADS: &str = "thread_unsupported_request";
 
 /// An error in the form that Anthropic's clients read.

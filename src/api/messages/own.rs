@@ -1,9 +1,9 @@
-//! The tools that Anthropic defined and clients run. They are offered by a type alone: their models
-//! know the arguments, and others have to be told.
+//! Tools that Anthropic defined and clients run. Requests name them by type only, because
+//! Anthropic's models know their arguments; everybody else needs the schemas here.
 
 use serde_json::{Value, json};
 
-/// The schema of the arguments of a tool of such a type; `None` for all other types.
+/// The schema of the arguments of a tool of this type; `None` if Anthropic did not define it.
 pub(super) fn parameters(kind: &str) -> Option<Value> {
     let is = |own: &str| kind.starts_with(own);
     if is("bash_") {

@@ -7,13 +7,13 @@ use super::{NO_THREADS, own};
 use crate::api::blocks;
 use crate::api::envelope::Cutter;
 use crate::api::fields::{self, Fields, JsonKind, kind, messages, value};
-use crate::api::responses::{sealed, tools, valid};
+use crate::api::responses::{check_part, finish_envelope, tools};
 use crate::api::{
     ApiError, Body, ContentPart, Format, Interner, Item, ItemBody, OutputFormat, OutputLimits,
     Request, Shape, Tool, ToolChoice,
 };
 
-/// Reads a request. What `interner` knows is not read again.
+/// Reads a request. Items and tools that `interner` knows are shared, not parsed again.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ use crate::api::{
 pub fn parse(body: &[u8], interner: &Interner) -> Result<Request, ApiError> {
     let fields = Fields::of_body(body)?;
     let request = read(body, &fields, interner)?;
-    // Ignored, it would leave the person with the last message alone.
+    // If it were ignored, the person would see the last message only.
     if fields.get("thread").is_some() {
         let message = "Threads are not kept here: send the whole conversation without 'thread'.";
         return Err(ApiError::invalid(message).code(NO_THREADS).param("thread"));
@@ -58,8 +58,8 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
             &[JsonKind::String, JsonKind::Array],
         )?;
         interner.items(Shape::System, system.get(), items, |text, hash| {
-            valid(body, system.get())?;
-            let parts = blocks::without_headers(parts(system)).into_iter();
+            check_part(body, system.get())?;
+            let parts = blocks::split_headers(parts(system)).into_iter();
             let messages = parts.map(|parts| ItemBody::message("system", parts));
             Ok(Item::all_of(Shape::System, &text, hash, messages.collect()))
         })?;
@@ -73,7 +73,7 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
             let role = message.text("role");
             let missing = || ApiError::missing(&format!("messages[{index}].role"));
             let role = role.ok_or_else(missing)?;
-            valid(body, raw)?;
+            check_part(body, raw)?;
             let bodies = bodies(&role, message.get("content"));
             Ok(Item::all_of(Shape::Messages, &text, hash, bodies))
         })?;
@@ -94,15 +94,19 @@ fn read(body: &[u8], fields: &Fields<'_>, interner: &Interner) -> Result<Request
     let one_at_a_time = choice.flag("disable_parallel_tool_use").ok().flatten();
     request.parallel_tool_calls = one_at_a_time != Some(true);
     request.limits = OutputLimits::read(fields);
-    request.envelope = sealed(body, cutter)?;
+    request.envelope = finish_envelope(body, cutter)?;
     Ok(request)
 }
 
-/// The items that a message stands for. Calls, their results and thoughts are blocks of a message
-/// here and items there; what stands between them is a message.
+/// The items that one message is converted to: its `tool_use`, `tool_result` and `thinking` blocks
+/// are items of their own, and the blocks between them are messages.
 pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
     let message = |content| ItemBody::message(role, content);
-    let messages = |content| blocks::of_role(role, content).into_iter().map(message);
+    let messages = |content| {
+        blocks::split_message(role, content)
+            .into_iter()
+            .map(message)
+    };
     let blocks = match content {
         Some(content) if kind(content) == JsonKind::Array => fields::list(content),
         content => return messages(content.map(parts).unwrap_or_default()).collect(),
@@ -130,10 +134,10 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
                 }
             }
             Some("thinking") => ItemBody::reasoning(block.text("thinking").into_iter().collect()),
-            // Nobody but the one who wrote it can read it.
+            // Encrypted by the server that wrote it.
             Some("redacted_thinking") => ItemBody::reasoning(Vec::new()),
             _ => {
-                words.extend(ContentPart::member(raw, read_block));
+                words.extend(ContentPart::read_member(raw, read_block));
                 continue;
             }
         };
@@ -149,10 +153,10 @@ pub(crate) fn bodies(role: &str, content: Option<&RawValue>) -> Vec<ItemBody> {
 }
 
 fn parts(content: &RawValue) -> Vec<ContentPart> {
-    ContentPart::all_of(content, read_block)
+    ContentPart::read_list(content, read_block)
 }
 
-/// The parts of one block; what is not known stays as it is, and is shown as JSON.
+/// The parts of one block; a block of an unknown type is kept, and shown as JSON.
 fn read_block(raw: &RawValue) -> Vec<ContentPart> {
     let block = Fields::of(raw);
     let source = block.object("source");
@@ -173,7 +177,7 @@ fn read_block(raw: &RawValue) -> Vec<ContentPart> {
     vec![read.unwrap_or_else(|| ContentPart::Other(raw.get().to_owned()))]
 }
 
-/// A document: its name, what the client says about it, and its words where they can be read.
+/// A document: its title, its context, and its text if it can be read.
 fn read_document(
     block: &Fields<'_>,
     source: &Fields<'_>,
@@ -204,8 +208,8 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
     fields::list_of_text(raw).into_iter().map(tool).collect()
 }
 
-/// A tool of the client, or one that Anthropic defined and the client runs, such as `bash`; those
-/// come without a schema. What Anthropic's own servers would run cannot be called.
+/// Reads a tool of the client, or one that Anthropic defined and the client runs, such as `bash`,
+/// which comes without a schema. Tools that Anthropic's servers run cannot be called.
 fn tool(raw: &RawValue) -> Tool {
     let fields = Fields::of(raw);
     let given = fields.text("type");
@@ -228,7 +232,7 @@ fn tool(raw: &RawValue) -> Tool {
     }
 }
 
-/// `output_config.format`. The schemas have no names here.
+/// Reads `output_config.format`. Schemas have no names in this format.
 fn output_format(fields: &Fields<'_>) -> Result<OutputFormat, ApiError> {
     fields.expect("output_config", "an object", &[JsonKind::Object])?;
     let format = fields.object("output_config").object("format");

@@ -7,13 +7,13 @@ use crate::api::{
     ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
-/// Turns what the person says into events, and keeps the message that they add up to.
+/// Converts replies into events, and keeps the message that they add up to.
 pub struct MessagesWriter {
     ids: Ids,
     id: String,
     model: String,
     content: Vec<Value>,
-    /// The text of the block that is being typed live, which is the next one.
+    /// The text block that is being typed live; it is the next block.
     live: Option<(String, Phase)>,
     calls: bool,
     usage: Usage,
@@ -80,7 +80,7 @@ impl MessagesWriter {
         self.content.push(block);
     }
 
-    /// A block of text. Notes end their line, because clients put the blocks behind each other.
+    /// Writes a block of text. Notes end with a line break, because clients concatenate the blocks.
     fn text(&mut self, text: &str, is_note: bool, frames: &mut Vec<Frame>) {
         let mut text = text.to_owned();
         if is_note && !text.ends_with('\n') {
@@ -148,7 +148,7 @@ impl MessagesWriter {
             |thinking: &str| json!({"type": "thinking", "thinking": thinking, "signature": ""});
         frames.push(self.start_block(&block("")));
         frames.push(self.delta(json!({"type": "thinking_delta", "thinking": thoughts})));
-        // Clients send the signature back, and some want to have seen one.
+        // Clients send the signature back, and some expect a `signature_delta`.
         frames.push(self.delta(json!({"type": "signature_delta", "signature": ""})));
         self.stop_block(block(thoughts), frames);
     }

@@ -1,8 +1,8 @@
-//! The patches that Codex's `apply_patch` takes, checked before they leave.
+//! Checks patches for Codex's `apply_patch` before they are sent.
 //!
 //! Codex answers a patch it cannot read with an error that only shows up a request later. [`check`]
-//! says the same while the person is still typing, with the line. It knows the text alone: whether
-//! the files exist and hold the expected lines is for the client to find out.
+//! reports it while the person is still typing, with the line. It knows only the text: whether the
+//! files exist and have the expected lines is for the client to find out.
 //!
 //! # What Codex takes
 //!
@@ -32,7 +32,7 @@ use reader::PatchReader;
 pub(super) const BEGIN: &str = "*** Begin Patch";
 /// The last line of a patch.
 pub(super) const END: &str = "*** End Patch";
-/// Says that a chunk reaches to the end of the file.
+/// Marks a chunk that reaches to the end of the file.
 pub(super) const END_OF_FILE: &str = "*** End of File";
 /// In front of the path of a new file.
 pub(super) const ADD: &str = "*** Add File: ";
@@ -58,7 +58,7 @@ pub struct PatchError {
 pub struct Summary {
     /// What happens to each file, in the order of the patch: at least one.
     pub changes: Vec<FileChange>,
-    /// What Codex takes but may not have been meant.
+    /// Warnings about what Codex accepts but may not be meant.
     pub remarks: Vec<Remark>,
 }
 
@@ -78,20 +78,20 @@ pub struct FileChange {
 /// What is done to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileAction {
-    /// It is written, over one that is there already.
+    /// Written, over an existing file.
     Add,
-    /// Its lines change.
+    /// Lines change.
     Update,
-    /// It goes away.
+    /// Deleted.
     Delete,
-    /// It goes elsewhere, over a file that is there already; lines may change on the way.
+    /// Moved, over an existing file; lines may change too.
     Move {
         /// The new path.
         to: String,
     },
 }
 
-/// Something to look at twice.
+/// A warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
     /// The line, counted from 1.

@@ -1,4 +1,4 @@
-//! Reading a patch line by line, in the states that Codex 0.169.0 was seen to have.
+//! A line-by-line state machine that accepts what Codex 0.169.0 was measured to accept.
 
 use std::collections::HashSet;
 
@@ -7,12 +7,12 @@ use super::{
     Summary, UPDATE,
 };
 
-/// What the lines so far have come to.
+/// Reads a patch line by line, and collects its summary.
 #[derive(Debug, Default)]
 pub(super) struct PatchReader {
     state: PatchState,
     summary: Summary,
-    /// The paths that parts are about, in the form in which they can be compared.
+    /// The normalized paths of all files so far.
     targets: HashSet<String>,
 }
 

@@ -1,20 +1,20 @@
-//! Writes the answer to a request for a summary.
+//! Writes the response to `POST /v1/responses/compact`.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::list::{id_or_made, input_item};
+use super::list::{id_or_derived, input_item};
 use super::object::usage_object;
 use crate::api::{ApiError, Body, Frame, Ids, Reply, Request, ResponseWriter, Usage, compaction};
 
-/// Turns the person's words into the object of a compaction: what the user said, word for word,
-/// and one item that stands for all the rest.
+/// Writes a compaction object: the user's messages unchanged, and one compaction item with the
+/// summary.
 pub struct CompactionWriter {
     ids: Ids,
     id: String,
     created_at: u64,
-    kept: Vec<Box<RawValue>>,
+    user_messages: Vec<Box<RawValue>>,
     summary: Vec<String>,
     usage: Usage,
     failure: Option<ApiError>,
@@ -29,9 +29,9 @@ impl CompactionWriter {
             .enumerate()
             .filter(|(_, item)| item.role() == Some("user"));
         let kept =
-            prompts.filter_map(|(index, item)| input_item(item, &id_or_made(item, &id, index)));
+            prompts.filter_map(|(index, item)| input_item(item, &id_or_derived(item, &id, index)));
         Self {
-            kept: kept.collect(),
+            user_messages: kept.collect(),
             ids,
             id,
             created_at,
@@ -52,7 +52,7 @@ impl ResponseWriter for CompactionWriter {
     }
 
     fn heartbeat(&mut self) -> Frame {
-        // There is no stream of this; an empty event would be ignored.
+        // Compactions are not streamed; an empty event would be ignored.
         Frame::data("{}")
     }
 
@@ -74,7 +74,7 @@ impl ResponseWriter for CompactionWriter {
                     let content = compaction::write(&self.summary.join("\n\n"));
                     let item = json!({"type": "compaction", "id": (self.ids)("cmp"),
                         "status": "completed", "encrypted_content": content});
-                    self.kept.extend(to_raw_value(&item));
+                    self.user_messages.extend(to_raw_value(&item));
                 }
             }
             Reply::Items(_) => {}
@@ -99,7 +99,7 @@ impl ResponseWriter for CompactionWriter {
             id: &self.id,
             object: "response.compaction",
             created_at: self.created_at,
-            output: &self.kept,
+            output: &self.user_messages,
             usage: usage_object(self.usage),
         };
         Ok(serde_json::to_string(&compaction).unwrap_or_default())

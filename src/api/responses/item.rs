@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use crate::api::fields::{Fields, text};
 use crate::api::{Body, ContentPart, ItemBody, Phase, compaction};
 
-/// What an item means, whatever is in it.
+/// Parses an item. Anything unknown becomes [`ItemBody::Other`].
 pub(crate) fn read_item(raw: &str) -> ItemBody {
     let fields = Fields::of_text(raw);
     let kind = match fields.text("type") {
@@ -74,13 +74,14 @@ pub(crate) fn read_item(raw: &str) -> ItemBody {
         _ => ItemBody::Other {
             kind,
             call_id: fields.text("call_id"),
-            says: says(&fields),
+            fields: canonical_fields(&fields),
         },
     }
 }
 
-/// All that an unknown item says but its `id` and `status`, in one order whatever came first.
-fn says(fields: &Fields<'_>) -> String {
+/// The fields of an unknown item except `id` and `status`, sorted by name, each as `name:JSON` on a
+/// line.
+fn canonical_fields(fields: &Fields<'_>) -> String {
     let fields = fields.iter();
     let mut fields: Vec<(&str, &str)> = fields
         .filter(|(key, _)| !matches!(*key, "id" | "status"))
@@ -92,7 +93,7 @@ fn says(fields: &Fields<'_>) -> String {
 }
 
 fn read_content(content: &RawValue) -> Vec<ContentPart> {
-    ContentPart::all_of(content, |part| [read_part(part)])
+    ContentPart::read_list(content, |part| [read_part(part)])
 }
 
 fn read_part(part: &RawValue) -> ContentPart {

@@ -1,4 +1,4 @@
-//! Lists of items, as OpenAI documents them.
+//! Paginated lists of items, in the format of OpenAI.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::api::fields::is_bushy;
+use crate::api::fields::is_too_large_for_tree;
 use crate::api::{ApiError, Body, Item, ItemBody};
 
-/// How many items a page has where the client does not say.
+/// Items per page if the client does not say.
 const DEFAULT_LIMIT: usize = 20;
-/// How many it may have.
-const MAX: usize = 100;
+/// Most items per page.
+const MAX_LIMIT: usize = 100;
 
-/// Which part of a list a client wants.
+/// The query of a page: `limit`, `order` and `after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {
     limit: usize,
@@ -40,14 +40,14 @@ impl PageQuery {
             match key.as_str() {
                 "limit" => {
                     let limit = value.parse().ok();
-                    let limit = limit.filter(|limit| (1..=MAX).contains(limit));
-                    page.limit = limit.ok_or_else(|| wrong("limit", value, "1 to 100"))?;
+                    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                    page.limit = limit.ok_or_else(|| invalid_value("limit", value, "1 to 100"))?;
                 }
                 "order" => {
                     page.ascending = match value.as_str() {
                         "asc" => true,
                         "desc" => false,
-                        other => return Err(wrong("order", other, "'asc' or 'desc'")),
+                        other => return Err(invalid_value("order", other, "'asc' or 'desc'")),
                     }
                 }
                 "after" if !value.is_empty() => page.after = Some(value.clone()),
@@ -67,22 +67,22 @@ impl PageQuery {
     }
 }
 
-fn wrong(param: &str, value: &str, expected: &str) -> ApiError {
+fn invalid_value(param: &str, value: &str, expected: &str) -> ApiError {
     let message = format!("Invalid value for '{param}': expected {expected}, but got '{value}'.");
     ApiError::invalid(message)
         .code("invalid_value")
         .param(param)
 }
 
-/// The items of `owner`, oldest first, each with the id by which a list knows it: its own, unless
-/// an earlier one has that already, because pages are found by ids.
-fn listed<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>)> {
+/// The items of `owner`, oldest first, each with an id that is unique in the list, because pages
+/// are found by id: its own, unless an earlier item has the same.
+fn items_with_ids<'a>(items: &'a [Arc<Item>], owner: &str) -> Vec<(String, &'a Arc<Item>)> {
     let mut known = HashSet::new();
     let items = items.iter().enumerate();
     items
         .map(|(index, item)| {
             let own = item.id().filter(|id| !known.contains(id));
-            let id = own.unwrap_or_else(|| made_id(item, owner, index));
+            let id = own.unwrap_or_else(|| derived_id(item, owner, index));
             known.insert(id.clone());
             (id, item)
         })
@@ -109,7 +109,7 @@ pub(crate) fn page(
     owner: &str,
     wanted: &PageQuery,
 ) -> Result<String, ApiError> {
-    page_of(listed(items, owner), wanted)
+    page_of(items_with_ids(items, owner), wanted)
 }
 
 /// The items of `owner` from one on, as JSON.
@@ -122,10 +122,13 @@ pub(crate) fn conversation_items(
     owner: &str,
     first: usize,
 ) -> Result<String, ApiError> {
-    page_of(listed(items, owner).split_off(first), &PageQuery::all())
+    page_of(
+        items_with_ids(items, owner).split_off(first),
+        &PageQuery::all(),
+    )
 }
 
-/// Only what is on the page is read.
+/// Only items on the page are parsed.
 fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<String, ApiError> {
     if !wanted.ascending {
         items.reverse();
@@ -134,7 +137,8 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<S
         None => 0,
         Some(after) => {
             let at = items.iter().position(|(id, _)| id == after);
-            let at = at.ok_or_else(|| wrong("after", after, "the id of an item of this list"))?;
+            let at =
+                at.ok_or_else(|| invalid_value("after", after, "the id of an item of this list"))?;
             at + 1
         }
     };
@@ -154,8 +158,8 @@ fn page_of(mut items: Vec<(String, &Arc<Item>)>, wanted: &PageQuery) -> Result<S
     Ok(serde_json::to_string(&list).unwrap_or_default())
 }
 
-/// The id of an item that brings none: of its owner and its place there, the same each time.
-fn made_id(item: &Item, owner: &str, index: usize) -> String {
+/// A stable id for an item without one, derived from its owner and index.
+fn derived_id(item: &Item, owner: &str, index: usize) -> String {
     let prefix = match item.body() {
         ItemBody::Said { body, .. } => match body {
             Body::Message { .. } => "msg",
@@ -173,19 +177,19 @@ fn made_id(item: &Item, owner: &str, index: usize) -> String {
     format!("{prefix}_{owner}_{index}")
 }
 
-/// The id of an item that stands alone: its own, or one made of its owner and its place there.
-pub(super) fn id_or_made(item: &Item, owner: &str, index: usize) -> String {
-    item.id().unwrap_or_else(|| made_id(item, owner, index))
+/// The item's own id, or one derived from its owner and index.
+pub(super) fn id_or_derived(item: &Item, owner: &str, index: usize) -> String {
+    item.id().unwrap_or_else(|| derived_id(item, owner, index))
 }
 
-/// An item of an input as the schema wants it: with an id, with all that may be left out in a
-/// request.
+/// An input item as the schema of lists wants it: with an id, and with the fields that a request
+/// may omit.
 pub(super) fn input_item(item: &Item, id: &str) -> Option<Box<RawValue>> {
-    if is_bushy(item.raw()) {
-        // As it came, rather than as a tree that takes all memory.
+    if is_too_large_for_tree(item.raw()) {
+        // Kept raw: its tree would take too much memory.
         return RawValue::from_string(item.raw().to_owned()).ok();
     }
-    to_raw_value(&completed(item.to_value(), id)).ok()
+    to_raw_value(&with_defaults(item.to_value(), id)).ok()
 }
 
 /// The type of an item.
@@ -194,7 +198,7 @@ fn kind(raw: &Value) -> &str {
     kind.unwrap_or("message")
 }
 
-fn completed(mut item: Value, id: &str) -> Value {
+fn with_defaults(mut item: Value, id: &str) -> Value {
     let kind = kind(&item).to_owned();
     let Some(fields) = item.as_object_mut() else {
         return item;
@@ -219,14 +223,14 @@ fn completed(mut item: Value, id: &str) -> Value {
             *content = json!([{"type": kind, "text": text}]);
         }
         for part in content.as_array_mut().into_iter().flatten() {
-            complete(part);
+            add_part_defaults(part);
         }
     }
     item
 }
 
 /// Fills in what a content part may leave out in a request and not in a list.
-fn complete(part: &mut Value) {
+fn add_part_defaults(part: &mut Value) {
     let defaults = match part.get("type").and_then(Value::as_str) {
         Some("output_text") => json!({"annotations": [], "logprobs": []}),
         Some("input_image") => json!({"image_url": null, "detail": "auto"}),

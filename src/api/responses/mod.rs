@@ -19,6 +19,6 @@ pub use object::ResponseObject;
 pub(crate) use object::ResponseStatus;
 pub(crate) use object::{echo_tools, event_name};
 pub use request::{Message, parse, parse_compaction, parse_for_count, parse_items, parse_message};
-pub(crate) use request::{read_tool, read_tools, tool_choice, valid};
-pub(in crate::api) use request::{sealed, tools};
+pub(crate) use request::{check_part, read_tool, read_tools, tool_choice};
+pub(in crate::api) use request::{finish_envelope, tools};
 pub use writer::{DONE, ResponsesWriter};

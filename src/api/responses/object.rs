@@ -1,4 +1,4 @@
-//! The response object: what a request asked, echoed, and what came of it.
+//! The response object: echoed request fields, and the state of the response.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::api::fields::{Fields, JsonKind, kind, list_of_text, value};
 use crate::api::{Ending, Frame, Item, Previous, Request, ToolList, Usage};
 
-/// A response as it stands: what its request decides, and what came of it so far. Copies of it share
-/// what is large.
+/// A response object: fields that the request determines, and its state so far. Clones share what
+/// is large.
 #[derive(Debug, Clone)]
 pub struct ResponseObject {
     echo: Arc<Echo>,
@@ -19,7 +19,7 @@ pub struct ResponseObject {
     state: ResponseState,
 }
 
-/// What came of a response so far.
+/// The state of a response that its request does not determine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ResponseState {
     id: String,
@@ -34,13 +34,13 @@ pub(crate) struct ResponseState {
     output: Vec<Arc<str>>,
 }
 
-/// All that came of a response so far: what its request does not tell.
+/// Everything needed to resume a response later, together with its request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint<State, Live> {
     pub state: State,
     /// The number of the next event.
     pub sequence_number: u64,
-    /// The message that has begun and not ended.
+    /// The message that is being streamed.
     pub live: Option<Live>,
 }
 
@@ -56,22 +56,22 @@ impl<State: Serialize, Live: Serialize> Checkpoint<State, Live> {
     }
 }
 
-/// How far a response is.
+/// Status of a response, as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ResponseStatus {
-    /// A background response that nobody has been asked for yet.
+    /// A background response that is not before the person yet.
     Queued,
     /// It waits for the person.
     InProgress,
     Completed,
-    /// It was cut off at the length that the request allows.
+    /// Cut off at the token limit of the request.
     Incomplete,
     Failed,
     Cancelled,
 }
 
-/// Why a response failed, as a client is told.
+/// The `error` field of a failed response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct ErrorObject {
     code: String,
@@ -107,17 +107,17 @@ impl ResponseObject {
         Self {
             echo: Arc::new(Echo::of(request)),
             tools: Arc::clone(&request.tools),
-            instructions: request.beside().cloned(),
+            instructions: request.preamble_item().cloned(),
             state,
         }
     }
 
-    /// All that came of it so far, as JSON, to go on with it later.
+    /// A checkpoint as JSON, to resume the response later.
     pub(crate) fn checkpoint(&self) -> String {
         Checkpoint::to_json(&self.state, 0, None::<()>)
     }
 
-    /// The response that [`ResponseObject::checkpoint`] or a writer's was taken of.
+    /// Restores a response from [`ResponseObject::checkpoint`] or from the checkpoint of a writer.
     pub(crate) fn from_checkpoint(request: &Request, checkpoint: &str) -> Option<Self> {
         let checkpoint: Checkpoint<ResponseState, IgnoredAny> =
             serde_json::from_str(checkpoint).ok()?;
@@ -129,12 +129,12 @@ impl ResponseObject {
         &self.state.id
     }
 
-    /// The part of the response that its request does not decide.
+    /// The state that its request does not determine.
     pub(crate) fn state(&self) -> &ResponseState {
         &self.state
     }
 
-    /// How far it is.
+    /// The status.
     pub(crate) fn status(&self) -> ResponseStatus {
         self.state.status
     }
@@ -157,7 +157,7 @@ impl ResponseObject {
         self.state.usage = Some(usage);
     }
 
-    /// Ends it at a time, in Unix seconds.
+    /// Ends the response; `now` is in Unix seconds.
     pub(crate) fn end(&mut self, ending: &Ending, now: u64) {
         let state = &mut self.state;
         match ending {
@@ -177,18 +177,18 @@ impl ResponseObject {
         }
     }
 
-    /// About how many bytes it takes besides what it shares.
+    /// Approximate memory in bytes, without what clones share.
     pub(crate) fn bytes(&self) -> usize {
         let output = self.state.output.iter().map(|item| item.len());
         size_of::<Self>() + self.echo.before.len() + self.echo.after.len() + output.sum::<usize>()
     }
 
-    /// The event that says that somebody still thinks about it, with this number.
+    /// A heartbeat event with this sequence number.
     pub(crate) fn heartbeat(&self, number: u64) -> Frame {
         self.event("response.in_progress", number)
     }
 
-    /// An event that holds all of it, with this number.
+    /// An event with the whole response object and this sequence number.
     pub(crate) fn event(&self, name: &'static str, number: u64) -> Frame {
         let before = format!("{{\"type\":\"{name}\",\"sequence_number\":{number},\"response\":");
         let mut data = self.json_after(before, 1);
@@ -204,10 +204,10 @@ impl ResponseObject {
         self.json_after(String::new(), 0)
     }
 
-    /// The object as JSON behind something else, with room for as many bytes more. What a client
-    /// offers and is told again is large, and is copied once.
+    /// Appends the object to `json`, with capacity for `more` bytes after it. The echoed tools are
+    /// large, so they are copied only once.
     fn json_after(&self, mut json: String, more: usize) -> String {
-        /// What stands before the echo of the request.
+        /// The fields before the echoed ones.
         #[derive(Serialize)]
         struct Head<'a> {
             id: &'a str,
@@ -237,7 +237,7 @@ impl ResponseObject {
         let output: usize = state.output.iter().map(|item| item.len() + 1).sum();
         let around = self.echo.before.len() + self.echo.after.len() + 32;
         json.reserve_exact(head.len() + around + instructions.len() + tools.len() + output + more);
-        // All but the bracket that would end the object here.
+        // Without the closing bracket: more fields follow.
         json.push_str(head.strip_suffix('}').unwrap_or(&head));
         for part in [
             &*self.echo.before,
@@ -297,7 +297,7 @@ pub(super) fn event(name: &'static str, number: u64, fields: &str) -> Frame {
     }
 }
 
-/// The tokens of a response, as the object tells them.
+/// The `usage` field.
 pub(super) fn usage_object(usage: Usage) -> Value {
     json!({
         "input_tokens": usage.input,
@@ -308,9 +308,8 @@ pub(super) fn usage_object(usage: Usage) -> Value {
     })
 }
 
-/// The part of the response object that the request decides, as JSON: what stands before the
-/// instructions, and what stands after the tools. All of it validates against the public schema,
-/// whatever came.
+/// The echoed request fields as JSON: those before the instructions, and those after the tools.
+/// They validate against the public schema, whatever the client sent.
 #[derive(Debug)]
 struct Echo {
     before: Box<str>,
@@ -318,7 +317,7 @@ struct Echo {
 }
 
 impl Echo {
-    /// What is echoed of a request, with the defaults that OpenAI documents where it is silent.
+    /// The echo of a request, with the defaults that OpenAI documents for absent fields.
     fn of(request: &Request) -> Self {
         let asked = Fields::of_text(request.envelope.text());
         let get = |name: &str| value(asked.get(name));
@@ -329,7 +328,7 @@ impl Echo {
         });
         let mut after = json!({
             "tool_choice": tool_choice(get("tool_choice").as_ref()),
-            "truncation": one_of(get("truncation").as_ref(), &["auto", "disabled"])
+            "truncation": allowed_word(get("truncation").as_ref(), &["auto", "disabled"])
                 .unwrap_or_else(|| json!("disabled")),
             "parallel_tool_calls": or("parallel_tool_calls", json!(true)),
             "text": text(&asked.object("text")),
@@ -351,7 +350,7 @@ impl Echo {
         if let Some(Previous::Conversation(id)) = &request.previous {
             after["conversation"] = json!({"id": id});
         }
-        // The insides of both objects, with what joins them to what is around them.
+        // Without the brackets, with commas to join them to the fields around them.
         let inside = |object: &Value| {
             let json = object.to_string();
             format!(",{}", &json[1..json.len() - 1])
@@ -363,8 +362,8 @@ impl Echo {
     }
 }
 
-/// The JSON of the tools that a response object lists. The schema of a response knows function tools
-/// only; others are the client's own business and are left out.
+/// The `tools` field of a response object as JSON. The schema of a response has function tools
+/// only, so others are left out.
 pub(crate) fn echo_tools(raw: &str) -> String {
     let functions = list_of_text(raw).into_iter().filter_map(|raw| {
         let fields = Fields::of(raw);
@@ -384,7 +383,7 @@ pub(crate) fn echo_tools(raw: &str) -> String {
     Value::Array(functions.collect()).to_string()
 }
 
-/// Metadata is text by text, 16 entries at most; typed clients expect no other.
+/// Metadata has string values and at most 16 entries; typed clients expect nothing else.
 pub(super) fn metadata(metadata: Option<&Value>) -> Value {
     let entries = metadata.and_then(Value::as_object).into_iter().flatten();
     let texts = entries.filter(|(_, value)| {
@@ -397,7 +396,7 @@ pub(super) fn metadata(metadata: Option<&Value>) -> Value {
 
 fn tool_choice(choice: Option<&Value>) -> Value {
     let modes = ["none", "auto", "required"];
-    if let Some(mode) = one_of(choice, &modes) {
+    if let Some(mode) = allowed_word(choice, &modes) {
         return mode;
     }
     let function = |tool: &Value| {
@@ -410,7 +409,7 @@ fn tool_choice(choice: Option<&Value>) -> Value {
     if choice.get("type") == Some(&json!("allowed_tools")) {
         let allowed = choice.get("tools").and_then(Value::as_array);
         let allowed: Vec<Value> = allowed.into_iter().flatten().filter_map(function).collect();
-        let mode = one_of(choice.get("mode"), &modes).unwrap_or_else(|| json!("auto"));
+        let mode = allowed_word(choice.get("mode"), &modes).unwrap_or_else(|| json!("auto"));
         return json!({"type": "allowed_tools", "tools": allowed, "mode": mode});
     }
     function(choice).unwrap_or_else(|| json!("auto"))
@@ -433,7 +432,7 @@ fn text(text: &Fields<'_>) -> Value {
     };
     let mut echoed = json!({"format": format});
     let verbosity = value(text.get("verbosity"));
-    if let Some(verbosity) = one_of(verbosity.as_ref(), &["low", "medium", "high"]) {
+    if let Some(verbosity) = allowed_word(verbosity.as_ref(), &["low", "medium", "high"]) {
         echoed["verbosity"] = verbosity;
     }
     echoed
@@ -444,13 +443,13 @@ fn reasoning(reasoning: Option<&Value>) -> Value {
         return Value::Null;
     };
     json!({
-        "effort": one_of(reasoning.get("effort"), &["none", "low", "medium", "high", "xhigh"]),
-        "summary": one_of(reasoning.get("summary"), &["concise", "detailed", "auto"]),
+        "effort": allowed_word(reasoning.get("effort"), &["none", "low", "medium", "high", "xhigh"]),
+        "summary": allowed_word(reasoning.get("summary"), &["concise", "detailed", "auto"]),
     })
 }
 
-/// The value, if it is one of the words that the schema allows.
-fn one_of(value: Option<&Value>, words: &[&str]) -> Option<Value> {
+/// The value, if it is one of these strings, which the schema allows.
+fn allowed_word(value: Option<&Value>, words: &[&str]) -> Option<Value> {
     let word = value?.as_str()?;
     words.contains(&word).then(|| json!(word))
 }

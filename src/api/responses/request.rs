@@ -13,7 +13,7 @@ use crate::api::{
     Request, Shape, Tool, ToolChoice, ToolList,
 };
 
-/// Reads a request. What `interner` knows is not read again.
+/// Reads a request. Items and tools that `interner` knows are shared, not parsed again.
 ///
 /// # Errors
 ///
@@ -49,12 +49,12 @@ fn parse_fields(
     Err(ApiError::invalid(message).param("background"))
 }
 
-/// What a client says over a WebSocket.
+/// A `response.create` event of a WebSocket.
 #[derive(Debug)]
 pub struct Message {
-    /// The request that it makes.
+    /// The request.
     pub request: Request,
-    /// Whether it is to be answered; otherwise it is what the next one goes on from.
+    /// Whether it is to be answered; otherwise only the next request continues it.
     pub generate: bool,
 }
 
@@ -62,8 +62,8 @@ pub struct Message {
 ///
 /// # Errors
 ///
-/// As [`parse`], and for events of another type and what only HTTP has; with the error comes the
-/// response that the message goes on from.
+/// As [`parse`], and for events of another type and fields that only HTTP has; with the error comes
+/// the id of the response that the message continues.
 pub fn parse_message(
     body: &[u8],
     interner: &Interner,
@@ -163,7 +163,7 @@ fn read(
         }
     }
     check_known_fields(fields)?;
-    // A summary is words and comes as a whole, whatever else a client sends along.
+    // A summary is text and not streamed, whatever else a client sends.
     if format == Format::Compaction {
         request.purpose = Purpose::Summary;
     }
@@ -181,19 +181,21 @@ fn read(
     request.store = fields.flag("store")?.unwrap_or(true);
     request.background = fields.flag("background")?.unwrap_or(false);
     request.limits = OutputLimits::read(fields);
-    request.envelope = sealed(body, cutter)?;
+    request.envelope = finish_envelope(body, cutter)?;
     Ok(request)
 }
 
-/// What is left of a request once its parts are taken out, which must not be more than a tree of
-/// it can hold.
-pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Envelope>, ApiError> {
+/// Finishes the envelope, and checks that it is valid JSON that is not too large to be parsed.
+pub(in crate::api) fn finish_envelope(
+    body: &[u8],
+    cutter: Cutter<'_>,
+) -> Result<Arc<Envelope>, ApiError> {
     let envelope = cutter.finish();
     if fields::check(envelope.text()).is_err() {
-        // The same again, for words that fit the whole of it.
+        // Checked once more as a whole, for an error with the right position.
         fields::check_body(body)?;
     }
-    if fields::is_bushy(envelope.text()) {
+    if fields::is_too_large_for_tree(envelope.text()) {
         let message =
             "The request holds more values besides its items and tools than anybody reads.";
         return Err(ApiError::invalid(message).status(413));
@@ -201,7 +203,7 @@ pub(in crate::api) fn sealed(body: &[u8], cutter: Cutter<'_>) -> Result<Arc<Enve
     Ok(Arc::new(envelope))
 }
 
-/// The list of tools in a field, taken out of the request.
+/// Reads the list of tools in a field, and cuts it from the request.
 pub(in crate::api) fn tools<'a>(
     body: &'a [u8],
     fields: &Fields<'a>,
@@ -219,16 +221,16 @@ pub(in crate::api) fn tools<'a>(
     cutter.tools(raw);
     interner.tools(shape, raw.get(), |text, hash| {
         fields::check_objects(&fields::members(raw), key)?;
-        valid(body, raw.get())?;
+        check_part(body, raw.get())?;
         Ok(ToolList::unread(shape, text, hash))
     })
 }
 
-/// That a part of a body is JSON all the way down.
-pub(crate) fn valid(body: &[u8], part: &str) -> Result<(), ApiError> {
+/// Checks that a part of a body is valid JSON all the way down.
+pub(crate) fn check_part(body: &[u8], part: &str) -> Result<(), ApiError> {
     match fields::check(part) {
         Ok(()) => Ok(()),
-        // The same again, for words that fit the whole body.
+        // Checked once more as a whole, for an error with the right position.
         Err(_) => fields::check_body(body),
     }
 }
@@ -241,7 +243,7 @@ fn read_text(
     items: &mut Vec<Arc<Item>>,
 ) -> Result<(), ApiError> {
     interner.items(shape, raw.get(), items, |text, hash| {
-        valid(body, raw.get())?;
+        check_part(body, raw.get())?;
         Ok(vec![Arc::new(Item::unread(shape, text, hash))])
     })
 }
@@ -258,14 +260,14 @@ fn read_members(
     for (index, raw) in members.iter().enumerate() {
         interner.items(Shape::Item, raw, items, |text, hash| {
             fields::check_object(raw, key, index)?;
-            valid(body, raw)?;
+            check_part(body, raw)?;
             Ok(vec![Arc::new(Item::unread(Shape::Item, text, hash))])
         })?;
     }
     Ok(())
 }
 
-/// Types of the fields that the response echoes or that change what happens.
+/// Checks the types of fields that the response echoes or that change what happens.
 fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
     for key in ["metadata", "text", "reasoning"] {
         fields.expect(key, "an object", &[JsonKind::Object])?;
@@ -321,7 +323,7 @@ fn check_known_fields(fields: &Fields<'_>) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a request goes on from, if it names something.
+/// The response or conversation that a request continues, if it names one.
 fn previous(fields: &Fields<'_>) -> Option<Previous> {
     let response = fields.text("previous_response_id");
     let named = fields.get("conversation").and_then(conversation);
@@ -338,7 +340,7 @@ fn conversation(raw: &RawValue) -> Option<String> {
     }
 }
 
-/// Reads the list of tools; functions inside a `namespace` stand for themselves.
+/// Reads the list of tools; functions inside a `namespace` become tools of their own.
 pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
     let mut found = Vec::new();
     for raw in fields::list_of_text(raw) {
@@ -359,7 +361,7 @@ pub(crate) fn read_tools(raw: &str) -> Vec<Tool> {
     found
 }
 
-/// Reads one tool, as it stands alone or in a namespace.
+/// Reads one tool, alone or in a namespace.
 pub(crate) fn read_tool(raw: &RawValue, namespace: Option<&str>) -> Tool {
     let outer = Fields::of(raw);
     // Chat Completions nests a function's fields; some clients send that form here too.
@@ -511,7 +513,7 @@ mod tests {
         .unwrap();
         assert_eq!(request.items[0].raw(), r#"{"type":"hologram","x":1}"#);
         assert_eq!(request.tools.tools()[0].kind, "teleport");
-        let whole: Value = serde_json::from_str(&request.whole()).unwrap();
+        let whole: Value = serde_json::from_str(&request.raw_body()).unwrap();
         assert_eq!(whole["sparkle"], 5);
         assert_eq!(whole["input"][0]["x"], 1);
     }

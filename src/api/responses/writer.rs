@@ -10,22 +10,22 @@ use crate::api::{
     ApiError, Body, Ending, Frame, Ids, Phase, Reply, Request, ResponseWriter, Usage,
 };
 
-/// The data of the last server-sent event of a stream, which is no event of the response.
+/// The data of the last server-sent event of a stream, which is not a JSON event.
 pub const DONE: &str = "[DONE]";
 
-/// Turns what the person says into the events of one response, in the order of the
-/// specification, and keeps the response object that they add up to.
+/// Converts replies into the events of one response, in the order of the specification, and keeps
+/// the response object that they add up to.
 pub struct ResponsesWriter {
     ids: Ids,
     sequence_number: u64,
     response: ResponseObject,
-    /// Whether the item in hand is the last one, and was cut off.
-    cut: bool,
+    /// Whether the current item is the last one and was cut off.
+    is_truncated: bool,
     /// The message that is being typed live, which becomes the next output item.
     live: Option<OpenMessage>,
 }
 
-/// A message that has begun and not ended.
+/// A message that is being streamed.
 #[derive(Debug, Serialize, Deserialize)]
 struct OpenMessage {
     index: usize,
@@ -35,7 +35,7 @@ struct OpenMessage {
 }
 
 impl OpenMessage {
-    /// The fields of an event about its only part.
+    /// Adds the ids and indices of its only content part to the fields of an event.
     fn at(&self, mut fields: Value) -> Value {
         fields["item_id"] = json!(self.id);
         fields["output_index"] = json!(self.index);
@@ -64,13 +64,12 @@ impl ResponsesWriter {
             ids,
             sequence_number: 0,
             response,
-            cut: false,
+            is_truncated: false,
             live: None,
         }
     }
 
-    /// Goes on with a response from where [`Writer::checkpoint`] was taken; `None` if that cannot be
-    /// read.
+    /// Resumes a response from a [`ResponseWriter::checkpoint`]; `None` if that cannot be read.
     pub(crate) fn resume(request: &Request, checkpoint: &str, ids: Ids) -> Option<Self> {
         let checkpoint: Checkpoint<ResponseState, OpenMessage> =
             serde_json::from_str(checkpoint).ok()?;
@@ -78,12 +77,12 @@ impl ResponsesWriter {
             ids,
             sequence_number: checkpoint.sequence_number,
             response: ResponseObject::resume(request, checkpoint.state),
-            cut: false,
+            is_truncated: false,
             live: checkpoint.live,
         })
     }
 
-    /// All that it takes to go on with the response later, as JSON.
+    /// A checkpoint as JSON, to resume the response later.
     pub(crate) fn checkpoint(&self) -> String {
         Checkpoint::to_json(
             self.response.state(),
@@ -97,8 +96,8 @@ impl ResponsesWriter {
         self.sequence_number > 0
     }
 
-    /// The events that leave before anybody has read the request.
-    fn events_of_start(&mut self) -> Vec<Frame> {
+    /// The events that are sent before the person has read the request.
+    fn start_events(&mut self) -> Vec<Frame> {
         let mut events = Vec::new();
         self.snapshot("response.created", &mut events);
         if self.response.status() == ResponseStatus::Queued {
@@ -109,28 +108,29 @@ impl ResponsesWriter {
         events
     }
 
-    /// The event that tells the client that somebody is still thinking. Codex counts events only,
-    /// so that a comment would not keep it waiting.
-    fn event_of_heartbeat(&mut self) -> Frame {
+    /// The heartbeat event. Codex resets its idle timeout on events only, so a comment would not
+    /// do.
+    fn heartbeat_event(&mut self) -> Frame {
         let event = self.response.heartbeat(self.sequence_number);
         self.sequence_number += 1;
         event
     }
 
-    /// The events of a reply. `now` is the time in Unix seconds; `usage` is told at the end.
-    fn events_of_reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
+    /// The events of a reply. `now` is the time in Unix seconds; `usage` is sent with the last
+    /// event.
+    fn reply_events(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
         let mut events = Vec::new();
         match reply {
             Reply::Live { delta, phase } => self.live(delta, *phase, &mut events),
             Reply::Items(items) | Reply::End { items, .. } => {
-                // What was typed live is a message of its own, and is complete now.
+                // A message typed live is complete now.
                 self.close_live(&mut events);
                 let cut = match reply {
                     Reply::End { ending, .. } => *ending == Ending::OutOfTokens,
                     _ => false,
                 };
                 for (index, item) in items.iter().enumerate() {
-                    self.cut = cut && index + 1 == items.len();
+                    self.is_truncated = cut && index + 1 == items.len();
                     self.item(item, &mut events);
                 }
             }
@@ -158,7 +158,7 @@ impl ResponsesWriter {
         let index = self.response.output().len();
         let done = match item {
             Body::Message { phase, .. } => {
-                // What is said without a phase is the answer.
+                // A message without a phase is the answer.
                 let phase = phase.unwrap_or(Phase::FinalAnswer);
                 self.message(index, &item.words(), phase, events)
             }
@@ -183,7 +183,7 @@ impl ResponsesWriter {
                 if let Some(directory) = working_directory {
                     item["action"]["working_directory"] = json!(directory);
                 }
-                self.added(index, &item, events);
+                self.item_added(index, &item, events);
                 item["status"] = json!("completed");
                 item
             }
@@ -199,10 +199,10 @@ impl ResponsesWriter {
                 self.shell_call(index, commands, limits, events)
             }
         };
-        self.done(index, done, events);
+        self.item_done(index, done, events);
     }
 
-    fn done(&mut self, index: usize, item: Value, events: &mut Vec<Frame>) {
+    fn item_done(&mut self, index: usize, item: Value, events: &mut Vec<Frame>) {
         let item: Arc<str> = item.to_string().into();
         let parts = format!("\"output_index\":{index},\"item\":{item}");
         self.raw_event("response.output_item.done", &parts, events);
@@ -217,7 +217,7 @@ impl ResponsesWriter {
         events: &mut Vec<Frame>,
     ) -> Value {
         let mut message = self.open_message(index, phase, events);
-        self.grow_message(&mut message, text, events);
+        self.append_to_message(&mut message, text, events);
         self.close_message(message, events)
     }
 
@@ -226,7 +226,7 @@ impl ResponsesWriter {
             Some(message) => message,
             None => self.open_message(self.response.output().len(), phase, events),
         };
-        self.grow_message(&mut message, delta, events);
+        self.append_to_message(&mut message, delta, events);
         self.live = Some(message);
     }
 
@@ -234,7 +234,7 @@ impl ResponsesWriter {
         if let Some(message) = self.live.take() {
             let index = message.index;
             let item = self.close_message(message, events);
-            self.done(index, item, events);
+            self.item_done(index, item, events);
         }
     }
 
@@ -245,14 +245,19 @@ impl ResponsesWriter {
             phase,
             text: String::new(),
         };
-        self.added(index, &message.item("in_progress", json!([])), events);
+        self.item_added(index, &message.item("in_progress", json!([])), events);
         let part = message.at(json!({"part": text_part("")}));
         self.event("response.content_part.added", part, events);
         message
     }
 
-    fn grow_message(&mut self, message: &mut OpenMessage, text: &str, events: &mut Vec<Frame>) {
-        // Codex shows a line when its end arrives, so lines are what the text is sent by.
+    fn append_to_message(
+        &mut self,
+        message: &mut OpenMessage,
+        text: &str,
+        events: &mut Vec<Frame>,
+    ) {
+        // Sent line by line, because Codex shows a line when its end arrives.
         for line in text.split_inclusive('\n') {
             let delta = message.at(json!({"delta": line, "logprobs": []}));
             self.event("response.output_text.delta", delta, events);
@@ -266,17 +271,22 @@ impl ResponsesWriter {
         self.event("response.output_text.done", done, events);
         let part = message.at(json!({"part": text_part(text)}));
         self.event("response.content_part.done", part, events);
-        let status = if self.cut { "incomplete" } else { "completed" };
+        let status = if self.is_truncated {
+            "incomplete"
+        } else {
+            "completed"
+        };
         message.item(status, json!([text_part(text)]))
     }
 
     /// A reasoning item with its summary as one part, which Codex shows as thinking.
     fn reasoning(&mut self, index: usize, summary: &str, events: &mut Vec<Frame>) -> Value {
         let id = (self.ids)("rs");
-        // The prose wants a status in every item; the schema only leaves room for it here.
+        // The text of the specification wants a status in every item; the schema merely allows one
+        // here.
         let mut item = json!({"type": "reasoning", "id": id, "status": "in_progress",
             "summary": []});
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         let at = |mut fields: Value| {
             fields["item_id"] = json!(id);
             fields["output_index"] = json!(index);
@@ -313,7 +323,7 @@ impl ResponsesWriter {
             "type": "custom_tool_call", "id": id, "call_id": (self.ids)("call"), "name": name,
             "input": "", "status": "in_progress",
         });
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         let delta = json!({"item_id": id, "output_index": index, "delta": input});
         self.event("response.custom_tool_call_input.delta", delta, events);
         let done = json!({"item_id": id, "output_index": index, "input": input});
@@ -342,7 +352,7 @@ impl ResponsesWriter {
                 item["action"][name] = json!(limit);
             }
         }
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         for (at, command) in commands.iter().enumerate() {
             let place = |field: &str, text: &str| {
                 let mut fields = json!({"output_index": index, "command_index": at});
@@ -377,7 +387,7 @@ impl ResponsesWriter {
         if let Some(namespace) = namespace {
             item["namespace"] = json!(namespace);
         }
-        self.added(index, &item, events);
+        self.item_added(index, &item, events);
         self.event(
             "response.function_call_arguments.delta",
             json!({"item_id": id, "output_index": index, "delta": arguments}),
@@ -393,7 +403,7 @@ impl ResponsesWriter {
         item
     }
 
-    fn added(&mut self, index: usize, item: &Value, events: &mut Vec<Frame>) {
+    fn item_added(&mut self, index: usize, item: &Value, events: &mut Vec<Frame>) {
         self.event(
             "response.output_item.added",
             json!({"output_index": index, "item": item}),
@@ -428,15 +438,15 @@ impl ResponseWriter for ResponsesWriter {
     }
 
     fn start(&mut self) -> Vec<Frame> {
-        self.events_of_start()
+        self.start_events()
     }
 
     fn heartbeat(&mut self) -> Frame {
-        self.event_of_heartbeat()
+        self.heartbeat_event()
     }
 
     fn reply(&mut self, reply: &Reply, now: u64, usage: Option<Usage>) -> Vec<Frame> {
-        let mut frames = self.events_of_reply(reply, now, usage);
+        let mut frames = self.reply_events(reply, now, usage);
         frames.extend(reply.ends().then(|| Frame::data(DONE)));
         frames
     }

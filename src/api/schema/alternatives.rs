@@ -1,4 +1,4 @@
-//! What `anyOf` and `oneOf` offer, and what to call it.
+//! The alternatives of `anyOf` and `oneOf`, with labels to choose them by.
 
 use std::collections::HashSet;
 use std::ops::Deref;
@@ -6,54 +6,54 @@ use std::ops::Deref;
 use serde_json::{Map, Value};
 
 use super::parts::{names, options};
-use super::reference::{child, target};
+use super::reference::{child, resolve_chain};
 use super::{Schema, SchemaReading, SchemaType};
 
-/// Properties of an alternative that are looked at to find its name.
-const MAX_LOOKED_AT: usize = 64;
-/// Properties that a name is made of.
-const MAX_NAMED: usize = 3;
+/// Properties of an alternative that are examined for its label.
+const MAX_SCANNED_PROPERTIES: usize = 64;
+/// Properties that a label is made of.
+const MAX_LABEL_PROPERTIES: usize = 3;
 
-/// One of several schemas that a value may follow.
+/// One alternative of a union.
 #[derive(Debug, Clone)]
 pub(crate) struct Alternative<R = std::sync::Arc<Value>> {
-    /// What to call it; no two of the same place have the same name.
+    /// Its label, unique among the alternatives.
     pub label: String,
-    /// The schema with what holds for all alternatives.
+    /// Its schema, together with what applies to all alternatives.
     pub schema: Schema<R>,
-    /// The property that tells the alternatives apart: it has another value in each.
+    /// The discriminator: a property with a different constant in each alternative.
     pub tag: Option<String>,
-    /// Which one of the list it is, `null` among them.
+    /// Index in the list, counting `null`.
     pub index: usize,
-    /// How many there are in the list.
+    /// Length of the list.
     pub count: usize,
 }
 
 impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
-    /// What there is to choose from, where the kind is [`Kind::Union`].
+    /// The alternatives, if the kind is [`SchemaType::Union`].
     pub(crate) fn alternatives(&self) -> Vec<Alternative<R>> {
         let Some(group) = &self.group else {
             return Vec::new();
         };
-        let own: Vec<Own> = group
-            .rest
+        let own: Vec<AlternativeFacts> = group
+            .non_null
             .iter()
-            .map(|one| self.own(child(&group.at, &[&one.to_string()])))
+            .map(|one| self.facts_of(child(&group.pointer, &[&one.to_string()])))
             .collect();
         let tag = tag(&own);
         let labels = labels(&own, tag);
-        let each = group.rest.iter().zip(&own).zip(labels);
+        let each = group.non_null.iter().zip(&own).zip(labels);
         each.map(|((index, own), label)| Alternative {
             label,
             schema: Schema {
-                at: self
+                pointers: self
                     .schema
-                    .at
+                    .pointers
                     .iter()
                     .cloned()
                     .chain([own.at.clone()])
                     .collect(),
-                decided: Some(group.at.clone()),
+                chosen_union: Some(group.pointer.clone()),
                 ..self.schema.clone()
             },
             tag: tag.map(str::to_owned),
@@ -71,28 +71,28 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         fit.then_some(all)
     }
 
-    /// What the alternative at a place says without what holds for all of them.
-    fn own(&self, at: String) -> Own<'_> {
+    /// Reads an alternative by itself, without what applies to all of them.
+    fn facts_of(&self, at: String) -> AlternativeFacts<'_> {
         let root: &Value = &self.schema.root;
         let alone = Schema {
             root: self.schema.root.clone(),
-            at: vec![at.clone()],
+            pointers: vec![at.clone()],
             depth: self.schema.depth,
-            decided: None,
+            chosen_union: None,
         };
         let reading = alone.read();
         let found: Vec<&Map<String, Value>> = reading
             .schema
-            .at
+            .pointers
             .iter()
             .filter_map(|at| root.pointer(at)?.as_object())
             .collect();
         let properties = found
             .iter()
             .filter_map(|part| part.get("properties")?.as_object());
-        let properties = properties.flatten().take(MAX_LOOKED_AT);
+        let properties = properties.flatten().take(MAX_SCANNED_PROPERTIES);
         let here = root.pointer(&at);
-        Own {
+        AlternativeFacts {
             title: found
                 .iter()
                 .rev()
@@ -103,9 +103,9 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
                 .flat_map(|part| names(part.get("required")))
                 .collect(),
             properties: properties
-                .map(|(name, schema)| (name.as_str(), only_value(target(root, schema))))
+                .map(|(name, schema)| (name.as_str(), only_value(resolve_chain(root, schema))))
                 .collect(),
-            // Alternatives of alternatives may have no end.
+            // Nested alternatives may be recursive.
             words: match reading.kind {
                 SchemaType::Union => reading.short().to_owned(),
                 _ => reading.words(),
@@ -115,19 +115,19 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
     }
 }
 
-/// What one alternative says of itself.
-struct Own<'a> {
+/// What is known of one alternative, to make its label.
+struct AlternativeFacts<'a> {
     at: String,
     title: Option<&'a str>,
-    /// What it is called among the definitions.
+    /// Its name in `$defs`.
     definition: Option<&'a str>,
     required: HashSet<&'a str>,
-    /// The names of properties, with the value of those that can have one only.
+    /// Names of the properties, with the value of those that are constant.
     properties: Vec<(&'a str, Option<String>)>,
     words: String,
 }
 
-impl Own<'_> {
+impl AlternativeFacts<'_> {
     fn only_value(&self, name: &str) -> Option<&String> {
         let mut all = self.properties.iter();
         all.find(|(known, _)| *known == name)?.1.as_ref()
@@ -142,8 +142,8 @@ fn only_value(schema: &Value) -> Option<String> {
     }
 }
 
-/// The property that has another value in each alternative.
-fn tag<'a>(all: &[Own<'a>]) -> Option<&'a str> {
+/// The discriminator: a property with a different constant in each alternative.
+fn tag<'a>(all: &[AlternativeFacts<'a>]) -> Option<&'a str> {
     let mut names = all.first()?.properties.iter().map(|(name, _)| *name);
     names.find(|name| {
         let values: Option<Vec<&String>> = all.iter().map(|one| one.only_value(name)).collect();
@@ -156,8 +156,8 @@ fn are_distinct<T: std::hash::Hash + Eq>(all: &[T]) -> bool {
     distinct.len() == all.len()
 }
 
-/// A name for each: what its author calls it, or what tells it apart.
-fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
+/// A label for each: its title or definition name, or what distinguishes it.
+fn labels(all: &[AlternativeFacts<'_>], tag: Option<&str>) -> Vec<String> {
     let titles = || all.iter().map(|one| one.title.map(str::to_owned)).collect();
     let tags = || {
         all.iter()
@@ -174,7 +174,8 @@ fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
         are_distinct(labels) && labels.iter().all(|label| !label.trim().is_empty())
     };
     let found = ways.iter().find_map(|way| way().filter(is_fit));
-    let mut labels = found.unwrap_or_else(|| (0..all.len()).map(|at| described(all, at)).collect());
+    let mut labels =
+        found.unwrap_or_else(|| (0..all.len()).map(|at| property_label(all, at)).collect());
     let mut known = HashSet::new();
     for label in &mut labels {
         let name = label.clone();
@@ -187,8 +188,9 @@ fn labels(all: &[Own<'_>], tag: Option<&str>) -> Vec<String> {
     labels
 }
 
-/// The properties that only this one has, those that it requires first; or else all of them.
-fn described(all: &[Own<'_>], at: usize) -> String {
+/// A label of the properties that only this alternative has, required ones first; or of all its
+/// properties.
+fn property_label(all: &[AlternativeFacts<'_>], at: usize) -> String {
     let own = &all[at];
     let is_known = |name: &str| {
         let mut others = all.iter().enumerate().filter(|(other, _)| *other != at);
@@ -200,7 +202,7 @@ fn described(all: &[Own<'_>], at: usize) -> String {
         named = rest;
     }
     named.sort_by_key(|name| !own.required.contains(name));
-    named.truncate(MAX_NAMED);
+    named.truncate(MAX_LABEL_PROPERTIES);
     if named.is_empty() {
         own.words.clone()
     } else {

@@ -1,38 +1,39 @@
-//! What all holds at one place of a schema, and what that comes to.
+//! Collects all schemas that apply at one place, through `$ref`, `allOf` and single alternatives,
+//! and the type they amount to.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use super::SchemaType;
-use super::reference::{child, local, target};
+use super::reference::{child, local_pointer, resolve_chain};
 
-/// Parts of one level: references followed, what `allOf` lists, and alternatives looked at.
+/// Schemas that may apply at one place, from references, `allOf` and alternatives.
 const MAX_PARTS: usize = 256;
-/// Alternatives that a person can choose among.
+/// Alternatives that are offered to a person.
 const MAX_ALTERNATIVES: usize = 64;
 
-/// A list of alternatives.
+/// An `anyOf` or `oneOf` with at least two alternatives besides `null`.
 #[derive(Debug, Clone)]
 pub(super) struct Alternatives {
-    pub(super) at: String,
-    /// How many there are.
+    pub(super) pointer: String,
+    /// Length of the list, `null` included.
     pub(super) count: usize,
-    /// The alternatives that are not `null`.
-    pub(super) rest: Vec<usize>,
+    /// Indices of the alternatives that are not `null`.
+    pub(super) non_null: Vec<usize>,
 }
 
-/// What all holds at one place, while it is being found.
+/// Collects the schemas that apply at one place.
 pub(super) struct SchemaParts<'a> {
     root: &'a Value,
-    decided: Option<&'a str>,
-    /// Steps that may still be taken.
-    left: usize,
-    known: HashSet<String>,
-    /// What is referred to before what refers to it.
-    pub(super) at: Vec<String>,
-    found: Vec<&'a Map<String, Value>>,
-    /// Alternatives of which more than one is left.
+    chosen_union: Option<&'a str>,
+    /// Schemas that may still be added.
+    steps_left: usize,
+    visited: HashSet<String>,
+    /// Pointers to the schemas; one that is referred to comes before the one that refers to it.
+    pub(super) pointers: Vec<String>,
+    schemas: Vec<&'a Map<String, Value>>,
+    /// Unions with more than one alternative besides `null`.
     groups: Vec<Alternatives>,
     /// Whether `null` is one of the alternatives, or of the types.
     pub(super) has_null: bool,
@@ -40,22 +41,23 @@ pub(super) struct SchemaParts<'a> {
 }
 
 impl<'a> SchemaParts<'a> {
-    /// Nothing yet; `decided` is the list of alternatives that one was chosen of.
-    pub(super) fn new(root: &'a Value, decided: Option<&'a str>) -> Self {
+    /// An empty collection. The union at `chosen_union` is skipped: one of its alternatives was
+    /// chosen.
+    pub(super) fn new(root: &'a Value, chosen_union: Option<&'a str>) -> Self {
         Self {
             root,
-            decided,
-            left: MAX_PARTS,
-            known: HashSet::new(),
-            at: Vec::new(),
-            found: Vec::new(),
+            chosen_union,
+            steps_left: MAX_PARTS,
+            visited: HashSet::new(),
+            pointers: Vec::new(),
+            schemas: Vec::new(),
             groups: Vec::new(),
             has_null: false,
             has_null_type: false,
         }
     }
 
-    /// Adds places, and what they refer to.
+    /// Adds the schemas at these pointers, and those they refer to.
     pub(super) fn extend(&mut self, places: &[String]) {
         for at in places {
             self.add(at.clone());
@@ -63,53 +65,56 @@ impl<'a> SchemaParts<'a> {
     }
 
     fn add(&mut self, at: String) {
-        if self.left == 0 || self.known.contains(&at) {
+        if self.steps_left == 0 || self.visited.contains(&at) {
             return;
         }
-        self.left -= 1;
-        self.known.insert(at.clone());
+        self.steps_left -= 1;
+        self.visited.insert(at.clone());
         let Some(found) = self.root.pointer(&at).and_then(Value::as_object) else {
             return;
         };
-        if let Some(target) = found.get("$ref").and_then(Value::as_str).and_then(local) {
+        if let Some(target) = found
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(local_pointer)
+        {
             self.add(target);
         }
         let list = |keyword| found.get(keyword).and_then(Value::as_array);
-        for part in 0..list("allOf").map_or(0, Vec::len).min(self.left) {
+        for part in 0..list("allOf").map_or(0, Vec::len).min(self.steps_left) {
             self.add(child(&at, &["allOf", &part.to_string()]));
         }
         for keyword in ["anyOf", "oneOf"] {
             let place = child(&at, &[keyword]);
             if let Some(all) = list(keyword)
-                && self.decided != Some(place.as_str())
+                && self.chosen_union != Some(place.as_str())
             {
                 self.add_group(place, all);
             }
         }
         let types = names(found.get("type"));
         self.has_null_type |= types.len() > 1 && types.contains(&"null");
-        self.at.push(at);
-        self.found.push(found);
+        self.pointers.push(at);
+        self.schemas.push(found);
     }
 
     fn add_group(&mut self, at: String, all: &[Value]) {
-        self.left = self.left.saturating_sub(all.len() / MAX_ALTERNATIVES);
-        let is_null = |one: &Value| is_null(target(self.root, one));
+        self.steps_left = self.steps_left.saturating_sub(all.len() / MAX_ALTERNATIVES);
+        let is_null = |one: &Value| is_null(resolve_chain(self.root, one));
         let rest: Vec<usize> = (0..all.len()).filter(|one| !is_null(&all[*one])).collect();
         self.has_null |= rest.len() < all.len() && !rest.is_empty();
         match rest.as_slice() {
             [] => {}
             [one] => self.add(child(&at, &[&one.to_string()])),
             _ => self.groups.push(Alternatives {
-                at,
+                pointer: at,
                 count: all.len(),
-                rest,
+                non_null: rest,
             }),
         }
     }
 
-    /// What is asked for, and the alternatives if it is one of several. The document itself has
-    /// depth 0.
+    /// The type, and the alternatives of a union. The document itself has depth 0.
     pub(super) fn kind(&self, depth: u8) -> (SchemaType, Option<Alternatives>) {
         if let Some(options) = self.options() {
             return (self.choice(options), None);
@@ -124,7 +129,7 @@ impl<'a> SchemaParts<'a> {
         let is_some_object = matches!(by_type, SchemaType::Object | SchemaType::Map);
         let may_be_any = by_type == SchemaType::Anything && !self.has("type");
         let is_open = may_be_any || is_some_object && self.adds_properties(group);
-        if is_open && group.rest.len() <= MAX_ALTERNATIVES {
+        if is_open && group.non_null.len() <= MAX_ALTERNATIVES {
             (SchemaType::Union, Some(group.clone()))
         } else {
             (by_type, None)
@@ -138,9 +143,9 @@ impl<'a> SchemaParts<'a> {
         SchemaType::Choice(options)
     }
 
-    /// The only values that all parts allow.
+    /// The values that all schemas allow, if they are enumerated.
     fn options(&self) -> Option<Vec<Value>> {
-        let mut all = self.found.iter().rev().filter_map(|part| options(part));
+        let mut all = self.schemas.iter().rev().filter_map(|part| options(part));
         let mut allowed = all.next()?;
         for others in all {
             let others: HashSet<String> = others.iter().map(Value::to_string).collect();
@@ -149,32 +154,34 @@ impl<'a> SchemaParts<'a> {
         (!allowed.is_empty()).then_some(allowed)
     }
 
-    /// The values of alternatives that are nothing but values.
+    /// The values of alternatives that are all constants or enumerations.
     fn options_of(&self, group: &Alternatives) -> Option<Vec<Value>> {
-        let each = group.rest.iter().map(|one| {
-            let found = self.root.pointer(&child(&group.at, &[&one.to_string()]))?;
-            options(target(self.root, found).as_object()?)
+        let each = group.non_null.iter().map(|one| {
+            let found = self
+                .root
+                .pointer(&child(&group.pointer, &[&one.to_string()]))?;
+            options(resolve_chain(self.root, found).as_object()?)
         });
         let all: Option<Vec<Vec<Value>>> = each.collect();
         Some(distinct(all?.into_iter().flatten()))
     }
 
-    /// Whether alternatives bring properties of their own, rather than ask for some of those there are.
+    /// Whether alternatives add properties, rather than require some of the existing ones.
     fn adds_properties(&self, group: &Alternatives) -> bool {
         let mut parts = SchemaParts::new(self.root, None);
-        parts.left = self.left;
-        for one in &group.rest {
-            parts.add(child(&group.at, &[&one.to_string()]));
+        parts.steps_left = self.steps_left;
+        for one in &group.non_null {
+            parts.add(child(&group.pointer, &[&one.to_string()]));
         }
         parts.has("properties")
     }
 
     fn has(&self, keyword: &str) -> bool {
-        self.found.iter().any(|part| part.contains_key(keyword))
+        self.schemas.iter().any(|part| part.contains_key(keyword))
     }
 
     fn kind_of_type(&self, depth: u8) -> SchemaType {
-        let mut typed = self.found.iter().filter_map(|part| part.get("type"));
+        let mut typed = self.schemas.iter().filter_map(|part| part.get("type"));
         let Some(first) = typed.next() else {
             return match () {
                 () if self.has("properties") => self.object(depth),
@@ -186,7 +193,7 @@ impl<'a> SchemaParts<'a> {
         let mut allowed = names(Some(first));
         for others in typed {
             let others = names(Some(others));
-            // A whole number is a number.
+            // Every integer is a number.
             let fits = |one: &&str| {
                 others.contains(one) || *one == "integer" && others.contains(&"number")
             };
@@ -213,22 +220,22 @@ impl<'a> SchemaParts<'a> {
         let is_tuple = |part: &&Map<String, Value>| {
             part.contains_key("prefixItems") || part.get("items").is_some_and(Value::is_array)
         };
-        if self.found.iter().any(is_tuple) {
+        if self.schemas.iter().any(is_tuple) {
             SchemaType::Tuple
         } else {
             SchemaType::List
         }
     }
 
-    /// An object whose properties cannot be asked for by name is a map. A tool without any
-    /// parameters is not such an object.
+    /// An object without named properties is a map, unless it allows no others; at depth 0, where
+    /// it is the arguments of a tool, it must allow others explicitly.
     fn object(&self, depth: u8) -> SchemaType {
-        let is_named = self.found.iter().any(|part| {
+        let is_named = self.schemas.iter().any(|part| {
             let properties = part.get("properties").and_then(Value::as_object);
             properties.is_some_and(|all| !all.is_empty()) || !names(part.get("required")).is_empty()
         });
         let others = self
-            .found
+            .schemas
             .iter()
             .find_map(|part| part.get("additionalProperties"));
         let is_map = match others {
@@ -245,7 +252,7 @@ impl<'a> SchemaParts<'a> {
     }
 }
 
-/// The only values that one part of a schema allows.
+/// The values that one schema allows, if they are enumerated.
 pub(super) fn options(found: &Map<String, Value>) -> Option<Vec<Value>> {
     if let Some(only) = found.get("const") {
         return Some(vec![only.clone()]);
@@ -261,7 +268,7 @@ fn distinct(values: impl Iterator<Item = Value>) -> Vec<Value> {
         .collect()
 }
 
-/// The strings of a list, or the one string that stands in its place.
+/// The strings of an array, or a single string.
 pub(super) fn names(value: Option<&Value>) -> Vec<&str> {
     match value {
         Some(Value::String(name)) => vec![name],

@@ -1,15 +1,15 @@
-//! Where a reference leads, within one document.
+//! Resolves `$ref` within one document.
 
 use serde_json::Value;
 
-/// References that are followed one after the other.
+/// Most references followed in a chain.
 const MAX_HOPS: usize = 12;
 
-/// The schema that another one refers to in the end, itself if it refers to nothing.
-pub(super) fn target<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
+/// Follows a chain of references to its end; the schema itself if it has none.
+pub(super) fn resolve_chain<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     for _ in 0..MAX_HOPS {
         let reference = schema.get("$ref").and_then(Value::as_str);
-        match reference.and_then(|reference| referred(root, reference)) {
+        match reference.and_then(|reference| resolve(root, reference)) {
             Some(target) => schema = target,
             None => break,
         }
@@ -17,18 +17,18 @@ pub(super) fn target<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
     schema
 }
 
-/// What a reference leads to, within the same document.
-pub(crate) fn referred<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
-    root.pointer(&local(reference)?)
+/// The schema that a reference points to, within the same document.
+pub(crate) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+    root.pointer(&local_pointer(reference)?)
 }
 
-/// The pointer of a reference into the same document.
-pub(super) fn local(reference: &str) -> Option<String> {
+/// The JSON pointer of a reference into the same document; `None` for others.
+pub(super) fn local_pointer(reference: &str) -> Option<String> {
     let pointer = percent_decoded(reference.strip_prefix('#')?)?;
     (pointer.is_empty() || pointer.starts_with('/')).then_some(pointer)
 }
 
-/// The text of a fragment of a URL.
+/// Decodes the fragment of a URL.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -45,7 +45,7 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The pointer to something below another one.
+/// Extends a JSON pointer by these steps.
 pub(super) fn child(at: &str, steps: &[&str]) -> String {
     let mut at = at.to_owned();
     for step in steps {

@@ -1,10 +1,10 @@
-//! What is known of the shells that agents offer: their names, what takes the command, and what the
-//! other parameters are for. This is the only place that says so.
+//! What is known of the shell tools of agents: their names, the parameter that takes the command,
+//! and the meaning of other parameters. Nothing elsewhere depends on these names.
 
 use crate::api::{SchemaReading, SchemaType, Tool};
 
-/// Names that agents give to their shell, best first.
-pub(super) const NAMES: [&str; 8] = [
+/// Names of shell tools, in order of preference.
+pub(super) const SHELL_TOOL_NAMES: [&str; 8] = [
     // Codex 0.169, and its older versions.
     "exec_command",
     "shell_command",
@@ -20,11 +20,11 @@ pub(super) const NAMES: [&str; 8] = [
     "run_commands",
 ];
 
-/// What takes the command in a call of a tool of which nothing else is known.
-pub(super) const KEYS: [&str; 3] = ["cmd", "command", "commands"];
+/// Arguments that hold the command in a call of an unknown tool.
+pub(super) const COMMAND_KEYS: [&str; 3] = ["cmd", "command", "commands"];
 
-/// Programs that run a script which stands behind `-c`.
-pub(super) const SHELLS: [&str; 11] = [
+/// Shell programs, which run the script after `-c`.
+pub(super) const SHELL_PROGRAMS: [&str; 11] = [
     "sh",
     "bash",
     "zsh",
@@ -38,12 +38,13 @@ pub(super) const SHELLS: [&str; 11] = [
     "powershell",
 ];
 
-/// What types into a process that a command has left running, and the parameter with the keys.
-pub(super) const TYPES: (&str, &str) = ("write_stdin", "chars");
+/// The tool that writes to the standard input of a running process, and the parameter with the
+/// text.
+pub(super) const STDIN_TOOL: (&str, &str) = ("write_stdin", "chars");
 
-/// Names of parameters that take a command, best first, and what they say of a tool whose own name
-/// is not known.
-pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
+/// Names of parameters that take a command, in order of preference, and what they reveal about a
+/// tool of an unknown name.
+pub(super) const COMMAND_PARAMETERS: [(&str, ParameterHint); 10] = [
     ("cmd", ParameterHint::Shell),
     ("command", ParameterHint::Shell),
     ("commands", ParameterHint::Perhaps),
@@ -56,41 +57,44 @@ pub(super) const PARAMETERS: [(&str, ParameterHint); 10] = [
     ("code", ParameterHint::IfDescribed),
 ];
 
-/// What a parameter says of the tool that has it.
+/// What the name of a parameter reveals about its tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParameterHint {
     /// The tool is a shell.
     Shell,
-    /// The tool may be a shell.
+    /// The tool is probably a shell.
     Perhaps,
-    /// It may be one if its description is about running something.
+    /// The tool is probably a shell if its description is about running commands.
     IfDescribed,
 }
 
-/// How a parameter takes a command.
+/// The form in which a parameter takes a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// As a text.
+pub(super) enum CommandForm {
+    /// A string.
     Line,
-    /// As the words of an argument vector.
+    /// An argument vector.
     Words,
-    /// As a list of commands, each of them whole.
+    /// A list of command lines.
     Lines,
 }
 
-/// How a parameter of this name takes a command; `None` if it does not.
-pub(super) fn takes(name: &str, parameter: &SchemaReading<&serde_json::Value>) -> Option<Takes> {
+/// The form in which this parameter takes a command; `None` if it takes none.
+pub(super) fn command_form(
+    name: &str,
+    parameter: &SchemaReading<&serde_json::Value>,
+) -> Option<CommandForm> {
     match (name, &parameter.kind) {
-        (_, SchemaType::Text | SchemaType::Anything) => Some(Takes::Line),
-        ("commands", SchemaType::List) => Some(Takes::Lines),
-        ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(Takes::Words),
-        // One of a few words is what a tool does, and not what a shell runs.
+        (_, SchemaType::Text | SchemaType::Anything) => Some(CommandForm::Line),
+        ("commands", SchemaType::List) => Some(CommandForm::Lines),
+        ("cmd" | "command", SchemaType::List | SchemaType::Tuple) => Some(CommandForm::Words),
+        // An enumeration selects what a tool does; it is no command line.
         _ => None,
     }
 }
 
-/// Whether a description is about running something in a shell, and not in a language.
-pub(super) fn runs_something(tool: &Tool) -> bool {
+/// Whether a description is about running shell commands, rather than code in some language.
+pub(super) fn describes_execution(tool: &Tool) -> bool {
     let text = format!("{} {}", tool.name, tool.description).to_lowercase();
     let mut words = text.split(|c: char| !c.is_alphanumeric());
     let shells = ["shell", "bash", "terminal", "command"];
@@ -104,25 +108,25 @@ pub(super) fn runs_something(tool: &Tool) -> bool {
     }
 }
 
-/// What an argument of a command is for, in the order in which a person reaches for it. Some agents
-/// list them by the alphabet, which is no order.
+/// What an argument beside the command is for, ordered by how likely a person is to need it. Some
+/// agents list them alphabetically, which does not help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Use {
-    /// The folder in which the command runs.
+pub(crate) enum ArgumentRole {
+    /// Working directory.
     Directory,
-    /// How long the command may take.
-    Patience,
-    /// What the command may do outside its sandbox.
+    /// Time limit.
+    Timeout,
+    /// Sandbox permissions.
     Permission,
-    /// Why the command runs, in words.
+    /// A justification or description.
     Reason,
-    /// What need not be asked again.
+    /// A rule for later approvals.
     Rule,
     /// Anything else.
     Other,
 }
 
-impl Use {
+impl ArgumentRole {
     /// What an argument of this name is for.
     pub(crate) fn of(name: &str) -> Self {
         let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
@@ -131,7 +135,7 @@ impl Use {
             | "directory" | "dir" => Self::Directory,
             "justification" | "reason" | "description" | "explanation" | "purpose" => Self::Reason,
             "prefix_rule" => Self::Rule,
-            _ if has(&["timeout", "yield_time"]) => Self::Patience,
+            _ if has(&["timeout", "yield_time"]) => Self::Timeout,
             _ if has(&["sandbox", "permission", "escalated"]) => Self::Permission,
             _ => Self::Other,
         }

@@ -1,4 +1,5 @@
-//! Which of the offered tools runs a shell command, and how it wants to be called.
+//! Finds the tool that runs shell commands among those that a client offers, and makes and reads
+//! its calls.
 
 mod known;
 
@@ -7,10 +8,13 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use self::known::{KEYS, NAMES, PARAMETERS, ParameterHint, SHELLS, TYPES, Takes};
-use super::{Body, Property, SchemaType, Tool, ToolList, is_bushy};
+use self::known::{
+    COMMAND_KEYS, COMMAND_PARAMETERS, CommandForm, ParameterHint, SHELL_PROGRAMS, SHELL_TOOL_NAMES,
+    STDIN_TOOL,
+};
+use super::{Body, Property, SchemaType, Tool, ToolList, is_too_large_for_tree};
 
-pub(crate) use self::known::Use;
+pub(crate) use self::known::ArgumentRole;
 
 /// The tool of a request that runs a shell command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,13 +22,13 @@ pub struct ShellTool {
     name: String,
     namespace: Option<String>,
     shape: CallShape,
-    /// The schema of what else a call can say; not written down, because a call is made without it.
+    /// The schema of the other arguments. Not stored: it is not needed to make a call.
     #[serde(skip)]
     options: Option<Value>,
-    /// What a call says where nobody says otherwise, because the tool requires it.
+    /// Default values of required arguments.
     #[serde(skip)]
-    required: Vec<(String, Given)>,
-    /// Whether it is a shell is a guess.
+    required: Vec<(String, DefaultValue)>,
+    /// Whether it is only guessed to be a shell.
     #[serde(skip)]
     is_guess: bool,
 }
@@ -36,8 +40,8 @@ enum CallShape {
     Line(String),
     /// The command is an array of words in this parameter.
     Words(String),
-    /// The command is the only one of an array in this parameter: several may run in shells of their
-    /// own and beside each other, which no line that was typed after another expects.
+    /// The command is the only element of an array in this parameter: several might run in parallel
+    /// in shells of their own, which lines typed one after the other do not expect.
     Lines(String),
     /// The built-in tool of older Codex versions, called with an item type of its own.
     LocalShell,
@@ -45,10 +49,10 @@ enum CallShape {
     Shell,
 }
 
-/// What is said where nobody says otherwise.
+/// The default value of a required argument.
 #[derive(Debug, Clone, PartialEq)]
-enum Given {
-    /// This value.
+enum DefaultValue {
+    /// A constant.
     Value(Value),
     /// The first line of the command.
     FirstLine,
@@ -72,7 +76,7 @@ impl ShellTool {
             let mut plain = functions().filter(|tool| tool.namespace.is_none());
             plain.find(|tool| tool.name == *name)
         };
-        let known = NAMES.iter().filter_map(named);
+        let known = SHELL_TOOL_NAMES.iter().filter_map(named);
         let by =
             |says: ParameterHint| move |tool: &Tool| Self::from_function(tool, |own| own == says);
         known
@@ -81,7 +85,7 @@ impl ShellTool {
             .or_else(|| tools.iter().find_map(Self::built_in))
             .or_else(|| functions().find_map(by(ParameterHint::Shell)))
             .or_else(|| {
-                let described = functions().filter(|tool| known::runs_something(tool));
+                let described = functions().filter(|tool| known::describes_execution(tool));
                 let mut guesses = functions()
                     .filter_map(by(ParameterHint::Perhaps))
                     .chain(described.filter_map(by(ParameterHint::IfDescribed)));
@@ -94,7 +98,7 @@ impl ShellTool {
             .ok_or(NoShellTool)
     }
 
-    /// A tool that has an item type of its own for its calls, and that the client runs.
+    /// Recognizes a built-in tool that the client runs, whose calls have an item type of their own.
     fn built_in(tool: &Tool) -> Option<Self> {
         let environment = tool.raw.get("environment").filter(|it| !it.is_null());
         let is_local = environment.is_none_or(|it| it["type"] == "local");
@@ -120,26 +124,33 @@ impl ShellTool {
         })
     }
 
-    /// A function, by the first of the known parameters that says what is wanted.
+    /// Makes a shell of a function, by the first known command parameter whose hint is wanted.
     fn from_function(tool: &Tool, is_wanted: impl Fn(ParameterHint) -> bool) -> Option<Self> {
         let arguments = tool.reading()?;
-        let parameters = PARAMETERS.iter().filter(|(_, says)| is_wanted(*says));
+        let parameters = COMMAND_PARAMETERS
+            .iter()
+            .filter(|(_, says)| is_wanted(*says));
         let (parameter, takes) = parameters
-            .filter_map(|(name, _)| Some((*name, known::takes(name, &arguments.property(name)?)?)))
+            .filter_map(|(name, _)| {
+                Some((
+                    *name,
+                    known::command_form(name, &arguments.property(name)?)?,
+                ))
+            })
             .next()?;
         let others = arguments.properties().into_iter();
-        let required: Vec<(String, Given)> = others
+        let required: Vec<(String, DefaultValue)> = others
             .filter(|other| other.required && other.name != parameter)
-            .filter_map(|other| Some((other.name.clone(), given(&other)?)))
+            .filter_map(|other| Some((other.name.clone(), default_for(&other)?)))
             .collect();
         let name = parameter.to_owned();
         Some(Self {
             name: tool.name.clone(),
             namespace: tool.namespace.clone(),
             shape: match takes {
-                Takes::Line => CallShape::Line(name),
-                Takes::Words => CallShape::Words(name),
-                Takes::Lines => CallShape::Lines(name),
+                CommandForm::Line => CallShape::Line(name),
+                CommandForm::Words => CallShape::Words(name),
+                CommandForm::Lines => CallShape::Lines(name),
             },
             options: options(tool, parameter, &required),
             required,
@@ -152,12 +163,12 @@ impl ShellTool {
         &self.name
     }
 
-    /// The parameter that would get the command, if it is a guess that this is a shell.
-    pub(crate) fn guessed_by(&self) -> Option<&str> {
+    /// The command parameter, if it is only guessed that this is a shell.
+    pub(crate) fn guessed_parameter(&self) -> Option<&str> {
         self.parameter().filter(|_| self.is_guess)
     }
 
-    /// The parameter that gets the command, of a function.
+    /// The command parameter of a function.
     fn parameter(&self) -> Option<&str> {
         match &self.shape {
             CallShape::Line(parameter)
@@ -167,8 +178,8 @@ impl ShellTool {
         }
     }
 
-    /// The JSON Schema of what a call can say besides the command: working directory, escalation,
-    /// timeouts; `None` if there is nothing.
+    /// The JSON Schema of the other arguments: working directory, escalation, timeouts; `None` if
+    /// there are none.
     pub fn options(&self) -> Option<&Value> {
         self.options.as_ref()
     }
@@ -202,8 +213,8 @@ impl ShellTool {
         arguments.extend(options.clone());
         for (name, given) in &self.required {
             arguments.entry(name).or_insert_with(|| match given {
-                Given::Value(value) => value.clone(),
-                Given::FirstLine => command.lines().next().unwrap_or_default().into(),
+                DefaultValue::Value(value) => value.clone(),
+                DefaultValue::FirstLine => command.lines().next().unwrap_or_default().into(),
             });
         }
         Body::FunctionCall {
@@ -215,9 +226,8 @@ impl ShellTool {
 }
 
 impl ShellTool {
-    /// The commands that a call of this tool runs, each with what else it says: what
-    /// [`Self::call`] makes the same call of. `None` for any other call, and for one that says
-    /// something in a way that the person has no place for.
+    /// The commands that a call of this tool runs, each with its other arguments: the inverse of
+    /// [`Self::call`]. `None` for any other call, and for one that [`Self::call`] could not make.
     pub(crate) fn commands_of(&self, call: &Body) -> Option<Vec<(String, Map<String, Value>)>> {
         let found = match (call, &self.shape) {
             (
@@ -266,15 +276,15 @@ impl ShellTool {
             }
             _ => return None,
         };
-        // The end of a line is not sent.
+        // A line break at the end is dropped.
         let is_kept =
             |(command, _): &(String, _)| !command.trim().is_empty() && !command.ends_with('\n');
         (!found.is_empty() && found.iter().all(is_kept)).then_some(found)
     }
 
-    /// The command in the arguments of a call of this tool that are not whole, as far as it is
-    /// written; `None` where it has not begun, or is written in another way.
-    pub fn begun(&self, arguments: &str) -> Option<String> {
+    /// The command in the incomplete arguments of a call that is being streamed; `None` if it has
+    /// not begun, or cannot be recognized.
+    pub fn partial_command(&self, arguments: &str) -> Option<String> {
         let (CallShape::Line(parameter)
         | CallShape::Words(parameter)
         | CallShape::Lines(parameter)) = &self.shape
@@ -292,7 +302,7 @@ impl ShellTool {
                     end = at;
                     break;
                 }
-                // What is not whole yet of an escape is left out.
+                // An incomplete escape is left out.
                 '\\' => match characters.next() {
                     Some((_, 'u')) if text.len() < at + 6 => {
                         end = at;
@@ -336,7 +346,7 @@ impl ShellTool {
     }
 }
 
-/// The script that a shell is asked to run, where it is the one that [`ShellTool::call`] asks.
+/// The script in an argument vector of the form that [`ShellTool::call`] makes.
 fn script(words: &[String]) -> Option<&str> {
     match words {
         [shell, flag, script] if shell == "bash" && flag == "-lc" => Some(script),
@@ -344,23 +354,25 @@ fn script(words: &[String]) -> Option<&str> {
     }
 }
 
-/// What a required parameter is given where nobody says otherwise; `None` if only the person knows.
-fn given(parameter: &Property<&Value>) -> Option<Given> {
+/// The default for a required parameter; `None` if only the person can give it.
+fn default_for(parameter: &Property<&Value>) -> Option<DefaultValue> {
     let reading = parameter.schema.read();
     if let Some(default) = reading.default() {
-        return Some(Given::Value(default.clone()));
+        return Some(DefaultValue::Value(default.clone()));
     }
     match reading.kind {
-        _ if reading.nullable => Some(Given::Value(Value::Null)),
-        SchemaType::Boolean => Some(Given::Value(false.into())),
-        SchemaType::Text if Use::of(&parameter.name) == Use::Reason => Some(Given::FirstLine),
+        _ if reading.nullable => Some(DefaultValue::Value(Value::Null)),
+        SchemaType::Boolean => Some(DefaultValue::Value(false.into())),
+        SchemaType::Text if ArgumentRole::of(&parameter.name) == ArgumentRole::Reason => {
+            Some(DefaultValue::FirstLine)
+        }
         _ => None,
     }
 }
 
-/// The schema of a shell function without the command itself, in which nothing is required that is
-/// given anyway.
-fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Value> {
+/// The schema of a shell function without the command, in which arguments with a default are not
+/// required.
+fn options(tool: &Tool, command: &str, given: &[(String, DefaultValue)]) -> Option<Value> {
     let mut schema = tool.parameters()?.clone();
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|name| name != command && !given.iter().any(|(given, _)| name == given));
@@ -370,15 +382,15 @@ fn options(tool: &Tool, command: &str, given: &[(String, Given)]) -> Option<Valu
     (!properties.is_empty()).then_some(schema)
 }
 
-/// The command lines that a call of any known shell would run, for showing them as commands, and what
-/// else it is given. `arguments` is the text of the call.
+/// The command lines in the arguments of a call of any known shell, for display, and its other
+/// arguments in words.
 pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)> {
-    if is_bushy(arguments) {
+    if is_too_large_for_tree(arguments) {
         return None;
     }
     let arguments: Value = serde_json::from_str(arguments).ok()?;
     let arguments = arguments.as_object()?;
-    let mut keys = KEYS.into_iter();
+    let mut keys = COMMAND_KEYS.into_iter();
     let key = keys.find(|key| arguments.contains_key(*key))?;
     let commands = lines_of(key, arguments.get(key)?)?;
     let others = arguments.iter().filter(|(name, _)| *name != key);
@@ -389,7 +401,7 @@ pub(crate) fn commands_of(arguments: &str) -> Option<(Vec<String>, Vec<String>)>
     Some((commands, others.collect()))
 }
 
-/// One line for an argument vector: the script itself where a shell is asked to run one.
+/// The command line of an argument vector; only the script if a shell is to run one.
 pub(crate) fn command_line(words: &[&str]) -> String {
     match words {
         [shell, flag, script] if is_shell(shell) && matches!(*flag, "-c" | "-lc" | "-Command") => {
@@ -402,11 +414,11 @@ pub(crate) fn command_line(words: &[&str]) -> String {
 /// Whether a program of this path is a shell: `sh`, `/bin/bash`, `powershell.exe`.
 pub(crate) fn is_shell(path: &str) -> bool {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    SHELLS.contains(&name.strip_suffix(".exe").unwrap_or(name))
+    SHELL_PROGRAMS.contains(&name.strip_suffix(".exe").unwrap_or(name))
 }
 
-/// What a call has a shell do, as a person would type it: several commands are lines. `None` where the
-/// tool runs no commands. Arguments that cannot be read stand for themselves.
+/// The command that a call runs, as a person would type it; several commands are lines. `None` if
+/// the tool runs no commands. Arguments that cannot be parsed are returned as they are.
 pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a, str>> {
     let (namespace, name, arguments) = match call {
         Body::FunctionCall {
@@ -415,7 +427,9 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
             arguments,
         } => (namespace, name, arguments),
         Body::CustomToolCall { name, input } => {
-            return NAMES.contains(&name.as_str()).then_some(input.into());
+            return SHELL_TOOL_NAMES
+                .contains(&name.as_str())
+                .then_some(input.into());
         }
         Body::LocalShellCall { command, .. } => {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -424,18 +438,18 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
         Body::ShellCall { commands, .. } => return Some(commands.join("\n").into()),
         Body::Message { .. } | Body::Reasoning { .. } => return None,
     };
-    let value = Some(arguments).filter(|arguments| !is_bushy(arguments));
+    let value = Some(arguments).filter(|arguments| !is_too_large_for_tree(arguments));
     let value: Option<Value> = value.and_then(|arguments| serde_json::from_str(arguments).ok());
     let typed = |parameter: &str| {
         let value = value.as_ref().and_then(|value| value.get(parameter));
         value.and_then(|value| Some(lines_of(parameter, value)?.join("\n")))
     };
-    if name == TYPES.0 {
-        return typed(TYPES.1)
+    if name == STDIN_TOOL.0 {
+        return typed(STDIN_TOOL.1)
             .filter(|keys| !keys.is_empty())
             .map(Cow::Owned);
     }
-    let is_known = NAMES.contains(&name.as_str());
+    let is_known = SHELL_TOOL_NAMES.contains(&name.as_str());
     let is_called = |tool: &&Tool| tool.name == *name && tool.namespace == *namespace;
     let mut functions = tools.tools().iter().filter(|tool| tool.kind == "function");
     let offered = functions.find(is_called);
@@ -445,23 +459,23 @@ pub(crate) fn command_in<'a>(call: &'a Body, tools: &ToolList) -> Option<Cow<'a,
     let guess = guess.filter(|shell| shell.name == *name && shell.namespace == *namespace);
     let own = shell.as_ref().or(guess).and_then(ShellTool::parameter);
     let found = own.and_then(typed).or_else(|| {
-        // One that nobody offers, or that is called in another way, is told by what it is given.
+        // A tool that is not offered, or is called in another way, is recognized by its arguments.
         let is_asked = own.is_some() || is_known || offered.is_none();
-        is_asked.then(|| KEYS.into_iter().find_map(typed))?
+        is_asked.then(|| COMMAND_KEYS.into_iter().find_map(typed))?
     });
     let is_shell = own.is_some() || is_known;
     let found = found.or_else(|| is_shell.then(|| unescaped(arguments)));
     found.map(Cow::Owned)
 }
 
-/// What broken JSON says, about.
+/// Roughly unescapes broken JSON.
 fn unescaped(text: &str) -> String {
     let escapes = [("\\n", "\n"), ("\\t", "\t"), ("\\\"", "\"")];
     let fold = |text: String, (from, to): (&str, &str)| text.replace(from, to);
     escapes.into_iter().fold(text.to_owned(), fold)
 }
 
-/// The command lines that stand in a parameter.
+/// The command lines in an argument.
 fn lines_of(parameter: &str, value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(line) => Some(vec![line.clone()]),
@@ -516,7 +530,11 @@ mod tests {
             (r#"{"cmd": "a\u00e9\n\"b\""#, Some("aé\n\"b\"")),
             (r#"{"cmd": "ls", "workdir": "x"#, Some("ls")),
         ] {
-            assert_eq!(shell.begun(arguments).as_deref(), command, "{arguments}");
+            assert_eq!(
+                shell.partial_command(arguments).as_deref(),
+                command,
+                "{arguments}"
+            );
         }
     }
 
@@ -653,7 +671,7 @@ mod tests {
             assert_eq!(json!(name), tool["name"]);
             let arguments: Value = serde_json::from_str(&arguments).unwrap();
             assert_eq!(arguments, expected);
-            assert_eq!(shell.guessed_by(), None);
+            assert_eq!(shell.guessed_parameter(), None);
             let validator = jsonschema::validator_for(&tool["parameters"]).unwrap();
             assert!(validator.is_valid(&arguments), "{arguments}");
         }
@@ -722,7 +740,7 @@ mod tests {
             ),
         ] {
             let shell = find(name, about, properties).unwrap();
-            assert_eq!(shell.guessed_by(), Some(by), "{name}");
+            assert_eq!(shell.guessed_parameter(), Some(by), "{name}");
             let expected = match by {
                 "commands" => json!({by: ["ls"]}),
                 _ => json!({by: "ls"}),

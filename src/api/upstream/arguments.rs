@@ -1,12 +1,12 @@
-//! Arguments as models write them, and what was meant.
+//! Repairs the arguments of calls that models write.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::fields::{self, JsonKind};
 
-/// Names that models give to the text of a free-form tool, whatever they were told.
-const INPUTS: [&str; 8] = [
+/// Names that models use for the input of a free-form tool, whatever the schema says.
+const INPUT_NAMES: [&str; 8] = [
     "input",
     "patch",
     "text",
@@ -17,15 +17,14 @@ const INPUTS: [&str; 8] = [
     "cmd",
 ];
 
-/// Whether a text is a whole object.
+/// Whether a text is a complete JSON object.
 pub(super) fn is_object(text: &str) -> bool {
     let raw = serde_json::from_str::<&RawValue>(text.trim());
     raw.is_ok_and(|raw| fields::kind(raw) == JsonKind::Object && fields::check(text).is_ok())
 }
 
-/// The arguments of a function as JSON, wherever it can be told what they are to be; as they are
-/// written otherwise.
-pub(super) fn mended(arguments: &str) -> String {
+/// The arguments of a function as valid JSON, if they can be repaired; unchanged otherwise.
+pub(super) fn repaired(arguments: &str) -> String {
     let text = arguments.trim();
     if text.is_empty() || text == "null" {
         return "{}".into();
@@ -33,13 +32,13 @@ pub(super) fn mended(arguments: &str) -> String {
     if is_object(text) {
         return text.to_owned();
     }
-    // Some write the JSON as a string once more.
+    // Some models encode the JSON as a string once more.
     if let Ok(inner) = serde_json::from_str::<String>(text)
         && is_object(&inner)
     {
         return inner.trim().to_owned();
     }
-    let escaped = escaped(text);
+    let escaped = escape_control_characters(text);
     if is_object(&escaped) {
         escaped
     } else {
@@ -47,9 +46,9 @@ pub(super) fn mended(arguments: &str) -> String {
     }
 }
 
-/// The arguments of a function for a server: always an object.
-pub(super) fn object(arguments: &str) -> String {
-    let mended = mended(arguments);
+/// The arguments of a function for a server: always a JSON object.
+pub(super) fn as_object(arguments: &str) -> String {
+    let mended = repaired(arguments);
     if is_object(&mended) {
         mended
     } else {
@@ -57,17 +56,17 @@ pub(super) fn object(arguments: &str) -> String {
     }
 }
 
-/// Arguments as a tree; `None` if they are no object that anybody could read.
+/// Parses arguments; `None` if they are no JSON object, even repaired.
 pub(super) fn value_of(arguments: &str) -> Option<Value> {
-    let text = mended(arguments);
-    if fields::is_bushy(&text) || !is_object(&text) {
+    let text = repaired(arguments);
+    if fields::is_too_large_for_tree(&text) || !is_object(&text) {
         return None;
     }
     serde_json::from_str(&text).ok()
 }
 
-/// The text for a free-form tool: in the parameter that was asked for, in another one that can be
-/// meant, or as it stands.
+/// The input of a free-form tool: from the parameter that was asked for, from another likely one,
+/// or the arguments as they are.
 pub(super) fn free_text(arguments: &str, parameter: &str) -> String {
     if let Ok(text) = serde_json::from_str::<String>(arguments.trim())
         && !is_object(&text)
@@ -82,13 +81,12 @@ pub(super) fn free_text(arguments: &str, parameter: &str) -> String {
     let only = || texts.next().filter(|_| texts.next().is_none());
     text(parameter)
         .or_else(only)
-        .or_else(|| INPUTS.iter().find_map(|name| text(name)))
+        .or_else(|| INPUT_NAMES.iter().find_map(|name| text(name)))
         .map_or_else(|| arguments.to_owned(), str::to_owned)
 }
 
-/// JSON with line breaks and tabs in its strings written as they have to be, which models forget in
-/// long texts.
-fn escaped(json: &str) -> String {
+/// Escapes raw line breaks and tabs in JSON strings, which models forget to do in long texts.
+fn escape_control_characters(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     let (mut is_string, mut is_escape) = (false, false);
     for c in json.chars() {
@@ -117,36 +115,37 @@ fn escaped(json: &str) -> String {
     escaped
 }
 
-/// Finds the text for a free-form tool in arguments while they are being written, to be looked at.
+/// Extracts the input of a free-form tool from arguments while they are being streamed, for
+/// display.
 #[derive(Debug, Default)]
-pub(super) struct FreeText {
-    place: ScanPosition,
-    /// What is not decided yet: the beginning, or an escape.
+pub(super) struct FreeTextScanner {
+    position: ScanPosition,
+    /// Characters not interpreted yet: the beginning, or an incomplete escape.
     pending: String,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 enum ScanPosition {
-    /// Before the text.
+    /// Before the string.
     #[default]
     Before,
-    /// In the string that is the text.
+    /// In the string with the input.
     Text,
-    /// In a text that is no JSON.
+    /// The input is raw text, not JSON.
     Raw,
-    /// After it.
+    /// After the string.
     After,
 }
 
-impl FreeText {
-    /// The most characters that are looked at for the beginning of the text.
-    const FARTHEST: usize = 200;
+impl FreeTextScanner {
+    /// Most characters to scan for the beginning of the input.
+    const MAX_LOOKAHEAD: usize = 200;
 
-    /// More of the arguments; gives more of the text.
-    pub fn more(&mut self, arguments: &str) -> String {
+    /// Takes more of the arguments, and returns more of the input.
+    pub fn feed(&mut self, arguments: &str) -> String {
         let mut found = String::new();
         for c in arguments.chars() {
-            match self.place {
+            match self.position {
                 ScanPosition::Before => self.before(c, &mut found),
                 ScanPosition::Text => self.text(c, &mut found),
                 ScanPosition::Raw => found.push(c),
@@ -159,19 +158,19 @@ impl FreeText {
     fn before(&mut self, c: char, found: &mut String) {
         self.pending.push(c);
         let pending = self.pending.trim_start();
-        let is_near = self.pending.len() < Self::FARTHEST;
+        let is_near = self.pending.len() < Self::MAX_LOOKAHEAD;
         if pending.is_empty() && is_near {
             return;
         }
         let is_json = pending.starts_with('{') && is_near;
         if !is_json && pending != "\"" {
-            self.place = ScanPosition::Raw;
+            self.position = ScanPosition::Raw;
             found.push_str(&std::mem::take(&mut self.pending));
         } else if c == '"' {
             // The name of a parameter stands before the colon.
             let head = pending[..pending.len() - 1].trim_end();
             if pending == "\"" || head.ends_with(':') {
-                self.place = ScanPosition::Text;
+                self.position = ScanPosition::Text;
                 self.pending.clear();
             }
         }
@@ -180,23 +179,25 @@ impl FreeText {
     fn text(&mut self, c: char, found: &mut String) {
         if self.pending.is_empty() {
             match c {
-                '"' => self.place = ScanPosition::After,
+                '"' => self.position = ScanPosition::After,
                 '\\' => self.pending.push(c),
                 c => found.push(c),
             }
             return;
         }
         self.pending.push(c);
-        // A pair of escapes may stand for one character.
+        // A surrogate pair is two escapes.
         let is_unicode = self.pending.as_bytes().get(1) == Some(&b'u');
         let is_half = |at: usize| {
             let digits = self.pending.get(at..at + 4).unwrap_or_default();
             u32::from_str_radix(digits, 16).is_ok_and(|code| (0xD800..0xDC00).contains(&code))
         };
-        let length = match is_unicode {
-            false => 2,
-            true if self.pending.len() >= 6 && is_half(2) => 12,
-            true => 6,
+        let length = if !is_unicode {
+            2
+        } else if self.pending.len() >= 6 && is_half(2) {
+            12
+        } else {
+            6
         };
         if self.pending.len() >= length {
             let quoted = format!("\"{}\"", self.pending);

@@ -3,15 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::DraftContext;
-use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords, words_of};
-use super::terms::Terms;
+use super::generation_options::GenerationOptions;
+use super::history::{AssistantTurn, HistoryPart, ModelCall, ModelHistory, words_of};
 use super::tools::Function;
 
 /// The fields of the request.
 pub(super) fn body(
     ask: &DraftContext<'_>,
     mut history: ModelHistory,
-    terms: &Terms,
+    terms: &GenerationOptions,
 ) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
@@ -34,13 +34,13 @@ pub(super) fn body(
         body.insert("response_format".into(), format);
     }
     if let Some(most) = terms.max_tokens {
-        // The newer name is known to fewer servers.
+        // Fewer servers know the newer `max_completion_tokens`.
         body.insert("max_tokens".into(), most.into());
     }
     if !terms.stop.is_empty() {
         body.insert("stop".into(), json!(terms.stop));
     }
-    terms.put_numbers(
+    terms.insert_numbers(
         &[
             "temperature",
             "top_p",
@@ -53,7 +53,7 @@ pub(super) fn body(
     body
 }
 
-/// What a model is told of a function.
+/// The definition of a function.
 pub(super) fn tool(function: &Function) -> Value {
     let mut known = json!({"name": function.name, "description": function.description,
         "parameters": function.parameters});
@@ -63,7 +63,7 @@ pub(super) fn tool(function: &Function) -> Value {
     json!({"type": "function", "function": known})
 }
 
-/// A form of the answer, with the schema where this format has it.
+/// `response_format`, with the schema nested as this format wants it.
 fn nested(format: Value) -> Value {
     match format {
         Value::Object(mut fields) if fields.contains_key("schema") => {
@@ -84,23 +84,23 @@ pub(super) fn messages(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Va
         if !turn.user.is_empty() {
             messages.push(json!({"role": "user", "content": content(&turn.user)}));
         }
-        if !turn.said.is_empty() {
-            messages.push(assistant(&turn.said, ask.takes_thoughts));
+        if !turn.assistant.is_empty() {
+            messages.push(assistant(&turn.assistant, ask.takes_thoughts));
         }
-        messages.extend(turn.said.calls.iter().map(output));
+        messages.extend(turn.assistant.calls.iter().map(output));
     }
     messages
 }
 
-/// One text where it can be: some servers take no parts.
+/// A string if possible: some servers do not accept content parts.
 fn content(parts: &[HistoryPart]) -> Value {
     let part = |part: &HistoryPart| match part {
         HistoryPart::Text(text) => json!({"type": "text", "text": text}),
-        HistoryPart::Picture(url) => json!({"type": "image_url", "image_url": {"url": url}}),
+        HistoryPart::Image(url) => json!({"type": "image_url", "image_url": {"url": url}}),
     };
     if parts
         .iter()
-        .any(|part| matches!(part, HistoryPart::Picture(_)))
+        .any(|part| matches!(part, HistoryPart::Image(_)))
     {
         parts.iter().map(part).collect()
     } else {
@@ -108,13 +108,13 @@ fn content(parts: &[HistoryPart]) -> Value {
     }
 }
 
-fn assistant(said: &ModelWords, with_thoughts: bool) -> Value {
+fn assistant(said: &AssistantTurn, with_thoughts: bool) -> Value {
     let mut message = json!({"role": "assistant"});
     if with_thoughts && !said.thoughts.is_empty() {
         message["reasoning_content"] = json!(said.thoughts.join("\n\n"));
     }
-    // An empty text is taken by servers that choke on `null`.
-    message["content"] = json!(said.words.join("\n\n"));
+    // An empty string, because some servers reject `null`.
+    message["content"] = json!(said.texts.join("\n\n"));
     if !said.calls.is_empty() {
         let calls = said.calls.iter().map(|call| {
             json!({"id": call.id, "type": "function",

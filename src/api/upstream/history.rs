@@ -1,64 +1,64 @@
-//! A conversation as models know it: what they are told before it, and turns that alternate, with
+//! A conversation in a form that every server accepts: system prompts, then alternating turns, with
 //! each call followed by its output. All formats are written from it.
 //!
-//! The templates that local servers put prompts together with are strict in what they take: one
-//! system message and at the beginning, turns that alternate and begin with the user, outputs right
-//! behind their calls, ids of nine letters and digits. What keeps to all of that is taken everywhere.
+//! The chat templates of local servers are strict: one system message at the beginning, alternating
+//! turns that begin with the user, outputs right after their calls, call ids of nine letters and
+//! digits. A history that keeps to all of that is accepted everywhere.
 
 use std::collections::HashMap;
 
-use super::arguments::object;
+use super::arguments::as_object;
 use super::tools::Toolbox;
 use super::{Continuing, DraftContext};
 use crate::api::blocks::is_header;
 use crate::api::{Body, ContentPart, Format, Item, ItemBody};
 
-/// Characters of JSON that nobody here can read, as words for the model.
+/// Most characters of an unknown item or part that the model gets as text.
 const MAX_UNKNOWN: usize = 4_000;
 
-/// What stands where a conversation begins with words of the model.
+/// User message for a conversation that begins with a message of the model.
 const BEGINNING: &str = "(The conversation begins with what you say.)";
 
-/// What the model is told behind words that it cannot go on with by itself.
+/// User message after a message of the model, to ask for the next one.
 const GO_ON: &str =
     "(What you said last is already sent. Go on from there, without saying it again.)";
 
-/// What the model is told behind words that it is to go on with.
+/// User message after an unfinished message of the model, to have it continued.
 const GO_ON_WITHIN: &str = "(Your last message is not finished. Go on exactly where it ends, in the \
      middle of a word if need be. Write only what comes next: repeat nothing of it, and say nothing \
      about it.)";
 
-/// What stands in the place of an output that is not there.
+/// Output of a call whose output is missing.
 const NO_OUTPUT: &str = "(There is no output of this call.)";
 
-/// What is asked for where the path of a request says it, and not its words.
+/// Instruction for a request whose path asks for a summary.
 const SUMMARY: &str = "Sum up the conversation so far for somebody who goes on with it and knows \
      nothing else of it: what is wanted, what was decided and why, what was done, with names of \
      files, commands and results that matter, and what is left to do. Answer with the summary alone.";
 
-/// The conversation.
+/// The history of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct ModelHistory {
-    /// What the model is told before all else.
+    /// The system prompts.
     pub system: Vec<String>,
     pub turns: Vec<ModelTurn>,
-    /// Whether the conversation ends with the beginning of what the model is to say.
-    pub(crate) is_begun: bool,
+    /// Whether the history ends with the beginning of the answer (prefill).
+    pub(crate) is_prefilled: bool,
 }
 
-/// What the user says, and what the model says to it. The user says nothing where the model goes on
-/// with the outputs of its calls, and the model has said nothing to the last.
+/// A message of the user and the answer of the model. The user part is empty where the model goes
+/// on after the outputs of its calls; the answer is empty in the last turn.
 #[derive(Debug, Default)]
 pub(super) struct ModelTurn {
     pub user: Vec<HistoryPart>,
-    pub said: ModelWords,
+    pub assistant: AssistantTurn,
 }
 
-/// What the model said in a row, and what came of it.
+/// The output of the model in one turn, with the outputs of its calls.
 #[derive(Debug, Default)]
-pub(super) struct ModelWords {
+pub(super) struct AssistantTurn {
     pub thoughts: Vec<String>,
-    pub words: Vec<String>,
+    pub texts: Vec<String>,
     pub calls: Vec<ModelCall>,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct ModelCall {
     pub name: String,
     /// An object as JSON.
     pub arguments: String,
-    /// What came of it; nothing before that is known.
+    /// The output; `None` as long as it is unknown.
     pub output: Option<Vec<HistoryPart>>,
 }
 
@@ -77,21 +77,21 @@ pub(super) struct ModelCall {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum HistoryPart {
     Text(String),
-    /// A URL, which may hold the picture itself.
-    Picture(String),
+    /// The URL of an image, often a `data:` URL.
+    Image(String),
 }
 
 impl HistoryPart {
-    /// Words in a block that says what they are.
+    /// Text in a tagged block that says what it is.
     fn block(tag: &str, words: &str) -> Self {
         Self::Text(format!("<{tag}>\n{words}\n</{tag}>"))
     }
 }
 
-impl ModelWords {
-    /// Whether nothing came of it.
+impl AssistantTurn {
+    /// Whether the model has neither written text nor made calls.
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.calls.is_empty()
+        self.texts.is_empty() && self.calls.is_empty()
     }
 
     fn is_answered(&self) -> bool {
@@ -99,21 +99,22 @@ impl ModelWords {
     }
 }
 
-/// Puts a history together.
+/// Builds a history from items.
 struct HistoryBuilder<'a> {
     tools: &'a Toolbox,
     takes_images: bool,
     system: Vec<String>,
     turns: Vec<ModelTurn>,
-    /// The turn after those.
+    /// The turn that is being built.
     current: ModelTurn,
-    /// The calls that wait for their output: which turn, and which of its calls.
+    /// Calls without output by call id, each as index of the turn and of the call in it.
     waiting: HashMap<String, Vec<(usize, usize)>>,
     calls: usize,
 }
 
 impl ModelHistory {
-    /// What was said up to now, what the person adds, and how the answer has begun.
+    /// The history of a request, the replies so far, the person's hint, and the beginning of the
+    /// answer.
     pub fn of(ask: &DraftContext<'_>, tools: &Toolbox) -> Self {
         let mut builder = HistoryBuilder {
             tools,
@@ -143,20 +144,20 @@ impl ModelHistory {
         builder.finish(ask)
     }
 
-    /// Takes the pictures out of outputs and puts them into the words of the user behind them, for
-    /// formats that have no other place for them.
+    /// Moves images from outputs into the user message after them, for formats whose outputs cannot
+    /// hold images.
     pub(crate) fn pictures_to_user(&mut self) {
         let mut pictures = Vec::new();
         for turn in &mut self.turns {
             turn.user.splice(..0, pictures.drain(..));
-            for call in &mut turn.said.calls {
+            for call in &mut turn.assistant.calls {
                 call.take_pictures(&mut pictures);
             }
         }
         if !pictures.is_empty() {
             self.turns.push(ModelTurn {
                 user: pictures,
-                said: ModelWords::default(),
+                assistant: AssistantTurn::default(),
             });
         }
     }
@@ -164,7 +165,7 @@ impl ModelHistory {
 
 impl ModelCall {
     fn take_pictures(&mut self, pictures: &mut Vec<HistoryPart>) {
-        let is_picture = |part: &HistoryPart| matches!(part, HistoryPart::Picture(_));
+        let is_picture = |part: &HistoryPart| matches!(part, HistoryPart::Image(_));
         let Some(output) = &mut self.output else {
             return;
         };
@@ -179,7 +180,7 @@ impl ModelCall {
         pictures.extend(taken);
     }
 
-    /// The words of what came of it.
+    /// The text of the output.
     pub(crate) fn output_words(&self) -> String {
         match &self.output {
             Some(parts) => words_of(parts),
@@ -188,11 +189,11 @@ impl ModelCall {
     }
 }
 
-/// The texts of parts, apart from each other.
+/// The texts of the parts, joined with blank lines.
 pub(super) fn words_of(parts: &[HistoryPart]) -> String {
     let texts = parts.iter().filter_map(|part| match part {
         HistoryPart::Text(text) => Some(text.as_str()),
-        HistoryPart::Picture(_) => None,
+        HistoryPart::Image(_) => None,
     });
     texts.collect::<Vec<_>>().join("\n\n")
 }
@@ -216,8 +217,10 @@ impl HistoryBuilder<'_> {
                 );
                 self.user(vec![HistoryPart::block("conversation_summary", words)]);
             }
-            ItemBody::Other { kind, says, .. } => {
-                let words = cut(says);
+            ItemBody::Other {
+                kind, fields: says, ..
+            } => {
+                let words = truncated(says);
                 self.user(vec![HistoryPart::block(&tag(kind, "item"), &words)]);
             }
         }
@@ -239,7 +242,7 @@ impl HistoryBuilder<'_> {
 
     fn message(&mut self, role: &str, content: &[ContentPart]) {
         if matches!(content, [header] if is_header(header)) {
-            // It says nothing to a model, and is another one each time.
+            // Header lines mean nothing to a model and change with every request.
             return;
         }
         let parts = self.parts(content);
@@ -248,11 +251,11 @@ impl HistoryBuilder<'_> {
             "assistant" => {
                 let words = parts.into_iter().map(|part| match part {
                     HistoryPart::Text(text) => text,
-                    HistoryPart::Picture(url) => no_picture(&url),
+                    HistoryPart::Image(url) => no_picture(&url),
                 });
                 let words: Vec<String> = words.collect();
                 if !words.is_empty() {
-                    self.assistant(false).words.extend(words);
+                    self.assistant(false).texts.extend(words);
                 }
             }
             "system" | "developer" if self.is_beginning() => {
@@ -263,7 +266,7 @@ impl HistoryBuilder<'_> {
                 let tag = tag(role, "message");
                 let words = HistoryPart::block(&tag, &words_of(&parts));
                 let pictures = parts.into_iter();
-                let pictures = pictures.filter(|part| matches!(part, HistoryPart::Picture(_)));
+                let pictures = pictures.filter(|part| matches!(part, HistoryPart::Image(_)));
                 self.user(std::iter::once(words).chain(pictures).collect());
             }
         }
@@ -275,9 +278,9 @@ impl HistoryBuilder<'_> {
         };
         self.calls += 1;
         let call = ModelCall {
-            id: id_of_call(self.calls),
+            id: numbered_call_id(self.calls),
             name,
-            arguments: object(&arguments),
+            arguments: as_object(&arguments),
             output: None,
         };
         let said = self.assistant(true);
@@ -290,12 +293,12 @@ impl HistoryBuilder<'_> {
     }
 
     fn output(&mut self, call_id: &str, output: Vec<HistoryPart>) {
-        // The first that waits: some formats know calls by the name of the function alone.
+        // The first call that waits: some formats identify calls by function name only.
         let waiting = self.waiting.get_mut(call_id);
         let place = waiting.and_then(|waiting| (!waiting.is_empty()).then(|| waiting.remove(0)));
         let call = place.and_then(|(turn, call)| {
             let turn = self.turns.get_mut(turn).unwrap_or(&mut self.current);
-            turn.said.calls.get_mut(call)
+            turn.assistant.calls.get_mut(call)
         });
         if let Some(call) = call {
             call.output = Some(output);
@@ -303,7 +306,7 @@ impl HistoryBuilder<'_> {
         }
         let pictures: Vec<HistoryPart> = output
             .iter()
-            .filter(|part| matches!(part, HistoryPart::Picture(_)))
+            .filter(|part| matches!(part, HistoryPart::Image(_)))
             .cloned()
             .collect();
         let words = HistoryPart::block("tool_output", &words_of(&output));
@@ -314,46 +317,46 @@ impl HistoryBuilder<'_> {
         if parts.is_empty() {
             return;
         }
-        if self.current.said.is_empty() {
-            // Thoughts that nothing came of.
-            self.current.said.thoughts.clear();
+        if self.current.assistant.is_empty() {
+            // Reasoning without a message or call after it is dropped.
+            self.current.assistant.thoughts.clear();
         } else {
             self.next();
         }
         self.current.user.extend(parts);
     }
 
-    /// What the model says in this turn; what it says after an output is another one, and so are
-    /// words after calls.
-    fn assistant(&mut self, is_call: bool) -> &mut ModelWords {
-        let said = &self.current.said;
+    /// The output of the model in the current turn. A new turn begins after an output, and with
+    /// text after calls.
+    fn assistant(&mut self, is_call: bool) -> &mut AssistantTurn {
+        let said = &self.current.assistant;
         if said.is_answered() || !is_call && !said.calls.is_empty() {
             self.next();
         }
-        &mut self.current.said
+        &mut self.current.assistant
     }
 
     fn next(&mut self) {
         self.turns.push(std::mem::take(&mut self.current));
     }
 
-    /// Whether nothing was said yet.
+    /// Whether the history is still empty.
     fn is_beginning(&self) -> bool {
-        self.turns.is_empty() && self.current.user.is_empty() && self.current.said.is_empty()
+        self.turns.is_empty() && self.current.user.is_empty() && self.current.assistant.is_empty()
     }
 
     fn parts(&self, content: &[ContentPart]) -> Vec<HistoryPart> {
         let part = |content: &ContentPart| match content {
             ContentPart::Text(text) | ContentPart::Refusal(text) => HistoryPart::Text(text.clone()),
             ContentPart::Image(url) if self.takes_images && is_url(url) => {
-                HistoryPart::Picture(url.clone())
+                HistoryPart::Image(url.clone())
             }
             ContentPart::Image(url) => HistoryPart::Text(no_picture(url)),
             ContentPart::File { name, size } => HistoryPart::Text(match size {
                 Some(size) => format!("(A file: {name}, {size} bytes.)"),
                 None => format!("(A file: {name}.)"),
             }),
-            ContentPart::Other(json) => HistoryPart::Text(cut(json)),
+            ContentPart::Other(json) => HistoryPart::Text(truncated(json)),
         };
         let is_empty =
             |part: &HistoryPart| matches!(part, HistoryPart::Text(text) if text.trim().is_empty());
@@ -361,7 +364,8 @@ impl HistoryBuilder<'_> {
         parts.filter(|part| !is_empty(part)).collect()
     }
 
-    /// The history, which ends with words of the user, outputs, or the beginning of the answer.
+    /// Finishes the history, which ends with a user message, outputs, or the beginning of the
+    /// answer.
     fn finish(mut self, ask: &DraftContext<'_>) -> ModelHistory {
         let is_begun = self.end(ask);
         self.next();
@@ -371,26 +375,26 @@ impl HistoryBuilder<'_> {
         ModelHistory {
             system: self.system,
             turns: self.turns,
-            is_begun,
+            is_prefilled: is_begun,
         }
     }
 
-    /// Says what the model is to go on with; whether that is the last that it has said.
+    /// Adds what the model is to answer; returns whether the history ends with a prefilled answer.
     fn end(&mut self, ask: &DraftContext<'_>) -> bool {
         let can_begin = ask.continuing == Continuing::Prefill
             && matches!(ask.format, Format::Chat | Format::Messages);
         if let Some(begun) = ask.continues.filter(|begun| !begun.trim().is_empty()) {
-            self.assistant(false).words.push(begun.to_owned());
+            self.assistant(false).texts.push(begun.to_owned());
             if !can_begin {
                 self.user(vec![HistoryPart::Text(GO_ON_WITHIN.into())]);
             }
             return can_begin;
         }
-        let said = &self.current.said;
+        let said = &self.current.assistant;
         if said.is_empty() || !said.calls.is_empty() {
             return false;
         }
-        // In this format agents begin an answer for the model.
+        // In this format agents prefill the answer.
         let is_begun = can_begin && ask.request.format == Format::Messages && ask.said.is_empty();
         if !is_begun {
             self.user(vec![HistoryPart::Text(GO_ON.into())]);
@@ -399,27 +403,27 @@ impl HistoryBuilder<'_> {
     }
 }
 
-/// What joins a call with its output, by its number in the conversation.
-pub(super) fn id_of_call(number: usize) -> String {
+/// The id of the n-th call of the conversation.
+pub(super) fn numbered_call_id(number: usize) -> String {
     format!("call{number:05}")
 }
 
-/// What a block is called, so that it is known for none of the user's words.
+/// The tag of a block, which does not look like text of the user.
 fn tag(kind: &str, what: &str) -> String {
     let is_letter = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
     let kind: String = kind.chars().filter(is_letter).take(40).collect();
     format!("{kind}_{what}")
 }
 
-/// A text that nobody wrote for a model, not longer than needs be.
-fn cut(text: &str) -> String {
+/// Truncates a text that was not written for a model.
+fn truncated(text: &str) -> String {
     match text.char_indices().nth(MAX_UNKNOWN) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }
 }
 
-/// Whether a picture can be handed on: it is at an address, or came along.
+/// Whether an image can be passed on: it is an `http` or a `data:` URL.
 fn is_url(text: &str) -> bool {
     let is_at = |start: &str| text.starts_with(start);
     is_at("http://") || is_at("https://") || is_at("data:image/") && text.contains(";base64,")

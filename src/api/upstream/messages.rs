@@ -3,21 +3,21 @@
 use serde_json::{Map, Value, json};
 
 use super::DraftContext;
-use super::history::{HistoryPart, ModelCall, ModelHistory, ModelWords};
-use super::terms::{Terms, ToolUse};
+use super::generation_options::{GenerationOptions, ToolUse};
+use super::history::{AssistantTurn, HistoryPart, ModelCall, ModelHistory};
 use crate::api::OutputFormat;
 
-/// How many tokens an answer may have where nobody says, because the format wants it said.
+/// Default of `max_tokens`, which the format requires.
 const MAX_TOKENS: u64 = 8_192;
 
-/// What the model is told where the format has no other way to ask for it.
+/// System prompt that asks for JSON, because the format has no field for it.
 const JSON_ONLY: &str = "Answer with one JSON object, and nothing before or behind it.";
 
 /// The fields of the request.
 pub(super) fn body(
     ask: &DraftContext<'_>,
     mut history: ModelHistory,
-    terms: &Terms,
+    terms: &GenerationOptions,
 ) -> Map<String, Value> {
     let mut body = Map::new();
     body.insert("model".into(), ask.model.into());
@@ -51,14 +51,14 @@ pub(super) fn body(
         body.insert("system".into(), system.into());
     }
     body.insert("messages".into(), messages(&history).into());
-    // What is blank is refused.
+    // Blank stop sequences are rejected.
     let stop = terms.stop.iter().filter(|text| !text.trim().is_empty());
     let stop: Vec<&String> = stop.collect();
     if !stop.is_empty() {
         body.insert("stop_sequences".into(), json!(stop));
     }
-    terms.put_numbers(&["temperature", "top_p", "top_k"], &mut body);
-    // It ends at 1 here.
+    terms.insert_numbers(&["temperature", "top_p", "top_k"], &mut body);
+    // The maximum is 1 in this format.
     if let Some(heat) = body.get_mut("temperature")
         && heat.as_f64().is_some_and(|degrees| degrees > 1.0)
     {
@@ -67,11 +67,11 @@ pub(super) fn body(
     body
 }
 
-fn choice(terms: &Terms) -> Option<Value> {
+fn choice(terms: &GenerationOptions) -> Option<Value> {
     let kind = match terms.choice {
         ToolUse::None => return Some(json!({"type": "none"})),
         ToolUse::Required => "any",
-        ToolUse::Free => "auto",
+        ToolUse::Auto => "auto",
     };
     match (kind, terms.one_call) {
         ("auto", false) => None,
@@ -80,7 +80,7 @@ fn choice(terms: &Terms) -> Option<Value> {
     }
 }
 
-/// Messages that alternate: outputs of calls stand before what the user says next.
+/// Alternating messages: outputs of calls come before the next text of the user.
 fn messages(history: &ModelHistory) -> Vec<Value> {
     let mut messages = Vec::new();
     let mut outputs: Vec<Value> = Vec::new();
@@ -91,11 +91,11 @@ fn messages(history: &ModelHistory) -> Vec<Value> {
             messages.push(json!({"role": "user", "content": blocks}));
         }
         let is_last = place + 1 == history.turns.len();
-        if !turn.said.is_empty() {
-            let is_begun = is_last && history.is_begun;
-            messages.push(json!({"role": "assistant", "content": said(&turn.said, is_begun)}));
+        if !turn.assistant.is_empty() {
+            let is_begun = is_last && history.is_prefilled;
+            messages.push(json!({"role": "assistant", "content": said(&turn.assistant, is_begun)}));
         }
-        outputs.extend(turn.said.calls.iter().map(output));
+        outputs.extend(turn.assistant.calls.iter().map(output));
     }
     if !outputs.is_empty() {
         messages.push(json!({"role": "user", "content": outputs}));
@@ -106,7 +106,7 @@ fn messages(history: &ModelHistory) -> Vec<Value> {
 fn block(part: &HistoryPart) -> Value {
     let url = match part {
         HistoryPart::Text(text) => return json!({"type": "text", "text": text}),
-        HistoryPart::Picture(url) => url,
+        HistoryPart::Image(url) => url,
     };
     let data = url.strip_prefix("data:");
     let source = match data.and_then(|data| data.split_once(";base64,")) {
@@ -116,11 +116,11 @@ fn block(part: &HistoryPart) -> Value {
     json!({"type": "image", "source": source})
 }
 
-/// What the model said. Its thoughts are not among it: they are taken only with a signature of the
-/// server that made them.
-fn said(said: &ModelWords, is_begun: bool) -> Vec<Value> {
-    let mut words: Vec<&str> = said.words.iter().map(String::as_str).collect();
-    // The beginning of an answer must not end with a space.
+/// The blocks of the model, without its reasoning: that is accepted only with a signature of the
+/// server that made it.
+fn said(said: &AssistantTurn, is_begun: bool) -> Vec<Value> {
+    let mut words: Vec<&str> = said.texts.iter().map(String::as_str).collect();
+    // A prefilled answer must not end with white space.
     if let Some(last) = words.last_mut().filter(|_| is_begun) {
         *last = last.trim_end();
     }

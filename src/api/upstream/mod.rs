@@ -1,63 +1,63 @@
-//! The way to a model on another server and back: the request that goes there, whatever format the
-//! agent speaks, and what the model says, as the agent is to get it.
+//! Requests to models on other servers, and their answers: writes a request of any format in the
+//! format of the server, and reads the answer as items for the client.
 
+mod answer_error;
 mod arguments;
 mod chat;
-mod fault;
+mod generation_options;
 mod history;
 mod messages;
 mod reader;
 mod responses;
-mod terms;
 mod tools;
 mod transcript;
 
-pub use fault::{AnswerError, error_message};
+pub use answer_error::{AnswerError, error_message};
 pub use reader::UpstreamReader;
 pub use transcript::Functions;
 
 use serde_json::{Map, Value};
 
+use self::generation_options::GenerationOptions;
 use self::history::ModelHistory;
-use self::terms::Terms;
 use self::tools::Toolbox;
 
 use super::{Body, Format, Request};
 
-/// What a model on another server is asked.
+/// Everything that a request to a model on another server is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct DraftContext<'a> {
-    /// What the agent asks.
+    /// The client's request.
     pub request: &'a Request,
-    /// What was said to that already, in this response, oldest first.
+    /// The replies so far in this response, oldest first.
     pub said: &'a [Body],
-    /// The words of a message that has begun. The model goes on where they end, and the message that
-    /// it makes holds what comes after them.
+    /// The beginning of a message. The model continues it, and the message that it makes has only
+    /// what comes after.
     pub continues: Option<&'a str>,
-    /// What the person tells the model, besides.
+    /// A hint of the person for the model.
     pub hint: Option<&'a str>,
-    /// What the server calls the model.
+    /// The server's name of the model.
     pub model: &'a str,
-    /// The format that the server speaks; a summary is asked for as a response.
+    /// The wire format of the server; [`Format::Compaction`] is written as a response.
     pub format: Format,
-    /// How the server is told to go on with a message.
+    /// How the server is asked to continue a message.
     pub continuing: Continuing,
-    /// Whether the model takes pictures; it gets words in their place otherwise.
+    /// Whether the model accepts images; it gets a text in their place otherwise.
     pub takes_images: bool,
-    /// Whether the model gets its earlier thoughts, where the format has a place for them.
+    /// Whether the model gets its earlier reasoning, if the format has a place for it.
     pub takes_thoughts: bool,
-    /// The most tokens that the answer may have, whatever the agent allows.
+    /// Token limit of the answer, besides that of the client.
     pub max_tokens: Option<u64>,
-    /// What else stands in the request. It wins over what would stand there, and `null` takes that
-    /// away.
+    /// Additional fields of the request. They override fields of the same name, and `null` removes
+    /// one.
     pub parameters: &'a Map<String, Value>,
 }
 
-/// How a model is told to go on with a message that has begun.
+/// How a model is asked to continue a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Continuing {
-    /// The message comes last, and the server has the model go on with it. Chat Completions and
-    /// Messages have that, as far as the server knows it.
+    /// The message is the last one, and the server lets the model continue it. Possible in Chat
+    /// Completions and Messages, if the server supports it.
     #[default]
     Prefill,
     /// The message is followed by an instruction in words.
@@ -69,20 +69,20 @@ pub enum Continuing {
 pub struct UpstreamRequest {
     /// The path below the base URL of the server, which ends with `/v1`.
     pub path: &'static str,
-    /// The JSON to send.
+    /// The JSON body.
     pub body: Vec<u8>,
-    /// What reads the answer.
+    /// The reader of the answer.
     pub reader: UpstreamReader,
 }
 
 impl DraftContext<'_> {
-    /// The request for the server. The same history is the same bytes each time, so that what the
-    /// server remembers of a prompt is of use.
+    /// Writes the request. The same history gives the same bytes each time, so that the server's
+    /// prompt cache works.
     pub fn write(&self) -> UpstreamRequest {
         let (toolbox, functions) = Toolbox::of(self.request.tools.tools());
         let history = ModelHistory::of(self, &toolbox);
-        let terms = Terms::of(self, &toolbox, functions);
-        let is_begun = history.is_begun;
+        let terms = GenerationOptions::of(self, &toolbox, functions);
+        let is_begun = history.is_prefilled;
         let (path, mut body) = match self.format {
             Format::Chat => ("/chat/completions", chat::body(self, history, &terms)),
             Format::Messages => ("/messages", messages::body(self, history, &terms)),
@@ -97,7 +97,7 @@ impl DraftContext<'_> {
             };
         }
         if body.get("stream") != Some(&Value::Bool(true)) {
-            // It is refused without a stream.
+            // Rejected unless the request streams.
             body.shift_remove("stream_options");
         }
         let limit = body.get("max_output_tokens").and_then(Value::as_u64);
@@ -108,12 +108,12 @@ impl DraftContext<'_> {
         }
     }
 
-    /// What the model may write once more at the beginning of its answer, though it was there before;
-    /// nothing unless it goes on with a message.
+    /// The text that the model may repeat at the beginning of its answer; `None` unless it
+    /// continues a message.
     fn echo(&self, is_begun: bool) -> Option<String> {
         let begun = self.continues.filter(|begun| !begun.trim().is_empty())?;
         Some(match (is_begun, self.format) {
-            // The space at the end could not be said.
+            // The white space at the end was not sent.
             (true, Format::Messages) => begun[begun.trim_end().len()..].to_owned(),
             (true, _) => String::new(),
             (false, _) => begun.to_owned(),

@@ -3,14 +3,14 @@
 use serde_json::{Map, Value, json};
 
 use super::DraftContext;
-use super::history::{HistoryPart, ModelHistory, ModelWords};
-use super::terms::Terms;
+use super::generation_options::GenerationOptions;
+use super::history::{AssistantTurn, HistoryPart, ModelHistory};
 
 /// The fields of the request.
 pub(super) fn body(
     ask: &DraftContext<'_>,
     mut history: ModelHistory,
-    terms: &Terms,
+    terms: &GenerationOptions,
 ) -> Map<String, Value> {
     history.pictures_to_user();
     let mut body = Map::new();
@@ -18,7 +18,7 @@ pub(super) fn body(
     body.insert("stream".into(), true.into());
     if !terms.functions.is_empty() {
         let tools = terms.functions.iter().map(|function| {
-            // Where it is left out, OpenAI takes it for true and refuses most schemas.
+            // If absent, OpenAI assumes `true`, and rejects most schemas.
             json!({"type": "function", "name": function.name,
                 "description": function.description, "parameters": function.parameters,
                 "strict": function.strict})
@@ -42,7 +42,7 @@ pub(super) fn body(
     if let Some(most) = terms.max_tokens {
         body.insert("max_output_tokens".into(), most.into());
     }
-    terms.put_numbers(&["temperature", "top_p"], &mut body);
+    terms.insert_numbers(&["temperature", "top_p"], &mut body);
     body
 }
 
@@ -52,26 +52,26 @@ fn input(ask: &DraftContext<'_>, history: &ModelHistory) -> Vec<Value> {
         if !turn.user.is_empty() {
             let parts = turn.user.iter().map(|part| match part {
                 HistoryPart::Text(text) => json!({"type": "input_text", "text": text}),
-                HistoryPart::Picture(url) => {
+                HistoryPart::Image(url) => {
                     json!({"type": "input_image", "image_url": url, "detail": "auto"})
                 }
             });
             let parts: Vec<Value> = parts.collect();
             items.push(json!({"type": "message", "role": "user", "content": parts}));
         }
-        said(&turn.said, ask.takes_thoughts, &mut items);
+        said(&turn.assistant, ask.takes_thoughts, &mut items);
     }
     items
 }
 
-fn said(said: &ModelWords, with_thoughts: bool, items: &mut Vec<Value>) {
+fn said(said: &AssistantTurn, with_thoughts: bool, items: &mut Vec<Value>) {
     if with_thoughts && !said.is_empty() && !said.thoughts.is_empty() {
         let text = said.thoughts.join("\n\n");
         items.push(json!({"type": "reasoning", "summary": [],
             "content": [{"type": "reasoning_text", "text": text}]}));
     }
-    if !said.words.is_empty() {
-        let text = said.words.join("\n\n");
+    if !said.texts.is_empty() {
+        let text = said.texts.join("\n\n");
         items.push(
             json!({"type": "message", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": text, "annotations": []}]}),

@@ -1,32 +1,33 @@
-//! The tools of an agent as functions that any model can call, and its calls as the agent's own.
+//! Converts the tools of an agent to functions that any model can call, and calls of those back to
+//! calls of the agent's tools.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::arguments::{free_text, mended, value_of};
+use super::arguments::{free_text, repaired, value_of};
 use crate::api::{Body, ShellTool, Tool};
 use crate::hash::Hash;
 
-/// The most characters that a name may have.
+/// Most characters of a function name.
 const MAX_LENGTH: usize = 64;
 
-/// The parameter that takes the text of a free-form tool.
+/// The parameter for the input of a free-form tool.
 const INPUT: &str = "input";
 
 /// A tool as a function.
 #[derive(Debug)]
 pub(super) struct Function {
-    /// A name that every server takes.
+    /// A name that every server accepts.
     pub name: String,
     pub description: String,
     /// The JSON Schema of its arguments.
     pub parameters: Value,
-    /// Whether the server is to hold the model to the schema.
+    /// Whether the server is to enforce the schema.
     pub strict: bool,
 }
 
-/// What the names of the functions stand for.
+/// The offered tools, by the names of their functions.
 #[derive(Debug, Default)]
 pub(super) struct Toolbox {
     offered: Vec<OfferedTool>,
@@ -34,19 +35,19 @@ pub(super) struct Toolbox {
     by_title: HashMap<String, usize>,
 }
 
-/// A tool that the model knows.
+/// A tool that is offered to the model.
 #[derive(Debug)]
 struct OfferedTool {
-    /// What the model calls it.
+    /// Name of its function.
     name: String,
     title: String,
-    letters: String,
+    normalized_title: String,
     kind: ToolKind,
     own_name: String,
     namespace: Option<String>,
 }
 
-/// How an agent wants a tool to be called.
+/// The kind of call that a tool takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ToolKind {
     Function,
@@ -71,8 +72,8 @@ impl ToolKind {
 }
 
 impl Toolbox {
-    /// The tools that a model can be told of, as functions. It does not learn of those that neither the
-    /// agent nor this program could run.
+    /// The functions for a list of tools, without those that neither the agent nor this program
+    /// could run.
     pub fn of(tools: &[Tool]) -> (Self, Vec<Function>) {
         let known = |tool| ToolKind::of(tool).map(|kind| (kind, tool));
         let offered: Vec<(ToolKind, &Tool)> = tools.iter().filter_map(known).collect();
@@ -86,7 +87,7 @@ impl Toolbox {
             toolbox.by_title.entry(tool.title()).or_insert(place);
             toolbox.offered.push(OfferedTool {
                 name,
-                letters: letters(&tool.title()),
+                normalized_title: normalized(&tool.title()),
                 title: tool.title(),
                 kind,
                 own_name: tool.name.clone(),
@@ -96,24 +97,24 @@ impl Toolbox {
         (toolbox, functions)
     }
 
-    /// The name of a tool for a person, by what the model calls it.
+    /// The title of a tool for display, by the function name that the model wrote.
     pub fn title(&self, written: &str) -> String {
         let known = self.find(written).map(|known| known.title.clone());
         known.unwrap_or_else(|| written.to_owned())
     }
 
-    /// Whether the model means a tool that was offered.
+    /// Whether this function name means an offered tool.
     pub fn knows(&self, written: &str) -> bool {
         self.find(written).is_some()
     }
 
-    /// Whether it takes free text.
+    /// Whether this function name means a free-form tool.
     pub(crate) fn is_free_form(&self, written: &str) -> bool {
         let kind = self.find(written).map(|known| known.kind);
         kind == Some(ToolKind::FreeForm)
     }
 
-    /// The function that a call of the agent's history was of, and its arguments as JSON.
+    /// The function name and JSON arguments for a call in the agent's history.
     pub(crate) fn function_of(&self, call: &Body) -> Option<(String, String)> {
         let arguments = match call {
             Body::FunctionCall { arguments, .. } => arguments.clone(),
@@ -151,13 +152,13 @@ impl Toolbox {
         let known = self.by_title.get(title.as_ref());
         let name = match known.and_then(|place| self.offered.get(*place)) {
             Some(known) => known.name.clone(),
-            // It was offered once.
-            None => fitting(&title.replace('.', "__")),
+            // Offered by an earlier request.
+            None => sanitized_name(&title.replace('.', "__")),
         };
         Some((name, arguments))
     }
 
-    /// The names by which the model knows tools that the agent calls so.
+    /// The function names of the agent's tools with this name.
     pub(crate) fn names_of(&self, own_name: &str) -> Vec<&str> {
         let is_meant = |known: &&OfferedTool| match known.own_name.as_str() {
             "" => known.title == own_name,
@@ -167,17 +168,17 @@ impl Toolbox {
         meant.map(|known| known.name.as_str()).collect()
     }
 
-    /// The call that the model means, as the agent is to get it. A tool that was not offered stays
-    /// as it is written.
+    /// The call of the agent's tool for a call that the model wrote. The name of an unknown tool is
+    /// kept.
     pub fn call(&self, written: &str, arguments: &str) -> Body {
         let Some(known) = self.find(written) else {
             return Body::FunctionCall {
                 namespace: None,
                 name: written.to_owned(),
-                arguments: mended(arguments),
+                arguments: repaired(arguments),
             };
         };
-        // What cannot be read is shown as it is.
+        // Arguments that cannot be parsed are kept as they are.
         let unread = || Body::FunctionCall {
             namespace: None,
             name: known.title.clone(),
@@ -187,7 +188,7 @@ impl Toolbox {
             ToolKind::Function => Body::FunctionCall {
                 namespace: known.namespace.clone(),
                 name: known.own_name.clone(),
-                arguments: mended(arguments),
+                arguments: repaired(arguments),
             },
             ToolKind::FreeForm => Body::CustomToolCall {
                 name: known.own_name.clone(),
@@ -198,8 +199,8 @@ impl Toolbox {
         }
     }
 
-    /// The tool that is meant by a name as the model has written it: models leave namespaces out, or
-    /// write them in ways of their own.
+    /// Finds the tool for a name that the model wrote: models leave namespaces out, or join them in
+    /// ways of their own.
     fn find(&self, written: &str) -> Option<&OfferedTool> {
         let known = |name: &str| {
             let place = self.by_name.get(name).or_else(|| self.by_title.get(name));
@@ -210,21 +211,23 @@ impl Toolbox {
         }
         let bare = written.trim();
         let bare = bare.strip_prefix("functions.").unwrap_or(bare);
-        let letters = letters(bare);
+        let letters = normalized(bare);
         known(bare)
-            .or_else(|| self.only(|known| known.own_name == bare))
-            .or_else(|| self.only(|known| !letters.is_empty() && known.letters == letters))
+            .or_else(|| self.find_unique(|known| known.own_name == bare))
+            .or_else(|| {
+                self.find_unique(|known| !letters.is_empty() && known.normalized_title == letters)
+            })
     }
 
-    /// The tool of which something is true, if it is only one.
-    fn only(&self, is_meant: impl Fn(&OfferedTool) -> bool) -> Option<&OfferedTool> {
+    /// The only tool that matches; `None` if several do.
+    fn find_unique(&self, is_meant: impl Fn(&OfferedTool) -> bool) -> Option<&OfferedTool> {
         let mut meant = self.offered.iter().filter(|known| is_meant(known));
         meant.next().filter(|_| meant.next().is_none())
     }
 }
 
-/// The letters and digits of a name, by which it is known whatever stands between them.
-fn letters(name: &str) -> String {
+/// A name reduced to letters and digits, for comparison whatever separators are used.
+fn normalized(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
@@ -234,7 +237,7 @@ fn is_valid(name: &str) -> bool {
     (1..=MAX_LENGTH).contains(&name.len()) && name.bytes().all(is_letter)
 }
 
-/// Names for tools, each of them once: their own where they can have them.
+/// Unique function names for tools: their own if possible.
 fn names(tools: &[(ToolKind, &Tool)]) -> Vec<String> {
     let own = |tool: &Tool| {
         if tool.name.is_empty() {
@@ -258,7 +261,7 @@ fn names(tools: &[(ToolKind, &Tool)]) -> Vec<String> {
                 Some(namespace) => format!("{namespace}__{}", own(tool)),
                 None => own(tool),
             };
-            let found = free(&fitting(&whole), &taken);
+            let found = unique_name(&sanitized_name(&whole), &taken);
             taken.insert(found.clone());
             *name = Some(found);
         }
@@ -266,8 +269,8 @@ fn names(tools: &[(ToolKind, &Tool)]) -> Vec<String> {
     names.into_iter().flatten().collect()
 }
 
-/// A name in the letters that every server takes, and not too long.
-fn fitting(name: &str) -> String {
+/// A name with only characters that every server accepts, and not too long.
+fn sanitized_name(name: &str) -> String {
     let letter = |c: char| {
         if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
             c
@@ -286,8 +289,8 @@ fn fitting(name: &str) -> String {
     }
 }
 
-/// The name, or the first with a number behind it that is free.
-fn free(name: &str, taken: &HashSet<String>) -> String {
+/// The name, or the name with the first free number appended.
+fn unique_name(name: &str, taken: &HashSet<String>) -> String {
     if !taken.contains(name) {
         return name.to_owned();
     }
@@ -300,12 +303,12 @@ fn free(name: &str, taken: &HashSet<String>) -> String {
     numbered.next().unwrap_or_default()
 }
 
-/// What the model is told of a tool.
+/// The function for a tool.
 fn function(kind: ToolKind, tool: &Tool, name: String) -> Function {
     let (description, parameters) = match kind {
         ToolKind::Function => {
             let parameters = parameters(tool);
-            // Tools that others defined come without a description of their own.
+            // Built-in tools come without a description.
             let described = parameters["description"].as_str().unwrap_or_default();
             let description = if tool.description.is_empty() {
                 described.to_owned()
@@ -346,7 +349,7 @@ fn function(kind: ToolKind, tool: &Tool, name: String) -> Function {
     }
 }
 
-/// The schema of the arguments as it came, with what servers refuse to do without.
+/// The schema of the arguments, with keywords added that servers require.
 fn parameters(tool: &Tool) -> Value {
     let given = tool.parameters().filter(|schema| schema.is_object());
     let mut schema = given.cloned().unwrap_or_else(|| json!({"type": "object"}));
@@ -358,11 +361,11 @@ fn parameters(tool: &Tool) -> Value {
     schema
 }
 
-/// What a free-form tool is, for a model that can write JSON only.
+/// The description of a free-form tool, for a model that can only write JSON.
 fn free_form_description(tool: &Tool) -> String {
     let format = tool.raw.get("format");
     let format = format.or_else(|| tool.raw.get("custom")?.get("format"));
-    // Chat Completions has the grammar one level down.
+    // Chat Completions nests the grammar one level deeper.
     let grammar = format.map(|format| format.get("grammar").unwrap_or(format));
     let text = |key: &str| grammar.and_then(|grammar| grammar.get(key)?.as_str());
     let mut description = tool.description.clone();
@@ -388,7 +391,7 @@ fn free_form_parameters() -> Value {
         "required": [INPUT], "additionalProperties": false})
 }
 
-/// The words of a command, or a line for a shell.
+/// An argument vector: the words given, or a shell that runs the line given.
 fn command(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(line) => Some(vec!["bash".into(), "-lc".into(), line.clone()]),

@@ -1,8 +1,8 @@
-//! What was asked and said, as Chat Completions has it: for files from which models learn.
+//! Conversations as messages of Chat Completions, for export as training data.
 
 use serde_json::{Map, Value, json};
 
-use super::arguments::object;
+use super::arguments::as_object;
 use super::chat;
 use super::history::ModelHistory;
 use super::tools::{Function, Toolbox};
@@ -17,29 +17,29 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// The functions that stand for a list of tools.
+    /// The functions for a list of tools.
     pub fn of(tools: &ToolList) -> Self {
         let (toolbox, functions) = Toolbox::of(tools.tools());
         Self { toolbox, functions }
     }
 
-    /// What a model is told of them.
+    /// The definitions of the functions.
     pub(crate) fn definitions(&self) -> Vec<Value> {
         self.functions.iter().map(chat::tool).collect()
     }
 
-    /// The function that a call is of, and its arguments as a JSON object; `None` if it is no call.
+    /// The function name of a call, and its arguments as a JSON object; `None` if it is no call.
     pub fn call(&self, call: &Body) -> Option<(String, String)> {
         let (name, arguments) = self.toolbox.function_of(call)?;
-        Some((name, object(&arguments)))
+        Some((name, as_object(&arguments)))
     }
 
-    /// What a model is asked by a request, which must offer these tools.
+    /// The messages of a request, which must offer these tools.
     pub fn prompt(&self, request: &Request, takes_thoughts: bool) -> Vec<Value> {
         self.messages(request, &[], takes_thoughts)
     }
 
-    /// What was said to a request, as messages of the assistant. Calls are numbered from `calls` on.
+    /// The replies to a request as assistant messages. Call ids are numbered from `calls` on.
     pub fn reply(&self, said: &[Body], calls: usize, takes_thoughts: bool) -> Vec<Value> {
         let nothing = Request::empty(Format::Chat);
         let mut messages = self.messages(&nothing, said, takes_thoughts);
@@ -48,7 +48,7 @@ impl Functions {
             .iter_mut()
             .filter_map(|message| message.get_mut("tool_calls")?.as_array_mut());
         for (number, call) in (calls + 1..).zip(all.flatten()) {
-            call["id"] = json!(super::history::id_of_call(number));
+            call["id"] = json!(super::history::numbered_call_id(number));
         }
         messages
     }

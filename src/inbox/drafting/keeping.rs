@@ -160,7 +160,7 @@ fn fate(draft: &ModelDraft, said: &[&SentReply]) -> DraftFate {
     let mut sent =
         sent.filter(|words| !matches!(words, ReplyContent::Item(item) if is_thought(&item)));
     let is_same = sent.all(|words| match (words, drafted.next()) {
-        (ReplyContent::Item(sent), Some(drafted)) => sent.comes_back_as(drafted),
+        (ReplyContent::Item(sent), Some(drafted)) => sent.is_echoed_by(drafted),
         _ => false,
     });
     if is_same && drafted.next().is_none() {

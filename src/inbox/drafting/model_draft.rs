@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{DraftId, DraftStep, DraftUpdate};
-use crate::api::{Body, ContentPart, Piece, Usage, text_of};
+use crate::api::{Body, ContentPart, Piece, Usage, joined_text};
 use crate::rules::Decision;
 use crate::store::RequestId;
 
@@ -131,7 +131,7 @@ impl ModelDraft {
         if self.sent_of_message > 0
             && let Some(Body::Message { content, .. }) = items.first_mut()
         {
-            let words = text_of(content);
+            let words = joined_text(content);
             let rest = words.get(self.sent_of_message..).unwrap_or_default();
             *content = vec![ContentPart::Text(rest.to_owned())];
         }

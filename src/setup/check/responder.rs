@@ -84,7 +84,7 @@ impl CheckResponder {
         let Answerer::Person(mut responder) = answerer else {
             return None;
         };
-        let whole = request.whole();
+        let whole = request.raw_body();
         let asked = AskedRequest {
             words: in_words(&request, &agent),
             is_question: whole.contains(&self.asked),

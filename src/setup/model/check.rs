@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::api::{ApiError, Body, Format, Interner, Piece, Request, Usage, text_of};
+use crate::api::{ApiError, Body, Format, Interner, Piece, Request, Usage, joined_text};
 use crate::config::{Config, format_name};
 use crate::inbox::{DraftId, DraftOrder};
-use crate::model::{Client, Failure, Upstream, listed};
+use crate::model::{Client, Failure, Upstream, join_names};
 use crate::setup::check::{CheckError, CheckResult, CheckStep, Findings};
 
 /// The tool that is offered.
@@ -53,7 +53,7 @@ pub fn check(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let client = Client::alone(upstream.clone());
+    let client = Client::without_reuse(upstream.clone());
     let server = runtime.block_on(server(&client));
     let is_there = server.is_ok() && !findings.has_failed(CheckStep::SetUp);
     findings.tell(CheckStep::Server, server)?;
@@ -82,7 +82,10 @@ fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, Str
     found.ok_or_else(|| match name {
         Some(name) if !upstreams.is_empty() => {
             let names: Vec<String> = upstreams.iter().map(|known| known.name.clone()).collect();
-            format!("there is no [[model]] {name}; there are {}", listed(&names))
+            format!(
+                "there is no [[model]] {name}; there are {}",
+                join_names(&names)
+            )
         }
         _ => "there is no [[model]] in the configuration; run `humanllm setup model`".to_owned(),
     })
@@ -104,7 +107,7 @@ fn set_up(upstream: &Upstream) -> CheckResult {
 /// Whether the server answers. One that lists no models may have some.
 async fn server(client: &Client) -> CheckResult {
     let upstream = client.upstream();
-    match client.offered().await {
+    match client.list_models().await {
         Ok(offered) => {
             let names: Vec<String> = offered.into_iter().map(|model| model.id).collect();
             Ok(if names.contains(&upstream.model) {
@@ -114,7 +117,7 @@ async fn server(client: &Client) -> CheckResult {
                     "{} answers; {} is not in its list: {}",
                     upstream.url,
                     upstream.model,
-                    listed(&names)
+                    join_names(&names)
                 )
             })
         }
@@ -123,7 +126,7 @@ async fn server(client: &Client) -> CheckResult {
             upstream.url,
             refusal.status.as_u16()
         )),
-        Err(failure @ Failure::NoModel(_)) => Err(failure.named(upstream)),
+        Err(failure @ Failure::NotAModel(_)) => Err(failure.named(upstream)),
         Err(failure) => Err(failure.named(upstream)),
     }
 }
@@ -135,7 +138,7 @@ fn asks_and_hears(
     findings: &mut Findings<'_>,
 ) -> Result<(), CheckError> {
     let request = question().map_err(io::Error::other)?;
-    let asked = client.asked(&DraftOrder {
+    let asked = client.prepare(&DraftOrder {
         id: DraftId(0),
         model: client.upstream().name.clone(),
         request,
@@ -251,7 +254,7 @@ impl RequestOutcome {
 
 fn said(item: &Body) -> Option<String> {
     match item {
-        Body::Message { content, .. } => Some(text_of(content).into_owned()),
+        Body::Message { content, .. } => Some(joined_text(content).into_owned()),
         _ => None,
     }
 }

@@ -10,7 +10,9 @@ use super::ModelSetupOptions;
 use crate::api::Format;
 use crate::config;
 use crate::environment::Environment;
-use crate::model::{BaseUrl, Client, Failure, KeyVariable, Offered, Timeouts, Upstream, listed};
+use crate::model::{
+    BaseUrl, Client, Failure, KeyVariable, OfferedModel, Timeouts, Upstream, join_names,
+};
 
 /// How long a server on this machine may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -70,7 +72,7 @@ pub(super) struct FoundServer {
 }
 
 impl FoundServer {
-    fn new(url: &BaseUrl, written: String, place: &str, offered: Vec<Offered>) -> Self {
+    fn new(url: &BaseUrl, written: String, place: &str, offered: Vec<OfferedModel>) -> Self {
         let owner = offered.first().map(|model| model.owner.as_str());
         let known = OWNERS.iter().find(|(known, _)| Some(*known) == owner);
         Self {
@@ -101,7 +103,7 @@ impl fmt::Display for FoundServer {
                 "it wants a key; name the variable that holds it, with --url and --api-key-env",
             ),
             [] => f.write_str("no model"),
-            models => f.write_str(&crate::plain::line(&listed(models))),
+            models => f.write_str(&crate::plain::line(&join_names(models))),
         }
     }
 }
@@ -116,11 +118,11 @@ pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<Found
             ..Timeouts::default()
         };
         let upstream = Upstream {
-            patience,
+            timeouts: patience,
             ..Upstream::new(place.program, url.clone(), Format::Chat)
         };
         let is_own = own.is_some_and(|own| own.port() == place.port);
-        match Client::alone(upstream).offered().await {
+        match Client::without_reuse(upstream).list_models().await {
             Ok(offered) => {
                 let found = FoundServer::new(&url, written, place.program, offered);
                 (!is_own || !found.is_humanllm()).then_some(found)
@@ -159,8 +161,8 @@ pub(super) async fn asked(
         let header = key.and_then(|key| Upstream::key_header(format, key.as_str()));
         upstream.headers.extend(header);
     }
-    let client = Client::alone(upstream);
-    let offered = client.offered().await;
+    let client = Client::without_reuse(upstream);
+    let offered = client.list_models().await;
     let offered = offered.map_err(|failure| failure.named(client.upstream()))?;
     let written = options.url.clone().unwrap_or_default();
     Ok(FoundServer::new(url, written, "a server", offered))

@@ -61,7 +61,7 @@ impl<'a> Preview<'a> {
             Partial::Thought(text) => (ReplyKind::Send, text.into(), true),
             Partial::Call { title, arguments } => {
                 let shell = shell.filter(|shell| shell.name() == title);
-                match shell.and_then(|shell| shell.begun(arguments)) {
+                match shell.and_then(|shell| shell.partial_command(arguments)) {
                     Some(command) => (ReplyKind::Command, command.into(), false),
                     None if shell.is_some() => (ReplyKind::Command, "".into(), false),
                     None => (ReplyKind::Tool, arguments.into(), false),

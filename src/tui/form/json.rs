@@ -11,7 +11,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-use crate::api::is_bushy;
+use crate::api::is_too_large_for_tree;
 
 /// Levels that are taken apart; what is deeper stays text. The parser below recurses.
 const DEPTH: usize = 64;
@@ -34,7 +34,7 @@ pub(super) enum JsonValue {
 impl JsonValue {
     /// JSON text for people to read; other text, and more of it than anybody reads, as it is.
     pub(super) fn pretty(text: &str) -> String {
-        if is_bushy(text) {
+        if is_too_large_for_tree(text) {
             return text.to_owned();
         }
         let Ok(json) = Self::parse(text) else {

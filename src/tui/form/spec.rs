@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::json::JsonValue;
-use crate::api::{self, Alternative, Property, SchemaReading, Use};
+use crate::api::{self, Alternative, ArgumentRole, Property, SchemaReading};
 
 /// A place in a schema.
 pub(super) type FieldSchema = api::Schema;
@@ -101,10 +101,12 @@ impl Spec {
     /// The properties of an object: those that have to be filled in first.
     pub(super) fn properties(&self) -> Vec<Property> {
         let mut all = self.reading.properties();
-        let is_command = all.iter().any(|one| Use::of(&one.name) == Use::Directory);
+        let is_command = all
+            .iter()
+            .any(|one| ArgumentRole::of(&one.name) == ArgumentRole::Directory);
         let rank = |name: &str| match is_command {
-            true => Use::of(name),
-            false => Use::Other,
+            true => ArgumentRole::of(name),
+            false => ArgumentRole::Other,
         };
         all.sort_by_cached_key(|one| {
             // Where everything is required, `null` is how an argument is left out: those come later.

@@ -78,7 +78,7 @@ pub(super) fn known(conversation: &Conversation) -> String {
 
 /// Whose it is in a study: the participant and the condition.
 pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
-    let Some(assigned) = &conversation.request().assigned else {
+    let Some(assigned) = &conversation.request().assignment else {
         return String::new();
     };
     let parts = [&assigned.participant, &assigned.condition].into_iter();

@@ -14,7 +14,7 @@ pub(super) const VIEW: View = View {
         let block = app.transcript().and_then(Transcript::selected_block);
         let text = match block.and_then(TranscriptBlock::raw) {
             Some(raw) => pretty(raw),
-            None => pretty(&conversation.request().whole()),
+            None => pretty(&conversation.request().raw_body()),
         };
         Ok(TextView::foreign("raw JSON", text, Markup::Json))
     },

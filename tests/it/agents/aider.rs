@@ -4,10 +4,10 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Agent, Key, Play, Pty};
+use crate::support::{Agent, ClientRun, Key, Pty};
 
 /// aider in a Git repository with a poem, which it has been told of.
-fn aider() -> Option<Play<Pty>> {
+fn aider() -> Option<ClientRun<Pty>> {
     let agent = Agent::new("aider", "HUMANLLM_TEST_AIDER")?;
     agent.write("work/poem.txt", super::POEM);
     for line in [
@@ -37,14 +37,14 @@ fn aider() -> Option<Play<Pty>> {
 }
 
 /// Types something at aider's own prompt.
-fn ask(play: &mut Play<Pty>, prompt: &str) {
+fn ask(play: &mut ClientRun<Pty>, prompt: &str) {
     play.client.type_text(prompt);
     play.client.wait_for(prompt);
     play.client.key(Key::Enter);
 }
 
 /// Says yes to what aider asks.
-fn agree(play: &mut Play<Pty>, question: &str) {
+fn agree(play: &mut ClientRun<Pty>, question: &str) {
     play.client.wait_for(question);
     play.client.type_text("y");
     play.client

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Agent, Key, Play, Pty, Shown, has_row};
+use crate::support::{Agent, ClientRun, Key, Pty, Shown, has_row};
 
 /// Claude Code, which trusts its folder.
 fn claude() -> Option<(Agent, Command)> {
@@ -16,7 +16,7 @@ fn claude() -> Option<(Agent, Command)> {
 const UNGUARDED: [&str; 4] = ["--permission-mode", "default", "--allowedTools", "Bash"];
 
 /// Claude Code's terminal interface, ready for a prompt, beside a poem.
-fn terminal(args: &[&str]) -> Option<Play<Pty>> {
+fn terminal(args: &[&str]) -> Option<ClientRun<Pty>> {
     let (agent, mut command) = claude()?;
     command.args(args);
     agent.write("work/poem.txt", super::POEM);
@@ -26,14 +26,14 @@ fn terminal(args: &[&str]) -> Option<Play<Pty>> {
 }
 
 /// Types a prompt and sends it.
-fn ask(play: &mut Play<Pty>, prompt: &str) {
+fn ask(play: &mut ClientRun<Pty>, prompt: &str) {
     play.client.paste(prompt);
     play.client.wait_for(prompt);
     play.client.key(Key::Enter);
 }
 
 /// How many requests Claude Code has made for an answer.
-fn posts<C: Shown>(play: &Play<C>) -> usize {
+fn posts<C: Shown>(play: &ClientRun<C>) -> usize {
     play.wire.asked("POST /v1/messages?")
 }
 
@@ -171,7 +171,7 @@ fn a_permission_check_is_shown_as_such_and_answered_with_a_key() {
         "echo $((40 + 2)) | tee made.txt",
     );
     // It says once that it is going to check in another way.
-    play.client.insist("Enter to continue");
+    play.client.press_enter_until_gone("Enter to continue");
     play.operator.wait_request("permission check");
     let made = play.operator.place().path("work/made.txt");
     assert!(!made.exists(), "it ran before anybody allowed it");

@@ -154,7 +154,11 @@ impl<'a> Scene<'a> {
                 other => panic!("{block}: {other} is no program that tests are given"),
             };
             let name = if need == "datasets" { "python" } else { need };
-            symlink(client_session::given(variable, need)?, bin.join(name)).expect("a link");
+            symlink(
+                client_session::path_from_environment(variable, need)?,
+                bin.join(name),
+            )
+            .expect("a link");
         }
         let used = ["curl", "jq", "python3"];
         let used = used.iter().filter(|name| block.text.contains(**name));

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::agent::{Wire, talk};
 use super::player::{REFUSAL, Recorded, record};
-use crate::support::{Client, Run, given, poll};
+use crate::support::{Client, Run, path_from_environment, poll};
 
 /// Serves fixtures on a free port, which it prints.
 const AIMOCK: &str = r#"
@@ -19,7 +19,8 @@ console.log(await mock.start());
 
 #[test]
 fn aimock_answers_as_it_was_recorded() {
-    let Some(modules) = given("HUMANLLM_TEST_AIMOCK", "a node_modules with aimock") else {
+    let Some(modules) = path_from_environment("HUMANLLM_TEST_AIMOCK", "a node_modules with aimock")
+    else {
         return;
     };
     for wire in [Wire::ResponsesPlain, Wire::ChatPlain, Wire::MessagesPlain] {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::player::{HOMEWORK, PROMPT, REFUSAL, Replay};
 use crate::support::upstream::{call, say};
 use crate::support::{
-    Agent, CodexHome, KEY, Key, Operator, Play, Pty, Scene, Signal, Upstream, has_row, in_terminal,
-    readers,
+    Agent, ClientRun, CodexHome, CodexSession, KEY, Key, Operator, Pty, Signal, Upstream, has_row,
+    in_terminal, readers,
 };
 
 /// What the agent finds in its folder, and what it is told to do with it.
@@ -109,7 +109,7 @@ fn ask(agent: &mut Pty, prompt: &str) {
 
 /// Has a person answer: a rejection; then a note and a command, a file that is saved somehow, and an answer that
 /// a model drafted and the person changed.
-fn play(play: &mut Play<Pty>, upstream: &Upstream, save: impl FnOnce(&mut Play<Pty>)) {
+fn play(play: &mut ClientRun<Pty>, upstream: &Upstream, save: impl FnOnce(&mut ClientRun<Pty>)) {
     ask(&mut play.client, HOMEWORK);
     play.reject(HOMEWORK, REFUSAL);
     play.client.wait_for(REFUSAL);
@@ -225,7 +225,7 @@ fn is_whole(replay: Replay) {
 #[test]
 fn codex_is_recorded_exported_and_finishes_without_a_person_twice() {
     let upstream = Upstream::start();
-    let Some(scene) = Scene::with(&with_model(&upstream)) else {
+    let Some(scene) = CodexSession::with(&with_model(&upstream)) else {
         return;
     };
     let open = |codex: &CodexHome| {
@@ -233,7 +233,7 @@ fn codex_is_recorded_exported_and_finishes_without_a_person_twice() {
         codex.interactive((100, 40))
     };
     let codex = scene.codex;
-    let mut session = Play {
+    let mut session = ClientRun {
         client: open(&codex),
         operator: scene.operator,
         wire: scene.wire,

@@ -1,4 +1,4 @@
-//! A coding agent in a folder of its own, set up as a person would, and a person whose inbox stands
+//! A coding agent in a folder of its own, set up as a person would, and `humanllm` with the inbox
 //! beside the transcript.
 
 use std::fs;
@@ -9,12 +9,12 @@ use std::process::Command;
 use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
 
-use super::{ClientSession, KEY, Operator, Play, Pty, Shown, given};
+use super::{ClientRun, ClientSession, KEY, Operator, Pty, Shown, path_from_environment};
 
-/// An agent that is to be started, and the stage for it.
+/// An agent that is to be started, and the session around it.
 pub struct Agent {
     pub session: ClientSession,
-    /// The line that starts it.
+    /// The command that starts it.
     line: String,
 }
 
@@ -27,7 +27,7 @@ impl Agent {
 
     /// The same with a configuration file for `humanllm`.
     pub fn with(name: &str, variable: &'static str, config: &str) -> Option<Self> {
-        let program = given(variable, name)?;
+        let program = path_from_environment(variable, name)?;
         let session = ClientSession::with(Operator::builder().size(120, 40), config);
         let place = session.operator.place();
         let setup = place
@@ -43,11 +43,11 @@ impl Agent {
             session,
         };
         fs::create_dir(agent.work()).expect("a folder to work in");
-        agent.offer(name, &program);
+        agent.link_program(name, &program);
         Some(agent)
     }
 
-    /// Claude Code, which trusts its folder; nothing if there is none to test with.
+    /// Claude Code, which trusts its folder; `None` if there is none to test with.
     pub fn claude() -> Option<Self> {
         Self::claude_with("[server]\nheartbeat_seconds = 1\n")
     }
@@ -64,16 +64,16 @@ impl Agent {
         Some(agent)
     }
 
-    /// The line that starts Claude Code.
+    /// The command that starts Claude Code.
     pub fn claude_command(&self) -> Command {
         let mut command = self.command();
-        // It would install its newest version for everybody.
+        // Otherwise it would install its newest version.
         command.env("DISABLE_AUTOUPDATER", "1");
         command
     }
 
     /// Lets a shell find a program by its name.
-    fn offer(&self, name: &str, program: &Path) {
+    fn link_program(&self, name: &str, program: &Path) {
         let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
         self.write(&format!("bin/{name}"), &script);
         let path = self.session.operator.place().path("bin").join(name);
@@ -92,7 +92,7 @@ impl Agent {
         fs::write(path, text).expect("a file");
     }
 
-    /// The line that starts it, in its folder. Arguments are added to those of the line.
+    /// The command that starts it in its folder; more arguments may be added.
     pub fn command(&self) -> Command {
         let bin = self.session.operator.place().path("bin");
         let path = std::env::var("PATH").unwrap_or_default();
@@ -106,13 +106,13 @@ impl Agent {
     }
 
     /// Starts it without a terminal.
-    pub fn run(self, command: Command) -> Play {
+    pub fn run(self, command: Command) -> ClientRun {
         self.session.play(command)
     }
 
     /// Starts it in a terminal.
-    pub fn open(self, command: &Command) -> Play<Pty> {
-        Play {
+    pub fn open(self, command: &Command) -> ClientRun<Pty> {
+        ClientRun {
             client: in_terminal(command),
             operator: self.session.operator,
             wire: self.session.wire,
@@ -132,7 +132,7 @@ pub fn in_terminal(command: &Command) -> Pty {
     Pty::spawn(builder, (100, 40))
 }
 
-impl<C: Shown> Play<C> {
+impl<C: Shown> ClientRun<C> {
     /// Waits until the inbox has these conversations and no others, but for requests that the
     /// program answered itself.
     pub fn wait_inbox(&self, titles: &[&str]) {
@@ -140,7 +140,7 @@ impl<C: Shown> Play<C> {
         self.operator.wait_until(&what, |screen| {
             let rows = inbox(screen);
             let mut pairs = rows.iter().zip(titles);
-            rows.len() == titles.len() && pairs.all(|(row, title)| is_called(row, title))
+            rows.len() == titles.len() && pairs.all(|(row, title)| has_title(row, title))
         });
     }
 }
@@ -157,7 +157,7 @@ fn inbox(screen: &str) -> Vec<&str> {
 }
 
 /// Whether a row, which may be too narrow for all of it, has this title.
-fn is_called(row: &str, title: &str) -> bool {
+fn has_title(row: &str, title: &str) -> bool {
     match row.strip_suffix('…') {
         Some(beginning) => title.starts_with(beginning),
         None => row == title,

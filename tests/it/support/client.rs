@@ -206,7 +206,7 @@ impl Iterator for EventStream {
     }
 }
 
-/// A port that passes everything on to another one and keeps what was said.
+/// A proxy port that forwards everything to another port and records it.
 pub struct Tap {
     /// Where clients connect.
     pub address: SocketAddr,
@@ -245,12 +245,12 @@ impl Tap {
         self.asked("POST /v1/responses ")
     }
 
-    /// How often clients said `text`.
+    /// How often clients sent `text`.
     pub fn asked(&self, text: &str) -> usize {
         count(&self.asked.lock().unwrap(), text.as_bytes())
     }
 
-    /// How often the server said `text`.
+    /// How often the server sent `text`.
     pub fn answered(&self, text: &str) -> usize {
         count(&self.answered.lock().unwrap(), text.as_bytes())
     }
@@ -264,7 +264,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, log: &Mutex<Vec<u8>>) {
             break;
         }
     }
-    // One side is gone, so the other shall learn of it at once.
+    // One side is gone, so the other is closed at once.
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
 }

@@ -1,4 +1,4 @@
-//! A person, and a client's script that asks them.
+//! `humanllm` with the wire to it recorded, and scripts of clients that send requests to it.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::{Builder, Client, Key, Operator, Pty, Run, Tap, free_address, poll};
 
-/// The key that the server wants on a stage.
+/// The API key of the server in a session.
 pub const KEY: &str = "sk-a-key-for-the-scenes-of-the-tests";
 
-/// What an environment variable names for the tests. Says so when it names nothing, once and past
-/// the test runner's capture.
-pub fn given(variable: &'static str, what: &str) -> Option<PathBuf> {
+/// The path in an environment variable. If there is none, says so once, past the test runner's
+/// capture.
+pub fn path_from_environment(variable: &'static str, what: &str) -> Option<PathBuf> {
     static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let path = std::env::var_os(variable).map(PathBuf::from);
     if path.is_none() && SAID.lock().unwrap().insert(variable) {
@@ -30,7 +30,7 @@ pub fn given(variable: &'static str, what: &str) -> Option<PathBuf> {
 
 /// The Python that has the SDKs, or nothing.
 pub fn python() -> Option<PathBuf> {
-    given(
+    path_from_environment(
         "HUMANLLM_TEST_PYTHON",
         "a Python with openai, anthropic and openai-agents",
     )
@@ -38,7 +38,7 @@ pub fn python() -> Option<PathBuf> {
 
 /// The `node_modules` that the clients in JavaScript are in, or nothing.
 pub fn node_modules() -> Option<PathBuf> {
-    given(
+    path_from_environment(
         "HUMANLLM_TEST_NODE_MODULES",
         "a node_modules with ai, @ai-sdk/openai and @earendil-works/pi-coding-agent",
     )
@@ -46,16 +46,16 @@ pub fn node_modules() -> Option<PathBuf> {
 
 /// The Python that has litellm, or nothing.
 pub fn litellm() -> Option<PathBuf> {
-    given(
+    path_from_environment(
         "HUMANLLM_TEST_LITELLM",
         "a Python with litellm and what its proxy needs",
     )
 }
 
-/// What litellm's proxy is started with.
+/// The Python code that starts litellm's proxy.
 const PROXY: &str = "import litellm; litellm.run_server()";
 
-/// A person behind a key, and the wire to them. The heart beats every second.
+/// `humanllm` with an API key and a heartbeat every second, and the wire to it.
 pub struct ClientSession {
     pub operator: Operator,
     pub wire: Tap,
@@ -66,7 +66,7 @@ impl ClientSession {
         Self::of(Operator::builder())
     }
 
-    /// A stage for a person who is started like this.
+    /// A session with a program that is started like this.
     pub fn of(operator: Builder) -> Self {
         Self::with(operator, "[server]\nheartbeat_seconds = 1\n")
     }
@@ -83,7 +83,8 @@ impl ClientSession {
         format!("http://{}{base}", self.wire.address)
     }
 
-    /// A program that sees nothing of the machine but its PATH, and looks nowhere else by itself.
+    /// A command whose environment has nothing of this machine but its PATH, and that connects
+    /// nowhere else by itself.
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -94,7 +95,7 @@ impl ClientSession {
         command
     }
 
-    /// A program that finds its model at `url` as the book has it.
+    /// A command with the model at `url`, configured as the documentation says.
     fn asking(&self, program: &Path, url: &str) -> Command {
         let mut command = self.program(program);
         for vendor in ["OPENAI", "ANTHROPIC"] {
@@ -157,8 +158,8 @@ impl ClientSession {
     }
 
     /// Starts a client.
-    pub fn play(self, client: Command) -> Play {
-        Play {
+    pub fn play(self, client: Command) -> ClientRun {
+        ClientRun {
             operator: self.operator,
             wire: self.wire,
             client: Run::spawn(client),
@@ -176,16 +177,16 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients")
 }
 
-/// A client at work, and the person whom it asks. A scene that fails shows both of them.
-pub struct Play<C: Shown = Run> {
+/// A running client, and the person whom it asks. A failing test prints both screens.
+pub struct ClientRun<C: Shown = Run> {
     pub operator: Operator,
     pub wire: Tap,
     pub client: C,
 }
 
-/// A client of which there is something to see.
+/// A client whose output can be shown.
 pub trait Shown {
-    /// What it shows at the moment.
+    /// Its current output.
     fn shown(&self) -> String;
 }
 
@@ -201,7 +202,7 @@ impl Shown for Pty {
     }
 }
 
-impl<C: Shown> Drop for Play<C> {
+impl<C: Shown> Drop for ClientRun<C> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let (operator, client) = (self.operator.screen(), self.client.shown());
@@ -210,7 +211,7 @@ impl<C: Shown> Drop for Play<C> {
     }
 }
 
-impl<C: Shown> Play<C> {
+impl<C: Shown> ClientRun<C> {
     /// Waits for a request and answers it.
     pub fn answer(&mut self, prompt: &str, answer: &str) {
         self.operator.wait_request(prompt);
@@ -258,7 +259,7 @@ impl<C: Shown> Play<C> {
     }
 }
 
-impl Play {
+impl ClientRun {
     /// A scene in Python, or nothing if there is none to run it.
     pub fn python(script: &str, scene: &str, base: &str) -> Option<Self> {
         let python = python()?;
@@ -275,8 +276,8 @@ impl Play {
         Some(session.play(command))
     }
 
-    /// Lets a client that reads a stream wait for some time, as the heartbeats have it.
-    pub fn take_time(&mut self) {
+    /// Waits for some heartbeats, so that a client has to wait.
+    pub fn wait_heartbeats(&mut self) {
         let before = self.heartbeats();
         poll(
             "some heartbeats",
@@ -317,7 +318,7 @@ impl Play {
     }
 
     /// Waits until the script has ended well, and returns what it printed about each step.
-    pub fn seen(mut self) -> impl Fn(&str) -> Value {
+    pub fn finish(mut self) -> impl Fn(&str) -> Value {
         self.client.wait_answer();
         let printed = self.printed();
         move |scene| {

@@ -115,7 +115,7 @@ impl CodexHome {
         pty
     }
 
-    /// Makes Codex meet a model that it knows nothing of.
+    /// Makes the model unknown to Codex.
     pub fn forget_catalog(&self) {
         let path = self.path().join("humanllm.config.toml");
         let profile = std::fs::read_to_string(&path).expect("the profile");

@@ -1,16 +1,16 @@
-//! What the integration tests share: people at terminals, HTTP clients, and the real Codex.
+//! Helpers of the integration tests: the program in a terminal, HTTP clients, and real agents.
 //!
 //! - [`pty`]: any program in a pseudo-terminal, with keys going in and a screen coming out;
 //! - [`operator`]: `humanllm` itself in such a terminal, in a home of its own;
 //! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
 //! - [`server`]: the server as a library, with a scripted person behind it;
 //! - [`codex`]: the real Codex CLI, for tests that are given one;
-//! - [`scene`]: a person, that Codex, and the wire between the two;
-//! - [`session`]: a person, a wire, and scripts of other clients;
-//! - [`agent`]: a person, a wire, and a coding agent in a folder of its own;
+//! - [`codex_session`]: `humanllm`, that Codex, and the wire between the two;
+//! - [`client_session`]: `humanllm`, a wire, and scripts of other clients;
+//! - [`agent`]: `humanllm`, a wire, and a coding agent in a folder of its own;
 //! - [`readers`]: programs of others that read what is exported;
 //! - [`costs`]: what each kind of reply costs in keys;
-//! - [`screen`]: the terminal interface without a terminal, and keys for it;
+//! - [`tui`]: the terminal interface without a terminal, and keys for it;
 //! - [`socket`]: a client in WebSocket mode;
 //! - [`upstream`]: a model on another server that says what a test tells it to.
 //!
@@ -21,11 +21,11 @@ pub mod agent;
 pub mod client;
 pub mod client_session;
 pub mod codex;
+pub mod codex_session;
 pub mod costs;
 pub mod operator;
 pub mod pty;
 pub mod readers;
-pub mod scene;
 pub mod server;
 pub mod socket;
 pub mod tui;
@@ -37,11 +37,11 @@ use std::time::{Duration, Instant};
 
 pub use agent::{Agent, in_terminal};
 pub use client::{Client, Event, EventStream, Tap};
-pub use client_session::{ClientSession, KEY, Play, Shown, given, is_count};
+pub use client_session::{ClientRun, ClientSession, KEY, Shown, is_count, path_from_environment};
 pub use codex::{CodexHome, Run};
+pub use codex_session::{CodexSession, ask, has_row};
 pub use operator::{Builder, Operator, Sandbox};
 pub use pty::{Key, Pty, Signal};
-pub use scene::{Scene, ask, has_row};
 pub use server::{TestServer, answer, fail, note};
 pub use socket::Socket;
 pub use upstream::{Gate, Script, Upstream};

@@ -1,4 +1,4 @@
-//! `humanllm` in a pseudo-terminal, in a home of its own, with a person's hands on it.
+//! `humanllm` in a pseudo-terminal and a home of its own, used like a person would.
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};

@@ -75,17 +75,17 @@ impl Key {
     }
 }
 
-/// What the terminal was told besides what to draw, and what it has to answer.
+/// Handles escape sequences that vt100 does not: bells, titles, and queries that want a response.
 #[derive(Default)]
-struct Told {
+struct TerminalCallbacks {
     bells: usize,
     title: String,
     answers: Vec<u8>,
-    /// What it says that its background is; nothing if it does not tell.
+    /// The background colour that it reports; `None` if it does not.
     background: Option<String>,
 }
 
-impl vt100::Callbacks for Told {
+impl vt100::Callbacks for TerminalCallbacks {
     fn audible_bell(&mut self, _: &mut vt100::Screen) {
         self.bells += 1;
     }
@@ -124,9 +124,9 @@ impl vt100::Callbacks for Told {
 }
 
 struct State {
-    parser: vt100::Parser<Told>,
+    parser: vt100::Parser<TerminalCallbacks>,
     raw: Vec<u8>,
-    watched: Option<Watched>,
+    watched: Option<OutputWatch>,
     hung_up: bool,
     closed: bool,
 }
@@ -143,15 +143,15 @@ impl State {
     }
 }
 
-/// Bytes that somebody waits for, and when they were read.
-struct Watched {
+/// Bytes that a test waits for, and when they were read.
+struct OutputWatch {
     bytes: Vec<u8>,
     /// What was read before this mark has been searched.
     searched: usize,
     seen: Option<Instant>,
 }
 
-impl Watched {
+impl OutputWatch {
     fn search(&mut self, raw: &[u8], now: Instant) {
         if self.seen.is_none() {
             let found = memchr::memmem::find(&raw[self.searched..], &self.bytes);
@@ -200,9 +200,9 @@ impl Pty {
         #[expect(unsafe_code, reason = "portable-pty gives nothing but the number")]
         let keyboard = File::from(rustix::io::dup(unsafe { BorrowedFd::borrow_raw(fd) }).unwrap());
 
-        let told = Told {
+        let told = TerminalCallbacks {
             background,
-            ..Told::default()
+            ..TerminalCallbacks::default()
         };
         let state = State {
             parser: vt100::Parser::new_with_callbacks(rows, columns, 0, told),
@@ -243,9 +243,9 @@ impl Pty {
         self.send(&key.bytes());
     }
 
-    /// Presses Enter until a question is gone: programs do not listen in the first moments of one, lest
-    /// somebody answers who was still typing.
-    pub fn insist(&mut self, question: &str) {
+    /// Presses Enter until a question is gone: programs ignore keys in the first moments of one, in
+    /// case somebody was still typing.
+    pub fn press_enter_until_gone(&mut self, question: &str) {
         self.wait_for(question);
         let shared = Arc::clone(&self.shared);
         let mut pressed: Option<Instant> = None;
@@ -328,11 +328,11 @@ impl Pty {
         self.lock().raw[mark..].to_vec()
     }
 
-    /// Looks out for bytes that the program has not written yet; [`Pty::seen`] tells when it did.
+    /// Looks out for bytes that the program has not written yet; [`Pty::wait_watched`] tells when it did.
     #[allow(dead_code, reason = "`benches/load` measures with it")]
     pub fn watch(&self, bytes: &str) {
         let mut state = self.lock();
-        state.watched = Some(Watched {
+        state.watched = Some(OutputWatch {
             bytes: bytes.into(),
             searched: state.raw.len(),
             seen: None,
@@ -341,7 +341,7 @@ impl Pty {
 
     /// Waits for the bytes that are watched for, and returns when they were read.
     #[allow(dead_code, reason = "`benches/load` measures with it")]
-    pub fn seen(&self) -> Instant {
+    pub fn wait_watched(&self) -> Instant {
         let end = Instant::now() + DEADLINE;
         let mut state = self.lock();
         loop {

@@ -1,13 +1,14 @@
-//! Programs of others that read what is exported. Where they are not there, nobody reads it, and that is said.
+//! Other programs that read exported files. If one is not installed, its check is skipped with a
+//! message.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::given;
+use super::path_from_environment;
 
 /// A Python that has harbor, or nothing. It is what reads pages too, as every Python could.
 fn harbor() -> Option<PathBuf> {
-    given("HUMANLLM_TEST_HARBOR", "a Python that has harbor")
+    path_from_environment("HUMANLLM_TEST_HARBOR", "a Python that has harbor")
 }
 
 fn script(name: &str) -> PathBuf {
@@ -35,7 +36,9 @@ pub fn trajectory(file: &Path) {
 
 /// Has `datasets` load lines, each file as a data set of its own.
 pub fn rows(files: &[PathBuf]) {
-    if let Some(python) = given("HUMANLLM_TEST_DATASETS", "a Python that has datasets") {
+    if let Some(python) =
+        path_from_environment("HUMANLLM_TEST_DATASETS", "a Python that has datasets")
+    {
         let cache = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(python);
         command

@@ -291,9 +291,10 @@ impl Upstream {
 
     /// Its base URL, without a version.
     pub fn url(&self) -> String {
-        match self.is_secure {
-            true => format!("https://localhost:{}", self.address.port()),
-            false => format!("http://{}", self.address),
+        if self.is_secure {
+            format!("https://localhost:{}", self.address.port())
+        } else {
+            format!("http://{}", self.address)
         }
     }
 

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::{NO_RM, qwen};
 use crate::support::upstream::{call, say};
-use crate::support::{Agent, Key, Play, Run, Upstream};
+use crate::support::{Agent, ClientRun, Key, Run, Upstream};
 
 /// Claude Code with a task, and a person whose `humanllm` has a model.
-fn claude(upstream: &Upstream, mode: &str, lines: &str, task: &str) -> Option<Play<Run>> {
+fn claude(upstream: &Upstream, mode: &str, lines: &str, task: &str) -> Option<ClientRun<Run>> {
     let config = qwen(upstream, mode, lines);
     let agent = Agent::with("claude", "HUMANLLM_TEST_CLAUDE", &config)?;
     agent.write("work/poem.txt", "over the hill\n");

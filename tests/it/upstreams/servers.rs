@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::config;
 use crate::support::{
     ClientSession, EventStream, Gate, KEY, Key, Operator, Run, Script, Upstream, client_session,
-    given, poll,
+    path_from_environment, poll,
 };
 
 /// A llama.cpp with a model of random weights.
@@ -21,7 +21,7 @@ struct Llama {
 
 impl Llama {
     fn start() -> Option<Self> {
-        let python = given("HUMANLLM_TEST_LLAMA", "xllamacpp")?;
+        let python = path_from_environment("HUMANLLM_TEST_LLAMA", "xllamacpp")?;
         let folder = tempfile::tempdir().expect("a folder");
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),

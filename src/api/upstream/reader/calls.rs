@@ -1,18 +1,18 @@
-//! Puts calls together that come in pieces.
+//! Assembles calls that are streamed in pieces.
 
 use std::collections::HashSet;
 
-use super::super::arguments::{FreeText, is_object, mended};
+use super::super::arguments::{FreeTextScanner, is_object, repaired};
 use super::super::tools::Toolbox;
-use super::MAX;
+use super::MAX_BUFFERED_BYTES;
 use crate::api::{Body, Piece};
 
-/// What comes of a call at once.
+/// One streamed piece of a call.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct CallDelta<'a> {
-    /// Its place among the calls, where that is told.
+    /// Its index among the calls, if sent.
     pub index: Option<u64>,
-    /// What the server calls it, where that is told.
+    /// The server's id of the call, if sent.
     pub id: Option<&'a str>,
     /// The function, or a part of its name.
     pub name: Option<&'a str>,
@@ -20,18 +20,18 @@ pub(super) struct CallDelta<'a> {
     pub arguments: &'a str,
 }
 
-/// A call that is not whole.
+/// A call that is being streamed.
 #[derive(Debug, Default)]
 struct OpenCall {
     index: Option<u64>,
     id: String,
     name: String,
     arguments: String,
-    /// How much of the arguments has been shown.
-    shown: usize,
-    /// Whether anything of it has.
+    /// Bytes of the arguments that were already given out for display.
+    shown_len: usize,
+    /// Whether any piece of it was given out.
     is_shown: bool,
-    free_text: FreeText,
+    free_text: FreeTextScanner,
     is_closed: bool,
 }
 
@@ -41,40 +41,41 @@ impl OpenCall {
     }
 }
 
-/// The calls that are being made. One after the other is shown, even if their pieces come mixed.
+/// The calls that are being streamed. They are given out one after the other, even if their pieces
+/// come interleaved.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(super) struct OpenCalls {
     open: Vec<OpenCall>,
-    /// The last place of those that are over, and what the server calls them.
-    over: Option<u64>,
-    ids_over: HashSet<String>,
-    /// The bytes of all that was kept.
-    kept: usize,
+    /// The highest index of the closed calls, and their ids.
+    last_closed_index: Option<u64>,
+    closed_ids: HashSet<String>,
+    /// Bytes buffered so far.
+    buffered_bytes: usize,
 }
 
-impl Calls {
-    /// What a call counts besides its text: a thousand are more than anybody wants.
+impl OpenCalls {
+    /// Bytes counted for each call besides its text, which limits calls to about a thousand.
     const OVERHEAD: usize = 16 << 10;
 
-    /// The bytes of all that was kept.
-    pub fn kept(&self) -> usize {
-        self.kept
+    /// Bytes buffered so far.
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes
     }
 
-    /// Whether a call of this place or name is being made.
+    /// Whether a call of this index or id is open.
     pub fn has(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.find(index, id).is_some()
     }
 
-    /// Whether a call of this name or place has arguments already.
+    /// Whether an open call of this index or id has arguments.
     pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         let call = self.find(index, id).and_then(|place| self.open.get(place));
         call.is_some_and(|call| !call.arguments.is_empty())
     }
 
-    /// More of a call.
-    pub fn more(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
-        if self.kept > MAX {
+    /// Appends to a call, or opens one.
+    pub fn append(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+        if self.buffered_bytes > MAX_BUFFERED_BYTES {
             return;
         }
         let id = delta.id.filter(|id| !id.is_empty());
@@ -82,14 +83,14 @@ impl Calls {
         let known = self.find(delta.index, id);
         let place = match known {
             Some(place) if !self.is_another(place, delta, id, name) => place,
-            // More of a call that is over.
-            _ if name.is_none() && self.is_over(delta.index, id) => return,
-            // Some make up a new id each time.
+            // Belongs to a closed call.
+            _ if name.is_none() && self.is_closed(delta.index, id) => return,
+            // Some servers make a new id for each piece.
             _ if name.is_none() && delta.index.is_none() && !self.open.is_empty() => {
                 self.open.len() - 1
             }
             _ => {
-                self.kept += Self::OVERHEAD;
+                self.buffered_bytes += Self::OVERHEAD;
                 self.open.push(OpenCall {
                     index: delta.index,
                     ..OpenCall::default()
@@ -101,32 +102,32 @@ impl Calls {
             return;
         };
         if let Some(id) = id.filter(|_| call.id.is_empty()) {
-            self.kept += id.len();
+            self.buffered_bytes += id.len();
             id.clone_into(&mut call.id);
         }
         if let Some(name) = name.filter(|_| call.arguments.is_empty()) {
-            self.kept += name.len();
+            self.buffered_bytes += name.len();
             add_name(&mut call.name, name, toolbox);
         }
-        // Some send the whole once more at the end.
+        // Some servers send the whole arguments once more at the end.
         let is_again = name.is_some() && !call.arguments.is_empty() && is_object(&call.arguments);
         if !is_again {
-            self.kept += delta.arguments.len();
+            self.buffered_bytes += delta.arguments.len();
             call.arguments.push_str(delta.arguments);
         }
         self.advance(toolbox, pieces);
     }
 
-    /// Whether a call of this place or name has been made.
-    pub fn is_over(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    /// Whether a call of this index or id was closed.
+    pub fn is_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
         match (index, id) {
-            (Some(index), _) => self.over.is_some_and(|over| index <= over),
-            (None, Some(id)) => self.ids_over.contains(id),
+            (Some(index), _) => self.last_closed_index.is_some_and(|over| index <= over),
+            (None, Some(id)) => self.closed_ids.contains(id),
             (None, None) => false,
         }
     }
 
-    /// Which of the open calls is meant.
+    /// Finds the open call that a piece belongs to.
     fn find(&self, index: Option<u64>, id: Option<&str>) -> Option<usize> {
         let mut places = (0..self.open.len()).rev();
         let is = |place: &usize, what: &dyn Fn(&OpenCall) -> bool| what(&self.open[*place]);
@@ -146,8 +147,8 @@ impl Calls {
         }
     }
 
-    /// Whether what comes is of another call than the one in its place. Some servers give all the same
-    /// place, or none.
+    /// Whether a piece belongs to another call than the open one of the same index. Some servers
+    /// give all calls the same index, or none.
     fn is_another(
         &self,
         place: usize,
@@ -173,8 +174,8 @@ impl Calls {
         }
     }
 
-    /// The server says that a call is whole. If it is none, it may have been cut off, which llama.cpp
-    /// tells later or not at all.
+    /// The server says that a call is complete. If its arguments are not valid, it may have been
+    /// cut off, which llama.cpp reports later or not at all.
     pub fn close(
         &mut self,
         index: Option<u64>,
@@ -184,13 +185,12 @@ impl Calls {
     ) {
         let place = self.find(index, id);
         if let Some(call) = place.and_then(|place| self.open.get_mut(place)) {
-            call.is_closed = is_object(&mended(&call.arguments));
+            call.is_closed = is_object(&repaired(&call.arguments));
         }
         self.advance(toolbox, pieces);
     }
 
-    /// There is no more of any call. What is no whole call then stays in pieces if the answer was cut
-    /// off.
+    /// All calls end. If the answer was cut off, incomplete calls do not become items.
     pub fn end(&mut self, is_cut_off: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         for call in &mut self.open {
             call.is_closed |= !is_cut_off;
@@ -198,12 +198,12 @@ impl Calls {
         self.advance(toolbox, pieces);
         while !self.open.is_empty() {
             let is_whole = self.open[0].is_whole();
-            self.give(is_whole, toolbox, pieces);
+            self.emit_first(is_whole, toolbox, pieces);
             self.advance(toolbox, pieces);
         }
     }
 
-    /// Shows what came of the first call, and goes on to the next once it is whole.
+    /// Gives out new pieces of the first call, and goes on to the next once it is complete.
     fn advance(&mut self, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         loop {
             let is_followed = self.open.len() > 1;
@@ -214,15 +214,15 @@ impl Calls {
             if !(first.is_closed || is_followed && first.is_whole()) {
                 return;
             }
-            self.give(true, toolbox, pieces);
+            self.emit_first(true, toolbox, pieces);
         }
     }
 
-    /// Takes the first call out, and gives it away if it is an item.
-    fn give(&mut self, is_whole: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+    /// Removes the first call, and gives it out as an item if it is complete.
+    fn emit_first(&mut self, is_whole: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         let call = self.open.remove(0);
-        self.over = self.over.max(call.index);
-        self.ids_over
+        self.last_closed_index = self.last_closed_index.max(call.index);
+        self.closed_ids
             .extend(Some(call.id).filter(|id| !id.is_empty()));
         if is_whole && !(call.name.is_empty() && call.arguments.is_empty()) {
             let item: Body = toolbox.call(&call.name, &call.arguments);
@@ -233,16 +233,16 @@ impl Calls {
 
 impl OpenCall {
     fn show(&mut self, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
-        let more = self.arguments.get(self.shown..).unwrap_or_default();
+        let more = self.arguments.get(self.shown_len..).unwrap_or_default();
         if more.is_empty() && (self.is_shown || !toolbox.knows(&self.name)) {
             return;
         }
         let arguments = if toolbox.is_free_form(&self.name) {
-            self.free_text.more(more)
+            self.free_text.feed(more)
         } else {
             more.to_owned()
         };
-        self.shown = self.arguments.len();
+        self.shown_len = self.arguments.len();
         if self.is_shown && arguments.is_empty() {
             return;
         }
@@ -254,7 +254,8 @@ impl OpenCall {
     }
 }
 
-/// More of a name, which some servers send in pieces and some with every piece of the arguments.
+/// Appends to a name, which some servers send in pieces, and some with every piece of the
+/// arguments.
 fn add_name(known: &mut String, more: &str, toolbox: &Toolbox) {
     if known == more && toolbox.knows(known) {
         return;

@@ -8,10 +8,10 @@ use crate::api::chat::bodies;
 use crate::api::fields::{self, JsonKind, kind};
 use crate::api::{Fields, ItemBody, Usage};
 
-/// Reads a chunk; whether it is the last.
+/// Reads a chunk; returns whether it is the last.
 pub(super) fn event(event: &Fields<'_>, speech: &mut Speech) -> bool {
     if let Some(usage) = usage(event) {
-        speech.count(usage);
+        speech.set_usage(usage);
     }
     let choices = event.list("choices");
     let Some(choice) = first(&choices) else {
@@ -20,23 +20,23 @@ pub(super) fn event(event: &Fields<'_>, speech: &mut Speech) -> bool {
     if let Some(delta) = choice.get("delta") {
         read_delta(&Fields::of(delta), speech);
     } else if choice.get("message").is_some() {
-        // The whole, in the place of pieces.
+        // Some servers send the whole message instead of deltas.
         read_message(&choice, speech);
     }
     end(&choice, speech);
     false
 }
 
-/// Reads a completion; whether it is one.
+/// Reads a completion; returns whether the document is one.
 pub(super) fn document(document: &Fields<'_>, speech: &mut Speech) -> bool {
     if let Some(usage) = usage(document) {
-        speech.count(usage);
+        speech.set_usage(usage);
     }
     let choices = document.list("choices");
     let Some(choice) = first(&choices) else {
         return false;
     };
-    // A call that was cut off is none.
+    // An incomplete call is dropped.
     end_reason(&choice, speech);
     read_message(&choice, speech);
     true
@@ -57,7 +57,7 @@ fn read_message(choice: &Fields<'_>, speech: &mut Speech) {
 }
 
 fn read_delta(delta: &Fields<'_>, speech: &mut Speech) {
-    // Some send the same under both names.
+    // Some servers send the same text in both fields.
     let thoughts = ["reasoning_content", "reasoning"].iter();
     let mut thoughts = thoughts.filter_map(|name| delta.text(name));
     if let Some(thoughts) = thoughts.find(|text| !text.is_empty()) {
@@ -75,7 +75,7 @@ fn read_delta(delta: &Fields<'_>, speech: &mut Speech) {
         let index = call.integer("index").ok().flatten();
         read_call(&call.object("function"), index, id.as_deref(), speech);
     }
-    // From before there were several.
+    // The deprecated form with a single call.
     if let Some(call) = delta
         .get("function_call")
         .filter(|raw| kind(raw) == JsonKind::Object)
@@ -84,7 +84,7 @@ fn read_delta(delta: &Fields<'_>, speech: &mut Speech) {
     }
 }
 
-/// Words, or parts of which some are thoughts.
+/// Reads content: a string, or parts of which some are reasoning.
 fn read_content(content: &RawValue, speech: &mut Speech) {
     if let Some(text) = fields::text(content) {
         if !text.is_empty() {
@@ -117,7 +117,7 @@ fn read_call(function: &Fields<'_>, index: Option<u64>, id: Option<&str>, speech
     });
 }
 
-/// Arguments, which are a text, or the object itself.
+/// Arguments: a JSON string, or the object itself.
 fn arguments(raw: &RawValue) -> String {
     fields::text(raw).unwrap_or_else(|| raw.get().to_owned())
 }

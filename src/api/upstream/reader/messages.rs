@@ -5,7 +5,7 @@ use super::speech::Speech;
 use crate::api::messages::bodies;
 use crate::api::{Fields, ItemBody, Usage};
 
-/// Reads an event; whether it is the last.
+/// Reads an event; returns whether it is the last.
 pub(super) fn event(name: Option<&str>, event: &Fields<'_>, speech: &mut Speech) -> bool {
     let kind = event.text("type");
     let index = event.integer("index").ok().flatten();
@@ -13,7 +13,7 @@ pub(super) fn event(name: Option<&str>, event: &Fields<'_>, speech: &mut Speech)
         Some("message_start") => count(&event.object("message"), speech),
         Some("content_block_start") => begin(&event.object("content_block"), index, speech),
         Some("content_block_delta") => delta(&event.object("delta"), index, speech),
-        // An answer may be several blocks of words, which clients put behind each other.
+        // The text blocks of an answer are concatenated, as clients do.
         Some("content_block_stop") if speech.has_call(index, None) => speech.end_call(index, None),
         Some("message_delta") => {
             count(event, speech);
@@ -25,7 +25,7 @@ pub(super) fn event(name: Option<&str>, event: &Fields<'_>, speech: &mut Speech)
     false
 }
 
-/// Reads a message; whether it is one.
+/// Reads a message; returns whether the document is one.
 pub(super) fn document(document: &Fields<'_>, speech: &mut Speech) -> bool {
     count(document, speech);
     let Some(content) = document.get("content") else {
@@ -47,7 +47,7 @@ fn begin(block: &Fields<'_>, index: Option<u64>, speech: &mut Speech) {
     match block.text("type").as_deref() {
         Some("tool_use") => {
             let (id, name) = (block.text("id"), block.text("name"));
-            // Some servers give the arguments at once.
+            // Some servers send the whole arguments with the start of the block.
             let input = block.get("input").map(|input| input.get());
             let input = input.filter(|input| !is_empty(input));
             speech.call(CallDelta {
@@ -115,14 +115,14 @@ fn is_limit(reason: Option<&str>) -> bool {
     )
 }
 
-/// What is counted so far. The request is counted at the beginning, and by some servers at the end.
+/// Reads token counts. Input tokens come with the first event, and from some servers with the last.
 fn count(event: &Fields<'_>, speech: &mut Speech) {
     let usage = event.object("usage");
     let number = |name| usage.integer(name).ok().flatten().unwrap_or(0);
     let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"];
     let input = number("input_tokens") + cached.into_iter().map(number).sum::<u64>();
-    let known = speech.counted();
-    speech.count(Usage {
+    let known = speech.usage_so_far();
+    speech.set_usage(Usage {
         input: input.max(known.input),
         output: number("output_tokens").max(known.output),
         reasoning: known.reasoning,

@@ -1,34 +1,34 @@
-//! Reads what a model on another server says.
+//! Reads answers of models on other servers.
 
 mod calls;
 mod chat;
+mod filters;
 mod messages;
 mod responses;
 mod speech;
-mod words;
 
 use serde_json::value::RawValue;
 
 use self::speech::Speech;
-use super::fault::{self, AnswerError};
+use super::answer_error::{self, AnswerError};
 use super::tools::Toolbox;
 use crate::api::{Fields, Format, Piece};
 
-/// How many bytes of an answer are kept.
-const MAX: usize = 16 << 20;
+/// Most bytes of an answer that are buffered.
+const MAX_BUFFERED_BYTES: usize = 16 << 20;
 
 /// Reads one answer, event by event as it is streamed, or as one document.
 #[derive(Debug)]
 pub struct UpstreamReader {
     format: Format,
     speech: Speech,
-    responses: responses::Items,
+    responses: responses::ItemTracker,
     is_done: bool,
 }
 
 impl UpstreamReader {
-    /// A reader of an answer in a format, by a model that knows these tools; `echo` is what it may
-    /// say once more though it was said, and `limit` how many tokens it may say.
+    /// A reader for an answer in this format, by a model that was given these tools. `echo` is text
+    /// that the model may repeat at the beginning; `limit` is the token limit of the request.
     pub(super) fn new(
         format: Format,
         toolbox: Toolbox,
@@ -38,17 +38,17 @@ impl UpstreamReader {
         Self {
             format,
             speech: Speech::new(toolbox, echo),
-            responses: responses::Items::new(limit),
+            responses: responses::ItemTracker::new(limit),
             is_done: false,
         }
     }
 
-    /// Reads a server-sent event: its name, where it has one, and its data. What comes after the end
-    /// is nothing.
+    /// Reads a server-sent event: its name, if it has one, and its data. Events after the end are
+    /// ignored.
     ///
     /// # Errors
     ///
-    /// What went wrong. There is nothing more to be read then.
+    /// What went wrong. Nothing more can be read then.
     pub fn event(&mut self, name: Option<&str>, data: &str) -> Result<Vec<Piece>, AnswerError> {
         let data = data.trim();
         if self.is_done || data.is_empty() {
@@ -56,12 +56,12 @@ impl UpstreamReader {
         }
         if data == "[DONE]" {
             self.finish();
-            return Ok(self.speech.take());
+            return Ok(self.speech.take_pieces());
         }
-        let raw = read(data)?;
+        let raw = read_object(data)?;
         let event = Fields::of(raw);
-        if let Some(message) = fault::told(&event, name == Some("error")) {
-            return Err(AnswerError::Told(message));
+        if let Some(message) = answer_error::error_in(&event, name == Some("error")) {
+            return Err(AnswerError::Server(message));
         }
         let is_end = match self.format {
             Format::Chat => chat::event(&event, &mut self.speech),
@@ -70,28 +70,28 @@ impl UpstreamReader {
                 responses::event(name, &event, &mut self.speech, &mut self.responses)?
             }
         };
-        if self.speech.kept() + self.responses.kept() > MAX {
+        if self.speech.buffered_bytes() + self.responses.buffered_bytes() > MAX_BUFFERED_BYTES {
             return Err(AnswerError::TooLong);
         }
         if is_end {
             self.finish();
         }
-        Ok(self.speech.take())
+        Ok(self.speech.take_pieces())
     }
 
     /// Reads the answer of a server that does not stream.
     ///
     /// # Errors
     ///
-    /// As [`Reader::event`].
+    /// As [`UpstreamReader::event`].
     pub fn document(&mut self, json: &[u8]) -> Result<Vec<Piece>, AnswerError> {
-        if json.len() > MAX {
+        if json.len() > MAX_BUFFERED_BYTES {
             return Err(AnswerError::TooLong);
         }
         let text = String::from_utf8_lossy(json);
-        let fields = Fields::of(read(text.trim())?);
-        if let Some(message) = fault::told(&fields, false) {
-            return Err(AnswerError::Told(message));
+        let fields = Fields::of(read_object(text.trim())?);
+        if let Some(message) = answer_error::error_in(&fields, false) {
+            return Err(AnswerError::Server(message));
         }
         let is_answer = match self.format {
             Format::Chat => chat::document(&fields, &mut self.speech),
@@ -101,29 +101,29 @@ impl UpstreamReader {
             }
         };
         if !is_answer {
-            return Err(AnswerError::Unreadable(fault::shown(&text)));
+            return Err(AnswerError::Unreadable(answer_error::shown(&text)));
         }
         self.finish();
-        Ok(self.speech.take())
+        Ok(self.speech.take_pieces())
     }
 
     /// The end of the stream.
     ///
     /// # Errors
     ///
-    /// [`AnswerError::Ended`] if the answer is not whole.
+    /// [`AnswerError::Incomplete`] if the answer is not complete.
     pub fn end(&mut self) -> Result<Vec<Piece>, AnswerError> {
         if self.is_done {
             return Ok(Vec::new());
         }
         if !self.speech.has_ended() {
-            return Err(AnswerError::Ended);
+            return Err(AnswerError::Incomplete);
         }
         self.finish();
-        Ok(self.speech.take())
+        Ok(self.speech.take_pieces())
     }
 
-    /// Whether the answer is whole, and nothing more is to be read.
+    /// Whether the answer is complete.
     pub fn is_done(&self) -> bool {
         self.is_done
     }
@@ -135,9 +135,9 @@ impl UpstreamReader {
     }
 }
 
-/// A text that is to be an object of JSON.
-fn read(text: &str) -> Result<&RawValue, AnswerError> {
-    let unreadable = || AnswerError::Unreadable(fault::shown(text));
+/// Parses a text that has to be a JSON object.
+fn read_object(text: &str) -> Result<&RawValue, AnswerError> {
+    let unreadable = || AnswerError::Unreadable(answer_error::shown(text));
     let raw: &RawValue = serde_json::from_str(text).map_err(|_| unreadable())?;
     match crate::api::fields::kind(raw) {
         crate::api::fields::JsonKind::Object => Ok(raw),

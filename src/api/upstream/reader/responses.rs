@@ -4,34 +4,34 @@ use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
-use super::super::fault::{self, AnswerError};
+use super::super::answer_error::{self, AnswerError};
 use super::calls::CallDelta;
 use super::speech::Speech;
 use crate::api::responses::read_item;
 use crate::api::{Body, Fields, ItemBody, Phase, Usage};
 
-/// What is known of the items of the response.
+/// The items of a response that were read so far.
 #[derive(Debug, Default)]
-pub(super) struct Items {
-    /// Items of which words or thoughts were streamed.
-    spoken: KnownItem,
-    /// Items that are whole.
-    whole: KnownItem,
-    /// How many tokens the response may have.
+pub(super) struct ItemTracker {
+    /// Items whose text or reasoning was streamed.
+    streamed: ItemSet,
+    /// Items that are complete.
+    complete: ItemSet,
+    /// Token limit of the response.
     limit: Option<u64>,
 }
 
-/// Items, by what the server tells of them.
+/// A set of items, by id or index.
 #[derive(Debug, Default)]
-struct KnownItem {
+struct ItemSet {
     ids: HashSet<String>,
     indices: HashSet<u64>,
     count: usize,
     bytes: usize,
 }
 
-impl KnownItem {
-    /// What an item takes besides its id.
+impl ItemSet {
+    /// Bytes counted for each item besides its id.
     const OVERHEAD: usize = 128;
 
     fn add(&mut self, index: Option<u64>, id: Option<&str>) {
@@ -53,8 +53,8 @@ impl KnownItem {
     }
 }
 
-impl Items {
-    /// None yet, of a response that may have so many tokens.
+impl ItemTracker {
+    /// No items yet, of a response with this token limit.
     pub fn new(limit: Option<u64>) -> Self {
         Self {
             limit,
@@ -62,35 +62,37 @@ impl Items {
         }
     }
 
-    /// The bytes of all that was kept.
-    pub fn kept(&self) -> usize {
-        self.spoken.bytes + self.whole.bytes
+    /// Bytes buffered so far.
+    pub fn buffered_bytes(&self) -> usize {
+        self.streamed.bytes + self.complete.bytes
     }
 
-    /// Whether a response that has so many tokens is at its limit. llama.cpp calls it completed.
+    /// Whether a response of so many tokens has reached its limit. llama.cpp reports it as
+    /// completed.
     fn is_full(&self, tokens: u64) -> bool {
         self.limit.is_some_and(|limit| tokens >= limit)
     }
 
-    /// Whether words of an item were streamed; `is_speaking` says whether any are being.
-    fn is_spoken(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
-        let has_names = !self.spoken.ids.is_empty() || !self.spoken.indices.is_empty();
-        self.spoken.has(index, id) || is_speaking && !has_names
+    /// Whether the text of an item was streamed. If the server sends neither ids nor indices, the
+    /// item is taken for the current one, if `is_speaking`.
+    fn is_streamed(&self, index: Option<u64>, id: Option<&str>, is_speaking: bool) -> bool {
+        let has_names = !self.streamed.ids.is_empty() || !self.streamed.indices.is_empty();
+        self.streamed.has(index, id) || is_speaking && !has_names
     }
 
-    /// Whether the item in a place of the output was whole before.
-    fn is_whole(&self, place: usize, id: Option<&str>) -> bool {
-        let whole = &self.whole;
+    /// Whether the item at this index of the output was complete before.
+    fn is_complete(&self, place: usize, id: Option<&str>) -> bool {
+        let whole = &self.complete;
         whole.has(u64::try_from(place).ok(), id) || whole.indices.is_empty() && place < whole.count
     }
 }
 
-/// Reads an event; whether it is the last.
+/// Reads an event; returns whether it is the last.
 pub(super) fn event(
     name: Option<&str>,
     event: &Fields<'_>,
     speech: &mut Speech,
-    items: &mut Items,
+    items: &mut ItemTracker,
 ) -> Result<bool, AnswerError> {
     let kind = event.text("type");
     let kind = kind.as_deref().or(name).unwrap_or_default();
@@ -102,7 +104,7 @@ pub(super) fn event(
         "response.output_item.added" => begin(&event.object("item"), index, speech),
         "response.output_text.delta" | "response.refusal.delta" => {
             if let Some(delta) = delta() {
-                items.spoken.add(index, id);
+                items.streamed.add(index, id);
                 speech.text(&delta);
             }
         }
@@ -112,7 +114,7 @@ pub(super) fn event(
         | "response.reasoning.delta"
         | "response.reasoning_summary.delta" => {
             if let Some(delta) = delta() {
-                items.spoken.add(index, id);
+                items.streamed.add(index, id);
                 speech.thought(&delta);
             }
         }
@@ -128,7 +130,7 @@ pub(super) fn event(
         }
         "response.output_item.done" => {
             if let Some(raw) = event.get("item") {
-                done(raw, index, speech, items);
+                item_done(raw, index, speech, items);
             }
         }
         "response.completed" | "response.incomplete" | "response.done" => {
@@ -145,11 +147,11 @@ pub(super) fn event(
     Ok(false)
 }
 
-/// Reads a response; whether it is one.
+/// Reads a response; returns whether the document is one.
 pub(super) fn document(
     document: &Fields<'_>,
     speech: &mut Speech,
-    items: &mut Items,
+    items: &mut ItemTracker,
 ) -> Result<bool, AnswerError> {
     let status = document.text("status");
     if matches!(status.as_deref(), Some("failed" | "cancelled")) {
@@ -160,11 +162,11 @@ pub(super) fn document(
 }
 
 fn failure(response: &Fields<'_>) -> AnswerError {
-    AnswerError::Told(fault::told(response, true).unwrap_or_default())
+    AnswerError::Server(answer_error::error_in(response, true).unwrap_or_default())
 }
 
-/// What the response holds that did not come in events of its own.
-fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) {
+/// Reads items of the final response that had no events of their own.
+fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut ItemTracker) {
     if response.text("status").as_deref() == Some("incomplete") {
         speech.cut_off();
     }
@@ -173,16 +175,16 @@ fn read_response(response: &Fields<'_>, speech: &mut Speech, items: &mut Items) 
     if items.is_full(number(&usage, "output_tokens")) {
         speech.cut_off();
     }
-    speech.count(Usage {
+    speech.set_usage(Usage {
         input: number(&usage, "input_tokens"),
         output: number(&usage, "output_tokens"),
         reasoning: number(&usage.object("output_tokens_details"), "reasoning_tokens"),
     });
     for (place, raw) in response.list("output").into_iter().enumerate() {
         let id = id(&Fields::of(raw));
-        if !items.is_whole(place, id.as_deref()) {
+        if !items.is_complete(place, id.as_deref()) {
             let index = u64::try_from(place).ok();
-            done(raw, index, speech, items);
+            item_done(raw, index, speech, items);
         }
     }
 }
@@ -204,7 +206,7 @@ fn begin(item: &Fields<'_>, index: Option<u64>, speech: &mut Speech) {
     }
 }
 
-/// What events call an item; llama.cpp means the call by it.
+/// The id of an item in events; llama.cpp uses the `call_id`.
 fn id(item: &Fields<'_>) -> Option<String> {
     let mut ids = ["id", "call_id"].iter().filter_map(|name| item.text(name));
     ids.find(|id| !id.is_empty())
@@ -214,28 +216,28 @@ fn phase(item: &Fields<'_>) -> Option<Phase> {
     Phase::of_name(&item.text("phase")?)
 }
 
-/// An item is whole. What was streamed of it is not said again.
-fn done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut Items) {
+/// An item is complete. What was streamed of it is not given out again.
+fn item_done(raw: &RawValue, index: Option<u64>, speech: &mut Speech, items: &mut ItemTracker) {
     let item = Fields::of(raw);
     let id = id(&item);
     let id = id.as_deref();
-    items.whole.add(index, id);
+    items.complete.add(index, id);
     let ItemBody::Said { body, .. } = read_item(raw.get()) else {
         return;
     };
     match body {
-        Body::Message { .. } if items.is_spoken(index, id, speech.has_words()) => {
-            // Otherwise it ended when something else began.
+        Body::Message { .. } if items.is_streamed(index, id, speech.has_words()) => {
+            // Otherwise it was closed when something else began.
             if speech.has_words() {
                 speech.end_message(phase(&item));
             }
         }
-        Body::Reasoning { .. } if items.is_spoken(index, id, speech.is_thinking()) => {
+        Body::Reasoning { .. } if items.is_streamed(index, id, speech.is_thinking()) => {
             if speech.is_thinking() {
                 speech.close();
             }
         }
-        Body::FunctionCall { .. } if speech.is_called(index, id) => {}
+        Body::FunctionCall { .. } if speech.is_call_closed(index, id) => {}
         Body::FunctionCall {
             ref name,
             ref arguments,

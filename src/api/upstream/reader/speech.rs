@@ -1,36 +1,36 @@
-//! Makes pieces and items of what a model says, whatever format it came in.
+//! Turns the output of a model into pieces and items, whatever its wire format.
 
 use super::super::tools::Toolbox;
-use super::calls::{CallDelta, Calls};
-use super::words::{EchoFilter, Splitter, Spoken};
+use super::calls::{CallDelta, OpenCalls};
+use super::filters::{EchoFilter, Spoken, ThoughtSplitter};
 use crate::api::{Body, Phase, Piece, Usage};
 
-/// What a model has said so far.
+/// The output of a model so far.
 #[derive(Debug)]
 pub(super) struct Speech {
     toolbox: Toolbox,
     pieces: Vec<Piece>,
-    splitter: Splitter,
+    splitter: ThoughtSplitter,
     echo: Option<EchoFilter>,
-    /// Whether what comes first goes on with a message.
+    /// Whether the first text continues a message.
     is_continuing: bool,
     open: OpenItem,
-    /// Space that nothing has followed yet.
+    /// White space held back until text follows.
     space: String,
-    /// The phase that the server tells of the message in hand.
+    /// The phase of the current message, if the server sent one.
     phase: Option<Phase>,
-    /// A message that is whole but for its phase, which what follows tells.
-    held: Option<(String, Option<Phase>)>,
-    calls: Calls,
+    /// A complete message whose phase depends on what follows.
+    held_message: Option<(String, Option<Phase>)>,
+    calls: OpenCalls,
     has_called: bool,
     usage: Option<Usage>,
     is_cut_off: bool,
     has_ended: bool,
-    /// The bytes of all words that were kept.
-    kept: usize,
+    /// Bytes of text buffered so far.
+    text_bytes: usize,
 }
 
-/// The item that is being said.
+/// The item that is being streamed.
 #[derive(Debug, Default)]
 enum OpenItem {
     #[default]
@@ -44,48 +44,48 @@ impl Speech {
         Self {
             toolbox,
             pieces: Vec::new(),
-            splitter: Splitter::default(),
+            splitter: ThoughtSplitter::default(),
             is_continuing: echo.is_some(),
             echo: echo.and_then(EchoFilter::of),
             open: OpenItem::Nothing,
             space: String::new(),
             phase: None,
-            held: None,
-            calls: Calls::default(),
+            held_message: None,
+            calls: OpenCalls::default(),
             has_called: false,
             usage: None,
             is_cut_off: false,
             has_ended: false,
-            kept: 0,
+            text_bytes: 0,
         }
     }
 
-    /// The pieces since this was called last.
-    pub fn take(&mut self) -> Vec<Piece> {
+    /// Takes the pieces since the last call.
+    pub fn take_pieces(&mut self) -> Vec<Piece> {
         std::mem::take(&mut self.pieces)
     }
 
-    /// The bytes of all that was kept.
-    pub fn kept(&self) -> usize {
-        self.kept + self.calls.kept()
+    /// Bytes buffered so far.
+    pub fn buffered_bytes(&self) -> usize {
+        self.text_bytes + self.calls.buffered_bytes()
     }
 
-    /// More words.
+    /// Appends text, which may contain reasoning in tags.
     pub fn text(&mut self, delta: &str) {
-        self.kept += delta.len();
-        for spoken in self.splitter.more(delta) {
+        self.text_bytes += delta.len();
+        for spoken in self.splitter.feed(delta) {
             self.spoken(spoken);
         }
     }
 
-    /// More thoughts, which came as such.
+    /// Appends reasoning that the server sent as such.
     pub fn thought(&mut self, delta: &str) {
-        self.kept += delta.len();
+        self.text_bytes += delta.len();
         self.end_words();
         self.add_thought(delta);
     }
 
-    /// The next part of the thoughts, which are one item all the same.
+    /// Begins the next part of the reasoning, which remains one item.
     pub(crate) fn next_thought(&mut self) {
         if let OpenItem::Thought(text) = &mut self.open {
             text.push_str("\n\n");
@@ -93,65 +93,65 @@ impl Speech {
         }
     }
 
-    /// Whether words of the message in hand were said.
+    /// Whether the current message has text.
     pub(crate) fn has_words(&self) -> bool {
         matches!(self.open, OpenItem::Text(_))
     }
 
-    /// Whether thoughts are being told.
+    /// Whether reasoning is being streamed.
     pub(crate) fn is_thinking(&self) -> bool {
         matches!(self.open, OpenItem::Thought(_))
     }
 
-    /// Whether a call is being made in this place or of this name.
+    /// Whether a call of this index or id is open.
     pub(crate) fn has_call(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.has(index, id)
     }
 
-    /// A message begins, of which the server may tell the phase.
+    /// Begins a message, with the phase that the server sent, if any.
     pub(crate) fn begin_message(&mut self, phase: Option<Phase>) {
         self.close();
         self.phase = phase;
     }
 
-    /// The message in hand is whole.
+    /// Ends the current message.
     pub(crate) fn end_message(&mut self, phase: Option<Phase>) {
         self.phase = phase.or(self.phase);
         self.close();
         self.phase = None;
     }
 
-    /// What is being said is whole.
+    /// Closes the current item.
     pub fn close(&mut self) {
         self.end_words();
         self.close_item();
         self.space.clear();
     }
 
-    /// More of a call.
+    /// Appends to a call.
     pub fn call(&mut self, delta: CallDelta<'_>) {
         self.close();
         self.release(Phase::Commentary);
         self.has_called = true;
-        self.calls.more(delta, &self.toolbox, &mut self.pieces);
+        self.calls.append(delta, &self.toolbox, &mut self.pieces);
     }
 
-    /// Whether a call of this place or name is whole.
-    pub fn is_called(&self, index: Option<u64>, id: Option<&str>) -> bool {
-        self.calls.is_over(index, id)
+    /// Whether a call of this index or id was closed.
+    pub fn is_call_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
+        self.calls.is_closed(index, id)
     }
 
-    /// Whether arguments of a call have come.
+    /// Whether an open call of this index or id has arguments.
     pub(crate) fn has_arguments(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.has_arguments(index, id)
     }
 
-    /// A call is whole.
+    /// Closes a call.
     pub(crate) fn end_call(&mut self, index: Option<u64>, id: Option<&str>) {
         self.calls.close(index, id, &self.toolbox, &mut self.pieces);
     }
 
-    /// An item that came as a whole.
+    /// Adds a complete item.
     pub fn item(&mut self, body: Body) {
         match body {
             Body::Message { ref content, phase } => {
@@ -177,7 +177,7 @@ impl Speech {
                 self.end_calls();
             }
             call => {
-                self.kept += call.words().len();
+                self.text_bytes += call.words().len();
                 self.close();
                 self.release(Phase::Commentary);
                 self.end_calls();
@@ -187,24 +187,24 @@ impl Speech {
         }
     }
 
-    /// What the server counted.
-    pub fn count(&mut self, usage: Usage) {
+    /// Sets the token counts of the server.
+    pub fn set_usage(&mut self, usage: Usage) {
         if usage != Usage::default() {
             self.usage = Some(usage);
         }
     }
 
-    /// What the server has counted so far.
-    pub fn counted(&self) -> Usage {
+    /// The token counts of the server so far.
+    pub fn usage_so_far(&self) -> Usage {
         self.usage.unwrap_or_default()
     }
 
-    /// It ended at a limit.
+    /// Marks the answer as cut off at a limit.
     pub fn cut_off(&mut self) {
         self.is_cut_off = true;
     }
 
-    /// There is no more of it, though the server may still count.
+    /// Ends the output; token counts may still come.
     pub fn end(&mut self) {
         self.has_ended = true;
         self.close();
@@ -221,12 +221,12 @@ impl Speech {
         });
     }
 
-    /// Whether there is no more of it.
+    /// Whether the output has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// The last piece.
+    /// Adds the last piece.
     pub fn done(&mut self) {
         self.pieces.push(Piece::Done {
             usage: self.usage,
@@ -245,7 +245,7 @@ impl Speech {
             Spoken::Text(delta) => match &mut self.echo {
                 None => self.add_text(&delta),
                 Some(echo) => {
-                    if let Some(other) = echo.more(&delta) {
+                    if let Some(other) = echo.feed(&delta) {
                         self.echo = None;
                         self.add_text(&other);
                     }
@@ -254,7 +254,7 @@ impl Speech {
         }
     }
 
-    /// No more words come for now, whatever was held back of them.
+    /// Flushes text that was held back by the filters.
     fn end_words(&mut self) {
         if let Some(rest) = self.splitter.end() {
             self.spoken(rest);
@@ -284,7 +284,8 @@ impl Speech {
             return;
         }
         let words = self.space.trim_start();
-        // Lines without words stand before many answers; how far the first line is moved in stays.
+        // Many answers begin with blank lines, which are dropped; the indentation of the first line
+        // stays.
         let space = &self.space[..self.space.len() - words.len()];
         let from = if self.is_continuing {
             0
@@ -298,7 +299,7 @@ impl Speech {
         self.open = OpenItem::Text(begun);
     }
 
-    /// Something else begins than what was said before.
+    /// Closes the current item before another one begins.
     fn begin(&mut self) {
         self.close_item();
         self.space.clear();
@@ -310,7 +311,7 @@ impl Speech {
         match std::mem::take(&mut self.open) {
             OpenItem::Nothing => {}
             OpenItem::Text(text) => {
-                self.held = Some((text, self.phase));
+                self.held_message = Some((text, self.phase));
             }
             OpenItem::Thought(text) => {
                 let thoughts = Body::reasoning(text.trim_end());
@@ -319,9 +320,9 @@ impl Speech {
         }
     }
 
-    /// Gives the message away that was held back.
+    /// Gives out the message that was held back, with this phase.
     fn release(&mut self, phase: Phase) {
-        if let Some((text, told)) = self.held.take() {
+        if let Some((text, told)) = self.held_message.take() {
             let message = Body::message(text, told.unwrap_or(phase));
             self.pieces.push(Piece::Item(message));
         }

@@ -39,7 +39,7 @@ fn an_error_in_the_place_of_an_answer_is_told_in_its_words() {
                 "error": {"code": "server_error", "message": words}}}),
         ),
     ] {
-        let told = Err(AnswerError::Told(words.into()));
+        let told = Err(AnswerError::Server(words.into()));
         assert_eq!(
             reader(format).event(name, &data.to_string()),
             told,
@@ -50,7 +50,7 @@ fn an_error_in_the_place_of_an_answer_is_told_in_its_words() {
     let body = json!({"error": {"message": words}}).to_string();
     for format in [Format::Chat, Format::Messages, Format::Responses] {
         let told = reader(format).document(body.as_bytes());
-        assert_eq!(told, Err(AnswerError::Told(words.into())));
+        assert_eq!(told, Err(AnswerError::Server(words.into())));
     }
 }
 
@@ -82,7 +82,7 @@ fn an_end_in_the_middle_is_a_fault() {
         let mut reader = reader(format);
         let pieces = reader.event(event["type"].as_str(), &event.to_string());
         assert_eq!(pieces, Ok(vec![Piece::Text("hal".into())]));
-        assert_eq!(reader.end(), Err(AnswerError::Ended));
+        assert_eq!(reader.end(), Err(AnswerError::Incomplete));
         assert!(!reader.is_done());
     }
 }

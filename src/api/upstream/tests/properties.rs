@@ -79,7 +79,7 @@ fn all_words(items: &[std::sync::Arc<Item>]) -> String {
         // As it stands in arguments.
         ItemBody::Said { body, .. } => json!(body.words()).to_string().trim_matches('"').to_owned(),
         ItemBody::ToolOutput { .. } => item.text(),
-        ItemBody::Other { says, .. } => says.clone(),
+        ItemBody::Other { fields: says, .. } => says.clone(),
         ItemBody::Compaction { .. } => String::new(),
     });
     words.collect::<Vec<_>>().join("\n")

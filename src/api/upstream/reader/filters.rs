@@ -1,53 +1,53 @@
-//! Tells thoughts in tags from the words behind them, and words that were there before from new ones.
+//! Filters on streamed text: one splits off reasoning in tags, one drops a repeated beginning.
 
-/// Tags that models put around their thoughts, where the server does not take them apart.
+/// Tags that models put around reasoning, if the server does not split it off.
 const TAGS: [(&str, &str); 3] = [
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("[THINK]", "[/THINK]"),
 ];
 
-/// Words or thoughts.
+/// Text or reasoning.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     Text(String),
     Thought(String),
 }
 
-/// Takes a text that begins with thoughts in tags apart, however it is cut.
+/// Splits reasoning in tags from the beginning of a text, wherever the stream is cut.
 #[derive(Debug, Default)]
-pub(super) struct Splitter {
+pub(super) struct ThoughtSplitter {
     state: SplitState,
     pending: String,
 }
 
 #[derive(Debug, Default)]
 enum SplitState {
-    /// Nothing but space was said, or the beginning of a tag.
+    /// Only white space, or the beginning of a tag.
     #[default]
     Beginning,
-    /// In thoughts up to this tag.
+    /// In reasoning, up to this closing tag.
     Thoughts(&'static str),
-    /// In words, where tags are what somebody talks about.
+    /// In text, where tags have no meaning any more.
     Words,
 }
 
-impl Splitter {
-    /// More of the text; gives what is certain.
-    pub fn more(&mut self, delta: &str) -> Vec<Spoken> {
+impl ThoughtSplitter {
+    /// Takes more of the text, and returns what is certain.
+    pub fn feed(&mut self, delta: &str) -> Vec<Spoken> {
         self.pending.push_str(delta);
         let mut found = Vec::new();
         loop {
             match self.state {
                 SplitState::Words => {
-                    found.extend(self.taken().map(Spoken::Text));
+                    found.extend(self.take_pending().map(Spoken::Text));
                     return found;
                 }
                 SplitState::Beginning => {
                     let space = self.pending.len() - self.pending.trim_start().len();
                     if space > 0 {
                         let rest = self.pending.split_off(space);
-                        found.extend(self.taken().map(Spoken::Text));
+                        found.extend(self.take_pending().map(Spoken::Text));
                         self.pending = rest;
                     }
                     let text = self.pending.as_str();
@@ -65,13 +65,13 @@ impl Splitter {
                     if let Some(at) = self.pending.find(close) {
                         let behind = self.pending.split_off(at + close.len());
                         self.pending.truncate(at);
-                        found.extend(self.taken().map(Spoken::Thought));
+                        found.extend(self.take_pending().map(Spoken::Thought));
                         self.pending = behind;
                         self.state = SplitState::Beginning;
                     } else {
                         let kept = beginning_at_end(&self.pending, close);
                         let rest = self.pending.split_off(self.pending.len() - kept);
-                        found.extend(self.taken().map(Spoken::Thought));
+                        found.extend(self.take_pending().map(Spoken::Thought));
                         self.pending = rest;
                         return found;
                     }
@@ -80,29 +80,29 @@ impl Splitter {
         }
     }
 
-    /// What is left at the end of the text. The next one begins anew.
+    /// Ends the text and returns what is left of it. The splitter is then ready for the next text.
     pub fn end(&mut self) -> Option<Spoken> {
         let state = std::mem::take(&mut self.state);
-        let rest = self.taken()?;
+        let rest = self.take_pending()?;
         Some(match state {
             SplitState::Thoughts(_) => Spoken::Thought(rest),
             SplitState::Beginning | SplitState::Words => Spoken::Text(rest),
         })
     }
 
-    fn taken(&mut self) -> Option<String> {
+    fn take_pending(&mut self) -> Option<String> {
         (!self.pending.is_empty()).then(|| std::mem::take(&mut self.pending))
     }
 }
 
-/// How many bytes at the end of a text may be the beginning of a tag.
+/// Length of the longest end of `text` that is a beginning of `tag`, in bytes.
 fn beginning_at_end(text: &str, tag: &str) -> usize {
     let lengths = (1..tag.len()).rev();
     let mut fitting = lengths.filter(|length| text.ends_with(&tag[..*length]));
     fitting.next().unwrap_or(0)
 }
 
-/// Takes away what a model says once more at the beginning.
+/// Drops a text that a model repeats at the beginning of its answer.
 #[derive(Debug)]
 pub(super) struct EchoFilter {
     said: String,
@@ -110,21 +110,20 @@ pub(super) struct EchoFilter {
 }
 
 impl EchoFilter {
-    /// The fewest characters that are taken for the same words again. Fewer may be the beginning of
-    /// any others.
-    const FEWEST: usize = 12;
+    /// Least characters that count as a repetition: fewer might begin any other text.
+    const MIN_LENGTH: usize = 12;
 
-    /// What may come again; `None` if it could be told from nothing else.
+    /// A filter for this text; `None` if it is too short to be recognized.
     pub fn of(said: String) -> Option<Self> {
         let is_space = !said.is_empty() && said.trim().is_empty();
-        (is_space || said.chars().count() >= Self::FEWEST).then(|| Self {
+        (is_space || said.chars().count() >= Self::MIN_LENGTH).then(|| Self {
             said,
             pending: String::new(),
         })
     }
 
-    /// More words; gives them once it is known that they are others.
-    pub fn more(&mut self, delta: &str) -> Option<String> {
+    /// Takes more text, and returns it once it is certain that it is no repetition.
+    pub fn feed(&mut self, delta: &str) -> Option<String> {
         self.pending.push_str(delta);
         if let Some(behind) = self.pending.strip_prefix(&self.said) {
             return Some(behind.to_owned());
@@ -133,7 +132,7 @@ impl EchoFilter {
         (!is_open).then(|| std::mem::take(&mut self.pending))
     }
 
-    /// What was said up to the end.
+    /// The text held back at the end.
     pub fn end(self) -> String {
         self.pending
     }

@@ -1,26 +1,26 @@
-//! A person at `humanllm` with the real Codex set up for them.
+//! `humanllm` and the real Codex set up for it.
 
 use super::{Builder, CodexHome, Key, Operator, Pty, Tap};
 
-/// A person, a Codex set up for them, and the wire between the two.
-pub struct Scene {
+/// `humanllm`, a Codex set up for it, and the wire between the two.
+pub struct CodexSession {
     pub operator: Operator,
     pub codex: CodexHome,
     pub wire: Tap,
 }
 
-impl Scene {
-    /// Sets the stage, or nothing if there is no Codex to test with.
+impl CodexSession {
+    /// A session with defaults; `None` if there is no Codex to test with.
     pub fn new() -> Option<Self> {
         Self::of(Operator::builder())
     }
 
-    /// Sets the stage with a configuration file for `humanllm`.
+    /// A session with a configuration file for `humanllm`.
     pub fn with(config: &str) -> Option<Self> {
         Self::of(Operator::builder().config(config))
     }
 
-    /// Sets the stage for a person who is started like this.
+    /// A session with a program that is started like this.
     pub fn of(operator: Builder) -> Option<Self> {
         super::codex::binary()?;
         let operator = operator.start();

@@ -1,4 +1,4 @@
-//! What an agent asks of the answer, as far as other servers have it too.
+//! Options of a request that other servers support too: tools, output format, limits, sampling.
 
 use serde_json::{Map, Value, json};
 
@@ -7,28 +7,28 @@ use super::tools::{Function, Toolbox};
 use crate::api::fields::value;
 use crate::api::{Fields, OutputFormat, ToolChoice};
 
-/// What is asked of the answer.
+/// Options for the generation of an answer.
 #[derive(Debug)]
-pub(super) struct Terms {
+pub(super) struct GenerationOptions {
     /// The functions that may be called.
     pub functions: Vec<Function>,
     pub choice: ToolUse,
-    /// Whether there may be several calls; only told where there may not.
+    /// Whether at most one call is allowed; only sent if so.
     pub(crate) one_call: bool,
     pub output: OutputFormat,
-    /// Whether the server is to hold the model to the schema.
+    /// Whether the server is to enforce the schema.
     pub strict: bool,
     pub max_tokens: Option<u64>,
     pub stop: Vec<String>,
-    /// Numbers that formats share the names of.
+    /// Numeric options, by names that formats share.
     pub numbers: Vec<(&'static str, Value)>,
 }
 
-/// Whether there is to be a call. Of some tools only, there is no other way that all servers take
-/// than to offer only those.
+/// Whether the model is to call a tool. A choice of some tools is made by offering only those,
+/// which all servers support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ToolUse {
-    Free,
+    Auto,
     None,
     Required,
 }
@@ -43,13 +43,13 @@ const NUMBERS: [&str; 6] = [
     "seed",
 ];
 
-impl Terms {
-    /// What an agent asks, with these functions in the place of its tools.
+impl GenerationOptions {
+    /// The options of a request, with these functions in the place of its tools.
     pub fn of(ask: &DraftContext<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
         let request = ask.request;
         let fields = Fields::of_text(request.envelope.text());
         let mut choice = match &request.tool_choice {
-            ToolChoice::Auto => ToolUse::Free,
+            ToolChoice::Auto => ToolUse::Auto,
             ToolChoice::None => ToolUse::None,
             ToolChoice::Required => ToolUse::Required,
             ToolChoice::Only { names, required } => {
@@ -61,12 +61,12 @@ impl Terms {
                 if *required {
                     ToolUse::Required
                 } else {
-                    ToolUse::Free
+                    ToolUse::Auto
                 }
             }
         };
         if functions.is_empty() {
-            choice = ToolUse::Free;
+            choice = ToolUse::Auto;
         }
         let limits = [request.output_limit(), ask.max_tokens];
         let number = |name: &&'static str| {
@@ -85,8 +85,8 @@ impl Terms {
         }
     }
 
-    /// Puts the numbers that a format has into a body.
-    pub(crate) fn put_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
+    /// Inserts the numeric options that a format has into a body.
+    pub(crate) fn insert_numbers(&self, names: &[&str], body: &mut Map<String, Value>) {
         for (name, number) in &self.numbers {
             if names.contains(name) {
                 body.insert((*name).to_owned(), number.clone());
@@ -94,23 +94,23 @@ impl Terms {
         }
     }
 
-    /// What the two formats of OpenAI call the choice, unless it is free.
+    /// `tool_choice` in both formats of OpenAI; `None` for `auto`.
     pub(crate) fn choice_word(&self) -> Option<&'static str> {
         match self.choice {
-            ToolUse::Free => None,
+            ToolUse::Auto => None,
             ToolUse::None => Some("none"),
             ToolUse::Required => Some("required"),
         }
     }
 
-    /// The form of the answer as the Responses API has it; Chat Completions has the same, and the
-    /// schema one level down.
+    /// The output format as the Responses API has it; Chat Completions nests the schema one level
+    /// deeper.
     pub fn schema(&self) -> Option<Value> {
         match &self.output {
             OutputFormat::Text => None,
             OutputFormat::JsonObject => Some(json!({"type": "json_object"})),
             OutputFormat::JsonSchema { name, schema } => {
-                // It has to have a name here.
+                // A name is required.
                 let name = if name.is_empty() { "answer" } else { name };
                 let mut format = json!({"type": "json_schema", "name": name, "schema": schema});
                 if self.strict {
@@ -122,7 +122,7 @@ impl Terms {
     }
 }
 
-/// Whether the schema of the answer is to be followed to the letter.
+/// `strict` of the output format.
 fn is_strict(fields: &Fields<'_>) -> bool {
     let chat = fields.object("response_format").object("json_schema");
     let responses = fields.object("text").object("format");
@@ -130,7 +130,7 @@ fn is_strict(fields: &Fields<'_>) -> bool {
     strict(&chat) || strict(&responses)
 }
 
-/// Texts before which the answer ends, by the names of all formats.
+/// Stop sequences, by the field names of all formats.
 fn stop(fields: &Fields<'_>) -> Vec<String> {
     let stop = value(fields.get("stop").or_else(|| fields.get("stop_sequences")));
     let texts = match stop {

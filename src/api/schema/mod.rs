@@ -1,9 +1,9 @@
-//! What a JSON Schema asks for: the one place that knows what its keywords mean to a person.
+//! Reads JSON Schemas: the one place that knows what their keywords mean for a person.
 //!
-//! Forms, skeletons and the list of tools ask here; the validator asks where a reference leads. A schema is
-//! whatever a client sends: it may refer to itself, and a few kilobytes may describe more values
-//! than there is memory for. So it is read one level at a time, each level in a bounded number of
-//! steps, and whoever goes down stops where it [is deep](Schema::is_deep).
+//! Used by forms, skeletons and the list of tools; the validator resolves references here. Schemas
+//! come from clients: one may refer to itself, and a few kilobytes may describe more values than
+//! there is memory for. So it is read one level at a time, each level in a bounded number of steps,
+//! and recursion stops where it [is deep](Schema::is_deep).
 
 mod alternatives;
 mod parts;
@@ -20,34 +20,34 @@ use serde_json::{Map, Value};
 pub(crate) use self::alternatives::Alternative;
 use self::parts::{Alternatives, SchemaParts, names};
 use self::reference::child;
-pub(crate) use self::reference::referred;
+pub(crate) use self::reference::resolve;
 
-/// Levels of nesting that anybody looks into.
+/// Levels of nesting that are read.
 const MAX_DEPTH: u8 = 12;
-/// A place in a schema. `R` is how the document is held: shared, or borrowed for a short time.
+/// A subschema. `R` holds the document: an `Arc`, or a reference.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema<R = Arc<Value>> {
     root: R,
-    /// JSON pointers to what holds here, all of it at once: cheap where copies of subtrees are not.
-    /// Without any, everything is allowed.
-    at: Vec<String>,
+    /// JSON pointers to all schemas that apply here together, rather than copies of subtrees. If
+    /// empty, everything is allowed.
+    pointers: Vec<String>,
     depth: u8,
-    /// The list of alternatives that one was chosen of.
-    decided: Option<String>,
+    /// Pointer to the `anyOf` or `oneOf` of which one alternative was chosen.
+    chosen_union: Option<String>,
 }
 
-/// What is asked for at one place.
+/// The meaning of a subschema.
 #[derive(Debug, Clone)]
 pub(crate) struct SchemaReading<R = Arc<Value>> {
     pub kind: SchemaType,
     /// Whether `null` is allowed besides what the kind allows.
     pub(crate) nullable: bool,
-    /// All that holds here, references followed; what is nearest to the use comes last.
+    /// All schemas that apply here, references followed; the most specific comes last.
     schema: Schema<R>,
     group: Option<Alternatives>,
 }
 
-/// A kind of value.
+/// A type of value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SchemaType {
     Text,
@@ -55,18 +55,18 @@ pub(crate) enum SchemaType {
         whole: bool,
     },
     Boolean,
-    /// One of these; never empty.
+    /// One of these values; never empty.
     Choice(Vec<Value>),
-    /// An object with properties that are known by name, or with none at all.
+    /// An object with named properties, or without any.
     Object,
-    /// An object with any names.
+    /// An object with arbitrary keys.
     Map,
     List,
-    /// A list of which each element has a schema of its own.
+    /// An array whose elements have schemas by position.
     Tuple,
-    /// What one of several schemas asks for: see [`Reading::alternatives`].
+    /// One of several schemas: see [`SchemaReading::alternatives`].
     Union,
-    /// What no other kind says.
+    /// Any value.
     Anything,
 }
 
@@ -79,20 +79,20 @@ pub(crate) struct Property<R = Arc<Value>> {
 }
 
 impl<R> Property<R> {
-    /// Whether the schema says more of it than that it is required.
+    /// Whether the schema describes it, rather than only requires it.
     pub(crate) fn is_described(&self) -> bool {
-        !self.schema.at.is_empty()
+        !self.schema.pointers.is_empty()
     }
 }
 
 impl<R: Deref<Target = Value> + Clone> Schema<R> {
-    /// The schema that a document is.
+    /// The schema of a whole document.
     pub(crate) fn new(root: R) -> Self {
         Self {
             root,
-            at: vec![String::new()],
+            pointers: vec![String::new()],
             depth: 0,
-            decided: None,
+            chosen_union: None,
         }
     }
 
@@ -101,7 +101,7 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
         self.below(Vec::new())
     }
 
-    /// Whether it is nested deeper than anybody looks.
+    /// Whether it is nested too deeply to be read further.
     pub(crate) fn is_deep(&self) -> bool {
         self.depth > MAX_DEPTH
     }
@@ -109,23 +109,23 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
     fn below(&self, at: Vec<String>) -> Self {
         Self {
             root: self.root.clone(),
-            at,
+            pointers: at,
             depth: self.depth.saturating_add(1),
-            decided: None,
+            chosen_union: None,
         }
     }
 
     /// Reads this level.
     pub(crate) fn read(&self) -> SchemaReading<R> {
-        let mut parts = SchemaParts::new(&self.root, self.decided.as_deref());
-        parts.extend(&self.at);
+        let mut parts = SchemaParts::new(&self.root, self.chosen_union.as_deref());
+        parts.extend(&self.pointers);
         let (kind, group) = parts.kind(self.depth);
         let by_type = !matches!(kind, SchemaType::Choice(_)) && parts.has_null_type;
         SchemaReading {
             nullable: parts.has_null || by_type,
             kind,
             schema: Self {
-                at: parts.at,
+                pointers: parts.pointers,
                 ..self.clone()
             },
             group,
@@ -134,23 +134,28 @@ impl<R: Deref<Target = Value> + Clone> Schema<R> {
 }
 
 impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
-    /// What a keyword says, nearest to the use.
+    /// The value of a keyword in the most specific schema that has it.
     pub(crate) fn keyword(&self, name: &str) -> Option<&Value> {
         let found = |at: &String| self.schema.root.pointer(at)?.get(name);
-        self.schema.at.iter().rev().find_map(found)
+        self.schema.pointers.iter().rev().find_map(found)
     }
 
-    /// What the author says about it; empty if that is nothing.
+    /// The description; empty if there is none.
     pub(crate) fn description(&self) -> &str {
         let root = &self.schema.root;
         let words = |at: &String| {
             let words = |key| root.pointer(at)?.get(key)?.as_str();
             words("description").or_else(|| words("title"))
         };
-        self.schema.at.iter().rev().find_map(words).unwrap_or("")
+        self.schema
+            .pointers
+            .iter()
+            .rev()
+            .find_map(words)
+            .unwrap_or("")
     }
 
-    /// What is taken where nothing is said.
+    /// The default value.
     pub(crate) fn default(&self) -> Option<&Value> {
         self.keyword("default")
     }
@@ -160,7 +165,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         let mut all: Vec<(&str, Vec<String>)> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         let mut required = Vec::new();
-        for at in &self.schema.at {
+        for at in &self.schema.pointers {
             let Some(part) = self.schema.root.pointer(at).and_then(Value::as_object) else {
                 continue;
             };
@@ -177,7 +182,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
             }
             required.extend(names(part.get("required")));
         }
-        // A schema may require what it does not describe.
+        // Properties may be required without being described.
         for name in &required {
             if !known.contains_key(name) {
                 known.insert(name, all.len());
@@ -193,18 +198,18 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         all.into_iter().map(property).collect()
     }
 
-    /// What one property is, if it is described.
+    /// The schema of one property, if it is described.
     pub(crate) fn property(&self, name: &str) -> Option<Self> {
         let at: Vec<String> = self.places(&["properties", name]);
         (!at.is_empty()).then(|| self.schema.below(at).read())
     }
 
-    /// What the elements of a list are.
+    /// The schema of the elements of an array.
     pub(crate) fn items(&self) -> Schema<R> {
         self.schema.below(self.places(&["items"]))
     }
 
-    /// What the first elements of a tuple are, each of them.
+    /// The schemas of the first elements of a tuple, by position.
     pub(crate) fn first_items(&self) -> Vec<Schema<R>> {
         let lists = ["prefixItems", "items"].map(|keyword| (keyword, self.keyword(keyword)));
         let is_list = |(_, list): &(&str, Option<&Value>)| list.is_some_and(Value::is_array);
@@ -216,7 +221,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
             .collect()
     }
 
-    /// What the values of a map are.
+    /// The schema of the values of a map.
     pub(crate) fn values(&self) -> Schema<R> {
         self.schema.below(self.places(&["additionalProperties"]))
     }
@@ -226,14 +231,14 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         self.schema.anything()
     }
 
-    /// Whether both say the same, as they do where a schema comes back to itself.
+    /// Whether both are the same subschema, as in a recursive schema.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.substance().eq(other.substance())
+        self.defining_parts().eq(other.defining_parts())
     }
 
-    /// The parts that do more than refer to others.
-    fn substance(&self) -> impl Iterator<Item = &String> {
-        self.schema.at.iter().filter(|at| {
+    /// The schemas that have more than a reference.
+    fn defining_parts(&self) -> impl Iterator<Item = &String> {
+        self.schema.pointers.iter().filter(|at| {
             let part = self.schema.root.pointer(at).and_then(Value::as_object);
             part.is_some_and(|part| {
                 let mut keys = part.keys().map(String::as_str);
@@ -242,7 +247,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         })
     }
 
-    /// What to give, in a few words.
+    /// The expected value, in a few words.
     pub(crate) fn words(&self) -> String {
         let mut words = match &self.kind {
             SchemaType::Choice(options) if options.len() == 1 => "always the same".to_owned(),
@@ -279,7 +284,7 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         words
     }
 
-    /// What to give, in a word.
+    /// The expected type, in a word.
     pub(crate) fn short(&self) -> &'static str {
         match &self.kind {
             SchemaType::Text => "text",
@@ -292,28 +297,28 @@ impl<R: Deref<Target = Value> + Clone> SchemaReading<R> {
         }
     }
 
-    /// The first type of what may be of several, as JSON Schema calls it.
+    /// The first of several types, as JSON Schema names it.
     pub(crate) fn first_type(&self) -> Option<&str> {
         let named = names(self.keyword("type"));
         named.into_iter().find(|name| *name != "null")
     }
 
-    /// The types of what may be of several.
+    /// All types, as JSON Schema names them.
     fn types(&self) -> Vec<&'static str> {
         let named = names(self.keyword("type"));
         named.into_iter().filter_map(type_words).collect()
     }
 
-    /// Where all parts say something under a keyword.
+    /// Pointers to what is found below these keywords in all schemas that apply.
     fn places(&self, steps: &[&str]) -> Vec<String> {
-        let places = self.schema.at.iter().map(|at| child(at, steps));
+        let places = self.schema.pointers.iter().map(|at| child(at, steps));
         places
             .filter(|at| self.schema.root.pointer(at).is_some())
             .collect()
     }
 }
 
-/// What a type of JSON Schema is called; `null` is said otherwise.
+/// The name of a JSON Schema type for a person; `None` for `null`, which is shown in another way.
 fn type_words(name: &str) -> Option<&'static str> {
     Some(match name {
         "string" => "text",

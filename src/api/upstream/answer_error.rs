@@ -1,4 +1,4 @@
-//! What goes wrong with an answer.
+//! Errors in the answer of an upstream.
 
 use serde_json::value::RawValue;
 
@@ -8,33 +8,33 @@ use crate::plain;
 /// Characters of an error that are shown: one may be a whole page.
 const MAX_LENGTH: usize = 500;
 
-/// How many errors within errors are looked into.
+/// Levels of nested errors that are read.
 const MAX_DEPTH: u8 = 8;
 
-/// Why an answer is not whole. What was read of it before stands.
+/// Why an answer is incomplete. Pieces read before it remain valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// The server says that it cannot answer, in its words.
+    /// The server reports an error, with its message.
     #[error("{0}")]
-    Told(String),
-    /// What came is not what the format has; the beginning of it.
+    Server(String),
+    /// The data is not valid in the format; the beginning of it.
     #[error("it sent what cannot be read: {0}")]
     Unreadable(String),
-    /// There is no more, though the answer has no end.
+    /// The stream ended before the answer was complete.
     #[error("the answer ended in the middle")]
-    Ended,
-    /// There is more than anybody wants.
+    Incomplete,
+    /// The answer exceeds the size limit.
     #[error("the answer is too long to be kept")]
     TooLong,
 }
 
-/// The words of an error, as servers of any kind send it; `None` if there are none.
+/// The message in the body of an error of any server; `None` if there is none.
 pub fn error_message(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let words = match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => words(raw, MAX_DEPTH),
-        // A page for people says little, and a short text all there is.
+        // Of an HTML page only the title is useful; plain text is the message itself.
         Err(_) if text.starts_with('<') => title(text),
         Err(_) => Some(text.to_owned()),
     };
@@ -42,12 +42,12 @@ pub fn error_message(body: &[u8]) -> Option<String> {
     words.map(|words| shown(&words))
 }
 
-/// The words of an error that stands where an answer should. An event by the name of `error` is one
-/// whatever is in it.
-pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
+/// The message of an error in the place of an answer. An event named `error` is one whatever its
+/// data.
+pub(super) fn error_in(fields: &Fields<'_>, is_error: bool) -> Option<String> {
     let is_error = is_error || fields.text("type").as_deref() == Some("error");
     let error = fields.get("error").filter(|error| match kind(error) {
-        // An empty one says that there is none.
+        // An empty error field means that there is no error.
         JsonKind::Object => error.get() != "{}",
         JsonKind::String => error.get() != "\"\"",
         JsonKind::Bool => error.get() == "true",
@@ -62,13 +62,13 @@ pub(super) fn told(fields: &Fields<'_>, is_error: bool) -> Option<String> {
     Some(shown(&words))
 }
 
-/// The words in an error of any form.
+/// The message in an error value of any form.
 fn words(raw: &RawValue, depth: u8) -> Option<String> {
     let deeper = depth.checked_sub(1)?;
     match kind(raw) {
         JsonKind::String => {
             let text = fields::text(raw)?;
-            // Proxies hand on what they were told as a text.
+            // Proxies forward the JSON of an error as a string.
             let inner = serde_json::from_str::<&RawValue>(&text).ok();
             let inner = inner.filter(|inner| kind(inner) == JsonKind::Object);
             let inner = inner.and_then(|inner| words(inner, deeper));
@@ -94,7 +94,7 @@ fn words_of(fields: &Fields<'_>, depth: u8) -> Option<String> {
     found.find(|words| !words.trim().is_empty())
 }
 
-/// What a page calls itself.
+/// The title of an HTML page.
 fn title(page: &str) -> Option<String> {
     let lower = page.to_ascii_lowercase();
     let from = lower.find("<title>")? + "<title>".len();
@@ -102,7 +102,7 @@ fn title(page: &str) -> Option<String> {
     Some(page.get(from..to)?.trim().to_owned())
 }
 
-/// A text for a person: on one line, and not too long.
+/// A text for display: on one line, and truncated.
 pub(super) fn shown(text: &str) -> String {
     let line = plain::line(text.trim());
     match line.char_indices().nth(MAX_LENGTH) {

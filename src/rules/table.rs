@@ -1,4 +1,4 @@
-//! Rules as they are written in the configuration.
+//! The form of rules in the configuration.
 
 use std::fmt;
 
@@ -7,49 +7,49 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::RuleAction;
 
-/// A `[[rule]]`: every condition may be left out, and all that are there must hold.
+/// A `[[rule]]` table: every condition is optional, and all given ones must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct RuleTable {
-    /// What it is called; no other is.
+    /// Its name, which is unique.
     pub name: String,
-    /// The program that asks.
+    /// The agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// The model that it asks for.
+    /// The model that the request names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The title of the conversation, or the folder that it is about.
+    /// The title or the working directory of the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
-    /// What was asked, or given back by a tool, since the model said something.
+    /// A prompt or tool output since the model's last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
-    /// What is drafted.
+    /// The kind of drafted item.
     #[serde(skip_serializing_if = "Kinds::is_empty")]
     pub kind: Kinds,
-    /// The tool that is called.
+    /// The called tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
-    /// Which of its arguments is looked at.
+    /// The parameter that `argument` is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// What it is called with.
+    /// An argument of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,
-    /// The words of a message.
+    /// The text of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What happens.
+    /// The action.
     #[serde(
         deserialize_with = "read_action",
         skip_serializing_if = "Option::is_none"
     )]
     pub action: Option<RuleAction>,
-    /// After how long something happens if nobody does anything about what is held.
+    /// Seconds after which `timeout_action` is taken for something held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
-    /// What happens then.
+    /// The action after that time.
     #[serde(
         deserialize_with = "read_action",
         skip_serializing_if = "Option::is_none"
@@ -57,17 +57,17 @@ pub struct RuleTable {
     pub timeout_action: Option<RuleAction>,
 }
 
-/// What a model drafts, in the words of the composer; a final answer and a note are both a message.
+/// Kinds of drafted items, named as in the composer; answers and notes are both messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DraftKind {
-    /// Words for whoever asked.
+    /// A message.
     Message,
-    /// A command for a shell.
+    /// A shell command.
     Command,
     /// A call of any other tool.
     Tool,
-    /// Thoughts.
+    /// Reasoning.
     Think,
 }
 
@@ -90,7 +90,7 @@ impl DraftKind {
     }
 }
 
-/// Some kinds; none of them stands for all.
+/// A list of kinds; empty for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kinds(pub Vec<DraftKind>);
 
@@ -144,7 +144,7 @@ impl<'de> Deserialize<'de> for Kinds {
     }
 }
 
-/// Reads an action, of which everything that can be wrong is told in the same words.
+/// Reads an action, with one error message for every mistake.
 fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RuleAction>, D::Error> {
     struct Read;
 
@@ -185,10 +185,10 @@ fn read_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Rule
 }
 
 impl RuleTable {
-    /// The rule as it stands in the configuration, with its head.
+    /// The rule as TOML, with its `[[rule]]` header.
     pub fn to_toml(&self) -> String {
         let mut out = String::from("[[rule]]\n");
-        // Names, texts and numbers, which can all be written, in the order of the fields.
+        // Serialization cannot fail: all values have a form in TOML.
         let fields = serde_json::to_value(self).unwrap_or_default();
         for (key, value) in fields.as_object().into_iter().flatten() {
             if let Ok(value) = toml::Value::try_from(value) {
@@ -205,46 +205,46 @@ pub enum RuleError {
     /// It has no name.
     #[error("every rule needs a name, by which you are told what it did")]
     NoName,
-    /// Its name would not be a word in a line.
+    /// Its name has line breaks or control characters.
     #[error("{0:?} is not a name; write some words in one line")]
     Name(String),
     /// Another rule has this name.
     #[error("there is a rule `{0}` before this one; choose another name")]
     NameTwice(String),
-    /// Nothing happens.
+    /// It has no action.
     #[error(
         "every rule needs an action: \"hold\", \"send\", {{ reject = \"WORDS\" }}, \
          {{ answer = \"TEXT\" }} or {{ draft = \"MODEL\" }}"
     )]
     NoAction,
-    /// Nothing would be said.
+    /// The text of the action is empty.
     #[error("there are no words in it")]
     NoWords,
-    /// An expression is wrong.
+    /// An invalid regular expression.
     #[error("{0}")]
     Expression(String),
-    /// There is nothing that could be sent.
+    /// Action `send` for requests, where there is no draft.
     #[error(
         "this rule is asked about a request, for which nothing is drafted yet; `send` needs a \
          condition on the draft: kind, tool, argument or text"
     )]
     NothingToSend,
-    /// One condition needs another.
+    /// `parameter` without `argument`.
     #[error("this says in which argument to look; `argument` says what for, and is missing")]
     NoArgument,
-    /// Two conditions never hold together.
+    /// Conditions that never hold together.
     #[error("this is never so together with `{0}`")]
-    Never(&'static str),
-    /// What is not held has no timeout.
+    Contradiction(&'static str),
+    /// A timeout without action `hold`.
     #[error("only what is held has a timeout; this needs action = \"hold\"")]
-    NotHeld,
-    /// A timeout says when or what, and not both.
+    TimeoutWithoutHold,
+    /// Only one of the two timeout keys is given.
     #[error("`timeout_seconds` and `timeout_action` stand together; `{0}` is missing")]
     HalfTimeout(&'static str),
-    /// Nothing would happen at the end of a timeout.
+    /// The timeout action is `hold`.
     #[error("what is held stays held for ever without this")]
-    HeldAnyway,
-    /// It would not even begin to wait.
+    TimeoutHolds,
+    /// The timeout is 0.
     #[error("must be at least 1")]
-    NoTime,
+    ZeroTimeout,
 }

@@ -1,4 +1,4 @@
-//! Reads an answer, whatever it turns out to be.
+//! Reads the body of an answer, which may be a stream of events, a JSON document or a web page.
 
 use super::events::EventParser;
 use super::failure::Failure;
@@ -6,14 +6,15 @@ use crate::api::Piece;
 use crate::api::upstream::{AnswerError, UpstreamReader};
 use crate::plain;
 
-/// How large a document may be.
+/// Most bytes of a JSON document.
 pub(super) const MAX_BYTES: usize = 32 << 20;
-/// Bytes at the beginning of an answer that are kept to tell what it is.
-const BEGINNING: usize = 4 << 10;
-/// Characters of a foreign text that are shown.
+/// Bytes at the beginning of an answer that are kept to tell its kind, and for error messages.
+const MAX_BEGINNING: usize = 4 << 10;
+/// Most characters of a server's text that are shown.
 const MAX_LENGTH: usize = 300;
 
-/// What an answer is, as its first character tells: servers say one thing in the head and send another.
+/// The kind of an answer, told by its first character: some servers send another `Content-Type`
+/// than it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AnswerKind {
     Events,
@@ -26,12 +27,12 @@ enum AnswerKind {
 pub(super) struct AnswerReader<F> {
     reader: UpstreamReader,
     kind: Option<AnswerKind>,
-    /// What came first, to be shown if it is no answer.
+    /// The beginning, to be shown if it is no answer.
     beginning: Vec<u8>,
     document: Vec<u8>,
     parser: EventParser,
     has_events: bool,
-    /// Whether the model has said something.
+    /// Whether the model has written anything.
     has_begun: bool,
     /// The last piece.
     done: Option<Piece>,
@@ -39,7 +40,7 @@ pub(super) struct AnswerReader<F> {
 }
 
 impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
-    /// Nothing of it yet. `take` gets what is said, and tells whether more is wanted.
+    /// A reader that passes pieces to `take`, until that returns false.
     pub fn new(reader: UpstreamReader, take: F) -> Self {
         Self {
             reader,
@@ -54,20 +55,20 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
         }
     }
 
-    /// Whether the model has said something.
+    /// Whether the model has written anything.
     pub(crate) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
-    /// Whether the answer is whole.
+    /// Whether the answer is complete.
     pub fn is_done(&self) -> bool {
         self.reader.is_done()
     }
 
-    /// Takes in what has come.
-    pub fn data(&mut self, data: &[u8]) -> Result<(), Failure> {
+    /// Takes the next bytes of the body.
+    pub fn feed(&mut self, data: &[u8]) -> Result<(), Failure> {
         if !self.has_events {
-            let room = BEGINNING.saturating_sub(self.beginning.len());
+            let room = MAX_BEGINNING.saturating_sub(self.beginning.len());
             self.beginning
                 .extend_from_slice(&data[..room.min(data.len())]);
         }
@@ -84,7 +85,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
                 Ok(())
             }
             // Enough to see its title.
-            Some(AnswerKind::Page) if self.beginning.len() == BEGINNING => self.end(),
+            Some(AnswerKind::Page) if self.beginning.len() == MAX_BEGINNING => self.end(),
             Some(AnswerKind::Page) => Ok(()),
         }
     }
@@ -103,26 +104,26 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
         }
         let name = (!name.is_empty()).then_some(name);
         let pieces = self.reader.event(name, data)?;
-        self.hand_on(pieces)
+        self.emit(pieces)
     }
 
-    fn hand_on(&mut self, pieces: Vec<Piece>) -> Result<(), Failure> {
+    fn emit(&mut self, pieces: Vec<Piece>) -> Result<(), Failure> {
         for piece in pieces {
             self.has_begun = true;
             if matches!(piece, Piece::Done { .. }) {
                 self.done = Some(piece);
             } else if !(self.take)(piece) {
-                return Err(Failure::Unwanted);
+                return Err(Failure::Cancelled);
             }
         }
         Ok(())
     }
 
-    /// There is no more.
+    /// Ends the body.
     pub fn end(&mut self) -> Result<(), Failure> {
         if self.kind == Some(AnswerKind::Document) {
             let pieces = self.reader.document(&self.document)?;
-            return self.hand_on(pieces);
+            return self.emit(pieces);
         }
         if self.kind != Some(AnswerKind::Page) {
             let mut parser = std::mem::take(&mut self.parser);
@@ -130,34 +131,35 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
         }
         if !self.has_events {
             let beginning = String::from_utf8_lossy(&self.beginning);
-            return Err(Failure::NoModel(shown(&beginning)));
+            return Err(Failure::NotAModel(shown(&beginning)));
         }
         if !self.reader.is_done() {
             let pieces = self.reader.end()?;
-            self.hand_on(pieces)?;
+            self.emit(pieces)?;
         }
         Ok(())
     }
 
-    /// The connection broke. What came may be whole all the same, but for what ends the stream.
-    pub fn broken(&mut self) -> Result<(), Failure> {
+    /// Ends the body after the connection broke. The answer may be complete all the same, without
+    /// the end of the stream.
+    pub fn connection_lost(&mut self) -> Result<(), Failure> {
         match self.kind {
             None => Err(Failure::NoAnswer),
             Some(AnswerKind::Events) => {
                 let pieces = self.reader.end()?;
-                self.hand_on(pieces)
+                self.emit(pieces)
             }
-            Some(AnswerKind::Document | AnswerKind::Page) => Err(Failure::HungUp),
+            Some(AnswerKind::Document | AnswerKind::Page) => Err(Failure::ConnectionLost),
         }
     }
 
-    /// Tells that there is no more.
+    /// Passes on the last piece.
     pub fn finish(mut self) -> Result<(), Failure> {
-        let done = self.done.take().ok_or(Failure::HungUp)?;
+        let done = self.done.take().ok_or(Failure::ConnectionLost)?;
         if (self.take)(done) {
             Ok(())
         } else {
-            Err(Failure::Unwanted)
+            Err(Failure::Cancelled)
         }
     }
 }
@@ -171,7 +173,7 @@ fn kind(beginning: &[u8]) -> Option<AnswerKind> {
     })
 }
 
-/// A foreign text for a person: on one line, not too long, and of a web page its title.
+/// A server's text for display: on one line, truncated, and the title only of a web page.
 pub(super) fn shown(text: &str) -> String {
     let text = title(text).unwrap_or(text);
     let words: Vec<&str> = text.split_whitespace().collect();
