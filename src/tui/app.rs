@@ -11,10 +11,10 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use self::attention::Attention;
-use self::drafts::{Remembered, Unkept};
+use self::conversations::ConversationSearch;
+use self::draft_saving::{ConversationUi, UnsavedDrafts};
 pub use self::find::Finder;
 pub use self::focus::Focus;
-use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
 pub use self::rule::NewRule;
@@ -24,42 +24,42 @@ use crate::inbox::{Conversation, ConversationId, DraftRequest, Inbox};
 use crate::store::{Saving, Store};
 use crate::study::Study;
 use crate::tui::composer::{ArgumentsEditor, Composer, ReplyKind};
-use crate::tui::export::{ExportJob, Exporting};
+use crate::tui::export::{ExportForm, ExportJob};
 use crate::tui::form::{self, Form};
 use crate::tui::inbox::InboxList;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
-use crate::tui::marks::Marking;
+use crate::tui::marks::MarksForm;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
 mod attention;
-mod beside;
+mod auto_start;
 mod blocks;
-mod coming;
 mod compose;
+mod composer_drafts;
+mod conversations;
 mod dialogs;
-pub(in crate::tui) mod drafting;
-mod drafts;
+mod dismiss;
+mod draft_saving;
 mod events;
 mod export;
 mod find;
 mod focus;
-mod forced;
-mod listed;
+mod forced_call;
 mod marks;
+pub(in crate::tui) mod model_drafts;
 mod mouse;
 mod navigate;
 mod palette;
-mod past;
 mod paths;
-mod pen;
 mod process;
 mod prompt;
 mod recall;
 mod rule;
 mod study;
+mod takeover;
 mod turns;
 mod unsend;
 
@@ -75,7 +75,7 @@ pub enum Effect {
     /// Read a conversation of an earlier run, for [`App::on_loaded`].
     Load(ConversationId),
     /// Find the conversations that have these words, the newest ones without any, for
-    /// [`App::on_found`]. The newest such wish is the only one that counts.
+    /// [`App::on_search_results`]. The newest such wish is the only one that counts.
     FindConversations(String),
     /// List what is in a folder, for [`App::on_paths`].
     ListPaths(PathBuf),
@@ -149,9 +149,9 @@ pub enum Dialog {
     /// A line that is asked for.
     Prompt(Box<Prompt>),
     /// Where a file goes that is made of a conversation.
-    Export(Box<Exporting>),
+    Export(Box<ExportForm>),
     /// What the person makes of a conversation.
-    Marks(Box<Marking>),
+    Marks(Box<MarksForm>),
 }
 
 impl Dialog {
@@ -247,26 +247,26 @@ pub struct App {
     /// What stays on the screen for as long as it is so.
     pub(super) alert: Option<String>,
     /// What the screen remembers of conversations that the inbox has.
-    remembered: HashMap<ConversationId, Remembered>,
+    conversation_uis: HashMap<ConversationId, ConversationUi>,
     /// What is typed before there is a conversation to type it in.
     scratch: Composer,
-    unkept: Unkept,
+    unsaved_drafts: UnsavedDrafts,
     effects: Vec<Effect>,
     /// What is about to be sent.
-    held: Option<unsend::DelayedReply>,
+    delayed_reply: Option<unsend::DelayedReply>,
     /// That a model is about to answer by itself.
-    coming: Option<coming::Coming>,
+    pending_auto: Option<auto_start::PendingAuto>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
     /// Whether the last key tried to send something that has a fault.
-    pub(super) insists: Option<compose::Insists>,
+    pub(super) confirm_anyway: Option<compose::ConfirmAnyway>,
     /// How far back in what was said the last key has walked, from the newest.
-    walked: Option<usize>,
+    recall_position: Option<usize>,
     /// What the list that is open offers to be inserted.
-    offered: Vec<recall::Recallable>,
+    recall_choices: Vec<recall::Recallable>,
     /// What was said, oldest first, to be said again, and where.
-    said_before: Vec<(String, Option<ConversationId>)>,
-    past: Past,
+    recalls: Vec<(String, Option<ConversationId>)>,
+    conversation_search: ConversationSearch,
     attention: Attention,
     paths: Paths,
     /// What was looked for last.
@@ -274,13 +274,13 @@ pub struct App {
     /// What a model is to be told once it is chosen.
     hint: String,
     /// The rule that the person is about to make.
-    making: Option<rule::Making>,
+    pending_rule: Option<rule::PendingRule>,
     /// The file of a conversation that is being made.
     exports: self::export::ExportDialog,
     /// The conversation of which a turn is to be asked again.
-    forking: Option<ConversationId>,
+    fork_conversation: Option<ConversationId>,
     /// Whether models have said something in the open conversation since it was drawn.
-    unsynced: bool,
+    needs_sync: bool,
     /// The list of conversations on the screen.
     pub(super) list: InboxList,
     /// Where the transcript is on the screen, if it is.
@@ -290,7 +290,7 @@ pub struct App {
 impl App {
     /// A program that has just started.
     pub fn new(settings: AppSettings, store: Store, now: Timestamp) -> Self {
-        let said_before = store.recalls();
+        let recalls = store.recalls();
         Self {
             settings,
             now,
@@ -301,26 +301,26 @@ impl App {
             dialog: Dialog::default(),
             notice: None,
             alert: None,
-            remembered: HashMap::new(),
+            conversation_uis: HashMap::new(),
             scratch: Composer::default(),
-            unkept: Unkept::default(),
+            unsaved_drafts: UnsavedDrafts::default(),
             effects: Vec::new(),
-            held: None,
-            coming: None,
+            delayed_reply: None,
+            pending_auto: None,
             interrupted: false,
-            insists: None,
-            walked: None,
-            offered: Vec::new(),
-            said_before,
-            past: Past::default(),
+            confirm_anyway: None,
+            recall_position: None,
+            recall_choices: Vec::new(),
+            recalls,
+            conversation_search: ConversationSearch::default(),
             attention: Attention::default(),
             paths: Paths::default(),
             last_query: String::new(),
             hint: String::new(),
-            making: None,
+            pending_rule: None,
             exports: self::export::ExportDialog::default(),
-            forking: None,
-            unsynced: false,
+            fork_conversation: None,
+            needs_sync: false,
             list: InboxList::default(),
             transcript_area: None,
         }
@@ -343,13 +343,13 @@ impl App {
 
     /// The composer on the screen.
     pub fn composer(&self) -> &Composer {
-        let own = self.open.and_then(|id| self.remembered.get(&id));
+        let own = self.open.and_then(|id| self.conversation_uis.get(&id));
         own.map_or(&self.scratch, |own| &own.composer)
     }
 
     /// The transcript on the screen.
     pub fn transcript(&self) -> Option<&Transcript> {
-        self.remembered.get(&self.open?)?.transcript.as_ref()
+        self.conversation_uis.get(&self.open?)?.transcript.as_ref()
     }
 
     /// What must happen outside, and is forgotten here.
@@ -389,18 +389,23 @@ impl App {
             let wait = Duration::try_from(at.duration_since(self.now));
             wait.unwrap_or_default()
         });
-        let waits = [time, due, self.next_count(), self.next_coming()];
+        let waits = [
+            time,
+            due,
+            self.next_countdown_tick(),
+            self.next_auto_start(),
+        ];
         waits.into_iter().flatten().min()
     }
 
     /// Goes on with what takes longer than a frame.
     pub fn on_tick(&mut self) {
         self.send_due();
-        self.follow_coming();
+        self.start_due_auto();
         for change in self.inbox.do_due(self.now) {
             self.on_change(change);
         }
-        self.go_on_finding();
+        self.continue_search();
         self.remind();
     }
 
@@ -409,15 +414,15 @@ impl App {
     /// Where a terminal knows no bracketed paste, pasted lines look like typed ones that all came
     /// at once. A submit key with more text behind it is therefore a line break.
     pub fn on_input(&mut self, events: Vec<event::Event>) {
-        if let Some(rows) = self.typed_wheel(&events) {
-            return self.read(|reading| reading.scroll(rows));
+        if let Some(rows) = self.wheel_from_arrows(&events) {
+            return self.with_searchable(|reading| reading.scroll(rows));
         }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         if let Some(id) = self.open {
             self.inbox.typed(id, keys.clone().count(), self.now);
         }
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
-        let is_pasted = self.takes_text() && after_submit.any(|key| types(&key));
+        let is_pasted = self.accepts_text() && after_submit.any(|key| types(&key));
         // In one piece, because the text area lays itself out anew with each change.
         let mut pasted = String::new();
         for event in events {
@@ -451,33 +456,33 @@ impl App {
             return;
         }
         let looked_elsewhere = !self.is_composing() || !matches!(self.dialog, Dialog::None);
-        self.take_key(key);
-        self.follow_coming();
+        self.dispatch_key(key);
+        self.start_due_auto();
         if looked_elsewhere && self.open.is_none() && self.is_idle() {
             // Who comes back to nothing goes to what has come in meanwhile.
             if let Some(id) = self.next_waiting() {
-                self.show(id);
+                self.open_conversation(id);
             }
         }
     }
 
-    fn take_key(&mut self, key: KeyEvent) {
-        self.stir();
+    fn dispatch_key(&mut self, key: KeyEvent) {
+        self.note_activity();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
-        let walked = self.walked.take();
+        let recall_position = self.recall_position.take();
         // What was said of the last key does not hold any more.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
-        self.insists
-            .take_if(|insists| action != Some(insists.action));
-        if self.key_in_held(action) {
+        self.confirm_anyway
+            .take_if(|confirm_anyway| action != Some(confirm_anyway.action));
+        if self.key_while_delayed(action) {
             return;
         }
-        if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
+        if !matches!(self.dialog, Dialog::None) && self.on_dialog_key(key, action) {
             return;
         }
-        if self.key_in_focus(key, action) {
+        if self.on_focused_key(key, action) {
             return;
         }
         if !matches!(
@@ -487,22 +492,22 @@ impl App {
             self.list.release();
         }
         match action {
-            None => self.type_in_draft(&key),
-            Some(Action::Cancel) if self.act_in_draft(Action::Cancel) => return,
+            None => self.take_over_by_typing(&key),
+            Some(Action::Cancel) if self.act_on_model_draft(Action::Cancel) => return,
             Some(_) => {}
         }
-        if self.key_in_call(key, action) {
+        if self.on_call_editor_key(key, action) {
             return;
         }
         match action {
             Some(action) => self.act(action, again),
-            None if self.has_composer() && self.walk(key, walked) => {}
+            None if self.composer_has_keys() && self.walk_recalls(key, recall_position) => {}
             None => self.type_key(key),
         }
     }
 
     /// Whether the keys are for the text of the composer.
-    fn has_composer(&self) -> bool {
+    fn composer_has_keys(&self) -> bool {
         self.is_composing() && self.composer().kind != ReplyKind::Tool
     }
 
@@ -511,8 +516,8 @@ impl App {
         if text.is_empty() {
             return;
         }
-        self.insists = None;
-        self.walked = None;
+        self.confirm_anyway = None;
+        self.recall_position = None;
         self.notice.take_if(|notice| !notice.is_news);
         if matches!(self.dialog, Dialog::Delete(_)) {
             // Whoever goes on writing does not mean it.
@@ -525,7 +530,7 @@ impl App {
             // The word goes on as it was pasted.
             self.dialog = Dialog::None;
         }
-        if !self.takes_text() {
+        if !self.accepts_text() {
             let key = self.key_of(Action::Cancel);
             return self.say(
                 Level::Info,
@@ -538,7 +543,7 @@ impl App {
             Dialog::Picker(purpose, picker) => {
                 picker.paste(text);
                 if *purpose == PickerPurpose::Conversation {
-                    self.ask_for_found();
+                    self.update_conversation_search();
                 }
             }
             Dialog::Options(form) => {
@@ -550,7 +555,7 @@ impl App {
             Dialog::Marks(marking) => marking.paste(text),
             Dialog::Find(finder) => {
                 finder.paste(text);
-                self.find_from_here();
+                self.search_from_start();
             }
             Dialog::None => {
                 self.begin_typing();
@@ -558,7 +563,7 @@ impl App {
                     Some(call) => call.paste(text),
                     None => self.paste(text),
                 }
-                self.keep_draft();
+                self.draft_changed();
             }
         }
     }
@@ -579,7 +584,7 @@ impl App {
             Some(call) => call.set_text(text),
             None => self.composer_mut().edited(text),
         }
-        self.keep_draft();
+        self.draft_changed();
     }
 
     /// Takes what is left where the editor failed: the draft stays, and a text that was saved all
@@ -589,7 +594,7 @@ impl App {
             Some(text) => {
                 let key = self.key_of(Action::Recall);
                 let recall = format!("; {key} recalls what it saved");
-                (self.remember(text), recall)
+                (self.add_recall(text), recall)
             }
             None => Default::default(),
         };
@@ -615,7 +620,7 @@ impl App {
     }
 
     /// Says what happened without the person's doing, which stays while they type.
-    fn tell(&mut self, level: Level, text: impl Into<String>) {
+    fn say_news(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
             level,
@@ -629,12 +634,12 @@ impl App {
     }
 
     /// Whether there is something to type a text into.
-    fn takes_text(&self) -> bool {
+    fn accepts_text(&self) -> bool {
         self.is_composing() || !matches!(self.dialog, Dialog::None)
     }
 
     fn act(&mut self, action: Action, again: bool) {
-        if self.act_in_draft(action) {
+        if self.act_on_model_draft(action) {
             return;
         }
         match action {
@@ -656,7 +661,7 @@ impl App {
             Action::Live => self.toggle_live(),
             Action::Draft => self.ask_for_draft(DraftRequest::default()),
             Action::DraftWith => self.ask_for_hint(),
-            Action::ContinueDraft => self.go_on_with_draft(),
+            Action::ContinueDraft => self.continue_draft(),
             Action::NextDraft => self.step_draft(true),
             Action::PreviousDraft => self.step_draft(false),
             Action::Mode => self.change_mode(),
@@ -664,7 +669,7 @@ impl App {
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
             Action::ExpandPaste => match self.composer_mut().expand_paste() {
-                true => self.keep_draft(),
+                true => self.draft_changed(),
                 false => self.say(Level::Info, "no long paste here"),
             },
             Action::Undo | Action::Redo => {
@@ -676,30 +681,30 @@ impl App {
                     None => composer.undo(),
                 };
                 if changed {
-                    self.keep_draft();
+                    self.draft_changed();
                 }
             }
             Action::NextConversation => self.step_conversation(true),
             Action::PreviousConversation => self.step_conversation(false),
             Action::NextWaiting => match self.next_waiting() {
-                Some(id) => self.show(id),
+                Some(id) => self.open_conversation(id),
                 None => self.say(Level::Info, "no other requests waiting"),
             },
             Action::Inbox => self.toggle_inbox(),
             Action::WidenInbox => self.list.widen(true),
             Action::NarrowInbox => self.list.widen(false),
-            Action::Dismiss => self.dismiss(self.at_hand()),
+            Action::Dismiss => self.dismiss(self.target_conversation()),
             Action::DismissDone => self.dismiss_done(),
             Action::LiftRejection => self.lift_rejection(),
             Action::FindConversation => self.find_conversation(),
             Action::Palette => self.open_palette(),
             Action::DeleteConversation => self.ask_to_delete(),
-            Action::ScrollUp => self.read(|reading| reading.scroll_pages(-1)),
-            Action::ScrollDown => self.read(|reading| reading.scroll_pages(1)),
-            Action::ScrollLineUp => self.read(|reading| reading.scroll(-1)),
-            Action::ScrollLineDown => self.read(|reading| reading.scroll(1)),
-            Action::ScrollTop => self.read(|reading| reading.scroll(i64::MIN)),
-            Action::ScrollBottom => self.read(|reading| reading.scroll(i64::MAX)),
+            Action::ScrollUp => self.with_searchable(|reading| reading.scroll_pages(-1)),
+            Action::ScrollDown => self.with_searchable(|reading| reading.scroll_pages(1)),
+            Action::ScrollLineUp => self.with_searchable(|reading| reading.scroll(-1)),
+            Action::ScrollLineDown => self.with_searchable(|reading| reading.scroll(1)),
+            Action::ScrollTop => self.with_searchable(|reading| reading.scroll(i64::MIN)),
+            Action::ScrollBottom => self.with_searchable(|reading| reading.scroll(i64::MAX)),
             Action::Search => self.find(),
             Action::NextPrompt => self.with_transcript(|transcript| transcript.go_to_prompt(true)),
             Action::PreviousPrompt => {
@@ -720,7 +725,7 @@ impl App {
             | Action::Help => {
                 self.toggle_view(action);
             }
-            Action::Study => self.turn_study(),
+            Action::Study => self.toggle_study(),
             Action::Export => self.export(),
             Action::Mark => self.ask_for_turns(TurnPurpose::Mark),
             Action::Fork => self.ask_for_turns(TurnPurpose::Fork),
@@ -749,7 +754,7 @@ impl App {
     }
 
     /// Takes a key that is for the call that is being put together; says whether it was.
-    fn key_in_call(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+    fn on_call_editor_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         // The form moves between its fields with the keys that send and choose elsewhere.
         let for_fields = matches!(
             action,
@@ -763,7 +768,7 @@ impl App {
             let composer = self.composer_mut();
             composer.withdraw();
             composer.kind = ReplyKind::Send;
-            self.keep_draft();
+            self.draft_changed();
             return true;
         }
         match &mut call.editor {
@@ -773,20 +778,20 @@ impl App {
                         self.composer_mut().touch();
                         self.submit();
                     }
-                    form::FormOutcome::Consumed => self.keep_draft(),
+                    form::FormOutcome::Consumed => self.draft_changed(),
                     form::FormOutcome::Ignored => return false,
                 }
                 true
             }
             ArgumentsEditor::Text(area) if action.is_none() => {
                 if area.input(key) {
-                    self.keep_draft();
+                    self.draft_changed();
                 }
                 true
             }
             ArgumentsEditor::Text(area) if action == Some(Action::Newline) => {
                 area.insert_newline();
-                self.keep_draft();
+                self.draft_changed();
                 true
             }
             _ => false,
@@ -808,25 +813,25 @@ impl App {
                         Some(why) => self.say(Level::Info, why),
                         None => {
                             self.composer_mut().kind = ReplyKind::Command;
-                            return self.keep_draft();
+                            return self.draft_changed();
                         }
                     }
                 }
                 // As it would on a command line; who writes a table selects no block before.
                 KeyCode::Char('|') if self.has_selected_block() => {
-                    self.key_in_held(Some(Action::Page));
+                    self.key_while_delayed(Some(Action::Page));
                     return self.page();
                 }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
-                    return self.keep_draft();
+                    return self.draft_changed();
                 }
                 _ => {}
             }
         }
         if self.composer_mut().input(key) {
-            self.keep_draft();
-            self.ask_for_paths(&key);
+            self.draft_changed();
+            self.request_paths(&key);
         }
     }
 
@@ -839,7 +844,7 @@ impl App {
             kind = kind.step(forward);
         }
         self.composer_mut().kind = kind;
-        self.keep_draft();
+        self.draft_changed();
     }
 
     pub(in crate::tui) fn composer_mut(&mut self) -> &mut Composer {

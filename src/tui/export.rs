@@ -68,7 +68,7 @@ impl ExportJob {
 
 /// The form of a file that is about to be made.
 #[derive(Debug)]
-pub struct Exporting {
+pub struct ExportForm {
     /// Of which conversation.
     pub conversation: ConversationId,
     /// What.
@@ -78,7 +78,7 @@ pub struct Exporting {
     pub(super) is_there: Option<PathBuf>,
 }
 
-impl Exporting {
+impl ExportForm {
     /// The form, with a name that is good enough for most.
     pub(super) fn new(
         conversation: ConversationId,
@@ -114,7 +114,7 @@ impl Exporting {
         };
         let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or("");
         let redacts = values.get("redact").and_then(Value::as_bool) != Some(false);
-        let path = in_home(text("file").trim(), settings.redaction.home.as_deref());
+        let path = expand_home(text("file").trim(), settings.redaction.home.as_deref());
         let path = settings.folder.join(path);
         ExportJob {
             conversation: self.conversation,
@@ -153,7 +153,7 @@ pub(super) struct Known {
 }
 
 /// What the person is told before anything is written.
-pub(super) fn before(exporting: &Exporting, redacts: bool, known: &Known) -> String {
+pub(super) fn before(exporting: &ExportForm, redacts: bool, known: &Known) -> String {
     let about = exporting.format.about();
     let found = match (&known.would, known.turns) {
         (Some(Ok(report)), _) => {
@@ -197,7 +197,7 @@ pub(super) fn told(report: &ExportReport) -> String {
 }
 
 /// A path in which `~` is the home folder.
-fn in_home(path: &str, home: Option<&str>) -> PathBuf {
+fn expand_home(path: &str, home: Option<&str>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(below), Some(home)) => Path::new(home).join(below),
         _ => path.into(),
@@ -230,7 +230,7 @@ mod tests {
                 own: Vec::new(),
             },
         };
-        let mut exporting = Exporting::new(ConversationId(12), ExportFormat::Html, &settings);
+        let mut exporting = ExportForm::new(ConversationId(12), ExportFormat::Html, &settings);
         let order = exporting.order(false, &settings);
         let file = |path: &str| ExportTarget::File(path.into());
         assert_eq!(order.target, file("/srv/conversation-12.html"));

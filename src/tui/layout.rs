@@ -22,18 +22,18 @@ const TWO_COLUMNS: u16 = 96;
 /// Columns from which the composer has one too.
 const THREE_COLUMNS: u16 = 160;
 /// The smallest terminal that everything fits into.
-const SMALLEST: (u16, u16) = (40, 12);
+const MIN_SIZE: (u16, u16) = (40, 12);
 
 /// Draws everything.
 pub fn draw(frame: &mut Frame, ui: &Ui, app: &mut App) {
     let area = frame.area();
-    if area.width < SMALLEST.0 / 2 || area.height < SMALLEST.1 / 2 {
-        let (columns, rows) = SMALLEST;
+    if area.width < MIN_SIZE.0 / 2 || area.height < MIN_SIZE.1 / 2 {
+        let (columns, rows) = MIN_SIZE;
         let words = format!("too small: {columns}x{rows} needed");
         draw_line(frame.buffer_mut(), area, &Line::raw(words));
         return;
     }
-    app.catch_up();
+    app.sync_if_needed();
     let panes = Panes::new(app, area);
     panes.lay_out(app, ui);
     panes.draw(frame, ui, app);
@@ -187,7 +187,7 @@ fn covers_composer(app: &App, has_column: bool) -> bool {
 fn draw_main(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     if let Some(view) = app.view() {
         view.draw(frame, ui, area, app.finder());
-    } else if let Some(words) = app.instead_of_transcript() {
+    } else if let Some(words) = app.transcript_placeholder() {
         let words = format!(" {words}");
         draw_line(
             frame.buffer_mut(),

@@ -6,9 +6,9 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 use crate::tui::text::{columns, shown};
 
 /// Bytes of a query: more is a paste gone wrong.
-const LONGEST_QUERY: usize = 2_000;
+const MAX_QUERY_BYTES: usize = 2_000;
 /// Bytes that a character on the screen may take; what has more of them is cut.
-const CELL: usize = 64;
+const MAX_CELL_BYTES: usize = 64;
 
 /// What a key did to a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl LineEditor {
         match self.is_query {
             true => self.text.insert_str(
                 self.at,
-                &in_short(text, LONGEST_QUERY.saturating_sub(before)),
+                &in_short(text, MAX_QUERY_BYTES.saturating_sub(before)),
             ),
             false => self.text.insert_str(self.at, text),
         }
@@ -150,7 +150,7 @@ impl LineEditor {
             false => 0,
         };
         let end = text
-            .floor_char_boundary(start + CELL * (room + 1))
+            .floor_char_boundary(start + MAX_CELL_BYTES * (room + 1))
             .max(start);
         let seen = visible(&text[start..end]);
         let at = columns(&visible(&text[start..self.at.clamp(start, end)]));
@@ -245,7 +245,7 @@ fn in_short(text: &str, room: usize) -> String {
 
 /// Where to start so that the text up to the cursor fits into `room`.
 fn window_start(text: &str, at: usize, room: usize) -> usize {
-    let least = text.floor_char_boundary(at.saturating_sub(CELL * (room + 1)));
+    let least = text.floor_char_boundary(at.saturating_sub(MAX_CELL_BYTES * (room + 1)));
     let before = &text[least..at];
     if least == 0 && columns(&visible(before)) <= room {
         return 0;
@@ -336,13 +336,13 @@ mod tests {
         query.insert("one\ntwo\x1b");
         assert_eq!(query.text(), "one two ");
         query.insert(&"é".repeat(1 << 20));
-        assert_eq!(query.text().len(), LONGEST_QUERY);
+        assert_eq!(query.text().len(), MAX_QUERY_BYTES);
         assert_eq!(
             query.on_key(KeyEvent::new(KeyCode::Char('x'), NONE)),
             Edit::Moved
         );
         query.on_key(KeyEvent::new(KeyCode::Char('u'), CTRL));
         query.on_key(KeyEvent::new(KeyCode::Char('y'), CTRL));
-        assert_eq!(query.text().len(), LONGEST_QUERY);
+        assert_eq!(query.text().len(), MAX_QUERY_BYTES);
     }
 }

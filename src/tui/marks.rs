@@ -16,7 +16,7 @@ const WHAT: &str = "what";
 
 /// The form, and what was filled in so far.
 #[derive(Debug)]
-pub struct Marking {
+pub struct MarksForm {
     /// The conversation.
     pub conversation: ConversationId,
     pub(super) form: Form,
@@ -30,7 +30,7 @@ pub struct Marking {
     filled: BTreeMap<usize, Map<String, Value>>,
 }
 
-impl Marking {
+impl MarksForm {
     /// The form about one turn of a conversation, by its place, or about the whole of it.
     pub(super) fn new(
         conversation: ConversationId,
@@ -160,7 +160,7 @@ pub(super) fn told(changed: &[Marked]) -> String {
 }
 
 /// What the person makes of a conversation and of its turns, for a line.
-pub(super) fn all_in_words(marks: &[Marked]) -> String {
+pub(super) fn marks_in_words(marks: &[Marked]) -> String {
     let marks = marks.iter();
     let all = marks.map(|marked| format!("{}: {}", marked.about(), words(&marked.mark)));
     all.collect::<Vec<_>>().join(" · ")
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use crate::store::OutlinedTurn;
 
-    fn press(marking: &mut Marking, codes: &[KeyCode]) {
+    fn press(marking: &mut MarksForm, codes: &[KeyCode]) {
         for code in codes {
             marking.on_key(KeyEvent::new(*code, KeyModifiers::NONE));
         }
@@ -286,7 +286,7 @@ mod tests {
         let outline = Outline {
             turns: turns.into(),
         };
-        let mut marking = Marking::new(id, &outline, None, &known);
+        let mut marking = MarksForm::new(id, &outline, None, &known);
         assert_eq!(marking.title(), "mark conversation 7");
         marking.paste(", new");
         // Up to what is marked, and on to the second turn.

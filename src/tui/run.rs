@@ -18,10 +18,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::reload::{Reload, Reloaded};
 
+use self::background::BackgroundTracker;
 use self::exports::ExportRunner;
 use self::files::TemporaryFiles;
 use self::frames::Frames;
-use self::ground::Following;
 use self::keys::KeyInput;
 use self::reload::Reloads;
 use self::searches::{FinishedSearch, Searches};
@@ -42,10 +42,10 @@ use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Ground, ThemeChoice};
 use crate::tui::ui::Ui;
 
+mod background;
 mod exports;
 mod files;
 mod frames;
-mod ground;
 mod keys;
 mod reload;
 mod searches;
@@ -55,7 +55,7 @@ mod signals;
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long the screen may wait for the disk before it calls a reply sent or delivered.
-const SENT_WITHIN: Duration = Duration::from_millis(200);
+const SAVING_TIMEOUT: Duration = Duration::from_millis(200);
 /// Events that are taken in before the next look at the keys.
 const MAX_EVENTS: usize = 256;
 
@@ -135,14 +135,14 @@ pub async fn run(
     let mut frames = Frames::new();
     let mut keep_at: Option<Instant> = None;
     let mut reloads = Reloads::new(reload);
-    let mut following = Following::new(options.ground);
-    if following.ask(&options.theme, &mut screen).is_err() {
+    let mut background = BackgroundTracker::new(options.ground);
+    if background.ask(&options.theme, &mut screen).is_err() {
         return Ok(Exit::TerminalGone);
     }
     loop {
         app.now = Timestamp::now();
         if frames.take_due() {
-            keep_said(app).await;
+            wait_for_saving(app).await;
             let title = options.title.then(|| app.title());
             if show(&mut screen, ui, app, title).is_err() {
                 return Ok(Exit::TerminalGone);
@@ -162,8 +162,8 @@ pub async fn run(
                     ui.pictures.measure();
                 }
                 if let Some(colour) = keys.take_background() {
-                    following.answered(colour);
-                    ui.theme = following.theme(&options.theme);
+                    background.answered(colour);
+                    ui.theme = background.theme(&options.theme);
                     frames.draw_now();
                 }
                 take_in(app, typed, &mut frames);
@@ -182,7 +182,7 @@ pub async fn run(
                 app.now = Timestamp::now();
                 app.on_tick();
                 match app.has_saving() {
-                    true => frames.draw_said(),
+                    true => frames.draw_after_delivery(),
                     false => frames.draw_soon(),
                 }
             }
@@ -201,7 +201,7 @@ pub async fn run(
                 frames.draw_now();
             }
             Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
-                if app.on_found(&query, found) && is_behind {
+                if app.on_search_results(&query, found) && is_behind {
                     searches.again(query);
                 }
                 frames.draw_now();
@@ -233,9 +233,9 @@ pub async fn run(
                         }
                         (app.settings, options) = (reloaded.settings, reloaded.options);
                         app.set_drafting(reloaded.drafting);
-                        ui.theme = following.theme(&options.theme);
+                        ui.theme = background.theme(&options.theme);
                         ui.pictures.show_as(options.graphics);
-                        if following.ask(&options.theme, &mut screen).is_err() {
+                        if background.ask(&options.theme, &mut screen).is_err() {
                             return Ok(Exit::TerminalGone);
                         }
                     }
@@ -340,7 +340,7 @@ pub async fn run(
             }
         }
         let now = Instant::now();
-        keep_at = app.keeps_within().map(|wait| {
+        keep_at = app.save_drafts_within().map(|wait| {
             let latest = now + wait;
             keep_at.map_or(latest, |at| at.min(latest))
         });
@@ -358,16 +358,16 @@ fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     app.now = Timestamp::now();
     app.on_input(typed);
     match app.has_saving() {
-        true => frames.draw_said(),
+        true => frames.draw_after_delivery(),
         false => frames.draw_now(),
     }
 }
 
 /// Waits until what the screen is about to call sent or delivered is kept, unless the disk is too
 /// slow.
-async fn keep_said(app: &mut App) {
+async fn wait_for_saving(app: &mut App) {
     if let Some(saving) = app.take_saving() {
-        let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
+        let _ = timeout(SAVING_TIMEOUT, app.store().settled(saving)).await;
     }
 }
 

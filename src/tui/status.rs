@@ -15,7 +15,7 @@ use crate::tui::composer::preview::mode_of;
 use crate::tui::composer::{ComposedCall, ReplyKind};
 use crate::tui::inbox::assigned;
 use crate::tui::keys::action::Action;
-use crate::tui::marks::all_in_words;
+use crate::tui::marks::marks_in_words;
 use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
@@ -28,9 +28,9 @@ const BETWEEN: &str = " · ";
 /// Rows for what has to be known.
 const MAX_ALERT: usize = 2;
 /// Columns that the question whether to delete takes beside the title, with its answers.
-const ASKED_TO_DELETE: usize = 41;
+const DELETE_QUESTION_COLUMNS: usize = 41;
 /// Columns from which a notice leaves room for more than one hint.
-const ROOMY: usize = 60;
+const WIDE: usize = 60;
 
 /// The last rows of the screen, found out once for each frame: what has to be known for as long as
 /// it is so, what just happened, and what the keys do now.
@@ -130,7 +130,7 @@ impl StatusLine {
 
 /// What has to be known for as long as it is so, in rows of this width.
 fn alert(app: &App, width: u16) -> Vec<String> {
-    let paused = Cow::from(app.paused());
+    let paused = Cow::from(app.study_pause_notice());
     let words = [
         app.alert.as_deref().map(harmless).unwrap_or_default(),
         paused,
@@ -153,7 +153,7 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
     match (&app.dialog, &app.notice) {
         (Dialog::Delete(id), _) => {
             // What is asked is readable where the title is long.
-            let words = screen.saturating_sub(ASKED_TO_DELETE);
+            let words = screen.saturating_sub(DELETE_QUESTION_COLUMNS);
             let title = app.inbox.get(*id).map_or("", Conversation::title);
             let title = one_line(title, u16::try_from(words.max(4)).unwrap_or(u16::MAX));
             (format!("Delete «{title}» for good?"), Level::Bad)
@@ -175,9 +175,9 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
 /// the key that sends what has a fault; a narrow line has room for help and no more.
 fn least(app: &App, hints: &[String], width: usize) -> usize {
     let all = columns(&hints.join(BETWEEN));
-    let is_asked = app.dialog.is_question() || app.insists.is_some();
+    let is_asked = app.dialog.is_question() || app.confirm_anyway.is_some();
     match hints.last() {
-        Some(last) if width < ROOMY && !is_asked => columns(last),
+        Some(last) if width < WIDE && !is_asked => columns(last),
         _ if is_asked => all,
         _ => all.min(width * 2 / 5),
     }
@@ -266,16 +266,16 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
         }
-        Dialog::None => match &app.insists {
-            Some(insists) => {
-                let words = match insists.action {
+        Dialog::None => match &app.confirm_anyway {
+            Some(confirm_anyway) => {
+                let words = match confirm_anyway.action {
                     Action::AddPart => "add anyway",
                     _ => "send anyway",
                 };
-                hints.push(hint(insists.action, words));
+                hints.push(hint(confirm_anyway.action, words));
             }
             None => {
-                let now = helpful_now(app).into_iter();
+                let now = suggested_actions(app).into_iter();
                 hints.extend(now.map(|(action, words)| hint(action, words)));
             }
         },
@@ -285,17 +285,17 @@ fn hints(app: &App) -> Vec<String> {
 }
 
 /// The actions that help with what is on the screen, the most useful first.
-fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
+fn suggested_actions(app: &App) -> Vec<(Action, &'static str)> {
     let composer = app.composer();
     let conversation = app.conversation();
     let waiting = conversation.filter(|conversation| conversation.is_waiting());
     let call = composer.call.as_ref();
     let call = call.filter(|_| waiting.is_some() && composer.kind == ReplyKind::Tool);
     let mut found = Vec::new();
-    if app.sent_by_itself().is_some() {
+    if app.auto_sent_draft().is_some() {
         found.push((Action::Cancel, "take over"));
         found.push((Action::Mode, "mode"));
-    } else if app.previewed().is_some() {
+    } else if app.previewed_draft().is_some() {
         found.push((Action::Cancel, "stop"));
         found.push((Action::Draft, "another"));
     } else if let Some(conversation) = waiting {
@@ -328,7 +328,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
             }
             _ => {}
         }
-        if composer.is_idle() && conversation.tells_of_process() {
+        if composer.is_idle() && conversation.has_running_process() {
             found.push((Action::ContinueProcess, "continue process"));
         }
     }
@@ -400,7 +400,7 @@ fn fit(hints: &[String], width: usize) -> String {
 /// Draws the name of what is in the middle pane, and what it is doing.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
-    let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
+    let is_wide = area.width >= u16::try_from(WIDE).unwrap_or(0);
     let (name, mut state) = match (app.view(), app.conversation()) {
         (Some(view), _) => (view.title().to_owned(), String::new()),
         (None, None) => ("humanllm".to_owned(), String::new()),
@@ -409,17 +409,17 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             let count = app.inbox.conversations().len();
             let mut state = match (state(conversation, app), left(conversation, app.now)) {
                 (state, None) => state,
-                (_, Some((_, left))) if !is_roomy => left,
+                (_, Some((_, left))) if !is_wide => left,
                 (state, Some((_, left))) => format!("{state} · {left}"),
             };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
-            let whose = match is_roomy {
+            let whose = match is_wide {
                 true => harmless(&assigned(conversation)).into_owned(),
                 false => String::new(),
             };
-            for words in [mode_of(app, conversation, is_roomy), whose] {
+            for words in [mode_of(app, conversation, is_wide), whose] {
                 if !words.is_empty() {
                     state = format!("{words}{BETWEEN}{state}");
                 }
@@ -431,7 +431,9 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         let between = if state.is_empty() { "" } else { BETWEEN };
         state = format!("phase {}{between}{state}", harmless(&phase.name));
     }
-    let progress = app.reading().map(|reading| reading.progress().to_string());
+    let progress = app
+        .searchable()
+        .map(|reading| reading.progress().to_string());
     if let Some(progress) = progress.filter(|progress| !progress.is_empty()) {
         if !state.is_empty() {
             state.push_str(BETWEEN);
@@ -452,7 +454,7 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
 /// Draws what the person makes of the open conversation.
 pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let marks = app.conversation().map_or(&[][..], Conversation::marks);
-    let words = one_line(&all_in_words(marks), area.width.saturating_sub(2));
+    let words = one_line(&marks_in_words(marks), area.width.saturating_sub(2));
     let line = Line::styled(format!(" {words}"), ui.theme.dim());
     draw_line(frame.buffer_mut(), area, &line);
 }

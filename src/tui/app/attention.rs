@@ -18,7 +18,7 @@ pub(super) struct Attention {
     /// Whether the terminal says that it has lost the focus.
     is_away: bool,
     /// When the person did something last, or was called for one that waits long.
-    stirred: Timestamp,
+    last_activity: Timestamp,
 }
 
 impl App {
@@ -28,12 +28,12 @@ impl App {
     }
 
     /// The person did something.
-    pub(super) fn stir(&mut self) {
-        self.attention.stirred = self.now;
+    pub(super) fn note_activity(&mut self) {
+        self.attention.last_activity = self.now;
     }
 
     /// Rings for a request that came in, and says what it is where nobody looks.
-    pub(super) fn call_for(&mut self, id: ConversationId) {
+    pub(super) fn ring_for_request(&mut self, id: ConversationId) {
         let words = self.inbox.get(id).map(|found| {
             let agent = agent_name(&found.agent);
             match folder(found) {
@@ -41,10 +41,10 @@ impl App {
                 folder => format!("{} · {agent} in {folder}", found.title()),
             }
         });
-        self.call(&words.unwrap_or_default());
+        self.ring(&words.unwrap_or_default());
     }
 
-    pub(super) fn call(&mut self, words: &str) {
+    pub(super) fn ring(&mut self, words: &str) {
         if self.settings.bell {
             self.effects.push(Effect::Bell);
         }
@@ -66,11 +66,13 @@ impl App {
         let Status::Waiting { since } = found.status() else {
             return;
         };
-        let idle = self.now.duration_since(since.max(self.attention.stirred));
+        let idle = self
+            .now
+            .duration_since(since.max(self.attention.last_activity));
         if SignedDuration::try_from(after).is_ok_and(|after| idle >= after) {
             let words = format!("waiting {} · {}", waited(since, self.now), found.title());
-            self.stir();
-            self.call(&words);
+            self.note_activity();
+            self.ring(&words);
         }
     }
 
@@ -84,8 +86,8 @@ impl App {
             return;
         }
         if let Some(next) = self.next_waiting() {
-            self.show(next);
-            self.tell(Level::Good, "answered · next request");
+            self.open_conversation(next);
+            self.say_news(Level::Good, "answered · next request");
         }
     }
 }

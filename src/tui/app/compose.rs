@@ -34,14 +34,14 @@ pub(in crate::tui) struct Composed {
 
 /// What was refused, and goes all the same if the person presses the same key again.
 #[derive(Debug)]
-pub(in crate::tui) struct Insists {
+pub(in crate::tui) struct ConfirmAnyway {
     /// What the key does.
     pub action: Action,
     /// The faults that were named.
     faults: Vec<String>,
 }
 
-impl Insists {
+impl ConfirmAnyway {
     /// After one more fault was named; `None` for one that cannot be insisted on.
     fn on(action: Action, mut faults: Vec<String>, problem: &SendProblem) -> Option<Self> {
         faults.push(problem.message.clone());
@@ -60,20 +60,23 @@ impl App {
         if self.composer_mut().takes_line_break() {
             return self.newline();
         }
-        if self.send_held() && self.composer().is_idle() {
+        if self.send_delayed() && self.composer().is_idle() {
             return;
         }
-        let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
+        let known = self
+            .confirm_anyway
+            .take()
+            .map_or_else(Vec::new, |it| it.faults);
         if let Err(problem) = self.try_submit(&known) {
             // What the key does then stands among the keys.
-            self.insists = Insists::on(Action::Submit, known, &problem);
+            self.confirm_anyway = ConfirmAnyway::on(Action::Submit, known, &problem);
             self.say(Level::Bad, problem.message);
         }
     }
 
     fn try_submit(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let Some(id) = self.open else {
-            return Err(self.nobody_open());
+            return Err(self.no_open_request());
         };
         let kind = self.composer().kind;
         if kind == ReplyKind::Tool
@@ -85,8 +88,8 @@ impl App {
         }
         let reply = match kind {
             ReplyKind::Reject => self.rejection()?,
-            _ if self.composer().live => self.end_of_live(kind, known)?,
-            _ => self.collected(known)?,
+            _ if self.composer().live => self.finish_live_message(kind, known)?,
+            _ => self.collected_reply(known)?,
         };
         let composed = Composed {
             kind,
@@ -95,8 +98,8 @@ impl App {
             reply,
         };
         // What it is made of is not aside any more.
-        self.touch_draft();
-        if self.is_held(&composed) {
+        self.detach_draft();
+        if self.can_be_delayed(&composed) {
             self.hold(id, composed);
             return Ok(());
         }
@@ -109,7 +112,7 @@ impl App {
     }
 
     /// Why nothing is sent where no conversation is open.
-    fn nobody_open(&self) -> SendProblem {
+    fn no_open_request(&self) -> SendProblem {
         SendProblem::hard(match self.inbox.waiting() {
             0 => "no request yet; the text is kept".to_owned(),
             _ => {
@@ -126,12 +129,12 @@ impl App {
         if ends {
             composer.kind = ReplyKind::Send;
         }
-        self.keep_draft();
+        self.draft_changed();
         if let Some(id) = self.open {
             if ends {
-                self.end_taking_over(id);
+                self.end_takeover(id);
             }
-            self.return_own_words(id);
+            self.restore_own_words(id);
         }
     }
 
@@ -148,14 +151,17 @@ impl App {
             draft,
             reply,
         } = composed;
-        let drafted = reply.ends().then(|| self.drafts_of(id)).flatten();
+        let drafted = reply
+            .ends()
+            .then(|| self.drafts_for_open_request(id))
+            .flatten();
         self.inbox
             .reply(id, reply, draft, rest, self.now)
             .map_err(|error| SendProblem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
-        self.remember_of(Some(id), typed);
+        self.add_recall_of(Some(id), typed);
         if drafted.is_some() {
-            self.remembered_of(id).beside.last = drafted;
+            self.conversation_ui(id).composer_drafts.last = drafted;
         }
         // Whoever has answered goes on with those that wait longest.
         self.announced = None;
@@ -187,7 +193,7 @@ impl App {
     }
 
     /// The parts and what is in the composer, as one reply.
-    fn collected(&mut self, known: &[String]) -> Result<Reply, SendProblem> {
+    fn collected_reply(&mut self, known: &[String]) -> Result<Reply, SendProblem> {
         let parts = self.composer().parts.iter();
         let items: Result<Vec<Body>, SendProblem> = parts.map(|part| self.item_of(part)).collect();
         let mut items = items?;
@@ -199,14 +205,18 @@ impl App {
             Ok(None) => {}
             Err(problem) => return Err(problem),
         }
-        let conversation = self.conversation().ok_or_else(|| self.nobody_open())?;
+        let conversation = self.conversation().ok_or_else(|| self.no_open_request())?;
         conversation.reply_of(items, |problem| is_accepted(problem, known))
     }
 
     /// The end of a message that was typed live: what is left of it leaves, and it is closed.
-    fn end_of_live(&mut self, kind: ReplyKind, known: &[String]) -> Result<Reply, SendProblem> {
+    fn finish_live_message(
+        &mut self,
+        kind: ReplyKind,
+        known: &[String],
+    ) -> Result<Reply, SendProblem> {
         if !kind.can_be_live() || !self.composer().parts.is_empty() {
-            return self.collected(known);
+            return self.collected_reply(known);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
         let phase = self.conversation().and_then(Conversation::live_phase);
@@ -218,7 +228,7 @@ impl App {
             return Err(SendProblem::hard("nothing to send"));
         }
         if !began {
-            return self.collected(known);
+            return self.collected_reply(known);
         }
         if !text.is_empty() {
             self.send_live(&text)?;
@@ -235,7 +245,7 @@ impl App {
     /// Sends more of a message that is typed live.
     pub(super) fn send_live(&mut self, text: &str) -> Result<(), SendProblem> {
         let Some(id) = self.open else {
-            return Err(self.nobody_open());
+            return Err(self.no_open_request());
         };
         let phase = match self.composer().kind {
             ReplyKind::Progress => Phase::Commentary,
@@ -274,7 +284,7 @@ impl App {
         let sent = self.inbox.reply(id, reply, draft, &rest, self.now);
         sent.map_err(|error| SendProblem::hard(error.to_string()))?;
         self.composer_mut().clear();
-        self.keep_draft();
+        self.draft_changed();
         self.sync(id);
         self.with_transcript(Transcript::show_bottom);
         Ok(())
@@ -285,7 +295,7 @@ impl App {
         if let Some(call) = self.composer_mut().open_call() {
             // The text beside it is not on the screen.
             call.paste("\n");
-            return self.keep_draft();
+            return self.draft_changed();
         }
         self.composer_mut().insert("\n", Source::Typed);
         let composer = self.composer();
@@ -299,7 +309,7 @@ impl App {
             let lost = self.lost_command(composer.kind, &text);
             if let Some(problem) = lost.filter(|_| is_first) {
                 // Who means it ends the message, and is asked there.
-                self.keep_draft();
+                self.draft_changed();
                 return self.say(Level::Bad, problem.message);
             }
             if let Err(problem) = self.send_live(&text) {
@@ -307,7 +317,7 @@ impl App {
             }
             return;
         }
-        self.keep_draft();
+        self.draft_changed();
     }
 
     /// Switches typing live on or off.
@@ -318,7 +328,7 @@ impl App {
             true => "live: each line is sent as you finish it",
             false => "not live: nothing is sent until you send it",
         };
-        self.keep_draft();
+        self.draft_changed();
         self.say(Level::Info, words);
     }
 
@@ -326,7 +336,7 @@ impl App {
     fn current_item(&mut self, known: &[String]) -> Result<Option<Body>, SendProblem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
-            return Err(SendProblem::hard(self.instead_of(kind, why)));
+            return Err(SendProblem::hard(self.unavailable_message(kind, why)));
         }
         if kind == ReplyKind::Tool {
             let Some(call) = &mut self.composer_mut().call else {
@@ -347,7 +357,7 @@ impl App {
         }
         let item = self.item_of_text(kind, &text, &composer.options)?;
         if kind == ReplyKind::Command && item.is_some() {
-            self.take_for_shell(known)?;
+            self.confirm_guessed_shell(known)?;
         }
         if let (Some(item), Some(conversation)) = (&item, self.conversation())
             && let Some(problem) = conversation.out_of_form(item)
@@ -359,12 +369,12 @@ impl App {
     }
 
     /// Asks once whether a tool is a shell that only looks like one.
-    fn take_for_shell(&mut self, known: &[String]) -> Result<(), SendProblem> {
+    fn confirm_guessed_shell(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let guess = self.conversation().and_then(Conversation::guessed_shell);
         let Some(((name, question), id)) = guess.zip(self.open) else {
             return Ok(());
         };
-        let taken = &mut self.remembered_of(id).shell;
+        let taken = &mut self.conversation_ui(id).shell;
         if taken.as_ref() != Some(&name) && !is_accepted(&question, known) {
             return Err(question);
         }
@@ -378,7 +388,7 @@ impl App {
     }
 
     /// Why a kind of reply cannot be sent, and for a command what its words can become instead.
-    fn instead_of(&self, kind: ReplyKind, why: &str) -> String {
+    fn unavailable_message(&self, kind: ReplyKind, why: &str) -> String {
         match kind {
             ReplyKind::Command => {
                 let key = self.key_of(Action::NextKind);
@@ -417,7 +427,10 @@ impl App {
 
     /// Puts what is in the composer behind the parts collected so far.
     pub(super) fn add_part(&mut self) {
-        let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
+        let known = self
+            .confirm_anyway
+            .take()
+            .map_or_else(Vec::new, |it| it.faults);
         let composer = self.composer();
         if composer.kind == ReplyKind::Reject {
             return self.say(Level::Bad, "a rejection is sent alone");
@@ -445,7 +458,7 @@ impl App {
                 composer.kind = ReplyKind::Send;
                 composer.parts.push(part);
                 let count = composer.parts.len();
-                self.keep_draft();
+                self.draft_changed();
                 self.say(
                     Level::Info,
                     format!("part {count} added; Enter sends all of them"),
@@ -453,7 +466,7 @@ impl App {
             }
             Ok(None) => self.say(Level::Bad, "nothing to add"),
             Err(problem) => {
-                self.insists = Insists::on(Action::AddPart, known, &problem);
+                self.confirm_anyway = ConfirmAnyway::on(Action::AddPart, known, &problem);
                 self.say(Level::Bad, problem.message);
             }
         }
@@ -505,10 +518,10 @@ impl App {
         composer.withdraw();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
-        self.keep_draft();
+        self.draft_changed();
         if let Some(old) = old {
             // Nothing typed is lost: what was begun can be recalled.
-            self.remember(old.text());
+            self.add_recall(old.text());
         }
         self.notice = None;
     }
@@ -520,7 +533,7 @@ impl App {
             None => Err("not composing a call".into()),
         };
         match toggled {
-            Ok(()) => self.keep_draft(),
+            Ok(()) => self.draft_changed(),
             Err(why) => self.say(Level::Bad, why),
         }
     }
@@ -540,7 +553,7 @@ impl App {
                 self.dialog = Dialog::Options(Box::new(
                     Form::with_value(schema, &options).with_verb("set"),
                 ));
-                self.keep_draft();
+                self.draft_changed();
             }
         }
     }
@@ -577,7 +590,7 @@ impl App {
         composer.kind = ReplyKind::Send;
         let replaces = !composer.text().is_empty();
         composer.replace(&text, Source::Template);
-        self.keep_draft();
+        self.draft_changed();
         if replaces {
             self.say(Level::Info, "replaced; undo brings the old text back");
         }
@@ -608,7 +621,7 @@ impl App {
 /// What the composer needs to know of a conversation.
 impl Conversation {
     /// Whether an output that is new tells of a process that still runs.
-    pub(in crate::tui) fn tells_of_process(&self) -> bool {
+    pub(in crate::tui) fn has_running_process(&self) -> bool {
         let new = self.items().get(self.new_from()..).unwrap_or_default();
         let new = new.iter().filter(|item| item.output_of().is_some());
         let tells = |part: &ContentPart| match part {

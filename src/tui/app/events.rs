@@ -9,7 +9,7 @@ impl App {
     pub fn on_event(&mut self, event: Event) {
         if let Some(change) = self.inbox.apply(event, self.now) {
             self.on_change(change);
-            self.follow_coming();
+            self.start_due_auto();
         }
         self.follow_deleted();
         for id in self.inbox.take_dropped() {
@@ -33,9 +33,9 @@ impl App {
                 if let Some(found) = self.inbox.get(conversation) {
                     self.list.on_arrival(found);
                 }
-                self.arrived(conversation, automatic, current, attended);
+                self.on_arrived(conversation, automatic, current, attended);
                 if current {
-                    self.make_way_for_newest(conversation);
+                    self.offer_newest_draft(conversation);
                 }
             }
             Change::Delivered {
@@ -44,11 +44,11 @@ impl App {
             } => {
                 if self.open == Some(conversation) {
                     // A model may say hundreds of words a second.
-                    self.unsynced = true;
+                    self.needs_sync = true;
                     let found = self.inbox.get(conversation);
                     // Words of a message that goes on are no news.
                     let goes_on = found.is_some_and(|found| found.live_phase().is_some());
-                    if self.sent_by_itself().is_none()
+                    if self.auto_sent_draft().is_none()
                         && !(goes_on && self.inbox.mode(conversation) == Mode::Auto)
                     {
                         self.say(Level::Good, self.delivered(tokens));
@@ -61,32 +61,32 @@ impl App {
                 mut returned,
             } => {
                 // What was to be sent to it was composed last.
-                if let Some((_, draft)) = self.take_undeliverable() {
+                if let Some((_, draft)) = self.take_undeliverable_reply() {
                     returned.push(draft);
                 }
                 self.sync(conversation);
                 let is_stale = self.is_stale(conversation);
-                self.return_own_words(conversation);
-                self.client_gone(conversation, returned);
+                self.restore_own_words(conversation);
+                self.on_client_gone(conversation, returned);
                 if is_stale {
-                    self.make_way_for_newest(conversation);
+                    self.offer_newest_draft(conversation);
                 }
             }
             Change::AskedAgain { conversation } => {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
-                    self.tell(Level::Info, "asked again, refused again");
+                    self.say_news(Level::Info, "asked again, refused again");
                 }
             }
             Change::Drafted {
                 conversation,
                 draft,
                 what,
-            } => self.drafted(conversation, draft, &what),
+            } => self.on_draft_update(conversation, draft, &what),
             Change::Decided(conversation) => {
                 self.sync(conversation);
-                self.drop_shown(conversation);
-                self.make_way_for_newest(conversation);
+                self.drop_shown_draft(conversation);
+                self.offer_newest_draft(conversation);
             }
             Change::Scripted {
                 conversation,
@@ -94,15 +94,15 @@ impl App {
             } => {
                 self.sync(conversation);
                 if ended {
-                    self.drop_shown(conversation);
-                    self.make_way_for_newest(conversation);
+                    self.drop_shown_draft(conversation);
+                    self.offer_newest_draft(conversation);
                 }
                 if self.open == Some(conversation) {
                     let words = match ended {
                         true => "a script answered",
                         false => "a script sent a note",
                     };
-                    self.tell(Level::Info, words);
+                    self.say_news(Level::Info, words);
                     self.offer_call(conversation);
                 }
             }

@@ -5,7 +5,7 @@ use crossterm::event::KeyEvent;
 use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
 use crate::export::{ExportError, ExportFormat, ExportReport};
 use crate::inbox::ConversationId;
-use crate::tui::export::{Exporting, Known, News, before, told};
+use crate::tui::export::{ExportForm, Known, News, before, told};
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -21,17 +21,17 @@ pub(super) struct ExportDialog {
     of: Option<ConversationId>,
     known: Known,
     /// The form of what is being written.
-    writing: Option<Box<Exporting>>,
+    writing: Option<Box<ExportForm>>,
 }
 
 impl App {
     /// Lets the person choose a format to write a conversation in; or closes what tells of that.
     pub(super) fn export(&mut self) {
-        if self.tells_of_export() {
+        if self.is_export_view_open() {
             self.focus = Focus::Composer;
             return;
         }
-        let Some(id) = self.at_hand() else {
+        let Some(id) = self.target_conversation() else {
             return self.say(Level::Info, "no conversation to export");
         };
         if !self.store().keeps() {
@@ -53,28 +53,28 @@ impl App {
         let Some((id, format)) = self.exports.of.take().zip(format) else {
             return;
         };
-        let exporting = Exporting::new(id, format, &self.settings.export);
+        let exporting = ExportForm::new(id, format, &self.settings.export);
         let view = TextView::new(TITLE, String::new()).opened_by(Action::Export);
         self.focus = Focus::View(Box::new(view));
         self.dialog = Dialog::Export(Box::new(exporting));
-        self.look_for_secrets();
+        self.preview_redaction();
     }
 
     /// Takes a key while it is asked where a file goes.
-    pub(super) fn key_in_export(&mut self, key: KeyEvent, action: Option<Action>) {
+    pub(super) fn on_export_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Export(exporting) = &mut self.dialog else {
             return;
         };
         match action {
             Some(Action::Cancel | Action::Interrupt | Action::Export) => {
                 self.dialog = Dialog::None;
-                if self.tells_of_export() {
+                if self.is_export_view_open() {
                     self.focus = Focus::Composer;
                 }
                 return;
             }
             Some(action) if action.scrolls() => {
-                return self.act_in_focus(ViewCommand::of_action(action));
+                return self.run_view_command(ViewCommand::of_action(action));
             }
             _ => {}
         }
@@ -86,12 +86,12 @@ impl App {
             self.write_export();
         } else if (before.options.train, before.redaction) != (after.options.train, after.redaction)
         {
-            self.look_for_secrets();
+            self.preview_redaction();
         }
     }
 
     /// Has it found out what would be taken out.
-    fn look_for_secrets(&mut self) {
+    fn preview_redaction(&mut self) {
         if let Dialog::Export(exporting) = &self.dialog {
             let order = exporting.order(true, &self.settings.export);
             self.exports.known = Known::default();
@@ -131,7 +131,7 @@ impl App {
             let is_own = |text: &str| text.starts_with("writing: ");
             // What else has happened is more than that.
             if self.notice.as_ref().is_none_or(|said| is_own(&said.text)) {
-                self.tell(Level::Info, words);
+                self.say_news(Level::Info, words);
             }
         }
         self.show_export();
@@ -141,10 +141,10 @@ impl App {
         let exporting = self.exports.writing.take();
         let error = match done {
             Ok(report) => {
-                match self.tells_of_export() {
+                match self.is_export_view_open() {
                     // Where nothing is typed, it may take a row more.
                     true => self.say(Level::Good, told(&report)),
-                    false => self.tell(Level::Good, told(&report)),
+                    false => self.say_news(Level::Good, told(&report)),
                 }
                 return self.show_in_export(report.to_string());
             }
@@ -158,9 +158,9 @@ impl App {
             Some(path) => format!("{} is there already", path.display()),
             None => error.to_string(),
         };
-        let can_change = self.tells_of_export() && matches!(self.dialog, Dialog::None);
+        let can_change = self.is_export_view_open() && matches!(self.dialog, Dialog::None);
         let Some(mut exporting) = exporting.filter(|_| can_change) else {
-            return self.tell(Level::Bad, format!("nothing was written: {why}"));
+            return self.say_news(Level::Bad, format!("nothing was written: {why}"));
         };
         match there.as_ref().and_then(|path| path.file_name()) {
             Some(name) => self.say(
@@ -175,7 +175,7 @@ impl App {
     }
 
     /// Whether the view that tells of a file is open.
-    fn tells_of_export(&self) -> bool {
+    fn is_export_view_open(&self) -> bool {
         self.view()
             .is_some_and(|view| view.is_opened_by(Action::Export))
     }
@@ -198,7 +198,7 @@ impl App {
     }
 
     fn show_in_export(&mut self, text: String) {
-        if self.tells_of_export()
+        if self.is_export_view_open()
             && let Focus::View(view) = &mut self.focus
         {
             view.set_text(text);

@@ -171,19 +171,19 @@ impl Finder {
 
 impl App {
     /// What is read: the view, or the transcript on the screen.
-    pub(in crate::tui) fn reading(&self) -> Option<&dyn Searchable> {
+    pub(in crate::tui) fn searchable(&self) -> Option<&dyn Searchable> {
         match &self.focus {
             Focus::View(view) => Some(view.as_ref()),
             Focus::Composer | Focus::Inbox => Some(self.transcript()?),
         }
     }
 
-    pub(super) fn reading_mut(&mut self) -> Option<&mut dyn Searchable> {
+    pub(super) fn searchable_mut(&mut self) -> Option<&mut dyn Searchable> {
         match &mut self.focus {
             Focus::View(view) => Some(view.as_mut()),
             Focus::Composer | Focus::Inbox => {
-                let remembered = self.remembered.get_mut(&self.open?)?;
-                Some(remembered.transcript.as_mut()?)
+                let conversation_ui = self.conversation_uis.get_mut(&self.open?)?;
+                Some(conversation_ui.transcript.as_mut()?)
             }
         }
     }
@@ -198,7 +198,7 @@ impl App {
 
     /// Opens the search.
     pub(super) fn find(&mut self) {
-        let Some(reading) = self.reading() else {
+        let Some(reading) = self.searchable() else {
             return self.say(Level::Info, "no request yet");
         };
         self.dialog = Dialog::Find(Box::new(Finder::new(reading)));
@@ -206,16 +206,16 @@ impl App {
     }
 
     /// Takes a key for the search; says whether it was one.
-    pub(super) fn key_in_find(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+    pub(super) fn on_find_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         let Dialog::Find(finder) = &mut self.dialog else {
             return false;
         };
         match (key.code, action) {
-            (_, Some(Action::Cancel | Action::Interrupt)) => self.stop_finding(true),
-            (_, Some(Action::Submit)) | (KeyCode::Enter, _) => self.stop_finding(false),
+            (_, Some(Action::Cancel | Action::Interrupt)) => self.close_search(true),
+            (_, Some(Action::Submit)) | (KeyCode::Enter, _) => self.close_search(false),
             (_, Some(Action::Search)) if finder.field.is_empty() => {
                 finder.field.insert(&self.last_query);
-                self.find_from_here();
+                self.search_from_start();
             }
             (_, Some(Action::Search)) | (KeyCode::Down, None) => self.find_next(Direction::Next),
             (KeyCode::Up, None) => self.find_next(Direction::Previous),
@@ -223,13 +223,13 @@ impl App {
             (_, Some(action)) if action.group() == Group::Reply => {}
             (_, Some(action)) => {
                 if action.group() != Group::Read {
-                    self.stop_finding(false);
+                    self.close_search(false);
                 }
                 return false;
             }
             (_, None) => {
                 if finder.field.on_key(key) == Edit::Changed {
-                    self.find_from_here();
+                    self.search_from_start();
                 }
             }
         }
@@ -237,7 +237,7 @@ impl App {
     }
 
     /// Ends the search, if there is one: where it has come to, or where one was before.
-    pub(super) fn stop_finding(&mut self, goes_back: bool) {
+    pub(super) fn close_search(&mut self, goes_back: bool) {
         let Dialog::Find(finder) = &self.dialog else {
             return;
         };
@@ -247,7 +247,7 @@ impl App {
         }
         self.dialog = Dialog::None;
         self.notice = None;
-        match self.reading_mut() {
+        match self.searchable_mut() {
             Some(reading) if goes_back => reading.go_back(stand),
             Some(reading) => reading.stay(),
             None => {}
@@ -255,14 +255,14 @@ impl App {
     }
 
     /// Searches anew, because the query changed.
-    pub(super) fn find_from_here(&mut self) {
+    pub(super) fn search_from_start(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
             finder.search = SearchQuery::new(finder.field.text());
             finder.hit = None;
             finder.recount();
             finder.look(finder.from, Direction::Next);
             self.notice = None;
-            self.go_on_finding();
+            self.continue_search();
         }
     }
 
@@ -271,7 +271,7 @@ impl App {
             let hit = finder.hit.as_ref();
             let from = hit.map_or(finder.from, |hit| hit.place(direction));
             finder.look(from, direction);
-            self.go_on_finding();
+            self.continue_search();
         }
     }
 
@@ -279,14 +279,14 @@ impl App {
     pub(super) fn recount(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
             finder.recount();
-            self.go_on_finding();
+            self.continue_search();
         }
     }
 
     /// Looks a bit further.
-    pub(super) fn go_on_finding(&mut self) {
+    pub(super) fn continue_search(&mut self) {
         let mut dialog = std::mem::take(&mut self.dialog);
-        let come_to = match (&mut dialog, self.reading_mut()) {
+        let come_to = match (&mut dialog, self.searchable_mut()) {
             (Dialog::Find(finder), Some(reading)) => finder.go_on(reading),
             _ => SearchStep::Pending,
         };

@@ -39,45 +39,45 @@ impl App {
 
     /// Takes a key that is for the view or the inbox; says whether it was. While they have the keys,
     /// all are for them: nothing is typed or sent that is not on the screen.
-    pub(super) fn key_in_focus(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
-        if self.is_in_inbox() && self.list.is_filtering() && self.key_in_filter(key) {
+    pub(super) fn on_focused_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        if self.is_in_inbox() && self.list.is_filtering() && self.on_filter_key(key) {
             return true;
         }
         match (&self.focus, ViewCommand::of(key, action)) {
             (Focus::Composer, _) => return false,
-            (Focus::Inbox, ViewCommand::Nothing) => self.key_in_list(key),
-            (_, command) => self.act_in_focus(command),
+            (Focus::Inbox, ViewCommand::Nothing) => self.on_inbox_list_key(key),
+            (_, command) => self.run_view_command(command),
         }
         true
     }
 
     /// Does what is meant for the view or the inbox.
-    pub(super) fn act_in_focus(&mut self, command: ViewCommand) {
+    pub(super) fn run_view_command(&mut self, command: ViewCommand) {
         match (&mut self.focus, command) {
             (Focus::Composer, _) => {}
             (_, ViewCommand::Close) => {
                 self.focus = Focus::Composer;
                 self.notice = None;
             }
-            (Focus::Inbox, command) => self.key_in_inbox(command),
-            (_, ViewCommand::Other(action)) => self.act_beside(action),
+            (Focus::Inbox, command) => self.on_inbox_command(command),
+            (_, ViewCommand::Other(action)) => self.act_outside_composer(action),
             (_, ViewCommand::Search) => self.find(),
             (Focus::View(view), command) => view.act(command),
         }
     }
 
     /// Does what a key means to the list of conversations. None is opened until it is chosen.
-    fn key_in_inbox(&mut self, command: ViewCommand) {
+    fn on_inbox_command(&mut self, command: ViewCommand) {
         match command {
             ViewCommand::Enter => {
                 if let Some(id) = self.list.selected(&self.inbox) {
-                    self.show(id);
+                    self.open_conversation(id);
                 }
             }
             ViewCommand::Search => self.list.begin_filter(&self.inbox),
             ViewCommand::Other(Action::NextConversation) => self.list.go(1, &self.inbox),
             ViewCommand::Other(Action::PreviousConversation) => self.list.go(-1, &self.inbox),
-            ViewCommand::Other(action) => self.act_beside(action),
+            ViewCommand::Other(action) => self.act_outside_composer(action),
             ViewCommand::Lines(rows) => self.list.go(rows, &self.inbox),
             ViewCommand::Pages(pages) => self.list.go_pages(pages, &self.inbox),
             ViewCommand::Beside(_) | ViewCommand::Close | ViewCommand::Nothing => {}
@@ -85,9 +85,9 @@ impl App {
     }
 
     /// Takes a key that means something in the list of conversations alone.
-    fn key_in_list(&mut self, key: KeyEvent) {
+    fn on_inbox_list_key(&mut self, key: KeyEvent) {
         match key.code {
-            KeyCode::Char('d') | KeyCode::Delete => self.dismiss(self.at_hand()),
+            KeyCode::Char('d') | KeyCode::Delete => self.dismiss(self.target_conversation()),
             KeyCode::Char('D') => self.dismiss_done(),
             KeyCode::Char('r') => self.list.sort(&self.inbox),
             KeyCode::Char('<') => self.list.widen(false),
@@ -102,11 +102,11 @@ impl App {
     }
 
     /// Takes a key that narrows the list of conversations down; says whether it did.
-    fn key_in_filter(&mut self, key: KeyEvent) -> bool {
+    fn on_filter_key(&mut self, key: KeyEvent) -> bool {
         match key.code {
             KeyCode::Enter => {
                 if let Some(id) = self.list.selected(&self.inbox) {
-                    self.show(id);
+                    self.open_conversation(id);
                 }
                 true
             }
@@ -114,19 +114,19 @@ impl App {
                 self.list.end_filter(&self.inbox);
                 true
             }
-            _ => self.list.key_in_filter(key, &self.inbox),
+            _ => self.list.on_filter_key(key, &self.inbox),
         }
     }
 
     /// Does what changes neither the draft nor the transcript, which may not be on the screen.
-    fn act_beside(&mut self, action: Action) {
-        if self.acts_beside(action) {
+    fn act_outside_composer(&mut self, action: Action) {
+        if self.works_outside_composer(action) {
             self.act(action, false);
         }
     }
 
     /// Whether an action changes neither the draft nor the transcript.
-    pub(super) fn acts_beside(&self, action: Action) -> bool {
+    pub(super) fn works_outside_composer(&self, action: Action) -> bool {
         match action.group() {
             Group::Reply => false,
             Group::Drafts => action == Action::Mode,

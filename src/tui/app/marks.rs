@@ -8,21 +8,21 @@ use crate::inbox::ConversationId;
 use crate::store::Outline;
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
-use crate::tui::marks::{Marking, told};
+use crate::tui::marks::{MarksForm, told};
 
 impl App {
     /// Opens the form about the turn of the selected block, or about the conversation.
     pub(super) fn mark(&mut self, id: ConversationId, outline: &Outline) {
-        let turn = self.turn_at_hand(id, outline);
+        let turn = self.target_turn(id, outline);
         if let Some(conversation) = self.inbox.get(id) {
-            let marking = Marking::new(id, outline, turn, conversation.marks());
+            let marking = MarksForm::new(id, outline, turn, conversation.marks());
             self.notice = None;
             self.dialog = Dialog::Marks(Box::new(marking));
         }
     }
 
     /// Takes a key while the form is open.
-    pub(super) fn key_in_marks(&mut self, key: KeyEvent, action: Option<Action>) {
+    pub(super) fn on_marks_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Marks(marking) = &mut self.dialog else {
             return;
         };

@@ -26,14 +26,14 @@ impl App {
     fn wheel(&mut self, steps: i64) {
         match self.is_in_inbox() {
             true => self.list.go(steps, &self.inbox),
-            false => self.read(|reading| reading.scroll(steps * WHEEL_ROWS)),
+            false => self.with_searchable(|reading| reading.scroll(steps * WHEEL_ROWS)),
         }
     }
 
     /// Opens the conversation, or selects the block; a click on a header that is selected folds.
     fn click(&mut self, at: Position) {
         if let Some(id) = self.list.at(at) {
-            return self.show(id);
+            return self.open_conversation(id);
         }
         let Some(area) = self.transcript_area.filter(|area| area.contains(at)) else {
             return;

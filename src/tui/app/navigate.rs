@@ -18,8 +18,8 @@ impl App {
     }
 
     /// Does something with what is read.
-    pub(super) fn read(&mut self, act: impl FnOnce(&mut dyn Searchable)) {
-        if let Some(reading) = self.reading_mut() {
+    pub(super) fn with_searchable(&mut self, act: impl FnOnce(&mut dyn Searchable)) {
+        if let Some(reading) = self.searchable_mut() {
             act(reading);
         }
     }
@@ -32,14 +32,14 @@ impl App {
 
     /// The transcript of a conversation, if that has been looked at.
     fn transcript_of(&mut self, id: ConversationId) -> Option<&mut Transcript> {
-        self.remembered.get_mut(&id)?.transcript.as_mut()
+        self.conversation_uis.get_mut(&id)?.transcript.as_mut()
     }
 
     pub(in crate::tui) fn transcript_mut(&mut self) -> Option<&mut Transcript> {
         self.transcript_of(self.open?)
     }
 
-    pub(super) fn arrived(
+    pub(super) fn on_arrived(
         &mut self,
         id: ConversationId,
         automatic: bool,
@@ -67,7 +67,7 @@ impl App {
         let purpose = self.inbox.get(id).map(|found| found.request().purpose);
         let steps_aside = matches!(purpose, Some(Purpose::Title | Purpose::Probe));
         if !steps_aside && !attended {
-            self.call_for(id);
+            self.ring_for_request(id);
         }
         let is_idle = self.is_idle() && !steps_aside;
         if self.open == Some(id) {
@@ -76,24 +76,24 @@ impl App {
                 self.offer_call(id);
                 self.notice = None;
             } else {
-                self.tell(Level::Info, "another request is waiting behind this one");
+                self.say_news(Level::Info, "another request is waiting behind this one");
             }
         } else if is_idle {
-            self.show(id);
+            self.open_conversation(id);
         } else if attended {
             // Nobody is to look, and the list says what is going on.
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             self.announced = Some(id);
             let key = self.key_of(Action::NextWaiting);
-            self.tell(
+            self.say_news(
                 Level::Info,
                 format!("new request · {key} opens it · {title}"),
             );
         }
     }
 
-    pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
+    pub(super) fn on_client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
         let has_returned = !returned.is_empty();
         self.offer_call(id);
         if has_returned {
@@ -106,7 +106,7 @@ impl App {
                 (false, false) => (Level::Bad, "client gone"),
                 (true, _) => (Level::Bad, "client gone; text is back"),
             };
-            self.tell(level, what);
+            self.say_news(level, what);
         }
     }
 
@@ -123,7 +123,7 @@ impl App {
     pub(super) fn lift_rejection(&mut self) {
         let rejects = |found: &Conversation| found.rejects(self.now);
         let id = self
-            .at_hand()
+            .target_conversation()
             .filter(|id| self.inbox.get(*id).is_some_and(rejects));
         match id {
             Some(id) => {
@@ -153,15 +153,15 @@ impl App {
     pub(super) fn step_conversation(&mut self, forward: bool) {
         let next = self.list.step(self.open, forward, &self.inbox);
         match next {
-            Some(id) => self.show(id),
+            Some(id) => self.open_conversation(id),
             _ if self.open.is_none() => self.say(Level::Info, "no request yet"),
             _ => self.say(Level::Info, "no other conversation"),
         }
     }
 
     /// Opens a conversation, and goes to it.
-    pub(super) fn show(&mut self, id: ConversationId) {
-        self.stop_finding(false);
+    pub(super) fn open_conversation(&mut self, id: ConversationId) {
+        self.close_search(false);
         self.focus = Focus::Composer;
         if self.open == Some(id) {
             return;
@@ -189,11 +189,11 @@ impl App {
         if !is_open && self.transcript_of(id).is_none() {
             return;
         }
-        self.remembered_of(id);
-        if let (Some(conversation), Some(remembered)) =
-            (self.inbox.get(id), self.remembered.get_mut(&id))
+        self.conversation_ui(id);
+        if let (Some(conversation), Some(conversation_ui)) =
+            (self.inbox.get(id), self.conversation_uis.get_mut(&id))
         {
-            remembered
+            conversation_ui
                 .transcript
                 .get_or_insert_default()
                 .sync(conversation);

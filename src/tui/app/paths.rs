@@ -17,7 +17,7 @@ pub(super) struct Paths {
 
 impl App {
     /// Has paths looked for, if somebody has just begun a word with `@`. Nobody waits for them.
-    pub(super) fn ask_for_paths(&mut self, key: &KeyEvent) {
+    pub(super) fn request_paths(&mut self, key: &KeyEvent) {
         let begins = key.code == KeyCode::Char('@') && self.composer().word() == "@";
         if !begins || self.paths.asked.is_some() {
             return;
@@ -36,7 +36,7 @@ impl App {
     /// folder, and offers them if the word that they were looked for is still being typed.
     pub fn on_paths(&mut self, found: Vec<String>) {
         let asked = self.paths.asked.take();
-        let is_free = matches!(self.dialog, Dialog::None) && self.has_composer();
+        let is_free = matches!(self.dialog, Dialog::None) && self.composer_has_keys();
         let word = self.composer().word();
         let Some(query) = word.strip_prefix('@').filter(|_| is_free) else {
             return;
@@ -53,7 +53,7 @@ impl App {
 
     /// Takes a key while paths are offered; says whether it was for them. What is typed stands in
     /// the composer too, so that it stays whatever becomes of the list.
-    pub(super) fn key_in_paths(&mut self, key: KeyEvent) -> bool {
+    pub(super) fn on_path_picker_key(&mut self, key: KeyEvent) -> bool {
         let Dialog::Picker(PickerPurpose::Path, picker) = &mut self.dialog else {
             return false;
         };
@@ -74,7 +74,7 @@ impl App {
         match picker.on_key(key) {
             PickerOutcome::Consumed => {
                 let word = format!("@{}", picker.query());
-                self.set_word(&word);
+                self.replace_current_word(&word);
             }
             PickerOutcome::Cancelled => self.dialog = Dialog::None,
             PickerOutcome::Picked(index) => {
@@ -84,7 +84,7 @@ impl App {
                         ReplyKind::Command => quoted(path),
                         _ => path.clone(),
                     };
-                    self.set_word(&word);
+                    self.replace_current_word(&word);
                 }
                 self.paths.found.clear();
             }
@@ -92,10 +92,10 @@ impl App {
         true
     }
 
-    fn set_word(&mut self, word: &str) {
+    fn replace_current_word(&mut self, word: &str) {
         if self.composer().word() != word {
             self.composer_mut().replace_word(word);
-            self.keep_draft();
+            self.draft_changed();
         }
     }
 }

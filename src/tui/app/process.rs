@@ -18,7 +18,7 @@ const CTRL_D: &str = "\u{4}";
 impl App {
     /// Begins a call that types into the process that the last output left running.
     pub(super) fn continue_process(&mut self) {
-        if let Some(mut call) = self.call_to_process("") {
+        if let Some(mut call) = self.process_call("") {
             if let ArgumentsEditor::Form(form) = &mut call.editor {
                 form.focus_field("chars");
             }
@@ -44,8 +44,7 @@ impl App {
         let Some(id) = waiting.map(|conversation| conversation.id) else {
             return self.say(Level::Info, "no request waiting");
         };
-        let (Some(call), Some(nothing)) = (self.call_to_process(key), self.call_to_process(""))
-        else {
+        let (Some(call), Some(nothing)) = (self.process_call(key), self.process_call("")) else {
             return;
         };
         let items = vec![call.item()];
@@ -53,7 +52,7 @@ impl App {
         if let Some(problem) = broken {
             return self.say(Level::Bad, problem.message);
         }
-        if self.held_draft(Some(id)).is_some() {
+        if self.delayed_draft(Some(id)).is_some() {
             // What goes to the process is the last word of this response.
             self.unsend();
         }
@@ -80,8 +79,8 @@ impl App {
         match self.inbox.reply(id, reply, draft, &rest, self.now) {
             Ok(_) => {
                 self.announced = None;
-                self.follow_turn(id);
-                self.keep_draft_of(id);
+                self.follow_open_request(id);
+                self.mark_draft_changed(id);
                 self.say(Level::Good, words);
             }
             Err(error) => self.say(Level::Bad, error.to_string()),
@@ -91,7 +90,7 @@ impl App {
     }
 
     /// A call that types `chars` into the process that runs; says why there is none.
-    fn call_to_process(&mut self, chars: &str) -> Option<ComposedCall> {
+    fn process_call(&mut self, chars: &str) -> Option<ComposedCall> {
         let Some(conversation) = self.conversation() else {
             self.say(Level::Info, "no request yet");
             return None;

@@ -98,7 +98,7 @@ impl Prompt {
 
 impl App {
     /// Takes a key while a line is asked for.
-    pub(super) fn key_in_prompt(&mut self, key: KeyEvent, action: Option<Action>) {
+    pub(super) fn on_prompt_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Prompt(prompt) = &mut self.dialog else {
             return;
         };
@@ -107,7 +107,7 @@ impl App {
             Some(Action::Submit) => {
                 let (asked, text) = (prompt.asked.clone(), prompt.field.text().to_owned());
                 self.dialog = Dialog::None;
-                self.take_prompted(asked, text);
+                self.on_prompt_submitted(asked, text);
             }
             Some(Action::NextKind | Action::PreviousKind) => match &prompt.asked {
                 PromptPurpose::Hint { .. } => {

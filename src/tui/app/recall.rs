@@ -26,29 +26,29 @@ impl App {
     /// Lets the person choose a snippet or something they said before.
     pub(super) fn recall(&mut self) {
         // As it is shown, whatever changes meanwhile: a script may go to another phase.
-        let (choices, offered): (Vec<_>, Vec<_>) = self.recallable().into_iter().unzip();
+        let (choices, recall_choices): (Vec<_>, Vec<_>) = self.recallable().into_iter().unzip();
         if choices.is_empty() {
             return self.say(Level::Info, "nothing to recall: no replies or snippets yet");
         }
-        self.offered = offered;
+        self.recall_choices = recall_choices;
         let picker = Picker::new("recall", choices);
         self.dialog = Dialog::Picker(PickerPurpose::Recall, Box::new(picker));
     }
 
     /// Puts the text at an index of the list that was picked from into the composer, or goes to the phase
     /// that stands there.
-    pub(super) fn take_recalled(&mut self, index: usize) {
-        let mut offered = std::mem::take(&mut self.offered);
-        if index >= offered.len() {
+    pub(super) fn choose_recalled(&mut self, index: usize) {
+        let mut recall_choices = std::mem::take(&mut self.recall_choices);
+        if index >= recall_choices.len() {
             return;
         }
-        match offered.swap_remove(index) {
+        match recall_choices.swap_remove(index) {
             Recallable::Text(text, source) => {
                 match self.composer_mut().open_call() {
                     Some(call) => call.paste(&text),
                     None => self.composer_mut().insert(&text, source),
                 }
-                self.keep_draft();
+                self.draft_changed();
             }
             Recallable::Phase(name) => {
                 if self.inbox.go_to_phase(&name) {
@@ -60,33 +60,33 @@ impl App {
 
     /// Takes an arrow that walks through what was said before, from an empty composer on and for as
     /// long as what was found there is not changed; says whether it did.
-    pub(super) fn walk(&mut self, key: KeyEvent, walked: Option<usize>) -> bool {
+    pub(super) fn walk_recalls(&mut self, key: KeyEvent, recall_position: Option<usize>) -> bool {
         let older = match (key.code, key.modifiers) {
             (KeyCode::Up, KeyModifiers::NONE) => true,
             (KeyCode::Down, KeyModifiers::NONE) => false,
             _ => return false,
         };
-        let said = |back: usize| self.said_before.iter().nth_back(back).map(|(text, _)| text);
+        let said = |back: usize| self.recalls.iter().nth_back(back).map(|(text, _)| text);
         let text = self.composer().text();
-        let next = match walked.filter(|at| said(*at) == Some(&text)) {
+        let next = match recall_position.filter(|at| said(*at) == Some(&text)) {
             // What is oldest stays.
-            Some(at) if older => Some((at + 1).min(self.said_before.len().saturating_sub(1))),
+            Some(at) if older => Some((at + 1).min(self.recalls.len().saturating_sub(1))),
             Some(at) => at.checked_sub(1),
-            None if older && text.is_empty() && !self.said_before.is_empty() => Some(0),
+            None if older && text.is_empty() && !self.recalls.is_empty() => Some(0),
             None => return false,
         };
         let text = next.and_then(said).cloned().unwrap_or_default();
-        self.walked = next;
+        self.recall_position = next;
         if self.composer().text() != text {
             self.composer_mut().replace(&text, Source::Recalled);
-            self.keep_draft();
+            self.draft_changed();
         }
         true
     }
 
     /// How many rows the wheel of a mouse has turned, up if there are fewer than none: where the
     /// mouse is off, a terminal types that many arrows at once, which nobody can.
-    pub(super) fn typed_wheel(&self, events: &[Event]) -> Option<i64> {
+    pub(super) fn wheel_from_arrows(&self, events: &[Event]) -> Option<i64> {
         let arrow = |event: &Event| match event.as_key_press_event() {
             Some(key) if key.modifiers == KeyModifiers::NONE => Some(key.code),
             _ => None,
@@ -94,7 +94,7 @@ impl App {
         let first = arrow(events.first()?)?;
         let is_wheel = events.len() > 1 && events.iter().all(|event| arrow(event) == Some(first));
         let is_free = matches!(self.dialog, Dialog::None)
-            && self.has_composer()
+            && self.composer_has_keys()
             && self.composer().is_empty();
         let rows = i64::try_from(events.len()).ok()?;
         match first {
@@ -111,9 +111,9 @@ impl App {
             return false;
         }
         let typed = self.composer().all_typed();
-        self.remember(typed);
+        self.add_recall(typed);
         self.composer_mut().clear_all();
-        self.keep_draft();
+        self.draft_changed();
         let (undo, recall) = (self.key_of(Action::Undo), self.key_of(Action::Recall));
         self.say(
             Level::Info,
@@ -146,7 +146,7 @@ impl App {
             let choice = Choice::new(format!("phase {}", other.name), "go to it");
             (choice, Recallable::Phase(other.name.clone()))
         });
-        let said = self.said_before.iter().rev().map(|(text, _)| {
+        let said = self.recalls.iter().rev().map(|(text, _)| {
             let choice = Choice::new(one_line(text), "earlier reply");
             (choice, Recallable::Text(text.clone(), Source::Recalled))
         });
@@ -154,20 +154,20 @@ impl App {
     }
 
     /// Remembers a text, to be recalled where it was said.
-    pub(super) fn remember(&mut self, text: String) -> Saving {
-        self.remember_of(self.open, text)
+    pub(super) fn add_recall(&mut self, text: String) -> Saving {
+        self.add_recall_of(self.open, text)
     }
 
     /// Remembers a text of a conversation.
-    pub(super) fn remember_of(&mut self, id: Option<ConversationId>, text: String) -> Saving {
+    pub(super) fn add_recall_of(&mut self, id: Option<ConversationId>, text: String) -> Saving {
         if text.trim().is_empty() {
             return Saving::default();
         }
-        self.said_before.retain(|(before, _)| *before != text);
+        self.recalls.retain(|(before, _)| *before != text);
         let saving = self.inbox.store().keep_recall(&text, id);
-        self.said_before.push((text, id));
-        if self.said_before.len() > MAX_RECALLED {
-            self.said_before.remove(0);
+        self.recalls.push((text, id));
+        if self.recalls.len() > MAX_RECALLED {
+            self.recalls.remove(0);
         }
         saving
     }

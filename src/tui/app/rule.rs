@@ -29,7 +29,7 @@ struct RuleSource {
 
 /// A rule that the person is about to make.
 #[derive(Debug)]
-pub(super) struct Making {
+pub(super) struct PendingRule {
     item: Body,
     then: Then,
     proposals: Vec<Proposal>,
@@ -61,13 +61,13 @@ impl NewRule {
 impl App {
     /// Begins a rule about what is in the composer.
     pub(super) fn make_rule(&mut self) {
-        let Some(item) = self.item_at_hand() else {
+        let Some(item) = self.target_item() else {
             return self.say(
                 Level::Info,
                 "a rule is made of a reply: type one, or show a draft",
             );
         };
-        self.making = Some(Making {
+        self.pending_rule = Some(PendingRule {
             item,
             then: Then::Hold,
             proposals: Vec::new(),
@@ -84,8 +84,8 @@ impl App {
     }
 
     /// What the rule would be about: what is composed, or the last part.
-    fn item_at_hand(&mut self) -> Option<Body> {
-        if self.previewed().is_some() {
+    fn target_item(&mut self) -> Option<Body> {
+        if self.previewed_draft().is_some() {
             return None;
         }
         let composer = self.composer();
@@ -114,12 +114,14 @@ impl App {
 
     /// Lets the person choose to what the rule applies.
     pub(super) fn propose_rules(&mut self, then: Then) {
-        let Some((mut making, conversation)) = self.making.take().zip(self.conversation()) else {
+        let Some((mut pending_rule, conversation)) =
+            self.pending_rule.take().zip(self.conversation())
+        else {
             return;
         };
         let subject = conversation.subject();
         let rules = self.inbox.rules();
-        let mut found = proposals(&subject, &making.item, &then, rules);
+        let mut found = proposals(&subject, &pending_rule.item, &then, rules);
         // The same for this program alone.
         let agent = agent_name(&conversation.agent).to_owned();
         let of_agent = found
@@ -141,20 +143,21 @@ impl App {
         let choices = found.iter();
         let choices = choices.map(|one| Choice::new(one.about.clone(), one.rule.name.clone()));
         let picker = Picker::new(format!("rule: {} what", then.words()), choices.collect());
-        (making.then, making.proposals) = (then, found);
-        self.making = Some(making);
+        (pending_rule.then, pending_rule.proposals) = (then, found);
+        self.pending_rule = Some(pending_rule);
         self.dialog = Dialog::Picker(PickerPurpose::Rule, Box::new(picker));
     }
 
     /// Has the rule at an index of the list written down.
     pub(super) fn save_rule(&mut self, index: usize) {
-        let Some((making, conversation)) = self.making.take().zip(self.conversation()) else {
+        let Some((pending_rule, conversation)) = self.pending_rule.take().zip(self.conversation())
+        else {
             return;
         };
-        let Some(proposal) = making.proposals.into_iter().nth(index) else {
+        let Some(proposal) = pending_rule.proposals.into_iter().nth(index) else {
             return;
         };
-        let made_of = RuleSource::new(conversation, making.item);
+        let made_of = RuleSource::new(conversation, pending_rule.item);
         let rule = proposal.rule;
         self.effects
             .push(Effect::SaveRule(Box::new(NewRule { rule, made_of })));

@@ -6,7 +6,7 @@ use crate::tui::text::format::{time_of_day, waited};
 
 impl App {
     /// Has the study go on if it stands still, and stand still if it does not.
-    pub(super) fn turn_study(&mut self) {
+    pub(super) fn toggle_study(&mut self) {
         let since = self.inbox.paused();
         match (
             self.inbox.set_paused(Some(since.is_none()), self.now),
@@ -30,7 +30,7 @@ impl App {
     }
 
     /// That the study stands still, in words; nothing if it does not.
-    pub(in crate::tui) fn paused(&self) -> String {
+    pub(in crate::tui) fn study_pause_notice(&self) -> String {
         let Some(since) = self.inbox.paused() else {
             return String::new();
         };

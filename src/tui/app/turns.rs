@@ -22,7 +22,7 @@ pub enum TurnPurpose {
 impl App {
     /// Has the turns of the conversation at hand read, to do something with one of them.
     pub(super) fn ask_for_turns(&mut self, wanted: TurnPurpose) {
-        match self.at_hand() {
+        match self.target_conversation() {
             None => self.say(Level::Info, "no conversation yet"),
             Some(_) if !self.store().keeps() => {
                 self.say(
@@ -37,7 +37,7 @@ impl App {
     /// Takes in the turns that were read for [`Effect::ReadTurns`], unless the person does something else
     /// by now.
     pub fn on_turns(&mut self, id: ConversationId, wanted: TurnPurpose, outline: &Outline) {
-        if self.at_hand() != Some(id) || !matches!(self.dialog, Dialog::None) {
+        if self.target_conversation() != Some(id) || !matches!(self.dialog, Dialog::None) {
             return;
         }
         match wanted {
@@ -47,7 +47,7 @@ impl App {
     }
 
     /// The turn of the selected block, by its place; `None` if none is selected.
-    pub(super) fn turn_at_hand(&self, id: ConversationId, outline: &Outline) -> Option<usize> {
+    pub(super) fn target_turn(&self, id: ConversationId, outline: &Outline) -> Option<usize> {
         let conversation = self.inbox.get(id).filter(|_| self.open == Some(id))?;
         let block = self.transcript()?.selected_block()?;
         if let Some(said) = block.said() {
@@ -65,7 +65,7 @@ impl App {
 
     /// Lets the person choose a turn to be asked again.
     fn pick_turn(&mut self, id: ConversationId, outline: &Outline) {
-        let at = self.turn_at_hand(id, outline);
+        let at = self.target_turn(id, outline);
         let Some(at) = at.or(outline.turns.len().checked_sub(1)) else {
             return self.say(Level::Info, "there is no turn to ask again");
         };
@@ -77,7 +77,7 @@ impl App {
         });
         let mut picker = Picker::new("fork: ask which turn again", choices.collect());
         picker.select_at(at);
-        self.forking = Some(id);
+        self.fork_conversation = Some(id);
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Turn, Box::new(picker));
     }
@@ -85,7 +85,7 @@ impl App {
     /// Has the turn at an index of the list asked again.
     pub(super) fn fork(&mut self, index: usize) {
         let number = index + 1;
-        if let Some(id) = self.forking.take() {
+        if let Some(id) = self.fork_conversation.take() {
             self.effects.push(Effect::Fork(id, number));
             self.say(
                 Level::Info,

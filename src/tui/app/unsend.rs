@@ -24,7 +24,7 @@ pub(in crate::tui) struct DelayedReply {
 impl App {
     /// Whether a reply can be taken back for a while: what cannot be mended by another note or
     /// command, and of which nothing has left yet.
-    pub(super) fn is_held(&self, composed: &Composed) -> bool {
+    pub(super) fn can_be_delayed(&self, composed: &Composed) -> bool {
         let reply = &composed.reply;
         let is_last = reply.ends() && !reply.items().iter().any(|item| item.is_call());
         let is_live = composed.draft.live && composed.kind.can_be_live();
@@ -40,7 +40,7 @@ impl App {
         // A script that answers now would answer behind the person's back.
         self.inbox.claim(Some(request));
         let unsend = self.settings.unsend;
-        self.held = Some(DelayedReply {
+        self.delayed_reply = Some(DelayedReply {
             conversation: id,
             request,
             composed,
@@ -50,13 +50,13 @@ impl App {
     }
 
     /// Sends what is held, if something is; says whether it was.
-    pub(super) fn send_held(&mut self) -> bool {
-        if let Some((id, draft)) = self.take_undeliverable() {
+    pub(super) fn send_delayed(&mut self) -> bool {
+        if let Some((id, draft)) = self.take_undeliverable_reply() {
             self.bring_back(id, vec![draft]);
-            self.tell(Level::Bad, "client gone; text is back");
+            self.say_news(Level::Bad, "client gone; text is back");
             return true;
         }
-        let Some(held) = self.held.take() else {
+        let Some(held) = self.delayed_reply.take() else {
             return false;
         };
         self.inbox.claim(None);
@@ -66,8 +66,12 @@ impl App {
 
     /// Sends what is held if its time has come.
     pub(super) fn send_due(&mut self) {
-        if self.held.as_ref().is_some_and(|held| held.due <= self.now) {
-            self.send_held();
+        if self
+            .delayed_reply
+            .as_ref()
+            .is_some_and(|held| held.due <= self.now)
+        {
+            self.send_delayed();
         }
     }
 
@@ -78,13 +82,13 @@ impl App {
             self.bring_back(id, vec![draft]);
             self.say(Level::Bad, problem.message);
         }
-        self.keep_draft_of(id);
-        self.follow_turn(id);
+        self.mark_draft_changed(id);
+        self.follow_open_request(id);
     }
 
     /// Takes a key that takes back what is held: nothing leaves behind the back of somebody who goes.
     /// Says whether that is all that the key does.
-    pub(super) fn key_in_held(&mut self, action: Option<Action>) -> bool {
+    pub(super) fn key_while_delayed(&mut self, action: Option<Action>) -> bool {
         match action {
             Some(Action::Cancel | Action::Interrupt | Action::Quit) => self.unsend(),
             Some(Action::Suspend | Action::Editor | Action::Page) => {
@@ -98,11 +102,11 @@ impl App {
     /// Takes back what is held, if something is: the words are in their composer again, and that is
     /// on the screen.
     pub(super) fn unsend(&mut self) -> bool {
-        let Some(held) = self.held.take() else {
+        let Some(held) = self.delayed_reply.take() else {
             return false;
         };
         self.inbox.claim(None);
-        self.show(held.conversation);
+        self.open_conversation(held.conversation);
         if !matches!(self.dialog, Dialog::Options(_)) {
             // What was filled in stays; a list would stand before the words.
             self.dialog = Dialog::None;
@@ -112,15 +116,15 @@ impl App {
             self.show_own_words();
         }
         self.bring_back(held.conversation, vec![held.composed.draft]);
-        self.put_auto_off();
+        self.postpone_auto();
         self.say(Level::Info, "not sent; text is back");
         true
     }
 
     /// What was held for a client that is gone, as it was composed.
-    pub(super) fn take_undeliverable(&mut self) -> Option<(ConversationId, Draft)> {
+    pub(super) fn take_undeliverable_reply(&mut self) -> Option<(ConversationId, Draft)> {
         let inbox = &self.inbox;
-        let held = self.held.take_if(|held| {
+        let held = self.delayed_reply.take_if(|held| {
             let conversation = inbox.get(held.conversation);
             conversation.and_then(Conversation::open_request) != Some(held.request)
         })?;
@@ -129,15 +133,15 @@ impl App {
     }
 
     /// What is held in a conversation, as it was composed: for the journal it is a draft.
-    pub(super) fn held_draft(&self, id: Option<ConversationId>) -> Option<&Draft> {
-        let held = self.held.as_ref();
+    pub(super) fn delayed_draft(&self, id: Option<ConversationId>) -> Option<&Draft> {
+        let held = self.delayed_reply.as_ref();
         let held = held.filter(|held| Some(held.conversation) == id)?;
         Some(&held.composed.draft)
     }
 
     /// How long until the countdown says another number; `None` if there is none.
-    pub(super) fn next_count(&self) -> Option<Duration> {
-        let left = self.held.as_ref()?.due.duration_since(self.now);
+    pub(super) fn next_countdown_tick(&self) -> Option<Duration> {
+        let left = self.delayed_reply.as_ref()?.due.duration_since(self.now);
         let left = Duration::try_from(left).unwrap_or_default();
         let part = Duration::from_nanos(left.subsec_nanos().into());
         Some(match part.is_zero() && !left.is_zero() {
@@ -148,7 +152,7 @@ impl App {
 
     /// What is about to be sent, and what keys do about it, in rows for this many columns.
     pub(in crate::tui) fn countdown(&self, width: usize) -> Vec<String> {
-        let Some(held) = &self.held else {
+        let Some(held) = &self.delayed_reply else {
             return Vec::new();
         };
         let left = held.due.duration_since(self.now).as_millis();

@@ -4,7 +4,7 @@
 //! - `row` says what a conversation is, and what tells it from its neighbours
 //! - `view` draws the rows that fit
 
-mod held;
+mod frozen_order;
 mod row;
 mod view;
 
@@ -16,8 +16,8 @@ use ratatui::layout::{Position, Rect};
 pub(in crate::tui) use self::row::{assigned, folder};
 pub(in crate::tui) use self::view::draw;
 
-use self::held::FrozenOrder;
-use self::row::About;
+use self::frozen_order::FrozenOrder;
+use self::row::RowSummary;
 use self::view::InboxRows;
 use crate::inbox::{Conversation, ConversationId, Inbox};
 use crate::tui::line::{Edit, LineEditor};
@@ -31,7 +31,7 @@ const MAX_STEPS: i16 = 40;
 #[derive(Debug, Default)]
 pub struct InboxList {
     /// The order that is held; else the list is as the inbox has it.
-    held: Option<FrozenOrder>,
+    frozen: Option<FrozenOrder>,
     /// Whether it has the keys.
     is_entered: bool,
     /// The conversation that the keys act on, while it has them.
@@ -50,7 +50,7 @@ pub struct InboxList {
     /// Where those are that show.
     shown: Vec<(Rect, ConversationId)>,
     /// What is known of those that show.
-    abouts: HashMap<ConversationId, About>,
+    summaries: HashMap<ConversationId, RowSummary>,
     /// What they look like.
     rows: InboxRows,
 }
@@ -82,7 +82,7 @@ impl InboxList {
     pub(super) fn leave(&mut self) {
         if std::mem::take(&mut self.is_entered) {
             self.filter = None;
-            self.held = None;
+            self.frozen = None;
         }
     }
 
@@ -123,7 +123,7 @@ impl InboxList {
     }
 
     /// Takes a key for what narrows it down; says whether it was.
-    pub(super) fn key_in_filter(&mut self, key: KeyEvent, inbox: &Inbox) -> bool {
+    pub(super) fn on_filter_key(&mut self, key: KeyEvent, inbox: &Inbox) -> bool {
         let Some(filter) = &mut self.filter else {
             return false;
         };
@@ -156,10 +156,10 @@ impl InboxList {
     /// A request came in: a conversation that is not among those that are held stands behind them.
     pub(super) fn on_arrival(&mut self, conversation: &Conversation) {
         let is_wanted = self.is_wanted(conversation);
-        if let Some(held) = &mut self.held
+        if let Some(frozen) = &mut self.frozen
             && is_wanted
         {
-            held.add(conversation.id);
+            frozen.add(conversation.id);
             // Where there was none to choose, this is the one.
             self.chosen.get_or_insert(conversation.id);
         }
@@ -171,8 +171,8 @@ impl InboxList {
             let next = self.step_from(Some(id), 1, inbox);
             self.chosen = next.or_else(|| self.step_from(Some(id), -1, inbox));
         }
-        if let Some(held) = &mut self.held {
-            held.remove(id);
+        if let Some(frozen) = &mut self.frozen {
+            frozen.remove(id);
         }
     }
 
@@ -184,7 +184,7 @@ impl InboxList {
         forward: bool,
         inbox: &Inbox,
     ) -> Option<ConversationId> {
-        if self.held.is_none() {
+        if self.frozen.is_none() {
             self.sort(inbox);
         }
         self.step_from(from, if forward { 1 } else { -1 }, inbox)
@@ -193,18 +193,18 @@ impl InboxList {
     /// The person does something else than going through the list, which need not be held any more.
     pub(super) fn release(&mut self) {
         if !self.is_entered {
-            self.held = None;
+            self.frozen = None;
         }
     }
 
     /// Holds the order as it is now.
     pub(super) fn sort(&mut self, inbox: &Inbox) {
         let wanted = inbox.conversations().filter(|found| self.is_wanted(found));
-        let held = FrozenOrder::new(wanted.map(|found| found.id));
-        if self.chosen.is_none_or(|id| held.place(id).is_none()) {
-            self.chosen = held.from(0).next();
+        let frozen = FrozenOrder::new(wanted.map(|found| found.id));
+        if self.chosen.is_none_or(|id| frozen.place(id).is_none()) {
+            self.chosen = frozen.from(0).next();
         }
-        self.held = Some(held);
+        self.frozen = Some(frozen);
     }
 
     /// The conversation at a place of the screen.
@@ -238,14 +238,14 @@ impl InboxList {
         by: isize,
         inbox: &Inbox,
     ) -> Option<ConversationId> {
-        let held = self.held.as_ref()?;
+        let frozen = self.frozen.as_ref()?;
         let is_there = |id: &ConversationId| inbox.get(*id).is_some();
-        let Some(at) = from.and_then(|id| held.place(id)) else {
-            return held.from(0).find(is_there);
+        let Some(at) = from.and_then(|id| frozen.place(id)) else {
+            return frozen.from(0).find(is_there);
         };
-        let last = held.len().saturating_sub(1);
+        let last = frozen.len().saturating_sub(1);
         let goal = at.saturating_add_signed(by).min(last);
-        let (mut after, mut before) = (held.from(goal), held.before(goal + 1));
+        let (mut after, mut before) = (frozen.from(goal), frozen.before(goal + 1));
         let found = match by > 0 {
             true => after.find(is_there).or_else(|| before.find(is_there)),
             false => before.find(is_there).or_else(|| after.find(is_there)),

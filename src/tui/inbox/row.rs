@@ -7,21 +7,21 @@ use jiff::Timestamp;
 
 use crate::api::Body;
 use crate::inbox::{Conversation, ReplyContent, SentReply};
-use crate::tui::marks::all_in_words;
+use crate::tui::marks::marks_in_words;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
 use crate::tui::transcript::block::TranscriptBlock;
 
 /// Columns of what came last.
-const LONGEST_NEWS: u16 = 60;
+const MAX_LATEST_COLUMNS: u16 = 60;
 /// Columns of a prompt in which a word is looked for that tells it from another.
-const LONGEST_PROMPT: u16 = 4_000;
+const MAX_PROMPT_COLUMNS: u16 = 4_000;
 /// Characters of the name of a thread that tell it from another.
 const TAIL: usize = 4;
 
 /// What is found out about a conversation, until there is something new in it.
 #[derive(Debug)]
-pub(super) struct About {
+pub(super) struct RowSummary {
     /// When something had happened last, and how much was said by then.
     active: Timestamp,
     said: usize,
@@ -32,10 +32,10 @@ pub(super) struct About {
     prompt: String,
 }
 
-impl About {
+impl RowSummary {
     pub fn new(conversation: &Conversation) -> Self {
         let prompt = conversation.request().prompts().next();
-        let prompt = prompt.map(|item| one_line(&item.text(), LONGEST_PROMPT));
+        let prompt = prompt.map(|item| one_line(&item.text(), MAX_PROMPT_COLUMNS));
         Self {
             active: conversation.last_activity,
             said: conversation.said().len(),
@@ -72,7 +72,7 @@ pub(super) fn known(conversation: &Conversation) -> String {
         conversation.title(),
         conversation.request().model,
         assigned(conversation),
-        all_in_words(conversation.marks())
+        marks_in_words(conversation.marks())
     )
 }
 
@@ -100,13 +100,16 @@ fn news(conversation: &Conversation) -> String {
         // The answer itself, where it stands in JSON.
         let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(&text);
         let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
-        return one_line(&values.unwrap_or_else(|_| text.into_owned()), LONGEST_NEWS);
+        return one_line(
+            &values.unwrap_or_else(|_| text.into_owned()),
+            MAX_LATEST_COLUMNS,
+        );
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
             let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {
-                "" => one_line(block.beginning(), LONGEST_NEWS),
+                "" => one_line(block.beginning(), MAX_LATEST_COLUMNS),
                 detail => detail.to_owned(),
             };
             format!("{}: {detail}", block.label)
@@ -117,7 +120,7 @@ fn news(conversation: &Conversation) -> String {
 
 /// What tells each conversation from those whose titles look the same, where there are such: the
 /// folder, the client, the model, a word of the prompt, or the end of the thread's name.
-pub(super) fn distinctions(rows: &[(String, &Conversation, &About)]) -> Vec<String> {
+pub(super) fn distinctions(rows: &[(String, &Conversation, &RowSummary)]) -> Vec<String> {
     let mut alike: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, (title, ..)) in rows.iter().enumerate() {
         alike.entry(title).or_default().push(at);

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::InboxList;
-use super::row::{About, assigned, distinctions, folder};
+use super::row::{RowSummary, assigned, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
 use crate::tui::marks::in_short;
@@ -21,7 +21,7 @@ use crate::tui::ui::Ui;
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
 /// Columns left of its words: whether it is open, and what it is doing.
-const MARKS: u16 = 3;
+const MARK_COLUMNS: u16 = 3;
 /// Columns for the name of the conversation that began another.
 const PARENT: u16 = 20;
 /// Says that something is typed and not sent.
@@ -91,7 +91,7 @@ struct RowsKey {
     /// Times are told in seconds.
     second: i64,
     is_entered: bool,
-    shown: Vec<Seen>,
+    shown: Vec<RowKey>,
 }
 
 impl RowsKey {
@@ -106,7 +106,7 @@ impl RowsKey {
 
 /// The same of one conversation.
 #[derive(Debug, PartialEq)]
-struct Seen {
+struct RowKey {
     id: ConversationId,
     is_open: bool,
     is_chosen: bool,
@@ -135,7 +135,7 @@ impl InboxList {
             let below = WAITING + columns(folder(conversation)) + agent + 6;
             title.max(below)
         });
-        let wanted = wanted.max().unwrap_or(0) + usize::from(MARKS) + 2;
+        let wanted = wanted.max().unwrap_or(0) + usize::from(MARK_COLUMNS) + 2;
         let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
         let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
         let most = area.width.saturating_sub(LEFT).max(NARROWEST);
@@ -156,7 +156,7 @@ impl InboxList {
         let (inbox, open) = (&app.inbox, app.open);
         self.has_column = has_column;
         self.shown.clear();
-        let mut known = std::mem::take(&mut self.abouts);
+        let mut known = std::mem::take(&mut self.summaries);
         let Some(area) = area else {
             self.rows = InboxRows::default();
             return;
@@ -168,8 +168,8 @@ impl InboxList {
                 continue;
             };
             let about = known.remove(&id).filter(|about| about.is_of(conversation));
-            let about = about.unwrap_or_else(|| About::new(conversation));
-            self.abouts.insert(id, about);
+            let about = about.unwrap_or_else(|| RowSummary::new(conversation));
+            self.summaries.insert(id, about);
             let height = u16::try_from(ROWS).unwrap_or(1);
             let place = Rect { y, height, ..area };
             self.shown.push((place.intersection(area), id));
@@ -185,7 +185,7 @@ impl InboxList {
     fn made_of(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
         let shown = self.shown.iter().filter_map(|(_, id)| {
             let conversation = app.inbox.get(*id)?;
-            Some(Seen {
+            Some(RowKey {
                 id: *id,
                 is_open: app.open == Some(*id),
                 is_chosen: self.chosen == Some(*id),
@@ -211,8 +211,8 @@ impl InboxList {
     /// The conversations that show.
     fn visible(&mut self, inbox: &Inbox, open: Option<ConversationId>) -> Vec<ConversationId> {
         let goal = if self.is_entered { self.chosen } else { open };
-        let (count, at) = match &self.held {
-            Some(held) => (held.len(), goal.and_then(|id| held.place(id))),
+        let (count, at) = match &self.frozen {
+            Some(frozen) => (frozen.len(), goal.and_then(|id| frozen.place(id))),
             None => (
                 inbox.conversations().len(),
                 goal.and_then(|id| inbox.position(id)),
@@ -222,10 +222,10 @@ impl InboxList {
         let least = (at + 1).saturating_sub(self.fits);
         let most = count.saturating_sub(self.fits);
         self.first = self.first.clamp(least, at).min(most.max(least));
-        match &self.held {
-            Some(held) => {
-                let held = held.from(self.first);
-                let there = held.filter(|id| inbox.get(*id).is_some());
+        match &self.frozen {
+            Some(frozen) => {
+                let frozen = frozen.from(self.first);
+                let there = frozen.filter(|id| inbox.get(*id).is_some());
                 there.take(self.fits).collect()
             }
             None => {
@@ -247,10 +247,12 @@ impl InboxList {
             Some(filter) => format!("{mark}/{}▏", filter.text()),
             None => format!("{mark}inbox"),
         };
-        let counts = match (&self.filter, &self.held) {
-            (Some(_), Some(held)) => format!("{} of {}", held.len(), inbox.conversations().len()),
-            (_, held) => {
-                let came = held.as_ref().map_or(0, |held| held.later());
+        let counts = match (&self.filter, &self.frozen) {
+            (Some(_), Some(frozen)) => {
+                format!("{} of {}", frozen.len(), inbox.conversations().len())
+            }
+            (_, frozen) => {
+                let came = frozen.as_ref().map_or(0, |frozen| frozen.later());
                 let parts = [(came, "new"), (inbox.waiting(), "waiting")].into_iter();
                 let parts = parts.filter(|(count, _)| *count > 0);
                 let parts: Vec<String> = parts
@@ -270,9 +272,9 @@ impl InboxList {
     /// The rows of the conversations that show, each with its place.
     fn made(&self, ui: &Ui, app: &App, made_of: RowsKey, mut before: InboxRows) -> InboxRows {
         let width = made_of.area.width;
-        let room = width.saturating_sub(MARKS + 1);
+        let room = width.saturating_sub(MARK_COLUMNS + 1);
         let found = self.shown.iter().filter_map(|(place, id)| {
-            let about = self.abouts.get(id)?;
+            let about = self.summaries.get(id)?;
             Some((*place, app.inbox.get(*id)?, about))
         });
         let found: Vec<_> = found.collect();
@@ -300,7 +302,7 @@ impl InboxList {
         &self,
         (ui, app): (&Ui, &App),
         conversation: &Conversation,
-        about: &About,
+        about: &RowSummary,
         (title, apart): (String, &str),
         width: u16,
     ) -> [Line<'static>; ROWS] {
@@ -325,7 +327,7 @@ impl InboxList {
             (false, true) => ui.theme.strong(),
             (false, false) => Style::new(),
         };
-        let room = width.saturating_sub(MARKS + 1);
+        let room = width.saturating_sub(MARK_COLUMNS + 1);
         let draft = if app.has_draft(conversation.id) {
             DRAFT
         } else {
@@ -363,7 +365,7 @@ impl InboxList {
 }
 
 /// What a conversation is doing, where, with whom, and what came last.
-fn below(app: &App, conversation: &Conversation, about: &About) -> String {
+fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
     let mut state = status::state(conversation, app);
     if let Some((seconds, left)) = status::left(conversation, app.now)
         && seconds < URGENT

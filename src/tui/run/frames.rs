@@ -34,7 +34,7 @@ impl Frames {
 
     /// The person has said something. Whoever waits for it gets it first, and that it was delivered
     /// is on the same frame if that does not take long.
-    pub(super) fn draw_said(&mut self) {
+    pub(super) fn draw_after_delivery(&mut self) {
         self.draw_by(Instant::now() + DELIVERY);
     }
 

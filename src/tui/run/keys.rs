@@ -19,7 +19,7 @@ use crate::tui::terminal::input::{Input, Parser};
 use crate::tui::terminal::screen::Keyboard;
 
 /// How long to look for what is there already.
-const AT_ONCE: Duration = Duration::ZERO;
+const NO_WAIT: Duration = Duration::ZERO;
 /// How long to look for what comes behind an Enter that may be a line break of something pasted.
 const KEY_GAP: Duration = Duration::from_millis(1);
 /// An Enter so soon after other keys may be one of them.
@@ -42,7 +42,7 @@ pub(super) struct KeyInput {
     read_at: Instant,
     resized: Signal,
     /// Whether the terminal has shown that it tells what was pasted from what was typed.
-    tells_pastes: bool,
+    has_bracketed_paste: bool,
     /// When keys came last.
     last: Option<Instant>,
     /// What it says that it can tell; `None` until it has said so.
@@ -68,7 +68,7 @@ impl KeyInput {
             parser: Parser::default(),
             read_at: Instant::now(),
             resized: signal(SignalKind::window_change())?,
-            tells_pastes: false,
+            has_bracketed_paste: false,
             last: None,
             keyboard: None,
             background: None,
@@ -105,17 +105,19 @@ impl KeyInput {
             let is_soon = self.last.is_some_and(|last| last.elapsed() < SOON);
             let gap = match typed.last() {
                 Some(last) if typed.len() >= BURST && is_pasted(last) => BURST_GAP,
-                Some(last) if submits(last) && (!is_alone || is_soon && !self.tells_pastes) => {
+                Some(last)
+                    if submits(last) && (!is_alone || is_soon && !self.has_bracketed_paste) =>
+                {
                     KEY_GAP
                 }
-                _ => AT_ONCE,
+                _ => NO_WAIT,
             };
             match self.within(gap)? {
                 Some(event) => typed.push(event),
                 None => break,
             }
         }
-        self.tells_pastes |= typed.iter().any(|event| matches!(event, Event::Paste(_)));
+        self.has_bracketed_paste |= typed.iter().any(|event| matches!(event, Event::Paste(_)));
         self.last = Some(Instant::now());
         Ok(typed)
     }
@@ -125,7 +127,7 @@ impl KeyInput {
         let keyboard = self.keyboard;
         loop {
             // What is left of what was read before is no news to the system.
-            if let Some(event) = self.within(AT_ONCE)? {
+            if let Some(event) = self.within(NO_WAIT)? {
                 return Ok(Some(event));
             }
             if self.keyboard != keyboard || self.background.is_some() {
@@ -144,7 +146,7 @@ impl KeyInput {
                 }
                 () = until(patience.map(|patience| self.read_at + patience)) => {
                     // What came while nobody looked was in time.
-                    if !self.read(AT_ONCE)? {
+                    if !self.read(NO_WAIT)? {
                         self.parser.no_more();
                     }
                 }

@@ -12,7 +12,7 @@ use crate::draft::{Call, Draft, Editor, Hand, Origin, Sender, Source};
 use crate::inbox::{DraftState, ModelDraft, Partial};
 use crate::rules::Decision;
 use crate::tui::app::App;
-use crate::tui::app::drafting::outcome;
+use crate::tui::app::model_drafts::outcome;
 use crate::tui::composer::{ComposedCall as OpenCall, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Tone};
@@ -61,7 +61,7 @@ impl ProvenancePage<'_> {
             .app
             .conversation()
             .map_or(&[][..], |found| found.drafts());
-        let answered = self.app.answered();
+        let answered = self.app.last_answered_drafts();
         if let Some(block) = chosen.or(last)
             && let Some(draft) = block.composed()
         {

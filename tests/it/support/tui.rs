@@ -235,7 +235,7 @@ impl TestTui {
             std::thread::sleep(Duration::from_millis(5));
         }
         let found = self.app.store().find(&query, 500);
-        self.app.on_found(&query, found);
+        self.app.on_search_results(&query, found);
         self.step();
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::beside::Beside;
+use super::composer_drafts::ComposerDrafts;
 use super::{App, Dialog, Level};
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId, RequestId};
@@ -20,7 +20,7 @@ const GATHERING: Duration = Duration::from_millis(30);
 /// Drafts that have changed since they were taken to be kept. `None` is what is typed before there
 /// is a conversation to type it in.
 #[derive(Debug, Default)]
-pub(super) struct Unkept {
+pub(super) struct UnsavedDrafts {
     changed: HashSet<Option<ConversationId>>,
     /// Conversations that have a draft on disk.
     on_disk: HashSet<ConversationId>,
@@ -28,7 +28,7 @@ pub(super) struct Unkept {
     dropped: Vec<(ConversationId, Draft)>,
 }
 
-impl Unkept {
+impl UnsavedDrafts {
     /// Nothing of a conversation is to be kept any more.
     pub(super) fn forget(&mut self, id: ConversationId) {
         self.changed.remove(&Some(id));
@@ -37,11 +37,11 @@ impl Unkept {
 
 /// What the screen remembers of a conversation.
 #[derive(Debug, Default)]
-pub(super) struct Remembered {
+pub(super) struct ConversationUi {
     /// The draft.
     pub composer: Composer,
     /// What stands beside that.
-    pub beside: Beside,
+    pub composer_drafts: ComposerDrafts,
     /// What is read of it, and where one is in it; nothing before it was looked at.
     pub transcript: Option<Transcript>,
     /// The tool that the person took for a shell, which is not asked again.
@@ -53,24 +53,25 @@ pub(super) struct Remembered {
 impl App {
     /// How long the drafts that have changed may wait before they are written down; `None` if there
     /// are none.
-    pub fn keeps_within(&self) -> Option<Duration> {
-        let is_kept = self.unkept.changed.is_empty() && self.unkept.dropped.is_empty();
+    pub fn save_drafts_within(&self) -> Option<Duration> {
+        let is_kept =
+            self.unsaved_drafts.changed.is_empty() && self.unsaved_drafts.dropped.is_empty();
         (!is_kept).then_some(GATHERING)
     }
 
     /// The drafts that have changed since this was last asked, with their conversations; `None` is
     /// what was typed before there was one. An empty draft is one to forget.
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
-        let changed = std::mem::take(&mut self.unkept.changed).into_iter();
-        let changed = changed.map(|id| (id, self.draft_to_keep(id)));
+        let changed = std::mem::take(&mut self.unsaved_drafts.changed).into_iter();
+        let changed = changed.map(|id| (id, self.draft_to_save(id)));
         let changed: Vec<(Option<ConversationId>, Draft)> = changed.collect();
-        let dropped = std::mem::take(&mut self.unkept.dropped).into_iter();
+        let dropped = std::mem::take(&mut self.unsaved_drafts.dropped).into_iter();
         let dropped = dropped.map(|(id, draft)| (Some(id), draft));
         let drafts: Vec<_> = changed.into_iter().chain(dropped).collect();
         for (id, draft) in &drafts {
             match id {
-                Some(id) if draft.is_empty() => self.unkept.on_disk.remove(id),
-                Some(id) => self.unkept.on_disk.insert(*id),
+                Some(id) if draft.is_empty() => self.unsaved_drafts.on_disk.remove(id),
+                Some(id) => self.unsaved_drafts.on_disk.insert(*id),
                 None => false,
             };
         }
@@ -80,18 +81,18 @@ impl App {
     /// Forgets what is known of a conversation that the inbox has dropped, but for a draft that is
     /// still to be written down.
     pub(super) fn forget(&mut self, id: ConversationId) {
-        if self.unkept.changed.remove(&Some(id)) {
-            let draft = self.draft_to_keep(Some(id));
-            self.unkept.dropped.push((id, draft));
+        if self.unsaved_drafts.changed.remove(&Some(id)) {
+            let draft = self.draft_to_save(Some(id));
+            self.unsaved_drafts.dropped.push((id, draft));
         }
-        self.remembered.remove(&id);
+        self.conversation_uis.remove(&id);
         self.open.take_if(|open| *open == id);
     }
 
     /// Lists the conversations of earlier runs, and takes in what was typed before there was any.
     pub fn restore(&mut self) {
         self.inbox.restore();
-        self.unkept.on_disk = self.store().drafts().into_iter().collect();
+        self.unsaved_drafts.on_disk = self.store().drafts().into_iter().collect();
         if let Some(scratch) = self.inbox.store().draft(None) {
             self.scratch = Composer::from_draft(scratch);
         }
@@ -101,10 +102,10 @@ impl App {
     /// there to be sent to whoever asks first.
     pub fn on_left_behind(&mut self, text: &str) {
         self.scratch.bring_back(vec![text.into()]);
-        self.unkept.changed.insert(None);
-        self.remember(text.to_owned());
+        self.unsaved_drafts.changed.insert(None);
+        self.add_recall(text.to_owned());
         let key = self.key_of(Action::Recall);
-        self.tell(
+        self.say_news(
             Level::Info,
             format!("text saved in an editor is back; {key} recalls it too"),
         );
@@ -112,15 +113,15 @@ impl App {
 
     /// Whether something is typed in a conversation that was not sent.
     pub(in crate::tui) fn has_draft(&self, id: ConversationId) -> bool {
-        match self.remembered.get(&id) {
+        match self.conversation_uis.get(&id) {
             Some(own) => !own.composer.is_idle(),
-            None => self.unkept.on_disk.contains(&id),
+            None => self.unsaved_drafts.on_disk.contains(&id),
         }
     }
 
-    fn draft_to_keep(&self, id: Option<ConversationId>) -> Draft {
+    fn draft_to_save(&self, id: Option<ConversationId>) -> Draft {
         let composer = match id {
-            Some(id) => self.remembered.get(&id).map(|found| &found.composer),
+            Some(id) => self.conversation_uis.get(&id).map(|found| &found.composer),
             None => Some(&self.scratch),
         };
         let mut draft = composer.map(Composer::to_draft).unwrap_or_default();
@@ -129,15 +130,18 @@ impl App {
         {
             draft.options = options;
         }
-        let beside = id.and_then(|id| self.remembered.get(&id));
-        if let Some(beside) = beside.map(|own| &own.beside).filter(|own| own.has_own()) {
-            if beside.shown.is_some() {
+        let composer_drafts = id.and_then(|id| self.conversation_uis.get(&id));
+        if let Some(composer_drafts) = composer_drafts
+            .map(|own| &own.composer_drafts)
+            .filter(|own| own.has_stashed())
+        {
+            if composer_drafts.shown.is_some() {
                 // What the model wrote can be had again.
                 draft = Draft::default();
             }
-            draft.bring_back(beside.own().cloned().collect());
+            draft.bring_back(composer_drafts.own().cloned().collect());
         }
-        if let Some(held) = self.held_draft(id) {
+        if let Some(held) = self.delayed_draft(id) {
             draft.bring_back(vec![held.clone()]);
         }
         draft
@@ -145,43 +149,43 @@ impl App {
 
     /// The composer of a conversation.
     pub(super) fn composer_of(&mut self, id: ConversationId) -> &mut Composer {
-        &mut self.remembered_of(id).composer
+        &mut self.conversation_ui(id).composer
     }
 
     /// What is remembered of a conversation. The draft that it had before the program was started
     /// is in it first: what comes back of what was said is older. Nothing is read from the disk where
     /// there is none: somebody waits to see a request that has just come in.
-    pub(super) fn remembered_of(&mut self, id: ConversationId) -> &mut Remembered {
+    pub(super) fn conversation_ui(&mut self, id: ConversationId) -> &mut ConversationUi {
         let store = self.inbox.store();
-        let is_on_disk = self.unkept.on_disk.contains(&id);
-        self.remembered.entry(id).or_insert_with(|| {
+        let is_on_disk = self.unsaved_drafts.on_disk.contains(&id);
+        self.conversation_uis.entry(id).or_insert_with(|| {
             let kept = is_on_disk.then(|| store.draft(Some(id))).flatten();
             let composer = kept.map(Composer::from_draft);
-            Remembered {
+            ConversationUi {
                 composer: composer.unwrap_or_default(),
-                ..Remembered::default()
+                ..ConversationUi::default()
             }
         })
     }
 
     /// What was typed before anybody asked is for whoever is answered first.
     pub(super) fn take_scratch(&mut self, id: ConversationId) {
-        let own = self.remembered_of(id);
+        let own = self.conversation_ui(id);
         // A draft that is being made takes the place of what is in the composer.
-        let is_idle = own.composer.is_idle() && own.beside.shown.is_none();
+        let is_idle = own.composer.is_idle() && own.composer_drafts.shown.is_none();
         let waits = self.inbox.get(id).is_some_and(Conversation::is_waiting);
         if waits && is_idle && !self.scratch.is_idle() {
             let scratch = std::mem::take(&mut self.scratch);
             *self.composer_of(id) = scratch;
-            self.unkept.changed.extend([None, Some(id)]);
+            self.unsaved_drafts.changed.extend([None, Some(id)]);
         }
     }
 
     /// Follows a change of the draft on the screen.
-    pub(super) fn keep_draft(&mut self) {
+    pub(super) fn draft_changed(&mut self) {
         self.composer_mut().touch();
-        self.touch_draft();
-        self.unkept.changed.insert(self.open);
+        self.detach_draft();
+        self.unsaved_drafts.changed.insert(self.open);
         if let Some(id) = self.open
             && !self.composer().is_idle()
         {
@@ -190,7 +194,7 @@ impl App {
     }
 
     /// Follows a change of the draft of a conversation.
-    pub(super) fn keep_draft_of(&mut self, id: ConversationId) {
-        self.unkept.changed.insert(Some(id));
+    pub(super) fn mark_draft_changed(&mut self, id: ConversationId) {
+        self.unsaved_drafts.changed.insert(Some(id));
     }
 }

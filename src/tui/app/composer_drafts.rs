@@ -9,7 +9,7 @@ use crate::rules::Decision;
 
 /// What the composer of a conversation shows, and what it could show instead.
 #[derive(Debug, Default)]
-pub(in crate::tui) struct Beside {
+pub(in crate::tui) struct ComposerDrafts {
     /// The draft that it shows, for as long as that is as the model made it. What is in the composer
     /// without one is the person's.
     pub shown: Option<DraftId>,
@@ -17,7 +17,7 @@ pub(in crate::tui) struct Beside {
     own: VecDeque<Draft>,
     /// Whether what is typed leaves line by line because the person took over, and not because they
     /// wanted it.
-    pub has_taken_over: bool,
+    pub live_by_takeover: bool,
     /// What was drafted for the request that was answered last.
     pub last: Option<AnsweredDraft>,
 }
@@ -33,7 +33,7 @@ pub(in crate::tui) struct AnsweredDraft {
     pub decision: Option<Decision>,
 }
 
-impl Beside {
+impl ComposerDrafts {
     /// Puts words of the person aside.
     pub(super) fn put(&mut self, own: Draft) {
         if !own.is_empty() {
@@ -68,7 +68,7 @@ impl Beside {
     }
 
     /// Whether words of the person are aside.
-    pub(super) fn has_own(&self) -> bool {
+    pub(super) fn has_stashed(&self) -> bool {
         !self.own.is_empty()
     }
 
@@ -80,7 +80,7 @@ impl Beside {
     }
 
     /// The words that a draft goes on with are in it, and not aside any more.
-    pub(super) fn drop_base(&mut self, draft: &ModelDraft) {
+    pub(super) fn drop_continued(&mut self, draft: &ModelDraft) {
         if let Some(text) = &draft.continues
             && let Some(at) = self.own.iter().position(|own| own.text == *text)
         {

@@ -8,14 +8,14 @@ use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Ground, Theme, ThemeChoice};
 
 /// What is known of the background.
-pub(super) struct Following {
-    ground: Option<Ground>,
+pub(super) struct BackgroundTracker {
+    background: Option<Ground>,
 }
 
-impl Following {
+impl BackgroundTracker {
     /// With what is known without asking.
-    pub(super) fn new(ground: Option<Ground>) -> Self {
-        Self { ground }
+    pub(super) fn new(background: Option<Ground>) -> Self {
+        Self { background }
     }
 
     /// Asks the terminal, if that matters for the theme.
@@ -28,11 +28,11 @@ impl Following {
 
     /// Takes the colour that the terminal has answered.
     pub(super) fn answered(&mut self, colour: Color) {
-        self.ground = Some(Ground::of(colour));
+        self.background = Some(Ground::of(colour));
     }
 
     /// The theme for what is known.
     pub(super) fn theme(&self, theme: &ThemeChoice) -> Theme {
-        theme.theme(self.ground)
+        theme.theme(self.background)
     }
 }

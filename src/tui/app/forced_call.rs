@@ -14,17 +14,17 @@ impl App {
         let call = found
             .and_then(Conversation::forced_tool)
             .map(ComposedCall::new);
-        let remembered = self.remembered_of(id);
-        if remembered.offered_to == open {
+        let conversation_ui = self.conversation_ui(id);
+        if conversation_ui.offered_to == open {
             return;
         }
-        remembered.offered_to = open;
-        remembered.composer.withdraw();
-        let is_free = remembered.composer.is_idle()
-            && remembered.composer.kind == ReplyKind::Send
-            && remembered.beside.shown.is_none();
+        conversation_ui.offered_to = open;
+        conversation_ui.composer.withdraw();
+        let is_free = conversation_ui.composer.is_idle()
+            && conversation_ui.composer.kind == ReplyKind::Send
+            && conversation_ui.composer_drafts.shown.is_none();
         if let Some(call) = call.filter(|_| open.is_some() && is_free) {
-            remembered.composer.offer(call);
+            conversation_ui.composer.offer(call);
         }
     }
 }

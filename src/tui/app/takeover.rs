@@ -3,7 +3,7 @@
 
 use crossterm::event::KeyEvent;
 
-use super::beside::AnsweredDraft;
+use super::composer_drafts::AnsweredDraft;
 use super::{App, Level, types};
 use crate::api::{Body, Phase};
 use crate::inbox::{
@@ -14,7 +14,7 @@ use crate::tui::keys::action::{Action, Group};
 
 impl App {
     /// The draft that is sent while it is made, where the person can take the pen.
-    pub(in crate::tui) fn sent_by_itself(&self) -> Option<&ModelDraft> {
+    pub(in crate::tui) fn auto_sent_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
         let sending = conversation.sending()?;
         let mut drafts = conversation.drafts().iter();
@@ -22,8 +22,8 @@ impl App {
     }
 
     /// Whether a model writes to the client, which is said.
-    pub(super) fn has_model_the_pen(&mut self) -> bool {
-        let Some(model) = self.sent_by_itself().map(|draft| draft.model.clone()) else {
+    pub(super) fn refuse_while_model_sends(&mut self) -> bool {
+        let Some(model) = self.auto_sent_draft().map(|draft| draft.model.clone()) else {
             return false;
         };
         let key = self.key_of(Action::Cancel);
@@ -33,11 +33,11 @@ impl App {
 
     /// Has a model go on: from the words in the composer, or after what the client has got where the
     /// message is open or nobody has to look at it first.
-    pub(super) fn go_on_with_draft(&mut self) {
+    pub(super) fn continue_draft(&mut self) {
         let Some(id) = self.open else {
             return self.say(Level::Info, "no request yet");
         };
-        if self.has_model_the_pen() {
+        if self.refuse_while_model_sends() {
             return;
         }
         let conversation = self.conversation();
@@ -85,7 +85,7 @@ impl App {
         }
         match self.inbox.hand_back(id, None, self.now) {
             Ok(_) => {
-                self.end_taking_over(id);
+                self.end_takeover(id);
                 self.say(Level::Info, "the model goes on");
             }
             Err(error) => self.say(Level::Info, error.to_string()),
@@ -94,31 +94,32 @@ impl App {
 
     /// Chooses who answers here.
     pub(super) fn change_mode(&mut self) {
-        let Some(id) = self.at_hand() else {
+        let Some(id) = self.target_conversation() else {
             return self.say(Level::Info, "no conversation here");
         };
         if self.inbox.models().is_empty() {
-            return self.ask_for_draft_in_vain();
+            return self.say_no_model();
         }
         let mode = self.mode(id).next();
-        self.coming.take_if(|coming| coming.is_in(id));
+        self.pending_auto
+            .take_if(|pending_auto| pending_auto.is_in(id));
         if mode == Mode::Auto {
-            self.let_auto_come(id);
+            self.schedule_auto(id);
         } else {
             if self.open == Some(id) {
-                self.take_pen(true);
+                self.take_over_from_model(true);
             }
             if let Some(change) = self.inbox.set_mode(id, mode, self.now) {
                 self.on_change(change);
             }
-            self.make_way_for_newest(id);
+            self.offer_newest_draft(id);
         }
         let model = self.inbox.models().first().cloned().unwrap_or_default();
         let words = match mode {
             Mode::Manual => "manual: you answer".to_owned(),
             Mode::Draft => format!("draft: {model} drafts what comes in, you send it"),
             Mode::Auto => {
-                let when = if self.is_auto_coming(id) {
+                let when = if self.is_auto_pending(id) {
                     " in 1 s"
                 } else {
                     ""
@@ -130,47 +131,47 @@ impl App {
     }
 
     /// Says how a model is set up.
-    fn ask_for_draft_in_vain(&mut self) {
+    fn say_no_model(&mut self) {
         let error = DraftError::NoModel;
         self.say(Level::Info, error.to_string());
     }
 
     /// The person begins to type: what is there of a draft is theirs, and so is the pen.
     pub(super) fn begin_typing(&mut self) {
-        self.take_pen(false);
-        if let Some((id, draft)) = self.open.zip(self.previewed().map(|draft| draft.id)) {
-            self.settle(id, draft);
-            self.touch_draft();
+        self.take_over_from_model(false);
+        if let Some((id, draft)) = self.open.zip(self.previewed_draft().map(|draft| draft.id)) {
+            self.load_draft(id, draft);
+            self.detach_draft();
         }
     }
 
     /// Takes a key that is bound to nothing and may be typed into a draft.
-    pub(super) fn type_in_draft(&mut self, key: &KeyEvent) {
+    pub(super) fn take_over_by_typing(&mut self, key: &KeyEvent) {
         let is_writing =
-            self.previewed().is_some() || (types(key) && self.sent_by_itself().is_some());
+            self.previewed_draft().is_some() || (types(key) && self.auto_sent_draft().is_some());
         if is_writing && self.is_composing() {
             self.begin_typing();
         }
     }
 
     /// Does what an action means to a draft that is being made; says whether that is all it does.
-    pub(super) fn act_in_draft(&mut self, action: Action) -> bool {
-        if self.sent_by_itself().is_some() {
+    pub(super) fn act_on_model_draft(&mut self, action: Action) -> bool {
+        if self.auto_sent_draft().is_some() {
             return match action {
                 Action::Cancel => {
-                    self.take_pen(true);
+                    self.take_over_from_model(true);
                     true
                 }
-                Action::Submit if self.composer().is_idle() => self.has_model_the_pen(),
+                Action::Submit if self.composer().is_idle() => self.refuse_while_model_sends(),
                 Action::Submit | Action::AddPart | Action::Newline => {
-                    self.take_pen(false);
+                    self.take_over_from_model(false);
                     false
                 }
                 _ => false,
             };
         }
         let Some((draft, model)) = self
-            .previewed()
+            .previewed_draft()
             .map(|found| (found.id, found.model.clone()))
         else {
             return false;
@@ -211,36 +212,39 @@ impl App {
     fn stop_draft(&mut self, draft: DraftId) {
         self.inbox.cancel_draft(draft, self.now);
         if let Some(id) = self.open {
-            self.take_in(id, draft);
+            self.load_finished_draft(id, draft);
         }
     }
 
     /// Takes the pen from a model that has it. What was sent stays said, and what is typed goes on
     /// with it. Calls that are whole and were not sent are in the composer where that is wanted.
-    fn take_pen(&mut self, wants_rest: bool) {
-        let Some((id, draft)) = self.open.zip(self.sent_by_itself().cloned()) else {
+    fn take_over_from_model(&mut self, wants_rest: bool) {
+        let Some((id, draft)) = self.open.zip(self.auto_sent_draft().cloned()) else {
             return;
         };
         self.inbox.take_over(id, self.now);
         self.sync(id);
         let rest = draft.unsent();
         if wants_rest && rest.iter().any(Body::is_call) {
-            self.take_in(id, draft.id);
+            self.load_finished_draft(id, draft.id);
         }
         let phase = self.conversation().and_then(Conversation::live_phase);
-        let remembered = self.remembered_of(id);
-        let (composer, beside) = (&mut remembered.composer, &mut remembered.beside);
+        let conversation_ui = self.conversation_ui(id);
+        let (composer, composer_drafts) = (
+            &mut conversation_ui.composer,
+            &mut conversation_ui.composer_drafts,
+        );
         if let Some(phase) = phase
             && composer.kind.can_be_live()
         {
-            beside.has_taken_over |= !composer.live;
+            composer_drafts.live_by_takeover |= !composer.live;
             composer.live = true;
             composer.kind = match phase {
                 Phase::Commentary => ReplyKind::Progress,
                 Phase::FinalAnswer => ReplyKind::Send,
             };
         }
-        self.keep_draft_of(id);
+        self.mark_draft_changed(id);
         let words = match phase {
             Some(_) => "you have the pen: what you type goes on where it stopped",
             None => "you have the pen",
@@ -249,25 +253,25 @@ impl App {
     }
 
     /// Nothing is typed live any more that only was because the person took over.
-    pub(super) fn end_taking_over(&mut self, id: ConversationId) {
-        let remembered = self.remembered_of(id);
-        if std::mem::take(&mut remembered.beside.has_taken_over) {
-            remembered.composer.live = false;
+    pub(super) fn end_takeover(&mut self, id: ConversationId) {
+        let conversation_ui = self.conversation_ui(id);
+        if std::mem::take(&mut conversation_ui.composer_drafts.live_by_takeover) {
+            conversation_ui.composer.live = false;
         }
     }
 
     /// Remembers when a draft that is sent by itself was made: its words are what was said.
-    pub(super) fn note_sent(&mut self, id: ConversationId, draft: DraftId) {
+    pub(super) fn remember_sent_draft(&mut self, id: ConversationId, draft: DraftId) {
         let Some(conversation) = self.inbox.get(id) else {
             return;
         };
         let Some(request) = conversation.open_request() else {
             return;
         };
-        let Some(remembered) = self.remembered.get_mut(&id) else {
+        let Some(conversation_ui) = self.conversation_uis.get_mut(&id) else {
             return;
         };
-        let last = &mut remembered.beside.last;
+        let last = &mut conversation_ui.composer_drafts.last;
         let is_known = |last: &AnsweredDraft| {
             last.request == request && last.drafts.iter().any(|one| one.id == draft)
         };

@@ -1,6 +1,6 @@
 //! Taking off the list of conversations what is done.
 
-use super::past::BUSY;
+use super::conversations::BUSY;
 use super::{App, Level};
 use crate::inbox::ConversationId;
 use crate::tui::keys::action::Action;
@@ -18,7 +18,7 @@ impl App {
         if !self.inbox.dismiss(id) {
             return self.say(Level::Info, BUSY);
         }
-        self.went(id, at);
+        self.on_removed_from_list(id, at);
         self.forget(id);
         self.say_dismissed(1);
     }
@@ -29,7 +29,7 @@ impl App {
         let with_draft: Vec<ConversationId> = with_draft.filter(|id| self.has_draft(*id)).collect();
         let done = self.inbox.dismiss_done(|id| with_draft.contains(&id));
         for id in &done {
-            self.went(*id, 0);
+            self.on_removed_from_list(*id, 0);
             self.forget(*id);
         }
         match done.len() {

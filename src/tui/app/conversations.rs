@@ -24,7 +24,7 @@ pub(super) const BUSY: &str = "a request is waiting here, or your answer is stil
 
 /// What is known of the past besides what the inbox lists.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(super) struct ConversationSearch {
     /// The conversations that can be picked from: those that the inbox lists, and then what was
     /// found in the journal.
     found: Vec<ConversationHeader>,
@@ -57,58 +57,58 @@ impl App {
             // What the inbox lists is all that there is.
             false => Picker::new(title, choices),
         };
-        self.past.asked.clear();
-        self.past.listed = found.len();
-        self.past.found = found;
+        self.conversation_search.asked.clear();
+        self.conversation_search.listed = found.len();
+        self.conversation_search.found = found;
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Conversation, Box::new(picker));
     }
 
     /// Has the query of the list answered, if it has changed.
-    pub(super) fn ask_for_found(&mut self) {
+    pub(super) fn update_conversation_search(&mut self) {
         if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
             && picker.asks()
-            && picker.query() != self.past.asked
+            && picker.query() != self.conversation_search.asked
         {
-            self.past.asked = picker.query().to_owned();
-            let search = Effect::FindConversations(self.past.asked.clone());
+            self.conversation_search.asked = picker.query().to_owned();
+            let search = Effect::FindConversations(self.conversation_search.asked.clone());
             self.effects.push(search);
         }
     }
 
     /// Takes in what was found for [`Effect::FindConversations`]; nothing if that is not what is
     /// asked any more. Tells whether it is.
-    pub fn on_found(&mut self, query: &str, found: Vec<FoundConversation>) -> bool {
+    pub fn on_search_results(&mut self, query: &str, found: Vec<FoundConversation>) -> bool {
         let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog else {
             return false;
         };
         if picker.query() != query {
             return false;
         }
-        let listed = self.past.listed;
+        let listed = self.conversation_search.listed;
         // What the list has already is not offered twice; what it has and does not match is found
         // by its text.
         let matching = picker.matching().iter().filter(|at| **at < listed);
-        let matching = matching.filter_map(|at| self.past.found.get(*at));
+        let matching = matching.filter_map(|at| self.conversation_search.found.get(*at));
         let matching: HashSet<ConversationId> = matching.map(|header| header.id).collect();
         let mut found = found;
         found.retain(|found| !matching.contains(&found.header.id));
         let choices = found
             .iter()
-            .map(|found| self.choice_of_found(found))
+            .map(|found| self.result_choice(found))
             .collect();
         let chosen = picker.selected().filter(|_| picker.has_moved());
         let chosen = chosen
-            .and_then(|at| self.past.found.get(at))
+            .and_then(|at| self.conversation_search.found.get(at))
             .map(|one| one.id);
-        self.past.found.truncate(listed);
-        self.past
+        self.conversation_search.found.truncate(listed);
+        self.conversation_search
             .found
             .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
             // Whoever has gone to one stays there, and who has not stays at the best.
             picker.offer(choices);
-            let mut all = self.past.found.iter();
+            let mut all = self.conversation_search.found.iter();
             if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
                 picker.select_at(at);
             }
@@ -117,11 +117,11 @@ impl App {
     }
 
     /// Opens the conversation at an index of the list that was picked from.
-    pub(super) fn open_found(&mut self, index: usize) {
-        if let Some(header) = self.past.found.get(index).cloned() {
+    pub(super) fn open_search_result(&mut self, index: usize) {
+        if let Some(header) = self.conversation_search.found.get(index).cloned() {
             let id = header.id;
             self.inbox.insert(header);
-            self.show(id);
+            self.open_conversation(id);
         }
     }
 
@@ -153,8 +153,8 @@ impl App {
     }
 
     /// A conversation of the journal, with the words in which it was found.
-    fn choice_of_found(&self, found: &FoundConversation) -> Choice {
-        let detail = self.detail(&found.header, around_found(&found.excerpt));
+    fn result_choice(&self, found: &FoundConversation) -> Choice {
+        let detail = self.detail(&found.header, excerpt_around_match(&found.excerpt));
         Choice::new(found.header.title.clone(), detail)
     }
 
@@ -173,7 +173,7 @@ impl App {
     /// cannot be read.
     pub fn on_loaded(&mut self, id: ConversationId, loaded: Option<LoadedConversation>) {
         let Some(loaded) = loaded else {
-            self.past.unreadable.insert(id);
+            self.conversation_search.unreadable.insert(id);
             return;
         };
         self.inbox.load(loaded);
@@ -184,9 +184,13 @@ impl App {
     }
 
     /// What stands in the place of the transcript of the open conversation while that is not there.
-    pub(in crate::tui) fn instead_of_transcript(&self) -> Option<&'static str> {
+    pub(in crate::tui) fn transcript_placeholder(&self) -> Option<&'static str> {
         let conversation = self.conversation().filter(|found| !found.is_loaded())?;
-        match self.past.unreadable.contains(&conversation.id) {
+        match self
+            .conversation_search
+            .unreadable
+            .contains(&conversation.id)
+        {
             true => Some("cannot read this conversation from the journal"),
             false => Some("loading…"),
         }
@@ -194,7 +198,7 @@ impl App {
 
     /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
     pub(super) fn ask_to_delete(&mut self) {
-        match self.at_hand() {
+        match self.target_conversation() {
             None => self.say(Level::Info, "no conversation to delete"),
             Some(id) if self.inbox.is_busy(id) => self.say(Level::Info, BUSY),
             Some(id) => {
@@ -206,7 +210,7 @@ impl App {
 
     /// Takes a key that may answer the question whether to delete a conversation; says whether it
     /// did. Whoever goes on writing does not mean it.
-    pub(super) fn key_in_delete(&mut self, id: ConversationId, key: KeyEvent) -> bool {
+    pub(super) fn on_delete_key(&mut self, id: ConversationId, key: KeyEvent) -> bool {
         let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
         self.dialog = Dialog::None;
         match key.code {
@@ -237,7 +241,7 @@ impl App {
                 self.dialog = Dialog::None;
             }
             if self.open == Some(id) {
-                self.tell(Level::Info, "this was deleted by a command");
+                self.say_news(Level::Info, "this was deleted by a command");
             }
             self.forget_deleted(id, at);
         }
@@ -245,16 +249,16 @@ impl App {
 
     /// Forgets a conversation that is deleted, and stood at a place in the list.
     fn forget_deleted(&mut self, id: ConversationId, at: usize) {
-        self.remembered.remove(&id);
-        self.unkept.forget(id);
-        self.said_before.retain(|(_, said)| *said != Some(id));
-        self.past.unreadable.remove(&id);
-        self.went(id, at);
+        self.conversation_uis.remove(&id);
+        self.unsaved_drafts.forget(id);
+        self.recalls.retain(|(_, said)| *said != Some(id));
+        self.conversation_search.unreadable.remove(&id);
+        self.on_removed_from_list(id, at);
     }
 
     /// Follows a conversation that is off the list, where it stood at a place: if it was open, the
     /// one that is there now opens.
-    pub(super) fn went(&mut self, id: ConversationId, at: usize) {
+    pub(super) fn on_removed_from_list(&mut self, id: ConversationId, at: usize) {
         self.list.forget(id, &self.inbox);
         self.announced.take_if(|announced| *announced == id);
         if self.open != Some(id) {
@@ -265,7 +269,7 @@ impl App {
         let last = self.inbox.conversations().len().saturating_sub(1);
         let next = self.inbox.conversations_from(at.min(last)).next();
         if let Some(next) = next.map(|next| next.id) {
-            self.show(next);
+            self.open_conversation(next);
         }
         // Somebody who clears the list up stays there.
         if matches!(focus, Focus::Inbox) {
@@ -274,7 +278,7 @@ impl App {
     }
 
     /// The open conversation, or the chosen one where the inbox has the keys.
-    pub(super) fn at_hand(&self) -> Option<ConversationId> {
+    pub(super) fn target_conversation(&self) -> Option<ConversationId> {
         match self.is_in_inbox() {
             true => self.list.selected(&self.inbox),
             false => self.open,
@@ -283,7 +287,7 @@ impl App {
 }
 
 /// The part of an excerpt that begins shortly before what was found.
-fn around_found(excerpt: &Excerpt) -> String {
+fn excerpt_around_match(excerpt: &Excerpt) -> String {
     let text = &excerpt.text;
     let found = excerpt.found.first().map_or(0, |found| found.start);
     let before = text.get(..found).unwrap_or_default();
