@@ -1,5 +1,7 @@
-//! What the person sees and does: keys become actions, actions change the state. No terminal, no
-//! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
+//! The state of the terminal interface, and all that changes it: key presses become [`Action`]s,
+//! actions change the [`App`]. It touches no terminal, clock, disk or network, so that tests can drive
+//! it alone; what must happen outside is returned as [`Effect`]s, which the loop in
+//! [`run`](crate::tui::run) carries out.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -79,11 +81,11 @@ pub enum Effect {
     FindConversations(String),
     /// List what is in a folder, for [`App::on_paths`].
     ListPaths(PathBuf),
-    /// Ring.
+    /// Ring the terminal's bell.
     Bell,
-    /// Show a notification outside of the terminal's window, which nobody looks at.
+    /// Show a desktop notification, because the terminal does not have the focus.
     Notify(String),
-    /// Draw everything anew.
+    /// Clear the screen and draw all of it.
     Redraw,
     /// Reload the configuration.
     Reload,
@@ -93,7 +95,8 @@ pub enum Effect {
     Copy(String),
     /// Show a text in the person's pager.
     Page(String),
-    /// Make a file of a conversation, or look what would be in it, for [`App::on_export`].
+    /// Export a conversation to a file, or find out what would be in that file, for
+    /// [`App::on_export`].
     Export(Box<ExportJob>),
     /// Read the turns of a conversation, for [`App::on_turns`].
     ReadTurns(ConversationId, TurnPurpose),
@@ -105,33 +108,34 @@ pub enum Effect {
     OpenPictures(Vec<Picture>),
 }
 
-/// How much a notice matters.
+/// How serious a [`Notice`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// As it should be.
+    /// Something has worked.
     Good,
-    /// For your information.
+    /// Neither a success nor a failure.
     Info,
     /// Something did not work.
     Bad,
 }
 
-/// What just happened, in words: short and in lower case, without a full stop, so that several can
-/// stand behind each other.
+/// A message on the status line about what just happened: short and in lower case, without a full
+/// stop, so that several can be joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The words.
     pub text: String,
     /// How much it matters.
     pub level: Level,
-    /// Whether it is news from outside, which typing does not push away.
+    /// Whether it is about something that the person did not do themselves. Such a notice stays while
+    /// they type.
     pub is_news: bool,
 }
 
-/// What has the keys besides the composer.
+/// A dialog, which gets the keys in place of the composer.
 #[derive(Debug, Default)]
 pub enum Dialog {
-    /// Nothing.
+    /// No dialog is open.
     #[default]
     None,
     /// The question whether to leave although somebody waits.
@@ -140,27 +144,27 @@ pub enum Dialog {
     Delete(ConversationId),
     /// A list to choose from.
     Picker(PickerPurpose, Box<Picker>),
-    /// What a command is given besides the command line.
+    /// The form of a shell command's options, such as its directory and its timeout.
     Options(Box<Form>),
-    /// The parts collected so far, and which of them is selected.
+    /// The list of the parts of the reply, and the index of the selected one.
     Parts(usize),
     /// The search in the transcript.
     Find(Box<Finder>),
-    /// A line that is asked for.
+    /// A prompt for one line of text.
     Prompt(Box<Prompt>),
-    /// Where a file goes that is made of a conversation.
+    /// The form of an export: where the file goes and what is in it.
     Export(Box<ExportForm>),
-    /// What the person makes of a conversation.
+    /// The form of a conversation's labels, rating and note.
     Marks(Box<MarksForm>),
 }
 
 impl Dialog {
-    /// Whether it is a question that a letter answers.
+    /// Whether it is a question that is answered with `y` or `n`.
     pub fn is_question(&self) -> bool {
         matches!(self, Self::Quit | Self::Delete(_))
     }
 
-    /// The form that is to be filled in, if there is one.
+    /// The dialog's form, if it has one.
     pub(super) fn form(&self) -> Option<&Form> {
         match self {
             Self::Options(form) => Some(form),
@@ -170,7 +174,7 @@ impl Dialog {
         }
     }
 
-    /// What is asked for in the place of a reply, where that has nothing to do with one.
+    /// The title above a form that is not about the reply; `None` for all other dialogs.
     pub(super) fn title(&self) -> Option<String> {
         match self {
             Self::Export(exporting) => Some(exporting.title()),
@@ -185,13 +189,13 @@ impl Dialog {
 pub enum PickerPurpose {
     /// A tool to call.
     Tool,
-    /// A text to insert.
+    /// A snippet or an earlier reply to insert.
     Recall,
     /// A conversation to open.
     Conversation,
-    /// Something to do.
+    /// An action to run, from the palette.
     Action,
-    /// A path to write.
+    /// A path to complete, after `@`.
     Path,
     /// A model to ask for a draft.
     Model,
@@ -205,90 +209,92 @@ pub enum PickerPurpose {
     Turn,
 }
 
-/// What does not change while the program runs.
+/// Settings from the configuration and the command line. They change only when the configuration is
+/// reloaded.
 #[derive(Debug)]
 pub struct AppSettings {
-    /// What the keys do.
+    /// Which keys are bound to which actions.
     pub keymap: Keymap,
-    /// The zone that times of day are shown in.
+    /// The time zone of all times that are shown.
     pub zone: TimeZone,
-    /// Whether a request rings.
+    /// Whether a new request rings the bell.
     pub bell: bool,
-    /// After which time of waiting the person is called again, if at all.
+    /// After how much waiting the bell rings again; `None` if it never does.
     pub remind_after: Option<Duration>,
     /// Whether the next conversation that waits opens when one is answered.
     pub auto_advance: bool,
-    /// Where agents reach the server, for the empty screen.
+    /// The base URL that agents are given, for the welcome screen.
     pub base_url: String,
-    /// The command that tells Codex so, for the empty screen.
+    /// The command that sets Codex up for that URL, for the welcome screen.
     pub setup: String,
-    /// Texts to insert, with their names.
+    /// Snippets: their names and their texts.
     pub snippets: Vec<(String, String)>,
-    /// How long an answer or a rejection can be taken back; zero if it leaves at once.
+    /// How long an answer or a rejection is delayed, so that it can be taken back; zero sends at once.
     pub unsend: Duration,
-    /// What files of conversations are made with.
+    /// Where exports go and what is redacted in them.
     pub export: crate::tui::export::ExportSettings,
 }
 
 /// The state of the terminal interface.
 #[derive(Debug)]
 pub struct App {
-    /// What does not change.
+    /// What is configured.
     pub settings: AppSettings,
-    /// The time, as of the last event.
+    /// The current time, which the loop sets before each event.
     pub now: Timestamp,
     pub(super) inbox: Inbox,
+    /// The conversation whose transcript is on the screen.
     pub(super) open: Option<ConversationId>,
-    /// The conversation that the person was last told of, until another one is opened.
+    /// The conversation that the last "new request" notice was about, until another one is opened.
     announced: Option<ConversationId>,
     pub(super) focus: Focus,
     pub(super) dialog: Dialog,
     pub(super) notice: Option<Notice>,
-    /// What stays on the screen for as long as it is so.
+    /// A lasting problem, such as a journal that cannot be written; shown until it is over.
     pub(super) alert: Option<String>,
-    /// What the screen remembers of conversations that the inbox has.
+    /// Composer, drafts and transcript of each conversation that was looked at.
     conversation_uis: HashMap<ConversationId, ConversationUi>,
-    /// What is typed before there is a conversation to type it in.
+    /// The composer while no conversation is open.
     scratch: Composer,
     unsaved_drafts: UnsavedDrafts,
     effects: Vec<Effect>,
-    /// What is about to be sent.
+    /// The reply that can still be taken back.
     delayed_reply: Option<unsend::DelayedReply>,
-    /// That a model is about to answer by itself.
+    /// The conversation in which a model is about to begin to answer by itself.
     pending_auto: Option<auto_start::PendingAuto>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
-    /// Whether the last key tried to send something that has a fault.
+    /// Set if the last key tried to send something that has a fault: the same key again sends it.
     pub(super) confirm_anyway: Option<compose::ConfirmAnyway>,
-    /// How far back in what was said the last key has walked, from the newest.
+    /// The index in `recalls`, counted from the newest, that the arrow keys have reached.
     recall_position: Option<usize>,
-    /// What the list that is open offers to be inserted.
+    /// What the choices of the open recall list stand for.
     recall_choices: Vec<recall::Recallable>,
-    /// What was said, oldest first, to be said again, and where.
+    /// Earlier replies, oldest first, and the conversations that they were sent in.
     recalls: Vec<(String, Option<ConversationId>)>,
     conversation_search: ConversationSearch,
     attention: Attention,
     paths: Paths,
-    /// What was looked for last.
+    /// The last query of the search in the transcript.
     last_query: String,
-    /// What a model is to be told once it is chosen.
+    /// The hint that was typed before the person went to choose another model.
     hint: String,
-    /// The rule that the person is about to make.
+    /// The rule that is being made in dialogs.
     pending_rule: Option<rule::PendingRule>,
-    /// The file of a conversation that is being made.
+    /// The export that is being set up or written.
     exports: self::export::ExportDialog,
-    /// The conversation of which a turn is to be asked again.
+    /// The conversation whose turns are listed to be forked.
     fork_conversation: Option<ConversationId>,
-    /// Whether models have said something in the open conversation since it was drawn.
+    /// Whether a model has sent something in the open conversation since its transcript was updated.
     needs_sync: bool,
     /// The list of conversations on the screen.
     pub(super) list: InboxList,
-    /// Where the transcript is on the screen, if it is.
+    /// The area of the screen that the transcript takes; `None` if it is not shown.
     pub(super) transcript_area: Option<Rect>,
 }
 
 impl App {
-    /// A program that has just started.
+    /// The state at the start of the program.
     pub fn new(settings: AppSettings, store: Store, now: Timestamp) -> Self {
         let recalls = store.recalls();
         Self {
@@ -326,43 +332,44 @@ impl App {
         }
     }
 
-    /// Where all of it is kept.
+    /// The store of the inbox.
     pub fn store(&self) -> &Store {
         self.inbox.store()
     }
 
-    /// Says what a study goes by, from now on.
+    /// Sets the configuration of the study.
     pub fn set_study(&mut self, study: Study) {
         self.inbox.set_study(study, self.now);
     }
 
-    /// The conversation on the screen.
+    /// The open conversation.
     pub fn conversation(&self) -> Option<&Conversation> {
         self.inbox.get(self.open?)
     }
 
-    /// The composer on the screen.
+    /// The composer of the open conversation.
     pub fn composer(&self) -> &Composer {
         let own = self.open.and_then(|id| self.conversation_uis.get(&id));
         own.map_or(&self.scratch, |own| &own.composer)
     }
 
-    /// The transcript on the screen.
+    /// The transcript of the open conversation.
     pub fn transcript(&self) -> Option<&Transcript> {
         self.conversation_uis.get(&self.open?)?.transcript.as_ref()
     }
 
-    /// What must happen outside, and is forgotten here.
+    /// Returns what must happen outside, and removes it from the state.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether something was said or delivered since [`App::take_saving`] was asked.
+    /// Whether a reply was sent or delivered since the last [`App::take_saving`].
     pub fn has_saving(&self) -> bool {
         self.inbox.has_saving()
     }
 
-    /// The last write of something said or delivered since this was asked; `None` if nothing was.
+    /// The last write to the store of a reply that was sent or delivered since the last call; `None`
+    /// if there was none.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()
     }
@@ -375,7 +382,8 @@ impl App {
         }
     }
 
-    /// How long until the screen tells something else by itself; `None` if it does not.
+    /// How long until [`App::on_tick`] must be called because something changes with time; `None` if
+    /// nothing does.
     pub fn next_tick(&self) -> Option<Duration> {
         if let Dialog::Find(finder) = &self.dialog
             && finder.is_searching()
@@ -398,7 +406,8 @@ impl App {
         waits.into_iter().flatten().min()
     }
 
-    /// Goes on with what takes longer than a frame.
+    /// Does what is due by now: delayed replies, models that begin by themselves, reminders, and the
+    /// next step of a search.
     pub fn on_tick(&mut self) {
         self.send_due();
         self.start_due_auto();
@@ -409,7 +418,7 @@ impl App {
         self.remind();
     }
 
-    /// Takes everything that was typed by now.
+    /// Handles all input events that have arrived by now.
     ///
     /// Where a terminal knows no bracketed paste, pasted lines look like typed ones that all came
     /// at once. A submit key with more text behind it is therefore a line break.
@@ -450,7 +459,7 @@ impl App {
         self.on_paste(&pasted);
     }
 
-    /// Takes a key.
+    /// Handles a key press.
     pub fn on_key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
             return;
@@ -459,7 +468,7 @@ impl App {
         self.dispatch_key(key);
         self.start_due_auto();
         if looked_elsewhere && self.open.is_none() && self.is_idle() {
-            // Who comes back to nothing goes to what has come in meanwhile.
+            // The dialog or view that kept a new request from opening is closed.
             if let Some(id) = self.next_waiting() {
                 self.open_conversation(id);
             }
@@ -471,7 +480,7 @@ impl App {
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
         let recall_position = self.recall_position.take();
-        // What was said of the last key does not hold any more.
+        // A notice about the last key is outdated.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
         self.confirm_anyway
@@ -506,12 +515,12 @@ impl App {
         }
     }
 
-    /// Whether the keys are for the text of the composer.
+    /// Whether keys edit the text of the composer.
     fn composer_has_keys(&self) -> bool {
         self.is_composing() && self.composer().kind != ReplyKind::Tool
     }
 
-    /// Takes pasted text, which is text and never a command.
+    /// Handles pasted text, which never runs an action.
     pub fn on_paste(&mut self, text: &str) {
         if text.is_empty() {
             return;
@@ -520,14 +529,14 @@ impl App {
         self.recall_position = None;
         self.notice.take_if(|notice| !notice.is_news);
         if matches!(self.dialog, Dialog::Delete(_)) {
-            // Whoever goes on writing does not mean it.
+            // Pasting is no answer to the question.
             self.dialog = Dialog::None;
         }
         if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
             return self.list.paste(text, &self.inbox);
         }
         if matches!(self.dialog, Dialog::Picker(PickerPurpose::Path, _)) {
-            // The word goes on as it was pasted.
+            // The text goes into the composer, and the list of paths closes.
             self.dialog = Dialog::None;
         }
         if !self.accepts_text() {
@@ -576,7 +585,7 @@ impl App {
         }
     }
 
-    /// Takes what the person wrote in their editor.
+    /// Replaces the draft with the text that was saved in the person's editor.
     pub fn on_edited(&mut self, text: &str) {
         // Editors end the last line; a draft does not.
         let text = text.strip_suffix('\n').unwrap_or(text);
@@ -587,8 +596,8 @@ impl App {
         self.draft_changed();
     }
 
-    /// Takes what is left where the editor failed: the draft stays, and a text that was saved all
-    /// the same can be recalled.
+    /// Handles an editor that failed: the draft stays as it is, and a text that the editor had saved
+    /// can be recalled. Returns the write of that text.
     pub fn on_edit_failed(&mut self, text: Option<String>, failure: &str) -> Saving {
         let (saving, recall) = match text {
             Some(text) => {
@@ -605,12 +614,12 @@ impl App {
         saving
     }
 
-    /// Says for as long as it is so what the person has to know whatever else happens.
+    /// Sets the problem that is shown until it is over, or `None`.
     pub fn set_alert(&mut self, alert: Option<String>) {
         self.alert = alert;
     }
 
-    /// Says something on the status line, until the next key.
+    /// Shows a notice until the next key.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
@@ -619,7 +628,7 @@ impl App {
         });
     }
 
-    /// Says what happened without the person's doing, which stays while they type.
+    /// Shows a notice about something that the person did not do; it stays while they type.
     fn say_news(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
@@ -628,12 +637,12 @@ impl App {
         });
     }
 
-    /// Whether a key sends what was composed.
+    /// Whether a key is bound to [`Action::Submit`].
     pub(super) fn submits(&self, key: &KeyEvent) -> bool {
         self.settings.keymap.action(key) == Some(Action::Submit)
     }
 
-    /// Whether there is something to type a text into.
+    /// Whether there is a field that text can be pasted into.
     fn accepts_text(&self) -> bool {
         self.is_composing() || !matches!(self.dialog, Dialog::None)
     }
@@ -668,10 +677,13 @@ impl App {
             Action::SaveRule => self.make_rule(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
-            Action::ExpandPaste => match self.composer_mut().expand_paste() {
-                true => self.draft_changed(),
-                false => self.say(Level::Info, "no long paste here"),
-            },
+            Action::ExpandPaste => {
+                if self.composer_mut().expand_paste() {
+                    self.draft_changed()
+                } else {
+                    self.say(Level::Info, "no long paste here")
+                }
+            }
             Action::Undo | Action::Redo => {
                 let redo = action == Action::Redo;
                 let composer = self.composer_mut();
@@ -747,13 +759,13 @@ impl App {
         }
     }
 
-    /// The key of an action, for a sentence about it.
+    /// The key bound to an action, for a message; empty if none is.
     fn key_of(&self, action: Action) -> String {
         let key = self.settings.keymap.chord(action);
         key.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Takes a key that is for the call that is being put together; says whether it was.
+    /// Handles a key in the editor of a tool call's arguments; returns whether it was handled.
     fn on_call_editor_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         // The form moves between its fields with the keys that send and choose elsewhere.
         let for_fields = matches!(
@@ -764,7 +776,7 @@ impl App {
             return false;
         };
         if action == Some(Action::Cancel) {
-            // The call is still there when the kind is chosen again, unless nobody has begun it.
+            // The call is kept for when the kind is chosen again, unless it was only offered.
             let composer = self.composer_mut();
             composer.withdraw();
             composer.kind = ReplyKind::Send;
@@ -817,7 +829,8 @@ impl App {
                         }
                     }
                 }
-                // As it would on a command line; who writes a table selects no block before.
+                // A pipe into the pager, as in a shell. Somebody who types a Markdown table has no
+                // block selected.
                 KeyCode::Char('|') if self.has_selected_block() => {
                     self.key_while_delayed(Some(Action::Page));
                     return self.page();
@@ -855,7 +868,7 @@ impl App {
     }
 }
 
-/// Whether a key is a character of a text.
+/// Whether a key types a character.
 fn types(key: &KeyEvent) -> bool {
     let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
     matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(chords)

@@ -88,12 +88,13 @@ impl LineEditor {
     /// Puts `text` before the cursor: as much of it as there is room for.
     pub(super) fn insert(&mut self, text: &str) {
         let before = self.text.len();
-        match self.is_query {
-            true => self.text.insert_str(
+        if self.is_query {
+            self.text.insert_str(
                 self.at,
                 &in_short(text, MAX_QUERY_BYTES.saturating_sub(before)),
-            ),
-            false => self.text.insert_str(self.at, text),
+            )
+        } else {
+            self.text.insert_str(self.at, text)
         }
         self.at += self.text.len() - before;
         // What was typed may have joined with what follows it.
@@ -145,9 +146,10 @@ impl LineEditor {
     pub(super) fn window(&self, width: u16, has_cursor: bool) -> (String, usize) {
         let text = self.text.as_str();
         let room = usize::from(width);
-        let start = match has_cursor {
-            true => window_start(text, self.at, room.saturating_sub(1)),
-            false => 0,
+        let start = if has_cursor {
+            window_start(text, self.at, room.saturating_sub(1))
+        } else {
+            0
         };
         let end = text
             .floor_char_boundary(start + MAX_CELL_BYTES * (room + 1))
@@ -155,9 +157,10 @@ impl LineEditor {
         let seen = visible(&text[start..end]);
         let at = columns(&visible(&text[start..self.at.clamp(start, end)]));
         let more = end < text.len() || columns(&seen) > room;
-        let fits = match more && !has_cursor {
-            true => format!("{}…", shown(&seen, width.saturating_sub(1))),
-            false => shown(&seen, width).into_owned(),
+        let fits = if more && !has_cursor {
+            format!("{}…", shown(&seen, width.saturating_sub(1)))
+        } else {
+            shown(&seen, width).into_owned()
         };
         (fits, at)
     }
@@ -165,9 +168,10 @@ impl LineEditor {
     fn typed(&mut self, text: &str) -> Edit {
         let before = self.text.len();
         self.insert(text);
-        match self.text.len() == before {
-            true => Edit::Moved,
-            false => Edit::Changed,
+        if self.text.len() == before {
+            Edit::Moved
+        } else {
+            Edit::Changed
         }
     }
 

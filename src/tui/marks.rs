@@ -148,14 +148,16 @@ pub(super) fn told(changed: &[Marked]) -> String {
     let told = changed.iter().map(|marked| {
         let words = words(&marked.mark);
         let about = marked.about();
-        match words.is_empty() {
-            true => format!("{about}: not marked any more"),
-            false => format!("{about}: {words}"),
+        if words.is_empty() {
+            format!("{about}: not marked any more")
+        } else {
+            format!("{about}: {words}")
         }
     });
-    match changed.is_empty() {
-        true => "nothing has changed".into(),
-        false => told.collect::<Vec<_>>().join(" · "),
+    if changed.is_empty() {
+        "nothing has changed".into()
+    } else {
+        told.collect::<Vec<_>>().join(" · ")
     }
 }
 
@@ -174,9 +176,10 @@ pub(super) fn in_short(marks: &[Marked]) -> String {
             note: String::new(),
             ..marked.mark.clone()
         });
-        match without_note.is_empty() {
-            true => words(&marked.mark),
-            false => without_note,
+        if without_note.is_empty() {
+            words(&marked.mark)
+        } else {
+            without_note
         }
     });
     let turns = marks.iter().filter(|marked| marked.turn.is_some()).count();

@@ -149,102 +149,103 @@ pub async fn run(
             }
         }
         tokio::select! {
-            typed = keys.next(app) => {
-                let Ok(typed) = typed else {
-                    return Ok(Exit::TerminalGone);
-                };
-                if let Some(keyboard) = keys.keyboard()
-                    && screen.tell_keys(keyboard).is_err()
-                {
-                    return Ok(Exit::TerminalGone);
-                }
-                if typed.iter().any(event::Event::is_resize) {
-                    ui.pictures.measure();
-                }
-                if let Some(colour) = keys.take_background() {
-                    background.answered(colour);
-                    ui.theme = background.theme(&options.theme);
-                    frames.draw_now();
-                }
-                take_in(app, typed, &mut frames);
-            }
-            Some(event) = events.recv() => {
-                app.now = Timestamp::now();
-                app.on_event(event);
-                // All that is there already is drawn once.
-                let more = std::iter::from_fn(|| events.try_recv().ok());
-                more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
-                frames.draw_soon();
-            }
-            signal = signals.next() => return Ok(Exit::Signal(number(signal))),
-            // The screen tells something else by itself.
-            () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
-                app.now = Timestamp::now();
-                app.on_tick();
-                match app.has_saving() {
-                    true => frames.draw_after_delivery(),
-                    false => frames.draw_soon(),
-                }
-            }
-            // Colours of code and pictures come when they are ready.
-            Ok(()) = made.changed() => frames.draw_soon(),
-            Some(alert) = news(&mut health) => {
-                app.set_alert(alert);
-                frames.draw_now();
-            }
-            Some((id, loaded)) = loads.recv() => {
-                app.on_loaded(id, loaded);
-                frames.draw_now();
-            }
-            Some(found) = lists.recv() => {
-                app.on_paths(found);
-                frames.draw_now();
-            }
-            Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
-                if app.on_search_results(&query, found) && is_behind {
-                    searches.again(query);
-                }
-                frames.draw_now();
-            }
-            Some((is_dry, news)) = exports.next() => {
-                app.on_export(is_dry, news);
-                frames.draw_now();
-            }
-            Some((id, wanted, outline)) = turns.recv() => {
-                app.on_turns(id, wanted, &outline);
-                frames.draw_now();
-            }
-            Some(why) = forks.recv() => {
-                let why: String = why;
-                app.say(Level::Bad, why);
-                frames.draw_now();
-            }
-            Some((level, words)) = files.next() => {
-                app.say(level, words);
-                frames.draw_now();
-            }
-            Some(reloaded) = reloads.next() => {
-                frames.draw_now();
-                match reloaded {
-                    Ok((reloaded, words)) => {
-                        app.say(Level::Good, words);
-                        if reloaded.tell(&options, &mut screen).is_err() {
+                    typed = keys.next(app) => {
+                        let Ok(typed) = typed else {
+                            return Ok(Exit::TerminalGone);
+                        };
+                        if let Some(keyboard) = keys.keyboard()
+                            && screen.tell_keys(keyboard).is_err()
+                        {
                             return Ok(Exit::TerminalGone);
                         }
-                        (app.settings, options) = (reloaded.settings, reloaded.options);
-                        app.set_drafting(reloaded.drafting);
-                        ui.theme = background.theme(&options.theme);
-                        ui.pictures.show_as(options.graphics);
-                        if background.ask(&options.theme, &mut screen).is_err() {
-                            return Ok(Exit::TerminalGone);
+                        if typed.iter().any(event::Event::is_resize) {
+                            ui.pictures.measure();
+                        }
+                        if let Some(colour) = keys.take_background() {
+                            background.answered(colour);
+                            ui.theme = background.theme(&options.theme);
+                            frames.draw_now();
+                        }
+                        take_in(app, typed, &mut frames);
+                    }
+                    Some(event) = events.recv() => {
+                        app.now = Timestamp::now();
+                        app.on_event(event);
+                        // All that is there already is drawn once.
+                        let more = std::iter::from_fn(|| events.try_recv().ok());
+                        more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
+                        frames.draw_soon();
+                    }
+                    signal = signals.next() => return Ok(Exit::Signal(number(signal))),
+                    // The screen tells something else by itself.
+                    () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
+                        app.now = Timestamp::now();
+                        app.on_tick();
+                        if app.has_saving() {
+        frames.draw_after_delivery()
+        } else {
+        frames.draw_soon()
+        }
+                    }
+                    // Colours of code and pictures come when they are ready.
+                    Ok(()) = made.changed() => frames.draw_soon(),
+                    Some(alert) = news(&mut health) => {
+                        app.set_alert(alert);
+                        frames.draw_now();
+                    }
+                    Some((id, loaded)) = loads.recv() => {
+                        app.on_loaded(id, loaded);
+                        frames.draw_now();
+                    }
+                    Some(found) = lists.recv() => {
+                        app.on_paths(found);
+                        frames.draw_now();
+                    }
+                    Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
+                        if app.on_search_results(&query, found) && is_behind {
+                            searches.again(query);
+                        }
+                        frames.draw_now();
+                    }
+                    Some((is_dry, news)) = exports.next() => {
+                        app.on_export(is_dry, news);
+                        frames.draw_now();
+                    }
+                    Some((id, wanted, outline)) = turns.recv() => {
+                        app.on_turns(id, wanted, &outline);
+                        frames.draw_now();
+                    }
+                    Some(why) = forks.recv() => {
+                        let why: String = why;
+                        app.say(Level::Bad, why);
+                        frames.draw_now();
+                    }
+                    Some((level, words)) = files.next() => {
+                        app.say(level, words);
+                        frames.draw_now();
+                    }
+                    Some(reloaded) = reloads.next() => {
+                        frames.draw_now();
+                        match reloaded {
+                            Ok((reloaded, words)) => {
+                                app.say(Level::Good, words);
+                                if reloaded.tell(&options, &mut screen).is_err() {
+                                    return Ok(Exit::TerminalGone);
+                                }
+                                (app.settings, options) = (reloaded.settings, reloaded.options);
+                                app.set_drafting(reloaded.drafting);
+                                ui.theme = background.theme(&options.theme);
+                                ui.pictures.show_as(options.graphics);
+                                if background.ask(&options.theme, &mut screen).is_err() {
+                                    return Ok(Exit::TerminalGone);
+                                }
+                            }
+                            Err(error) => app.say(Level::Bad, error),
                         }
                     }
-                    Err(error) => app.say(Level::Bad, error),
+                    () = until(frames.next()) => {}
+                    () = until(keep_at) => {}
                 }
-            }
-            () = until(frames.next()) => {}
-            () = until(keep_at) => {}
-        }
         for effect in app.take_effects() {
             match effect {
                 // It comes with each of many requests, and with a frame.
@@ -357,9 +358,10 @@ fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     }
     app.now = Timestamp::now();
     app.on_input(typed);
-    match app.has_saving() {
-        true => frames.draw_after_delivery(),
-        false => frames.draw_now(),
+    if app.has_saving() {
+        frames.draw_after_delivery()
+    } else {
+        frames.draw_now()
     }
 }
 
@@ -502,20 +504,21 @@ async fn wait_for(
     let mut program = program.map_err(|error| error.to_string())?;
     loop {
         tokio::select! {
-            status = program.wait() => {
-                let status = status.map_err(|error| error.to_string())?;
-                return match status.success() {
-                    true => Ok(None),
-                    false => Err(format!("{} ended with {status}", program.name)),
-                };
-            }
-            signal = signals.next() => {
-                // What the keys of the terminal send to both is the program's.
-                if !matches!(signal, Signal::INT | Signal::QUIT) {
-                    program.kill().await;
-                    return Ok(Some(signal));
+                    status = program.wait() => {
+                        let status = status.map_err(|error| error.to_string())?;
+                        return if status.success() {
+        Ok(None)
+        } else {
+        Err(format!("{} ended with {status}", program.name))
+        };
+                    }
+                    signal = signals.next() => {
+                        // What the keys of the terminal send to both is the program's.
+                        if !matches!(signal, Signal::INT | Signal::QUIT) {
+                            program.kill().await;
+                            return Ok(Some(signal));
+                        }
+                    }
                 }
-            }
-        }
     }
 }

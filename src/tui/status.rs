@@ -415,9 +415,10 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
-            let whose = match is_wide {
-                true => harmless(&assigned(conversation)).into_owned(),
-                false => String::new(),
+            let whose = if is_wide {
+                harmless(&assigned(conversation)).into_owned()
+            } else {
+                String::new()
             };
             for words in [mode_of(app, conversation, is_wide), whose] {
                 if !words.is_empty() {
@@ -444,9 +445,10 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let name = one_line(&name, width.saturating_sub(state_width + 1));
     let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
     let line = format!(" {name}{}{state} ", " ".repeat(gap));
-    let style = match app.is_in_inbox() {
-        true => ui.theme.strong(),
-        false => ui.theme.bar(),
+    let style = if app.is_in_inbox() {
+        ui.theme.strong()
+    } else {
+        ui.theme.bar()
     };
     draw_line(frame.buffer_mut(), area, &Line::styled(line, style));
 }

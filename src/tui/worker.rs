@@ -96,9 +96,10 @@ impl Worker {
         }
         state.waiting.retain(|other| !is(other, &task));
         state.waiting.push_back(task);
-        let dropped = match state.waiting.len() > MAX_WAITING {
-            true => state.waiting.pop_front(),
-            false => None,
+        let dropped = if state.waiting.len() > MAX_WAITING {
+            state.waiting.pop_front()
+        } else {
+            None
         };
         drop(state);
         self.0.more.notify_one();

@@ -1,5 +1,5 @@
-//! The moment between the key that lets a model answer by itself and its beginning: whoever only goes on
-//! to the next mode has nothing said in their place.
+//! The short delay between the key that chooses the mode `auto` and the model's beginning: somebody
+//! who only passes through that mode on the way to the next one must not have anything sent.
 
 use std::time::Duration;
 
@@ -8,43 +8,43 @@ use jiff::Timestamp;
 use super::App;
 use crate::inbox::{Conversation, ConversationId, Mode, RequestId};
 
-/// How long the key has to rest.
+/// How long after the last key press the model begins.
 const REST: Duration = Duration::from_secs(1);
 
-/// That a model is about to answer by itself.
+/// A conversation in which a model is about to begin to answer by itself.
 #[derive(Debug)]
 pub(in crate::tui) struct PendingAuto {
     conversation: ConversationId,
-    /// What it would answer. One that comes after it is answered at once.
+    /// The request that waits now. The delay does not apply to later ones.
     request: RequestId,
     due: Timestamp,
 }
 
 impl PendingAuto {
-    /// Whether it is so in a conversation.
+    /// Whether it is about this conversation.
     pub(super) fn is_in(&self, id: ConversationId) -> bool {
         self.conversation == id
     }
 }
 
 impl App {
-    /// How a conversation goes on, as the person wants it.
+    /// The mode that the person has chosen for a conversation, even if it has not begun yet.
     pub(in crate::tui) fn mode(&self, id: ConversationId) -> Mode {
-        match self.is_auto_pending(id) {
-            true => Mode::Auto,
-            false => self.inbox.mode(id),
+        if self.is_auto_pending(id) {
+            Mode::Auto
+        } else {
+            self.inbox.mode(id)
         }
     }
 
-    /// Whether a model is about to answer by itself, unless the person wants something else.
+    /// Whether a model is about to answer by itself, which can still be stopped.
     pub(in crate::tui) fn is_auto_pending(&self, id: ConversationId) -> bool {
         self.pending_auto
             .as_ref()
             .is_some_and(|pending_auto| pending_auto.is_in(id))
     }
 
-    /// Lets a model answer by itself: what waits when nobody has wanted anything else for a while, what
-    /// comes later at once.
+    /// Has a model answer by itself: a request that waits now after a delay, later ones at once.
     pub(super) fn schedule_auto(&mut self, id: ConversationId) {
         let begins = self.inbox.get(id).filter(|found| {
             let is_taken = found.decision().is_some() || found.sending().is_some();
@@ -53,7 +53,7 @@ impl App {
         let Some(request) = begins.and_then(Conversation::open_request) else {
             return self.start_auto(id);
         };
-        // One that the person has left to itself in another conversation does not wait for this one.
+        // Only one start is delayed at a time: another conversation's begins now.
         if let Some(other) = self.pending_auto.take() {
             self.start_auto(other.conversation);
         }
@@ -64,8 +64,7 @@ impl App {
         });
     }
 
-    /// Has a model answer by itself if the time for that has come, or the request is not the same any
-    /// more.
+    /// Starts the mode `auto` if its delay is over, or the request that it waited for is gone.
     pub(super) fn start_due_auto(&mut self) {
         let Some(pending_auto) = &self.pending_auto else {
             return;
@@ -73,7 +72,7 @@ impl App {
         let id = pending_auto.conversation;
         let open = self.inbox.get(id).and_then(Conversation::open_request);
         let is_same = open == Some(pending_auto.request);
-        // The person has answered it, which may be taken back.
+        // The person's own answer may still be taken back.
         let is_answered = self.delayed_draft(Some(id)).is_some();
         if !is_same || pending_auto.due <= self.now && !is_answered {
             self.pending_auto = None;
@@ -81,14 +80,14 @@ impl App {
         }
     }
 
-    /// The person has taken an answer back: the key rests from now on.
+    /// Begins the delay again, because the person has taken an answer back.
     pub(super) fn postpone_auto(&mut self) {
         if let Some(pending_auto) = &mut self.pending_auto {
             pending_auto.due = self.now.saturating_add(REST).unwrap_or(self.now);
         }
     }
 
-    /// How long until a model begins by itself; `None` if none does.
+    /// How long until a model begins by itself; `None` if none is about to.
     pub(super) fn next_auto_start(&self) -> Option<Duration> {
         let pending_auto = self.pending_auto.as_ref();
         let pending_auto = pending_auto.filter(|pending_auto| {

@@ -1,4 +1,4 @@
-//! From what was composed to what is sent.
+//! Sending: turns what is in the composer into a reply, checks it, and hands it to the inbox.
 
 use serde_json::{Map, Value};
 
@@ -19,43 +19,43 @@ use crate::tui::transcript::Transcript;
 /// How Codex begins the line that names a process that still runs.
 const RUNNING: &str = "Process running with session ID ";
 
-/// A reply, and how it was composed.
+/// A reply that is ready to be sent, and what it was composed from.
 #[derive(Debug)]
 pub(in crate::tui) struct Composed {
     /// The kind that was chosen.
     pub kind: ReplyKind,
-    /// All that was typed for it.
+    /// All that was typed for it, to be recalled later.
     pub typed: String,
-    /// What comes back should it not arrive.
+    /// The draft that goes back into the composer if the reply is not delivered.
     pub draft: Draft,
     /// What is sent.
     pub reply: Reply,
 }
 
-/// What was refused, and goes all the same if the person presses the same key again.
+/// A reply that was refused because of faults, and is sent if the person presses the same key again.
 #[derive(Debug)]
 pub(in crate::tui) struct ConfirmAnyway {
-    /// What the key does.
+    /// The action of that key.
     pub action: Action,
-    /// The faults that were named.
+    /// The faults that the person was told of.
     faults: Vec<String>,
 }
 
 impl ConfirmAnyway {
-    /// After one more fault was named; `None` for one that cannot be insisted on.
+    /// Adds a fault to those the person was told of; `None` if it cannot be overridden.
     fn on(action: Action, mut faults: Vec<String>, problem: &SendProblem) -> Option<Self> {
         faults.push(problem.message.clone());
         problem.soft.then_some(Self { action, faults })
     }
 }
 
-/// Whether the person knows of a problem and goes on.
+/// Whether the person was told of a problem and has decided to send anyway.
 fn is_accepted(problem: &SendProblem, known: &[String]) -> bool {
     problem.soft && known.contains(&problem.message)
 }
 
 impl App {
-    /// Sends what was composed, with all the parts collected before.
+    /// Sends what is in the composer, with all parts added before.
     pub(super) fn submit(&mut self) {
         if self.composer_mut().takes_line_break() {
             return self.newline();
@@ -68,7 +68,7 @@ impl App {
             .take()
             .map_or_else(Vec::new, |it| it.faults);
         if let Err(problem) = self.try_submit(&known) {
-            // What the key does then stands among the keys.
+            // The hints on the status line then say that the same key sends anyway.
             self.confirm_anyway = ConfirmAnyway::on(Action::Submit, known, &problem);
             self.say(Level::Bad, problem.message);
         }
@@ -97,7 +97,7 @@ impl App {
             draft: self.composer().reply_draft(),
             reply,
         };
-        // What it is made of is not aside any more.
+        // The words that the draft continues are a part of it now.
         self.detach_draft();
         if self.can_be_delayed(&composed) {
             self.hold(id, composed);
@@ -106,12 +106,12 @@ impl App {
         let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
-        // Another request may have stood in line behind this one.
+        // Another request may be queued behind this one.
         self.offer_call(id);
         Ok(())
     }
 
-    /// Why nothing is sent where no conversation is open.
+    /// Why nothing can be sent while no conversation is open.
     fn no_open_request(&self) -> SendProblem {
         SendProblem::hard(match self.inbox.waiting() {
             0 => "no request yet; the text is kept".to_owned(),
@@ -122,7 +122,7 @@ impl App {
         })
     }
 
-    /// Forgets what was composed, because it is on its way.
+    /// Clears the composer after its content was sent.
     pub(super) fn clear_composed(&mut self, ends: bool) {
         let composer = self.composer_mut();
         composer.clear_sent();
@@ -138,7 +138,7 @@ impl App {
         }
     }
 
-    /// Hands a reply over. `rest` is what is left to be sent later.
+    /// Hands a reply to the inbox. `rest` is what stays in the composer.
     pub(super) fn deliver(
         &mut self,
         id: ConversationId,
@@ -163,7 +163,7 @@ impl App {
         if drafted.is_some() {
             self.conversation_ui(id).composer_drafts.last = drafted;
         }
-        // Whoever has answered goes on with those that wait longest.
+        // After an answer, the next request is the one that has waited longest.
         self.announced = None;
         self.say(
             Level::Good,
@@ -192,7 +192,7 @@ impl App {
         composing::rejection(&self.composer().text())
     }
 
-    /// The parts and what is in the composer, as one reply.
+    /// One reply made of the added parts and what is in the composer.
     fn collected_reply(&mut self, known: &[String]) -> Result<Reply, SendProblem> {
         let parts = self.composer().parts.iter();
         let items: Result<Vec<Body>, SendProblem> = parts.map(|part| self.item_of(part)).collect();
@@ -209,7 +209,7 @@ impl App {
         conversation.reply_of(items, |problem| is_accepted(problem, known))
     }
 
-    /// The end of a message that was typed live: what is left of it leaves, and it is closed.
+    /// Ends a message that is typed live: sends what is left of it, and closes it.
     fn finish_live_message(
         &mut self,
         kind: ReplyKind,
@@ -221,7 +221,7 @@ impl App {
         let text = self.composer().text().trim_end_matches('\n').to_owned();
         let phase = self.conversation().and_then(Conversation::live_phase);
         let began = phase.is_some_and(|phase| {
-            // One of the other kind is ended by the first words of this one.
+            // A message of the other phase ends when this one begins.
             (phase == Phase::FinalAnswer) == (kind == ReplyKind::Send)
         });
         if text.is_empty() && !began {
@@ -253,7 +253,7 @@ impl App {
         };
         let open = self.conversation().and_then(Conversation::live_phase);
         if open.is_some_and(|open| open != phase) {
-            // What is typed now is another message.
+            // What is typed now is a message of its own, so the open one ends.
             let (nothing, rest) = (Draft::default(), self.composer().to_draft());
             let end = self
                 .inbox
@@ -264,7 +264,7 @@ impl App {
             delta: text.to_owned(),
             phase,
         };
-        // The line and nothing else: parts that are collected stay where they are.
+        // Only the line is sent; added parts stay in the composer.
         let composer = self.composer();
         let draft = Draft {
             kind: composer.kind,
@@ -290,10 +290,10 @@ impl App {
         Ok(())
     }
 
-    /// Inserts a line break; where the message is typed live, the line leaves.
+    /// Inserts a line break; if the message is typed live, sends the finished line.
     pub(super) fn newline(&mut self) {
         if let Some(call) = self.composer_mut().open_call() {
-            // The text beside it is not on the screen.
+            // The composer's text is not on the screen now.
             call.paste("\n");
             return self.draft_changed();
         }
@@ -308,7 +308,7 @@ impl App {
                 .is_some_and(|c| c.live_phase().is_none());
             let lost = self.lost_command(composer.kind, &text);
             if let Some(problem) = lost.filter(|_| is_first) {
-                // Who means it ends the message, and is asked there.
+                // Ending the message asks whether it is to be sent anyway.
                 self.draft_changed();
                 return self.say(Level::Bad, problem.message);
             }
@@ -324,9 +324,10 @@ impl App {
     pub(super) fn toggle_live(&mut self) {
         let composer = self.composer_mut();
         composer.live = !composer.live;
-        let words = match composer.live {
-            true => "live: each line is sent as you finish it",
-            false => "not live: nothing is sent until you send it",
+        let words = if composer.live {
+            "live: each line is sent as you finish it"
+        } else {
+            "not live: nothing is sent until you send it"
         };
         self.draft_changed();
         self.say(Level::Info, words);
@@ -368,7 +369,7 @@ impl App {
         Ok(item)
     }
 
-    /// Asks once whether a tool is a shell that only looks like one.
+    /// Has the person confirm once that a tool that looks like a shell is one.
     fn confirm_guessed_shell(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let guess = self.conversation().and_then(Conversation::guessed_shell);
         let Some(((name, question), id)) = guess.zip(self.open) else {
@@ -382,12 +383,12 @@ impl App {
         Ok(())
     }
 
-    /// Why a message is not sent that looks like a command.
+    /// Why a message that looks like a shell command is not sent.
     fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<SendProblem> {
         composing::lost_command(kind, text, self.unavailable(ReplyKind::Command))
     }
 
-    /// Why a kind of reply cannot be sent, and for a command what its words can become instead.
+    /// The message for a kind of reply that cannot be sent, with a way out for a command.
     fn unavailable_message(&self, kind: ReplyKind, why: &str) -> String {
         match kind {
             ReplyKind::Command => {
@@ -402,7 +403,7 @@ impl App {
         self.conversation().and_then(Conversation::shell)
     }
 
-    /// What a part becomes now.
+    /// The item that a part is sent as.
     pub(in crate::tui) fn item_of(&self, part: &ComposedPart) -> Result<Body, SendProblem> {
         if let Some(why) = self.unavailable(part.kind) {
             return Err(SendProblem::hard(why));
@@ -414,8 +415,7 @@ impl App {
         item.ok_or_else(|| SendProblem::hard("a part is empty: edit or remove it"))
     }
 
-    /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
-    /// send.
+    /// The item that a text is sent as; `None` if there is nothing to send.
     pub(super) fn item_of_text(
         &self,
         kind: ReplyKind,
@@ -425,7 +425,7 @@ impl App {
         composing::item_of_text(kind, text, options, self.shell())
     }
 
-    /// Puts what is in the composer behind the parts collected so far.
+    /// Adds what is in the composer to the parts of the reply.
     pub(super) fn add_part(&mut self) {
         let known = self
             .confirm_anyway
@@ -498,7 +498,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Tool, Box::new(picker));
     }
 
-    /// Begins a call of the tool at an index of the list that was picked from.
+    /// Begins a call of the tool at an index of the picker's list.
     pub(super) fn begin_call(&mut self, index: usize) {
         let Some(conversation) = self.conversation() else {
             return;
@@ -538,7 +538,7 @@ impl App {
         }
     }
 
-    /// Opens the form of what a command can be given besides the command line.
+    /// Opens the form of a shell command's options.
     pub(super) fn ask_options(&mut self) {
         let shell = self.conversation().and_then(Conversation::shell).cloned();
         match shell.as_ref().map(|shell| (shell, shell.options())) {
@@ -558,8 +558,8 @@ impl App {
         }
     }
 
-    /// Inserts what the answer may be made from: the form of the call that has to be made, a skeleton
-    /// of the JSON that is asked for, or a draft of the summary.
+    /// Inserts a template for the answer: the form of a required call, a skeleton of the JSON that is
+    /// asked for, or a draft of a summary.
     pub(super) fn insert_skeleton(&mut self) {
         let Some(conversation) = self.conversation() else {
             return self.say(Level::Info, "no request yet");
@@ -572,7 +572,7 @@ impl App {
             };
         }
         let drafts = drafts(request);
-        // Asked for again, it gives way to the next.
+        // Pressing the key again goes on to the next template.
         let shown = drafts
             .iter()
             .position(|draft| *draft == self.composer().text());
@@ -596,7 +596,7 @@ impl App {
         }
     }
 
-    /// Answers a permission check, at once. Nothing but a key of the person decides here.
+    /// Answers a permission check at once. Only a key press of the person may do that.
     pub(super) fn decide(&mut self, verdict: &str) {
         let waiting = self.conversation().filter(|found| found.is_waiting());
         let known = waiting.map_or(&[][..], |found| verdicts(found.request()));
@@ -612,15 +612,16 @@ impl App {
         self.submit();
     }
 
-    /// Why a kind of reply cannot be sent now, if it cannot.
+    /// Why a kind of reply cannot be sent now; `None` if it can.
     pub(in crate::tui) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
         self.conversation()?.unavailable(kind)
     }
 }
 
-/// What the composer needs to know of a conversation.
+/// What the composer needs to know about processes that a command left running.
 impl Conversation {
-    /// Whether an output that is new tells of a process that still runs.
+    /// Whether a new tool output reports a process that still runs, and the request has the tool that
+    /// can write to it.
     pub(in crate::tui) fn has_running_process(&self) -> bool {
         let new = self.items().get(self.new_from()..).unwrap_or_default();
         let new = new.iter().filter(|item| item.output_of().is_some());
@@ -632,7 +633,7 @@ impl Conversation {
             && self.tools().iter().any(|tool| tool.name == "write_stdin")
     }
 
-    /// The session of the process that was left running last and has not ended since.
+    /// The session ID of the last process that still runs.
     pub(super) fn running_session(&self) -> Option<String> {
         let mut ended = Vec::new();
         for item in self.items().iter().rev() {
@@ -653,7 +654,7 @@ impl Conversation {
         None
     }
 
-    /// The session that a call went on with.
+    /// The session ID in the arguments of the call with this ID.
     fn session_of(&self, call: &str) -> Option<String> {
         self.items()
             .iter()

@@ -1,5 +1,5 @@
-//! What stands beside what is in a composer: drafts of models, and the person's own words while a
-//! draft is in their place.
+//! Which of several drafts a composer shows: one that a model made, or the person's own, which is
+//! stashed while a model's draft is shown.
 
 use std::collections::VecDeque;
 
@@ -7,79 +7,81 @@ use crate::draft::Draft;
 use crate::inbox::{DraftId, ModelDraft, RequestId};
 use crate::rules::Decision;
 
-/// What the composer of a conversation shows, and what it could show instead.
+/// The drafts of one conversation's composer.
 #[derive(Debug, Default)]
 pub(in crate::tui) struct ComposerDrafts {
-    /// The draft that it shows, for as long as that is as the model made it. What is in the composer
-    /// without one is the person's.
+    /// The model's draft that the composer shows, for as long as it is unchanged. With `None`, what is
+    /// in the composer is the person's.
     pub shown: Option<DraftId>,
-    /// The person's words that made room for a draft.
+    /// The person's own drafts that made room for a model's, oldest first.
     own: VecDeque<Draft>,
-    /// Whether what is typed leaves line by line because the person took over, and not because they
-    /// wanted it.
+    /// Whether typing is live because the person took over from a model, and not because they switched
+    /// it on.
     pub live_by_takeover: bool,
-    /// What was drafted for the request that was answered last.
+    /// The drafts for the request that was answered last.
     pub last: Option<AnsweredDraft>,
 }
 
-/// What was drafted for a request that is answered.
+/// The drafts for a request that is answered.
 #[derive(Debug)]
 pub(in crate::tui) struct AnsweredDraft {
     /// The request.
     pub request: RequestId,
     /// The drafts, oldest first.
     pub drafts: Vec<ModelDraft>,
-    /// What a rule decided.
+    /// The decision of a rule on the request, if there was one.
     pub decision: Option<Decision>,
 }
 
 impl ComposerDrafts {
-    /// Puts words of the person aside.
+    /// Stashes a draft of the person, unless it is empty.
     pub(super) fn put(&mut self, own: Draft) {
         if !own.is_empty() {
             self.own.push_back(own);
         }
     }
 
-    /// Takes in words of the person that did not arrive, oldest first. What the draft that is shown
-    /// goes on with stays as it is.
+    /// Takes back replies of the person that were not delivered, oldest first. With `is_continued`,
+    /// the shown draft continues the first stashed one, which therefore stays as it is.
     pub(super) fn bring_back(&mut self, returned: Vec<Draft>, is_continued: bool) {
-        let own = match is_continued {
-            true => None,
-            false => self.own.pop_front(),
+        let own = if is_continued {
+            None
+        } else {
+            self.own.pop_front()
         };
         let is_first = own.is_some();
         let mut own = own.unwrap_or_default();
         own.bring_back(returned);
-        match is_first {
-            true => self.own.push_front(own),
-            false => self.put(own),
+        if is_first {
+            self.own.push_front(own)
+        } else {
+            self.put(own)
         }
     }
 
-    /// The words of the person that have been aside longest.
+    /// Removes and returns the draft that was stashed first.
     pub(super) fn take(&mut self) -> Option<Draft> {
         self.own.pop_front()
     }
 
-    /// All words of the person that are aside, oldest first.
+    /// The stashed drafts, oldest first.
     pub(super) fn own(&self) -> impl Iterator<Item = &Draft> {
         self.own.iter()
     }
 
-    /// Whether words of the person are aside.
+    /// Whether drafts of the person are stashed.
     pub(super) fn has_stashed(&self) -> bool {
         !self.own.is_empty()
     }
 
-    /// The words that a draft goes on with, as the person composed them.
+    /// The person's draft that a model's draft continues.
     pub(super) fn base(&self, draft: &ModelDraft) -> Option<Draft> {
         let text = draft.continues.as_ref()?;
         let own = self.own.iter().find(|own| own.text == *text);
         Some(own.cloned().unwrap_or_else(|| text.as_str().into()))
     }
 
-    /// The words that a draft goes on with are in it, and not aside any more.
+    /// Drops the stashed draft that a model's draft continues, because it is a part of that now.
     pub(super) fn drop_continued(&mut self, draft: &ModelDraft) {
         if let Some(text) = &draft.continues
             && let Some(at) = self.own.iter().position(|own| own.text == *text)

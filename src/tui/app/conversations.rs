@@ -48,14 +48,13 @@ impl App {
             .conversations()
             .map(Conversation::header)
             .collect();
-        let picker = match self.store().keeps() {
-            true => {
-                let newest = Effect::FindConversations(String::new());
-                self.effects.push(newest);
-                Picker::asking(title, choices)
-            }
+        let picker = if self.store().keeps() {
+            let newest = Effect::FindConversations(String::new());
+            self.effects.push(newest);
+            Picker::asking(title, choices)
+        } else {
             // What the inbox lists is all that there is.
-            false => Picker::new(title, choices),
+            Picker::new(title, choices)
         };
         self.conversation_search.asked.clear();
         self.conversation_search.listed = found.len();
@@ -186,13 +185,14 @@ impl App {
     /// What stands in the place of the transcript of the open conversation while that is not there.
     pub(in crate::tui) fn transcript_placeholder(&self) -> Option<&'static str> {
         let conversation = self.conversation().filter(|found| !found.is_loaded())?;
-        match self
+        if self
             .conversation_search
             .unreadable
             .contains(&conversation.id)
         {
-            true => Some("cannot read this conversation from the journal"),
-            false => Some("loading…"),
+            Some("cannot read this conversation from the journal")
+        } else {
+            Some("loading…")
         }
     }
 
@@ -279,9 +279,10 @@ impl App {
 
     /// The open conversation, or the chosen one where the inbox has the keys.
     pub(super) fn target_conversation(&self) -> Option<ConversationId> {
-        match self.is_in_inbox() {
-            true => self.list.selected(&self.inbox),
-            false => self.open,
+        if self.is_in_inbox() {
+            self.list.selected(&self.inbox)
+        } else {
+            self.open
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What has the keys besides the composer: questions, lists, forms.
+//! The keys of dialogs: questions, lists and forms.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::tui::keys::action::Action;
 use crate::tui::{form, picker};
 
 impl App {
-    /// Takes a key that is for the dialog; says whether it was.
+    /// Handles a key while a dialog is open; returns whether it was handled.
     pub(super) fn on_dialog_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         if action == Some(Action::Help) {
             self.close_for_help();
@@ -26,7 +26,7 @@ impl App {
             Dialog::Picker(PickerPurpose::Path, _) => self.on_path_picker_key(key),
             Dialog::Picker(purpose, picker) => {
                 let purpose = *purpose;
-                // A tool that is not wanted after all: the kinds are still at hand.
+                // Changing the kind of reply closes the list of tools.
                 if purpose == PickerPurpose::Tool
                     && matches!(action, Some(Action::NextKind | Action::PreviousKind))
                 {
@@ -63,7 +63,7 @@ impl App {
                     self.draft_changed();
                     return true;
                 }
-                // The chord that opened it closes it too, and keeps what was filled in.
+                // The key that opened the form also closes it, and keeps the values.
                 let done = action == Some(Action::Options)
                     || form.on_key(key) == form::FormOutcome::Submit;
                 if done {
@@ -92,7 +92,7 @@ impl App {
         }
     }
 
-    /// Closes what the help would stand behind; what was filled in is kept.
+    /// Closes a dialog that would cover the help; the values of a form are kept.
     fn close_for_help(&mut self) {
         match self.dialog {
             Dialog::Options(_) => {

@@ -43,12 +43,13 @@ impl App {
             1 => "dismissed".to_owned(),
             count => format!("{count} dismissed"),
         };
-        let found = match self.store().keeps() {
-            true => format!(
+        let found = if self.store().keeps() {
+            format!(
                 " · {} finds it again",
                 self.key_of(Action::FindConversation)
-            ),
-            false => String::new(),
+            )
+        } else {
+            String::new()
         };
         self.say(Level::Good, what + &found);
     }

@@ -98,9 +98,10 @@ impl App {
                     self.offer_newest_draft(conversation);
                 }
                 if self.open == Some(conversation) {
-                    let words = match ended {
-                        true => "a script answered",
-                        false => "a script sent a note",
+                    let words = if ended {
+                        "a script answered"
+                    } else {
+                        "a script sent a note"
                     };
                     self.say_news(Level::Info, words);
                     self.offer_call(conversation);

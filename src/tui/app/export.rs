@@ -141,10 +141,11 @@ impl App {
         let exporting = self.exports.writing.take();
         let error = match done {
             Ok(report) => {
-                match self.is_export_view_open() {
+                if self.is_export_view_open() {
                     // Where nothing is typed, it may take a row more.
-                    true => self.say(Level::Good, told(&report)),
-                    false => self.say_news(Level::Good, told(&report)),
+                    self.say(Level::Good, told(&report))
+                } else {
+                    self.say_news(Level::Good, told(&report))
                 }
                 return self.show_in_export(report.to_string());
             }

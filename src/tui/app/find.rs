@@ -69,10 +69,7 @@ impl Finder {
         let matches = search.matches_in(text.line(line)).into_iter();
         let matches = matches.map(|range| {
             let is_hit = hit.is_some_and(|hit| hit.range.start == start + range.start);
-            let style = match is_hit {
-                true => theme.bar(),
-                false => theme.found(),
-            };
+            let style = if is_hit { theme.bar() } else { theme.found() };
             (range, style)
         });
         matches.collect()

@@ -24,9 +24,10 @@ impl App {
 
     /// Scrolls what has the keys, or what is read beside the composer.
     fn wheel(&mut self, steps: i64) {
-        match self.is_in_inbox() {
-            true => self.list.go(steps, &self.inbox),
-            false => self.with_searchable(|reading| reading.scroll(steps * WHEEL_ROWS)),
+        if self.is_in_inbox() {
+            self.list.go(steps, &self.inbox)
+        } else {
+            self.with_searchable(|reading| reading.scroll(steps * WHEEL_ROWS))
         }
     }
 

@@ -27,9 +27,10 @@ impl App {
         if self.key_while_delayed(Some(action)) {
             return;
         }
-        match self.is_composing() {
-            true => self.act(action, false),
-            false => self.run_view_command(ViewCommand::of_action(action)),
+        if self.is_composing() {
+            self.act(action, false)
+        } else {
+            self.run_view_command(ViewCommand::of_action(action))
         }
     }
 

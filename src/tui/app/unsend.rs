@@ -144,9 +144,10 @@ impl App {
         let left = self.delayed_reply.as_ref()?.due.duration_since(self.now);
         let left = Duration::try_from(left).unwrap_or_default();
         let part = Duration::from_nanos(left.subsec_nanos().into());
-        Some(match part.is_zero() && !left.is_zero() {
-            true => Duration::from_secs(1),
-            false => part,
+        Some(if part.is_zero() && !left.is_zero() {
+            Duration::from_secs(1)
+        } else {
+            part
         })
     }
 
@@ -160,9 +161,10 @@ impl App {
         let keys = [Action::Cancel, Action::Submit].map(|action| self.key_of(action));
         let [back, now] = keys;
         let long = format!("sending in {seconds} s · {back} takes it back · {now} sends it");
-        let line = match long.chars().count() > width {
-            true => format!("sending in {seconds} s · {back} back · {now} now"),
-            false => long,
+        let line = if long.chars().count() > width {
+            format!("sending in {seconds} s · {back} back · {now} now")
+        } else {
+            long
         };
         let typed = held.composed.typed.chars();
         vec![line, typed.take(width).collect()]

@@ -246,9 +246,10 @@ impl InboxList {
         let last = frozen.len().saturating_sub(1);
         let goal = at.saturating_add_signed(by).min(last);
         let (mut after, mut before) = (frozen.from(goal), frozen.before(goal + 1));
-        let found = match by > 0 {
-            true => after.find(is_there).or_else(|| before.find(is_there)),
-            false => before.find(is_there).or_else(|| after.find(is_there)),
+        let found = if by > 0 {
+            after.find(is_there).or_else(|| before.find(is_there))
+        } else {
+            before.find(is_there).or_else(|| after.find(is_there))
         };
         found.filter(|id| Some(*id) != from)
     }

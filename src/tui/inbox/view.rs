@@ -239,9 +239,10 @@ impl InboxList {
     fn title(&self, ui: &Ui, app: &App, width: u16) -> Line<'static> {
         let inbox = &app.inbox;
         // What has the keys says so, in the colour of its title and without.
-        let (mark, style) = match app.is_in_inbox() {
-            true => ("▸ ", ui.theme.bar()),
-            false => ("", ui.theme.strong()),
+        let (mark, style) = if app.is_in_inbox() {
+            ("▸ ", ui.theme.bar())
+        } else {
+            ("", ui.theme.strong())
         };
         let name = match &self.filter {
             Some(filter) => format!("{mark}/{}▏", filter.text()),
@@ -307,9 +308,10 @@ impl InboxList {
         width: u16,
     ) -> [Line<'static>; ROWS] {
         let is_open = app.open == Some(conversation.id);
-        let is_chosen = match app.is_in_inbox() {
-            true => self.chosen == Some(conversation.id),
-            false => is_open,
+        let is_chosen = if app.is_in_inbox() {
+            self.chosen == Some(conversation.id)
+        } else {
+            is_open
         };
         let side = match (is_open, is_chosen) {
             (_, true) if app.is_in_inbox() => "▸",

@@ -20,9 +20,10 @@ impl BackgroundTracker {
 
     /// Asks the terminal, if that matters for the theme.
     pub(super) fn ask(&self, theme: &ThemeChoice, screen: &mut Screen) -> io::Result<()> {
-        match theme.follows_terminal() {
-            true => screen.ask_for_background(),
-            false => Ok(()),
+        if theme.follows_terminal() {
+            screen.ask_for_background()
+        } else {
+            Ok(())
         }
     }
 

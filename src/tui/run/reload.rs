@@ -52,9 +52,10 @@ impl Reloaded {
     /// Tells the terminal what is different from `before`.
     pub(super) fn tell(&self, before: &LoopOptions, screen: &mut Screen) -> io::Result<()> {
         screen.set_mouse(self.options.mouse)?;
-        match before.title && !self.options.title {
-            true => screen.restore_title(),
-            false => Ok(()),
+        if before.title && !self.options.title {
+            screen.restore_title()
+        } else {
+            Ok(())
         }
     }
 }

@@ -50,9 +50,12 @@ impl<const N: usize> Tabs<N> {
     /// The one that is shown is told by its brackets too.
     fn line(&self, theme: &Theme) -> Line<'static> {
         let tabs = self.names.iter().enumerate();
-        let tabs = tabs.map(|(at, name)| match at == self.at {
-            true => Span::styled(format!("[{name}]"), theme.strong()),
-            false => Span::styled(format!(" {name} "), theme.dim()),
+        let tabs = tabs.map(|(at, name)| {
+            if at == self.at {
+                Span::styled(format!("[{name}]"), theme.strong())
+            } else {
+                Span::styled(format!(" {name} "), theme.dim())
+            }
         });
         tabs.collect::<Vec<_>>().into()
     }

@@ -32,13 +32,14 @@ pub(super) const VIEW: View = View {
             spans: Vec::new(),
         };
         page.write();
-        match page.text.is_empty() {
-            true => Err(NOTHING),
-            false => Ok(TextView::foreign(
+        if page.text.is_empty() {
+            Err(NOTHING)
+        } else {
+            Ok(TextView::foreign(
                 "provenance",
                 page.text,
                 Markup::Toned(page.spans),
-            )),
+            ))
         }
     },
 };

@@ -166,10 +166,7 @@ impl TextView {
     }
 
     fn gutter(&self) -> &'static str {
-        match self.is_foreign {
-            true => "│ ",
-            false => " ",
-        }
+        if self.is_foreign { "│ " } else { " " }
     }
 
     /// Columns that are not for text: one on the right stays free.
