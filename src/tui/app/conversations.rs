@@ -1,4 +1,4 @@
-//! Conversations of the past: finding them, loading them, and deleting one for good.
+//! The list of all conversations: searching it, loading earlier ones, and deleting one for good.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -15,30 +15,29 @@ use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::transcript::Transcript;
 
-/// Characters of an excerpt that stand before what was found.
+/// Characters of an excerpt that are shown before the match.
 const BEFORE: usize = 10;
-/// Bytes of prompts by which a conversation is found where there is no journal to search.
+/// Bytes of prompts that are searched where there is no journal.
 const MAX_TEXT: usize = 4_000;
 /// Why a conversation cannot be deleted or dismissed.
 pub(super) const BUSY: &str = "a request is waiting here, or your answer is still being sent";
 
-/// What is known of the past besides what the inbox lists.
+/// The search for a conversation, and which ones could not be loaded.
 #[derive(Debug, Default)]
 pub(super) struct ConversationSearch {
-    /// The conversations that can be picked from: those that the inbox lists, and then what was
-    /// found in the journal.
+    /// The conversations in the picker: those of the inbox, and then those found in the journal.
     found: Vec<ConversationHeader>,
-    /// How many of them the inbox lists.
+    /// How many of them are from the inbox.
     listed: usize,
-    /// The query that was asked last.
+    /// The last query that was sent to the journal.
     asked: String,
     /// The conversations that could not be loaded.
     unreadable: HashSet<ConversationId>,
 }
 
 impl App {
-    /// Lets the person choose a conversation by all that is known of it: those of the inbox in its
-    /// order until they type, and after them what the journal has.
+    /// Opens the picker of conversations: those of the inbox in its order, and after them those of the
+    /// journal.
     pub(super) fn find_conversation(&mut self) {
         let title = "find a conversation";
         let listed = self.inbox.conversations();
@@ -63,7 +62,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Conversation, Box::new(picker));
     }
 
-    /// Has the query of the list answered, if it has changed.
+    /// Searches the journal for the query of the picker, if it has changed.
     pub(super) fn update_conversation_search(&mut self) {
         if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
             && picker.asks()
@@ -75,8 +74,8 @@ impl App {
         }
     }
 
-    /// Takes in what was found for [`Effect::FindConversations`]; nothing if that is not what is
-    /// asked any more. Tells whether it is.
+    /// Handles the results of [`Effect::FindConversations`]. Returns whether the picker still shows
+    /// that query; otherwise they are dropped.
     pub fn on_search_results(&mut self, query: &str, found: Vec<FoundConversation>) -> bool {
         let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog else {
             return false;
@@ -85,8 +84,8 @@ impl App {
             return false;
         }
         let listed = self.conversation_search.listed;
-        // What the list has already is not offered twice; what it has and does not match is found
-        // by its text.
+        // Do not list a conversation twice if the picker already shows it. One of the inbox that the
+        // picker hides was found by its text.
         let matching = picker.matching().iter().filter(|at| **at < listed);
         let matching = matching.filter_map(|at| self.conversation_search.found.get(*at));
         let matching: HashSet<ConversationId> = matching.map(|header| header.id).collect();
@@ -105,7 +104,7 @@ impl App {
             .found
             .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
-            // Whoever has gone to one stays there, and who has not stays at the best.
+            // Keep the selection if the person has moved it; otherwise the best match is selected.
             picker.offer(choices);
             let mut all = self.conversation_search.found.iter();
             if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
@@ -115,7 +114,7 @@ impl App {
         true
     }
 
-    /// Opens the conversation at an index of the list that was picked from.
+    /// Opens the conversation at an index of the picker's list.
     pub(super) fn open_search_result(&mut self, index: usize) {
         if let Some(header) = self.conversation_search.found.get(index).cloned() {
             let id = header.id;
@@ -124,7 +123,7 @@ impl App {
         }
     }
 
-    /// A conversation that the inbox lists: where it is and with whom, and by what else it is found.
+    /// The choice for a conversation of the inbox, with more text that it is found by.
     fn choice_of(&self, conversation: &Conversation) -> Choice {
         let folder = folder(conversation);
         let mut more = format!(
@@ -151,7 +150,7 @@ impl App {
         }
     }
 
-    /// A conversation of the journal, with the words in which it was found.
+    /// The choice for a conversation of the journal, with an excerpt around the match.
     fn result_choice(&self, found: &FoundConversation) -> Choice {
         let detail = self.detail(&found.header, excerpt_around_match(&found.excerpt));
         Choice::new(found.header.title.clone(), detail)
@@ -168,8 +167,7 @@ impl App {
         parts.collect::<Vec<_>>().join(" · ")
     }
 
-    /// Takes in a conversation of an earlier run that was asked for by [`Effect::Load`]; `None` if it
-    /// cannot be read.
+    /// Handles the result of [`Effect::Load`]; `None` if the conversation cannot be read.
     pub fn on_loaded(&mut self, id: ConversationId, loaded: Option<LoadedConversation>) {
         let Some(loaded) = loaded else {
             self.conversation_search.unreadable.insert(id);
@@ -182,7 +180,7 @@ impl App {
         }
     }
 
-    /// What stands in the place of the transcript of the open conversation while that is not there.
+    /// The message in the place of a transcript that is being loaded or cannot be read.
     pub(in crate::tui) fn transcript_placeholder(&self) -> Option<&'static str> {
         let conversation = self.conversation().filter(|found| !found.is_loaded())?;
         if self
@@ -196,7 +194,7 @@ impl App {
         }
     }
 
-    /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
+    /// Asks whether to delete the open conversation, or the selected one if the inbox has the focus.
     pub(super) fn ask_to_delete(&mut self) {
         match self.target_conversation() {
             None => self.say(Level::Info, "no conversation to delete"),
@@ -208,8 +206,8 @@ impl App {
         }
     }
 
-    /// Takes a key that may answer the question whether to delete a conversation; says whether it
-    /// did. Whoever goes on writing does not mean it.
+    /// Handles a key while it is asked whether to delete a conversation; returns whether it was an
+    /// answer. Any other key closes the question and does what it does elsewhere.
     pub(super) fn on_delete_key(&mut self, id: ConversationId, key: KeyEvent) -> bool {
         let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
         self.dialog = Dialog::None;
@@ -234,7 +232,7 @@ impl App {
         self.say(Level::Good, "deleted");
     }
 
-    /// Follows what a script has deleted.
+    /// Handles conversations that a script has deleted.
     pub(super) fn follow_deleted(&mut self) {
         for (id, at) in self.inbox.take_deleted() {
             if matches!(self.dialog, Dialog::Delete(asked) if asked == id) {
@@ -247,7 +245,7 @@ impl App {
         }
     }
 
-    /// Forgets a conversation that is deleted, and stood at a place in the list.
+    /// Forgets a deleted conversation; `at` is its index in the inbox before that.
     fn forget_deleted(&mut self, id: ConversationId, at: usize) {
         self.conversation_uis.remove(&id);
         self.unsaved_drafts.forget(id);
@@ -256,8 +254,8 @@ impl App {
         self.on_removed_from_list(id, at);
     }
 
-    /// Follows a conversation that is off the list, where it stood at a place: if it was open, the
-    /// one that is there now opens.
+    /// Handles the removal of a conversation from the inbox; `at` was its index there. If it was open,
+    /// the one at that index now opens.
     pub(super) fn on_removed_from_list(&mut self, id: ConversationId, at: usize) {
         self.list.forget(id, &self.inbox);
         self.announced.take_if(|announced| *announced == id);
@@ -271,13 +269,14 @@ impl App {
         if let Some(next) = next.map(|next| next.id) {
             self.open_conversation(next);
         }
-        // Somebody who clears the list up stays there.
+        // Keep the focus in the inbox for somebody who is cleaning it up.
         if matches!(focus, Focus::Inbox) {
             self.focus = focus;
         }
     }
 
-    /// The open conversation, or the chosen one where the inbox has the keys.
+    /// The conversation that actions apply to: the selected one if the inbox has the focus, else the
+    /// open one.
     pub(super) fn target_conversation(&self) -> Option<ConversationId> {
         if self.is_in_inbox() {
             self.list.selected(&self.inbox)
@@ -287,7 +286,7 @@ impl App {
     }
 }
 
-/// The part of an excerpt that begins shortly before what was found.
+/// The part of an excerpt that begins shortly before the first match.
 fn excerpt_around_match(excerpt: &Excerpt) -> String {
     let text = &excerpt.text;
     let found = excerpt.found.first().map_or(0, |found| found.start);

@@ -1,4 +1,4 @@
-//! Taking off the list of conversations what is done.
+//! Dismissing conversations from the inbox; the journal keeps them.
 
 use super::conversations::BUSY;
 use super::{App, Level};
@@ -6,7 +6,7 @@ use crate::inbox::ConversationId;
 use crate::tui::keys::action::Action;
 
 impl App {
-    /// Takes a conversation off the list; the journal keeps it.
+    /// Dismisses a conversation from the inbox.
     pub(super) fn dismiss(&mut self, id: Option<ConversationId>) {
         let Some(id) = id else {
             return self.say(Level::Info, "no conversation to dismiss");
@@ -23,7 +23,7 @@ impl App {
         self.say_dismissed(1);
     }
 
-    /// Takes all off the list that nobody waits in and that hold no draft.
+    /// Dismisses all conversations in which nobody waits and no draft is unsent.
     pub(super) fn dismiss_done(&mut self) {
         let with_draft = self.inbox.conversations().map(|found| found.id);
         let with_draft: Vec<ConversationId> = with_draft.filter(|id| self.has_draft(*id)).collect();

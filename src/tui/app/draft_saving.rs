@@ -1,5 +1,4 @@
-//! Which drafts have to be written down. That they are is somebody else's work: here is only known
-//! what has changed since they were.
+//! Which drafts have changed and must be saved. The loop saves them; this module only keeps track.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,11 +13,11 @@ use crate::tui::composer::Composer;
 use crate::tui::keys::action::Action;
 use crate::tui::transcript::Transcript;
 
-/// How long a change may wait for those that follow it: a draft may be large.
+/// How long a change may wait for the next ones, so that a large draft is not saved for every key.
 const GATHERING: Duration = Duration::from_millis(30);
 
-/// Drafts that have changed since they were taken to be kept. `None` is what is typed before there
-/// is a conversation to type it in.
+/// Drafts that have changed since they were last saved. `None` stands for the composer that is shown
+/// while no conversation is open.
 #[derive(Debug, Default)]
 pub(super) struct UnsavedDrafts {
     changed: HashSet<Option<ConversationId>>,
@@ -29,38 +28,37 @@ pub(super) struct UnsavedDrafts {
 }
 
 impl UnsavedDrafts {
-    /// Nothing of a conversation is to be kept any more.
+    /// Saves nothing of a conversation any more.
     pub(super) fn forget(&mut self, id: ConversationId) {
         self.changed.remove(&Some(id));
     }
 }
 
-/// What the screen remembers of a conversation.
+/// The state of the user interface for one conversation.
 #[derive(Debug, Default)]
 pub(super) struct ConversationUi {
-    /// The draft.
+    /// The composer, with the draft in it.
     pub composer: Composer,
-    /// What stands beside that.
+    /// The drafts that the composer can show.
     pub composer_drafts: ComposerDrafts,
-    /// What is read of it, and where one is in it; nothing before it was looked at.
+    /// The transcript and its scroll position; `None` until the conversation is opened.
     pub transcript: Option<Transcript>,
-    /// The tool that the person took for a shell, which is not asked again.
+    /// The name of the tool that the person has confirmed to be a shell.
     pub shell: Option<String>,
-    /// The last request that was looked at for a call to offer.
+    /// The last request for which a form of its only possible call was considered.
     pub offered_to: Option<RequestId>,
 }
 
 impl App {
-    /// How long the drafts that have changed may wait before they are written down; `None` if there
-    /// are none.
+    /// How long the changed drafts may wait before they are saved; `None` if there are none.
     pub fn save_drafts_within(&self) -> Option<Duration> {
         let is_kept =
             self.unsaved_drafts.changed.is_empty() && self.unsaved_drafts.dropped.is_empty();
         (!is_kept).then_some(GATHERING)
     }
 
-    /// The drafts that have changed since this was last asked, with their conversations; `None` is
-    /// what was typed before there was one. An empty draft is one to forget.
+    /// The drafts that have changed since the last call, with their conversations; `None` stands for
+    /// the composer without one. An empty draft is to be deleted.
     pub fn take_dirty_drafts(&mut self) -> Vec<(Option<ConversationId>, Draft)> {
         let changed = std::mem::take(&mut self.unsaved_drafts.changed).into_iter();
         let changed = changed.map(|id| (id, self.draft_to_save(id)));
@@ -78,8 +76,7 @@ impl App {
         drafts
     }
 
-    /// Forgets what is known of a conversation that the inbox has dropped, but for a draft that is
-    /// still to be written down.
+    /// Forgets a conversation that the inbox has dropped, except for a draft that is still to be saved.
     pub(super) fn forget(&mut self, id: ConversationId) {
         if self.unsaved_drafts.changed.remove(&Some(id)) {
             let draft = self.draft_to_save(Some(id));
@@ -89,7 +86,7 @@ impl App {
         self.open.take_if(|open| *open == id);
     }
 
-    /// Lists the conversations of earlier runs, and takes in what was typed before there was any.
+    /// Restores the conversations of earlier runs, and the draft that belongs to none.
     pub fn restore(&mut self) {
         self.inbox.restore();
         self.unsaved_drafts.on_disk = self.store().drafts().into_iter().collect();
@@ -98,8 +95,8 @@ impl App {
         }
     }
 
-    /// Takes in a text that was left behind when the program ended: it can be recalled, and is
-    /// there to be sent to whoever asks first.
+    /// Restores a text that an editor had saved when the program ended: it goes into the composer of
+    /// the next request, and can be recalled.
     pub fn on_left_behind(&mut self, text: &str) {
         self.scratch.bring_back(vec![text.into()]);
         self.unsaved_drafts.changed.insert(None);
@@ -111,7 +108,7 @@ impl App {
         );
     }
 
-    /// Whether something is typed in a conversation that was not sent.
+    /// Whether a conversation has an unsent draft.
     pub(in crate::tui) fn has_draft(&self, id: ConversationId) -> bool {
         match self.conversation_uis.get(&id) {
             Some(own) => !own.composer.is_idle(),
@@ -136,7 +133,7 @@ impl App {
             .filter(|own| own.has_stashed())
         {
             if composer_drafts.shown.is_some() {
-                // What the model wrote can be had again.
+                // The journal has the model's own draft.
                 draft = Draft::default();
             }
             draft.bring_back(composer_drafts.own().cloned().collect());
@@ -152,9 +149,9 @@ impl App {
         &mut self.conversation_ui(id).composer
     }
 
-    /// What is remembered of a conversation. The draft that it had before the program was started
-    /// is in it first: what comes back of what was said is older. Nothing is read from the disk where
-    /// there is none: somebody waits to see a request that has just come in.
+    /// The state of the user interface for a conversation. If there is none yet, it begins with the
+    /// draft that was saved by an earlier run. The disk is read only where there is such a draft,
+    /// because somebody waits to see a request that has just come in.
     pub(super) fn conversation_ui(&mut self, id: ConversationId) -> &mut ConversationUi {
         let store = self.inbox.store();
         let is_on_disk = self.unsaved_drafts.on_disk.contains(&id);
@@ -168,10 +165,10 @@ impl App {
         })
     }
 
-    /// What was typed before anybody asked is for whoever is answered first.
+    /// Moves what was typed while no conversation was open into the composer of this one.
     pub(super) fn take_scratch(&mut self, id: ConversationId) {
         let own = self.conversation_ui(id);
-        // A draft that is being made takes the place of what is in the composer.
+        // A draft that is being made is shown in the place of the composer's text.
         let is_idle = own.composer.is_idle() && own.composer_drafts.shown.is_none();
         let waits = self.inbox.get(id).is_some_and(Conversation::is_waiting);
         if waits && is_idle && !self.scratch.is_idle() {
@@ -181,7 +178,7 @@ impl App {
         }
     }
 
-    /// Follows a change of the draft on the screen.
+    /// Records that the person has changed the draft on the screen.
     pub(super) fn draft_changed(&mut self) {
         self.composer_mut().touch();
         self.detach_draft();
@@ -193,7 +190,7 @@ impl App {
         }
     }
 
-    /// Follows a change of the draft of a conversation.
+    /// Records that the draft of a conversation has to be saved.
     pub(super) fn mark_draft_changed(&mut self, id: ConversationId) {
         self.unsaved_drafts.changed.insert(Some(id));
     }

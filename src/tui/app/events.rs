@@ -1,11 +1,10 @@
-//! Following what happens in the inbox: requests that come and go, and what is said to them by others
-//! than the person.
+//! Changes of the inbox: requests that come and go, and replies of models, rules and scripts.
 
 use super::{App, Level};
 use crate::inbox::{Change, Event, Mode};
 
 impl App {
-    /// Takes in what happened to a request.
+    /// Handles an event from the server or from a model.
     pub fn on_event(&mut self, event: Event) {
         if let Some(change) = self.inbox.apply(event, self.now) {
             self.on_change(change);
@@ -17,7 +16,7 @@ impl App {
         }
     }
 
-    /// Follows a change of the inbox.
+    /// Handles a change of the inbox.
     pub(super) fn on_change(&mut self, change: Change) {
         match change {
             Change::Arrived {
@@ -43,10 +42,10 @@ impl App {
                 tokens,
             } => {
                 if self.open == Some(conversation) {
-                    // A model may say hundreds of words a second.
+                    // A model may send hundreds of pieces a second.
                     self.needs_sync = true;
                     let found = self.inbox.get(conversation);
-                    // Words of a message that goes on are no news.
+                    // More text of an open message is not worth a notice.
                     let goes_on = found.is_some_and(|found| found.live_phase().is_some());
                     if self.auto_sent_draft().is_none()
                         && !(goes_on && self.inbox.mode(conversation) == Mode::Auto)
@@ -60,7 +59,7 @@ impl App {
                 conversation,
                 mut returned,
             } => {
-                // What was to be sent to it was composed last.
+                // The delayed reply was composed last.
                 if let Some((_, draft)) = self.take_undeliverable_reply() {
                     returned.push(draft);
                 }
@@ -110,7 +109,7 @@ impl App {
         }
     }
 
-    /// What to say of something that was delivered: how the person does as a model.
+    /// The notice for a delivered reply: its tokens, and the person's speed.
     fn delivered(&self, tokens: u64) -> String {
         if tokens == 0 {
             // A rejection.

@@ -1,4 +1,4 @@
-//! Writing a conversation to a file: which format, where to, and what became of it.
+//! Exporting a conversation to a file: the choice of a format, the form, and the result.
 
 use crossterm::event::KeyEvent;
 
@@ -11,21 +11,21 @@ use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::views::{TextView, ViewCommand};
 
-/// The name of the view.
+/// The title of the view.
 const TITLE: &str = "export";
 
-/// What is known of the file that is being made.
+/// The state of the export that is being set up or written.
 #[derive(Debug, Default)]
 pub(super) struct ExportDialog {
     /// The conversation that a format is chosen for.
     of: Option<ConversationId>,
     known: Known,
-    /// The form of what is being written.
+    /// The form of the export that is being written, to be shown again if writing fails.
     writing: Option<Box<ExportForm>>,
 }
 
 impl App {
-    /// Lets the person choose a format to write a conversation in; or closes what tells of that.
+    /// Lets the person choose a format for the export; closes the view of an export if it is open.
     pub(super) fn export(&mut self) {
         if self.is_export_view_open() {
             self.focus = Focus::Composer;
@@ -47,7 +47,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Export, Box::new(picker));
     }
 
-    /// Asks where it goes, and says what is taken out of it.
+    /// Opens the form of the export in the chosen format, and previews the redaction.
     pub(super) fn choose_format(&mut self, index: usize) {
         let format = ExportFormat::ALL.get(index).copied();
         let Some((id, format)) = self.exports.of.take().zip(format) else {
@@ -60,7 +60,7 @@ impl App {
         self.preview_redaction();
     }
 
-    /// Takes a key while it is asked where a file goes.
+    /// Handles a key in the form of the export.
     pub(super) fn on_export_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Export(exporting) = &mut self.dialog else {
             return;
@@ -90,7 +90,7 @@ impl App {
         }
     }
 
-    /// Has it found out what would be taken out.
+    /// Begins a dry run that finds out what would be redacted.
     fn preview_redaction(&mut self) {
         if let Dialog::Export(exporting) = &self.dialog {
             let order = exporting.order(true, &self.settings.export);
@@ -115,7 +115,7 @@ impl App {
         self.show_export();
     }
 
-    /// Takes in how far an order for [`Effect::Export`] is, one to look only or not.
+    /// Handles an update of an [`Effect::Export`]; `is_dry` says whether it was a dry run.
     pub fn on_export(&mut self, is_dry: bool, news: News) {
         let known = &mut self.exports.known;
         match news {
@@ -129,7 +129,7 @@ impl App {
         if let Some((done, all)) = known.turns.filter(|_| !is_dry) {
             let words = format!("writing: {done} of {all} turns");
             let is_own = |text: &str| text.starts_with("writing: ");
-            // What else has happened is more than that.
+            // Progress does not replace other notices.
             if self.notice.as_ref().is_none_or(|said| is_own(&said.text)) {
                 self.say_news(Level::Info, words);
             }
@@ -142,7 +142,7 @@ impl App {
         let error = match done {
             Ok(report) => {
                 if self.is_export_view_open() {
-                    // Where nothing is typed, it may take a row more.
+                    // While the view is open nothing is typed, so the notice may take more rows.
                     self.say(Level::Good, told(&report))
                 } else {
                     self.say_news(Level::Good, told(&report))
@@ -175,13 +175,13 @@ impl App {
         self.show_export();
     }
 
-    /// Whether the view that tells of a file is open.
+    /// Whether the view of the export is open.
     fn is_export_view_open(&self) -> bool {
         self.view()
             .is_some_and(|view| view.is_opened_by(Action::Export))
     }
 
-    /// Says in the view what is known.
+    /// Updates the text of the view.
     fn show_export(&mut self) {
         let known = &self.exports.known;
         let text = match (&self.dialog, &self.exports.writing) {

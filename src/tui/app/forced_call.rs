@@ -1,4 +1,4 @@
-//! Requests that leave nothing but one call: its form opens by itself.
+//! Requests whose `tool_choice` leaves only one tool: the form of that call opens by itself.
 
 use super::App;
 use crate::api::Tool;
@@ -6,8 +6,8 @@ use crate::inbox::{Conversation, ConversationId};
 use crate::tui::composer::{ComposedCall, ReplyKind};
 
 impl App {
-    /// Opens the form of the only call that a request leaves, once for each request, where nothing
-    /// is being composed; takes back one that nobody has touched and that is not wanted any more.
+    /// Opens the form of the only call that a request allows, once for each request and only if
+    /// nothing is being composed. Closes an untouched form of an earlier request.
     pub(super) fn offer_call(&mut self, id: ConversationId) {
         let found = self.inbox.get(id);
         let open = found.and_then(Conversation::open_request);
@@ -30,7 +30,7 @@ impl App {
 }
 
 impl Conversation {
-    /// The tool that has to be called, where the request leaves no other.
+    /// The tool that has to be called, if the request allows no other.
     pub(in crate::tui) fn forced_tool(&self) -> Option<&Tool> {
         let choice = &self.request().tool_choice;
         if !choice.requires_call() {

@@ -1,5 +1,4 @@
-//! What the person makes of conversations and turns: labels, a rating, a note, and what stays out of
-//! exports.
+//! Marks on conversations and turns: labels, a rating, a note, and exclusion from exports.
 
 use crossterm::event::KeyEvent;
 
@@ -11,7 +10,7 @@ use crate::tui::keys::action::Action;
 use crate::tui::marks::{MarksForm, told};
 
 impl App {
-    /// Opens the form about the turn of the selected block, or about the conversation.
+    /// Opens the form of marks for the turn of the selected block, or for the conversation.
     pub(super) fn mark(&mut self, id: ConversationId, outline: &Outline) {
         let turn = self.target_turn(id, outline);
         if let Some(conversation) = self.inbox.get(id) {
@@ -21,7 +20,7 @@ impl App {
         }
     }
 
-    /// Takes a key while the form is open.
+    /// Handles a key in the form of marks.
     pub(super) fn on_marks_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Marks(marking) = &mut self.dialog else {
             return;

@@ -1,7 +1,7 @@
-//! Drafts of models: asking for them, taking them into the composer, and who has the pen.
+//! Drafts of models: asking for them, and showing them in the composer.
 //!
-//! A draft that is being made is not in the composer yet: the screen shows it there, and the composer
-//! takes it in when it is whole, or when the person begins to change it. Then it is theirs.
+//! A draft that is still being made is drawn in the place of the composer's text but is not in it. It
+//! is loaded into the composer once it is complete, or when the person begins to edit it.
 
 use super::composer_drafts::AnsweredDraft;
 use super::{App, Dialog, Level, PickerPurpose};
@@ -17,12 +17,12 @@ use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
 impl App {
-    /// Says which models there are, and what is decided without the person.
+    /// Sets which models there are, and the rules that decide without the person.
     pub fn set_drafting(&mut self, drafting: Drafting) {
         self.inbox.set_drafting(drafting);
     }
 
-    /// The draft that is being made and shown in the place of the composer.
+    /// The unfinished draft that is shown in the place of the composer's text.
     pub(in crate::tui) fn previewed_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
         let shown = self.shown_draft()?;
@@ -30,7 +30,7 @@ impl App {
         (shown.is_streaming() && !is_sent).then_some(shown)
     }
 
-    /// The draft that the composer shows as the model made it.
+    /// The draft that the composer shows, unchanged by the person.
     pub(in crate::tui) fn shown_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
         let shown = self
@@ -42,13 +42,13 @@ impl App {
         drafts.find(|draft| draft.id == shown)
     }
 
-    /// The words that a draft goes on with.
+    /// The person's draft that a model's draft continues.
     pub(in crate::tui) fn continued_words(&self, draft: &ModelDraft) -> Option<Draft> {
         let conversation_ui = self.conversation_uis.get(&self.open?)?;
         conversation_ui.composer_drafts.base(draft)
     }
 
-    /// What was drafted for the request of the open conversation that was answered last.
+    /// The drafts for the last answered request of the open conversation.
     pub(in crate::tui) fn last_answered_drafts(&self) -> Option<&AnsweredDraft> {
         self.conversation_uis
             .get(&self.open?)?
@@ -65,7 +65,7 @@ impl App {
         if self.refuse_while_model_sends() {
             return;
         }
-        // One that the same model is still making is not wanted any more.
+        // The new draft replaces one that the same model is still making.
         let model = ask.model.as_ref().or(self.inbox.models().first());
         let old = self.previewed_draft();
         let old = old
@@ -83,7 +83,7 @@ impl App {
         }
     }
 
-    /// Lets the person tell a model something first, or choose another.
+    /// Prompts for a hint to a model before it drafts; another model can be chosen there.
     pub(super) fn ask_for_hint(&mut self) {
         if self.inbox.models().is_empty() {
             return self.ask_for_draft(DraftRequest::default());
@@ -95,7 +95,7 @@ impl App {
         self.dialog = Dialog::Prompt(Box::new(Prompt::hint(self.inbox.models()[0].clone())));
     }
 
-    /// Lets the person choose the model that they tell something.
+    /// Lets the person choose another model for the hint that they have begun.
     pub(super) fn pick_model(&mut self, hint: String) {
         let models = self.inbox.models().iter();
         let choices = models.map(|model| Choice::new(model.clone(), "")).collect();
@@ -104,7 +104,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Model, Box::new(picker));
     }
 
-    /// Goes back to what the model at an index of the list is told.
+    /// Goes back to the prompt for the hint, with the model at an index of the picker's list.
     pub(super) fn prompt_hint_for(&mut self, index: usize) {
         if let Some(model) = self.inbox.models().get(index).cloned() {
             let mut prompt = Prompt::hint(model);
@@ -113,7 +113,7 @@ impl App {
         }
     }
 
-    /// Follows what has become of a draft.
+    /// Handles an update of a draft.
     pub(super) fn on_draft_update(
         &mut self,
         id: ConversationId,
@@ -144,7 +144,7 @@ impl App {
         }
     }
 
-    /// Calls the person, to whom a draft is left that was not to be theirs.
+    /// Rings for a draft that was to be sent by itself and is left to the person.
     fn ring_about_draft(&mut self, id: ConversationId, draft: DraftId) {
         if self.inbox.mode(id) != Mode::Auto {
             return;
@@ -166,7 +166,7 @@ impl App {
         }
     }
 
-    /// Shows a draft that is new, unless the person has begun something: then it waits beside that.
+    /// Shows a new draft, unless the person has begun to write something.
     fn offer_draft(&mut self, id: ConversationId, draft: DraftId) {
         let drafts = self.inbox.get(id).map_or(&[][..], Conversation::drafts);
         let drafts: Vec<DraftId> = drafts.iter().map(|draft| draft.id).collect();
@@ -192,7 +192,7 @@ impl App {
         }
     }
 
-    /// The same for one that was begun without the person.
+    /// Shows the newest draft if no other one is shown, unless the person has begun to write something.
     pub(super) fn offer_newest_draft(&mut self, id: ConversationId) {
         if self.is_stale(id) {
             self.restore_own_words(id);
@@ -216,7 +216,7 @@ impl App {
         }
     }
 
-    /// Takes a draft into the composer that has ended, if it is shown or there is nothing else.
+    /// Loads a draft that has ended into the composer, if it is the one shown or the composer is empty.
     pub(super) fn load_finished_draft(&mut self, id: ConversationId, draft: DraftId) {
         let Some(conversation_ui) = self.conversation_uis.get(&id) else {
             return;
@@ -228,7 +228,7 @@ impl App {
         }
     }
 
-    /// Takes what there is of a draft into the composer.
+    /// Loads what there is of a draft into the composer.
     pub(super) fn load_draft(&mut self, id: ConversationId, draft: DraftId) {
         let Some((conversation, conversation_ui)) =
             self.inbox.get(id).zip(self.conversation_uis.get_mut(&id))
@@ -253,7 +253,7 @@ impl App {
         }
         composer_drafts.shown = Some(draft.id);
         if composed.is_empty() {
-            // There is nothing to look at, and what was typed meanwhile is in nobody's way.
+            // The draft is empty, so the composer keeps what was typed meanwhile.
             composer_drafts.shown = None;
             return;
         }
@@ -266,7 +266,7 @@ impl App {
         self.mark_draft_changed(id);
     }
 
-    /// What is in the composer is the person's from now on.
+    /// Makes what is in the composer the person's own, no longer the unchanged draft of a model.
     pub(super) fn detach_draft(&mut self) {
         let shown = self.shown_draft().filter(|draft| draft.continues.is_some());
         let shown = shown.cloned();
@@ -279,7 +279,7 @@ impl App {
         }
     }
 
-    /// Whether words of the person are aside.
+    /// Whether own drafts of the person are stashed while a model's is shown.
     pub(in crate::tui) fn has_stashed_words(&self) -> bool {
         let open = self.open.and_then(|id| self.conversation_uis.get(&id));
         open.is_some_and(|open| open.composer_drafts.has_stashed())
@@ -315,7 +315,7 @@ impl App {
         }
     }
 
-    /// Shows a draft; what the person has written makes room for it.
+    /// Shows a draft; what the person has written is stashed.
     pub(super) fn show_draft(&mut self, id: ConversationId, draft: DraftId) {
         let conversation_ui = self.conversation_ui(id);
         let composer = &mut conversation_ui.composer;
@@ -330,7 +330,7 @@ impl App {
         }
     }
 
-    /// Shows the person's own words in the place of a draft.
+    /// Shows the person's own stashed draft in the place of a model's.
     pub(super) fn show_own_words(&mut self) {
         let Some(id) = self.open else {
             return;
@@ -342,7 +342,7 @@ impl App {
         self.mark_draft_changed(id);
     }
 
-    /// A draft that nobody has changed makes room, because somebody else has answered or does.
+    /// Removes an unchanged draft from the composer, because somebody else has answered or does now.
     pub(super) fn drop_shown_draft(&mut self, id: ConversationId) {
         self.clear_shown_draft(id);
         self.restore_own_words(id);
@@ -359,8 +359,8 @@ impl App {
         }
     }
 
-    /// Whether the composer shows a draft, as the model made it, for a request that does not wait any
-    /// more. It is for no other request, and the journal has it.
+    /// Whether the composer shows an unchanged draft for a request that is not open any more. It is of
+    /// no use for another request, and the journal has it.
     pub(super) fn is_stale(&self, id: ConversationId) -> bool {
         let conversation_ui = self.conversation_uis.get(&id);
         let Some(shown) = conversation_ui.and_then(|own| own.composer_drafts.shown) else {
@@ -370,7 +370,7 @@ impl App {
         drafts.iter().all(|draft| draft.id != shown)
     }
 
-    /// Shows what there is for the request that waits now, in the place of a draft for one before it.
+    /// Replaces a draft for an earlier request with the newest one for the request that is open now.
     pub(super) fn follow_open_request(&mut self, id: ConversationId) {
         if self.is_stale(id) {
             self.restore_own_words(id);
@@ -378,8 +378,8 @@ impl App {
         }
     }
 
-    /// Takes in words of the person that did not arrive, oldest first. While a draft is in the place of
-    /// the person's words, they are with those.
+    /// Takes back replies of the person that were not delivered, oldest first: into the composer, or
+    /// into the stash while a model's draft is shown.
     pub(super) fn bring_back(&mut self, id: ConversationId, returned: Vec<Draft>) {
         if self.is_stale(id) {
             self.restore_own_words(id);
@@ -398,8 +398,8 @@ impl App {
         self.mark_draft_changed(id);
     }
 
-    /// Something was sent, or nothing can be any more: words of the person that made room for a draft
-    /// are back.
+    /// Puts the person's stashed draft back into the composer, after something was sent or because
+    /// nothing can be sent any more.
     pub(super) fn restore_own_words(&mut self, id: ConversationId) {
         if self.is_stale(id) {
             self.clear_shown_draft(id);
@@ -425,7 +425,7 @@ impl App {
         }
     }
 
-    /// Remembers what was drafted for a request before it is answered.
+    /// The drafts for the open request, to be remembered when it is answered.
     pub(super) fn drafts_for_open_request(&self, id: ConversationId) -> Option<AnsweredDraft> {
         let conversation = self.inbox.get(id)?;
         Some(AnsweredDraft {
@@ -435,7 +435,7 @@ impl App {
         })
     }
 
-    /// Brings what is on the screen up to date with what models have said since it was drawn.
+    /// Updates the open transcript if a model has sent something since the last update.
     pub(in crate::tui) fn sync_if_needed(&mut self) {
         if std::mem::take(&mut self.needs_sync)
             && let Some(id) = self.open
@@ -444,7 +444,7 @@ impl App {
         }
     }
 
-    /// Takes what the person told in the line that they were asked for.
+    /// Handles the line that was entered into a prompt.
     pub(super) fn on_prompt_submitted(&mut self, asked: PromptPurpose, text: String) {
         match asked {
             PromptPurpose::Hint { model } => self.ask_for_draft(DraftRequest {
@@ -461,14 +461,14 @@ impl App {
     }
 }
 
-/// What there is of a draft and was not sent by itself, as the person would compose it.
+/// The part of a model's draft that was not sent yet, in the form that a composer can load.
 fn draft_of_unsent(draft: &ModelDraft, request: &Request) -> Draft {
     let mut items = draft.unsent();
     items.extend(begun(draft, request));
     Draft::of_items(&items, request, draft.id.0, &draft.model)
 }
 
-/// The item that a draft has begun, as far as it was not sent.
+/// The unsent part of the item that a model is still writing.
 fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
     match &draft.partial {
         Partial::Nothing | Partial::Thought(_) => None,
@@ -494,11 +494,11 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
     }
 }
 
-/// What became of a draft that did not simply come to its end.
+/// Why a draft was held, failed or stopped, for a message; empty if it simply ended.
 pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
         (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
-        // What is allowed needs no words.
+        // A draft that a rule allows needs no message.
         (
             Some(Decision {
                 action: Then::Send, ..

@@ -1,4 +1,4 @@
-//! Every action by its name: for keys that the terminal, or something around it, takes away.
+//! The palette: a list of all actions by name, for those whose keys the terminal or the desktop takes.
 
 use super::{App, Dialog, PickerPurpose};
 use crate::tui::keys::action::Action;
@@ -19,7 +19,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Action, Box::new(picker));
     }
 
-    /// Does what was chosen, as its key would.
+    /// Runs the chosen action as its key would.
     pub(super) fn run_chosen_action(&mut self, index: usize) {
         let Some(action) = self.listed().nth(index) else {
             return;
@@ -34,13 +34,13 @@ impl App {
         }
     }
 
-    /// The actions that can be chosen: all that do something here, but to choose one.
+    /// The actions in the palette: all that are available now, without the palette itself.
     fn listed(&self) -> impl Iterator<Item = Action> {
         let all = Action::ALL.iter().copied();
         all.filter(|action| *action != Action::Palette && self.is_available(*action))
     }
 
-    /// Whether an action does something to what has the keys, or whatever that is.
+    /// Whether an action does something while the current pane has the focus.
     fn is_available(&self, action: Action) -> bool {
         match ViewCommand::of_action(action) {
             ViewCommand::Other(action) => {
