@@ -1,5 +1,5 @@
-//! A conversation as a file: what the person is asked first, what they are told before and after, and
-//! the work itself, which is done elsewhere.
+//! Exporting a conversation from the terminal: the form, the texts of its view, and the job that the
+//! background runs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,41 +13,41 @@ use crate::inbox::ConversationId;
 use crate::store::Store;
 use crate::tui::form::Form;
 
-/// What files are made with.
+/// The configuration of exports.
 #[derive(Debug, Clone, Default)]
 pub struct ExportSettings {
-    /// Where they go unless the person says otherwise.
+    /// The folder that files go to unless the person says otherwise.
     pub folder: PathBuf,
-    /// What is taken out of them.
+    /// What is redacted in them.
     pub redaction: Redaction,
 }
 
-/// A file to be made, or what would be in it to be looked at.
+/// One export, or a dry run of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportJob {
-    /// Of which conversation.
+    /// The conversation to export.
     pub conversation: ConversationId,
-    /// What.
+    /// Format and options.
     pub options: ExportOptions,
-    /// Where.
+    /// Where the file goes.
     pub target: ExportTarget,
-    /// What is taken out of it; nothing if this is absent.
+    /// What is redacted; nothing with `None`.
     pub redaction: Option<Redaction>,
 }
 
-/// How far an order is.
+/// The progress of an export.
 #[derive(Debug)]
 pub enum News {
-    /// What would be taken out is for these things.
+    /// The names of the rules of redaction.
     Rules(Vec<String>),
-    /// So many turns of so many are done.
+    /// How many turns are done, and how many there are.
     Turns(u64, u64),
-    /// It is done, or cannot be.
+    /// It has ended, or failed.
     Done(Box<Result<ExportReport, ExportError>>),
 }
 
 impl ExportJob {
-    /// Does it, which takes its time. `tell` says whether anybody wants it any more.
+    /// Runs the export, which blocks. `tell` is given its progress, and returns whether to go on.
     pub fn carry_out(&self, store: &Store, mut tell: impl FnMut(News) -> bool) {
         let redactor = self.redaction.as_ref().map(Redaction::redactor);
         let mut redactor = redactor.unwrap_or_else(Redactor::none);
@@ -66,20 +66,20 @@ impl ExportJob {
     }
 }
 
-/// The form of a file that is about to be made.
+/// The form of an export.
 #[derive(Debug)]
 pub struct ExportForm {
-    /// Of which conversation.
+    /// The conversation to export.
     pub conversation: ConversationId,
-    /// What.
+    /// The format of the file.
     pub format: ExportFormat,
     pub(super) form: Form,
-    /// A file that is there and that the person was told of: the same again replaces it.
+    /// An existing file that the person was told of: writing to it again replaces it.
     pub(super) is_there: Option<PathBuf>,
 }
 
 impl ExportForm {
-    /// The form, with a name that is good enough for most.
+    /// The form, filled in with defaults.
     pub(super) fn new(
         conversation: ConversationId,
         format: ExportFormat,
@@ -100,13 +100,13 @@ impl ExportForm {
         }
     }
 
-    /// What the form is about, in words.
+    /// The title above the form.
     pub(super) fn title(&self) -> String {
         let (number, format) = (self.conversation.number(), self.format.name());
         format!("export conversation {number} as {format}")
     }
 
-    /// What is to be done, or only looked at (`is_dry`).
+    /// The job that the form describes, or a dry run of it.
     pub(super) fn order(&self, is_dry: bool, settings: &ExportSettings) -> ExportJob {
         let values = match self.form.value() {
             Value::Object(values) => values,
@@ -133,7 +133,7 @@ impl ExportForm {
         }
     }
 
-    /// Whether there is a name to write to.
+    /// Whether the name of the file is filled in.
     pub(super) fn has_name(&self) -> bool {
         let value = self.form.value();
         let file = value.get("file").and_then(Value::as_str);
@@ -141,18 +141,18 @@ impl ExportForm {
     }
 }
 
-/// What is known of an order, for the view.
+/// What is known about an export, for the view.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// What would be taken out, once that is known.
+    /// The names of the rules of redaction, once they are known.
     pub rules: Option<Vec<String>>,
-    /// How far it is.
+    /// How many turns are done, and how many there are.
     pub turns: Option<(u64, u64)>,
-    /// What would be written, once that was looked at, or why nothing can be.
+    /// The result of the dry run: what would be written, or why nothing can be.
     pub would: Option<Result<ExportReport, String>>,
 }
 
-/// What the person is told before anything is written.
+/// The text of the view before anything is written.
 pub(super) fn before(exporting: &ExportForm, redacts: bool, known: &Known) -> String {
     let about = exporting.format.about();
     let found = match (&known.would, known.turns) {
@@ -184,7 +184,7 @@ pub(super) fn before(exporting: &ExportForm, redacts: bool, known: &Known) -> St
     )
 }
 
-/// What was done, in a line. Where it is in full stands in the view.
+/// The result in one line; the view shows all of it.
 pub(super) fn told(report: &ExportReport) -> String {
     let path = match &report.target {
         ExportTarget::File(path) | ExportTarget::Folder(path) => path.as_path(),
@@ -196,7 +196,7 @@ pub(super) fn told(report: &ExportReport) -> String {
     format!("wrote {} · {turns} · {replaced} replaced", name.display())
 }
 
-/// A path in which `~` is the home folder.
+/// A path with `~/` replaced by the home folder.
 fn expand_home(path: &str, home: Option<&str>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(below), Some(home)) => Path::new(home).join(below),

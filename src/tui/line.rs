@@ -1,19 +1,19 @@
-//! A text with a cursor, edited as in a shell: a field of a form, or what is looked for.
+//! The line editor of queries and of fields in forms, with the keys of readline.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use crate::tui::text::{columns, shown};
 
-/// Bytes of a query: more is a paste gone wrong.
+/// The most bytes of a query: more is a paste gone wrong.
 const MAX_QUERY_BYTES: usize = 2_000;
-/// Bytes that a character on the screen may take; what has more of them is cut.
+/// The most bytes that a column on the screen is expected to take; more are cut.
 const MAX_CELL_BYTES: usize = 64;
 
-/// What a key did to a text.
+/// What a key press did to the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edit {
-    /// The text is another one.
+    /// The text has changed.
     Changed,
     /// At most the cursor moved.
     Moved,
@@ -25,11 +25,11 @@ pub(super) enum Edit {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LineEditor {
     text: String,
-    /// In bytes, between graphemes.
+    /// The position of the cursor in bytes, always between graphemes.
     at: usize,
-    /// What was cut last, to put it back.
+    /// The text that was killed last, to be yanked back.
     cut: String,
-    /// Whether it is short and has no line breaks.
+    /// Whether it is a query: short and without line breaks.
     is_query: bool,
 }
 
@@ -44,7 +44,7 @@ impl LineEditor {
         }
     }
 
-    /// A line for what is looked for: short, and without line breaks whatever is pasted.
+    /// An empty query: it stays short and without line breaks, whatever is pasted.
     pub(super) fn query() -> Self {
         Self {
             is_query: true,
@@ -76,7 +76,7 @@ impl LineEditor {
         self.text.trim().is_empty()
     }
 
-    /// Where the cursor is, in bytes.
+    /// The position of the cursor, in bytes.
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -85,7 +85,7 @@ impl LineEditor {
         self.at == self.text.len()
     }
 
-    /// Puts `text` before the cursor: as much of it as there is room for.
+    /// Inserts `text` at the cursor, or as much of it as a query has room for.
     pub(super) fn insert(&mut self, text: &str) {
         let before = self.text.len();
         if self.is_query {
@@ -97,14 +97,14 @@ impl LineEditor {
             self.text.insert_str(self.at, text)
         }
         self.at += self.text.len() - before;
-        // What was typed may have joined with what follows it.
+        // The inserted text may form one grapheme with what follows it.
         let mut cursor = GraphemeCursor::new(self.at, self.text.len(), true);
         if !matches!(cursor.is_boundary(&self.text, 0), Ok(true)) {
             self.at = self.next();
         }
     }
 
-    /// Takes a key as readline does.
+    /// Handles a key press as readline does.
     pub(super) fn on_key(&mut self, key: KeyEvent) -> Edit {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
@@ -141,8 +141,8 @@ impl LineEditor {
         }
     }
 
-    /// The part that fits into `width` columns, and the column of the cursor in it: what is around
-    /// the cursor if that is shown, the beginning otherwise.
+    /// The part of the text that fits into `width` columns, and the column of the cursor in it: the
+    /// part around the cursor with `has_cursor`, the beginning otherwise.
     pub(super) fn window(&self, width: u16, has_cursor: bool) -> (String, usize) {
         let text = self.text.as_str();
         let room = usize::from(width);
@@ -222,7 +222,7 @@ impl LineEditor {
         })
     }
 
-    /// Where the run of anything but spaces before the cursor starts.
+    /// Where the word before the cursor starts, if only whitespace separates words.
     fn space_before(&self) -> usize {
         let before = self.text[..self.at].trim_end();
         before
@@ -233,8 +233,8 @@ impl LineEditor {
     }
 }
 
-/// The beginning of a text that has room, on one line. A paste may be endless: what has no room is
-/// not even looked at.
+/// The beginning of a text on one line, at most `room` bytes. A paste may be very long: the rest is not
+/// even looked at.
 fn in_short(text: &str, room: usize) -> String {
     let mut short = String::new();
     for c in text.chars() {
@@ -247,7 +247,7 @@ fn in_short(text: &str, room: usize) -> String {
     short
 }
 
-/// Where to start so that the text up to the cursor fits into `room`.
+/// Where to start so that the text up to the cursor fits into `room` columns.
 fn window_start(text: &str, at: usize, room: usize) -> usize {
     let least = text.floor_char_boundary(at.saturating_sub(MAX_CELL_BYTES * (room + 1)));
     let before = &text[least..at];
@@ -256,7 +256,7 @@ fn window_start(text: &str, at: usize, room: usize) -> usize {
     }
     let mut start = at;
     for (back, grapheme) in before.grapheme_indices(true).rev() {
-        // A tab is as wide as where it stands makes it: the sum of the parts would not do.
+        // The width of a tab depends on its column, so the widths of parts cannot be added up.
         if columns(&visible(&text[least + back..at])) > room || grapheme.is_empty() {
             break;
         }

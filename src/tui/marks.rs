@@ -1,4 +1,4 @@
-//! What the person makes of a conversation or of one of its turns, as a form of a few lines.
+//! The form for marks on a conversation or one of its turns: labels, rating, note, exclusion.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::store::marks::{MarkChange, MarkError, Marked, labels_in, mark_of, wor
 use crate::store::{Outline, RequestId};
 use crate::tui::form::{Form, FormOutcome};
 
-/// The name of the field that says what is marked.
+/// The name of the form's field for the target.
 const WHAT: &str = "what";
 
 /// The form, and what was filled in so far.
@@ -20,18 +20,18 @@ pub struct MarksForm {
     /// The conversation.
     pub conversation: ConversationId,
     pub(super) form: Form,
-    /// What can be marked: the conversation, and its turns by their numbers.
+    /// What can be marked: the conversation (`None`), and its turns by number.
     targets: Vec<Option<(u64, RequestId)>>,
-    /// Which of them the form is about.
+    /// The index of the target that the form shows.
     at: usize,
-    /// What was known before.
+    /// The marks before the form was opened.
     known: Vec<Marked>,
-    /// What was filled in about others than that one.
+    /// The values that were filled in for other targets, by index.
     filled: BTreeMap<usize, Map<String, Value>>,
 }
 
 impl MarksForm {
-    /// The form about one turn of a conversation, by its place, or about the whole of it.
+    /// The form for one turn of a conversation, by index, or for the whole conversation.
     pub(super) fn new(
         conversation: ConversationId,
         outline: &Outline,
@@ -55,7 +55,7 @@ impl MarksForm {
         marking
     }
 
-    /// What the form is about, in words.
+    /// The title above the form.
     pub(super) fn title(&self) -> String {
         let number = self.conversation.number();
         match self.targets[self.at] {
@@ -64,24 +64,24 @@ impl MarksForm {
         }
     }
 
-    /// Takes a key.
+    /// Handles a key press.
     pub(super) fn on_key(&mut self, key: KeyEvent) -> FormOutcome {
         let outcome = self.form.on_key(key);
         self.follow();
         outcome
     }
 
-    /// Takes pasted text.
+    /// Handles pasted text.
     pub(super) fn paste(&mut self, text: &str) {
         self.form.paste(text);
         self.follow();
     }
 
-    /// What has changed, to be kept.
+    /// The changed marks, to be saved.
     ///
     /// # Errors
     ///
-    /// If a label is none; the form is about it then.
+    /// If a label is invalid; the form then shows the target with it.
     pub(super) fn changed(&mut self) -> Result<Vec<Marked>, MarkError> {
         self.filled.insert(self.at, self.values());
         let mut changed = Vec::new();
@@ -103,7 +103,7 @@ impl MarksForm {
         Ok(changed)
     }
 
-    /// What was known of something that can be marked.
+    /// The marks of a target before the form was opened.
     fn known_of(&self, at: usize) -> Marked {
         let (turn, request) = self.targets[at].unzip();
         let marks: Vec<MarkRow> = self.known.iter().map(|known| known.mark.clone()).collect();
@@ -112,7 +112,7 @@ impl MarksForm {
         Marked { turn, mark }
     }
 
-    /// Has the form be about what is chosen in it.
+    /// Shows the values of another target, if that was chosen in the form.
     fn follow(&mut self) {
         let values = self.values();
         let chosen = values.get(WHAT).and_then(Value::as_str);
@@ -125,7 +125,7 @@ impl MarksForm {
         }
     }
 
-    /// Fills in what was filled in before, or else what is known.
+    /// Fills the form with the values of its target.
     fn fill(&mut self) {
         let mut values = match self.filled.get(&self.at) {
             Some(filled) => filled.clone(),
@@ -143,7 +143,7 @@ impl MarksForm {
     }
 }
 
-/// What there is to say of what was marked.
+/// The notice about saved marks.
 pub(super) fn told(changed: &[Marked]) -> String {
     let told = changed.iter().map(|marked| {
         let words = words(&marked.mark);
@@ -161,14 +161,15 @@ pub(super) fn told(changed: &[Marked]) -> String {
     }
 }
 
-/// What the person makes of a conversation and of its turns, for a line.
+/// All marks of a conversation and its turns, in one line.
 pub(super) fn marks_in_words(marks: &[Marked]) -> String {
     let marks = marks.iter();
     let all = marks.map(|marked| format!("{}: {}", marked.about(), words(&marked.mark)));
     all.collect::<Vec<_>>().join(" · ")
 }
 
-/// The same for a row of a list, which has little room: a note is there where there is nothing else.
+/// The marks of a conversation for a row of a list, which has little room: the note is shown only if
+/// there is nothing else.
 pub(super) fn in_short(marks: &[Marked]) -> String {
     let whole = marks.iter().find(|marked| marked.turn.is_none());
     let whole = whole.map_or(String::new(), |marked| {
@@ -227,7 +228,7 @@ fn values_of(mark: &MarkRow) -> Map<String, Value> {
     values
 }
 
-/// What is known with what was filled in.
+/// The marks with the values of the form.
 fn marked(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkError> {
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or("");
     let rating = values.get("rating").and_then(Value::as_u64);

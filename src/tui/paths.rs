@@ -1,23 +1,23 @@
-//! What there is in a folder and below it, as far as anybody would look through it.
+//! Lists the files below a folder, for the completion of paths.
 
 use std::collections::VecDeque;
 use std::fs::read_dir;
 use std::path::Path;
 
-/// Paths that are listed; what is deeper is left out first.
+/// The most paths that are listed; the deepest are left out first.
 const MAX: usize = 10_000;
-/// Entries that are looked at, listed or not.
+/// The most directory entries that are read, listed or not.
 const MAX_SEEN: usize = 50_000;
 
-/// The files and folders below a folder, relative to it, those that are less deep first; folders end
-/// in `/`. Hidden ones are left out, and links are not followed. Nothing if it is no folder here.
-/// May take long: the disk may be slow.
+/// The files and folders below a folder, relative to it, the least deep first; folders end in `/`.
+/// Hidden ones are left out, and links are not followed. Empty if there is no such folder. It blocks on
+/// the disk.
 pub fn list(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen = 0;
     let mut folders = VecDeque::from([String::new()]);
     while let Some(inside) = folders.pop_front() {
-        // What cannot be read has nothing to offer.
+        // A folder that cannot be read is left out.
         let entries = read_dir(folder.join(&inside)).into_iter().flatten();
         let mut here = Vec::new();
         for entry in entries.flatten() {

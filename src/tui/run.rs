@@ -1,4 +1,5 @@
-//! The loop: one `select!` over keys, requests, signals and the clock, then a draw.
+//! The event loop of the terminal interface: one `select!` over keys, requests, signals, finished work
+//! and the clock; then the effects of the event; then a frame if one is due. Nothing else waits.
 
 use std::io;
 use std::path::PathBuf;
@@ -51,12 +52,12 @@ mod reload;
 mod searches;
 mod signals;
 
-/// How long tmux has to take a text, and the disk a draft.
+/// How long to wait for tmux to take a text, and for the disk to save an edited draft.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the screen may wait for the disk before it calls a reply sent or delivered.
+/// How long a frame that shows a reply as sent or delivered waits until that is saved.
 const SAVING_TIMEOUT: Duration = Duration::from_millis(200);
-/// Events that are taken in before the next look at the keys.
+/// Events of the server that are handled before keys are looked at again.
 const MAX_EVENTS: usize = 256;
 
 /// Why the loop ended.
@@ -70,42 +71,42 @@ pub enum Exit {
     TerminalGone,
 }
 
-/// What the loop needs to know.
+/// Settings of the loop.
 #[derive(Debug, Clone)]
 pub struct LoopOptions {
-    /// Whether the title of the terminal tells how many wait.
+    /// Whether the terminal's title shows how many requests wait.
     pub title: bool,
-    /// Whether the mouse does anything.
+    /// Whether mouse events are enabled.
     pub mouse: bool,
     /// How the terminal shows a notification.
     pub notifications: Notifications,
-    /// Where the editor's files go.
+    /// The state directory, in which the draft is put for the editor.
     pub state_dir: PathBuf,
-    /// How things look.
+    /// The configured theme.
     pub theme: ThemeChoice,
-    /// What the terminal's environment tells of its background.
+    /// The brightness of the terminal's background according to `COLORFGBG`.
     pub ground: Option<Ground>,
     /// How pictures are shown.
     pub graphics: Graphics,
 }
 
-/// Asks the request of a turn of a conversation again, by its number, and waits for the answer; an error
-/// is what the person has to know.
+/// Asks the request of a turn again, given its number counted from 1, and blocks until it is answered.
+/// An error is a message for the person.
 pub type Fork = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
 
 impl LoopOptions {
-    /// What all that is drawn shares at first.
+    /// What everything that is drawn shares, at the start.
     ///
     /// # Errors
     ///
-    /// If the system gives no thread.
+    /// If the worker's thread cannot be started.
     pub fn ui(&self) -> io::Result<Ui> {
         Ui::new(self.theme.theme(self.ground), self.graphics)
     }
 }
 
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
-/// given back in every case. Drafts that have changed last are still to be kept.
+/// restored in every case. The caller must save the drafts that have changed last.
 ///
 /// # Errors
 ///
@@ -177,7 +178,7 @@ pub async fn run(
                         frames.draw_soon();
                     }
                     signal = signals.next() => return Ok(Exit::Signal(number(signal))),
-                    // The screen tells something else by itself.
+                    // Something changes with time.
                     () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
                         app.now = Timestamp::now();
                         app.on_tick();
@@ -187,7 +188,7 @@ pub async fn run(
         frames.draw_soon()
         }
                     }
-                    // Colours of code and pictures come when they are ready.
+                    // The worker has finished colours of code or pictures.
                     Ok(()) = made.changed() => frames.draw_soon(),
                     Some(alert) = news(&mut health) => {
                         app.set_alert(alert);
@@ -248,7 +249,7 @@ pub async fn run(
                 }
         for effect in app.take_effects() {
             match effect {
-                // It comes with each of many requests, and with a frame.
+                // Many requests at once ring once each, and are drawn together.
                 Effect::Bell => frames.draw_soon(),
                 _ => frames.draw_now(),
             }
@@ -282,7 +283,7 @@ pub async fn run(
                 }
                 Effect::Fork(id, number) => {
                     let (fork, failed) = (fork.clone(), failed.clone());
-                    // Until it is answered.
+                    // It blocks until it is answered.
                     spawn_blocking(move || {
                         if let Err(why) = fork(id, number) {
                             let _ = failed.send(why);
@@ -351,7 +352,7 @@ pub async fn run(
     }
 }
 
-/// Takes in what was typed.
+/// Hands input events to the state.
 fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     if typed.is_empty() {
         return;
@@ -365,22 +366,22 @@ fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     }
 }
 
-/// Waits until what the screen is about to call sent or delivered is kept, unless the disk is too
-/// slow.
+/// Waits until replies that the next frame shows as sent or delivered are saved, but not longer than
+/// [`SAVING_TIMEOUT`].
 async fn wait_for_saving(app: &mut App) {
     if let Some(saving) = app.take_saving() {
         let _ = timeout(SAVING_TIMEOUT, app.store().settled(saving)).await;
     }
 }
 
-/// Keeps the drafts that have changed; returns the last write of it.
+/// Saves the drafts that have changed; returns the last of the writes.
 pub fn keep(app: &mut App) -> Saving {
     let changed = app.take_dirty_drafts().into_iter();
     let writes = changed.map(|(id, draft)| app.store().keep_draft(id, &draft));
     writes.last().unwrap_or_default()
 }
 
-/// Waits until there is news of how keeping goes, and says what the person must know of it.
+/// Waits for a change of the journal's health, and returns the alert for it, if it needs one.
 async fn news(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<String>> {
     match health {
         Some(health) => {
@@ -396,7 +397,7 @@ fn number(signal: Signal) -> u8 {
     u8::try_from(signal.as_raw()).unwrap_or(0)
 }
 
-/// Waits until then; for ever if there is no such moment.
+/// Sleeps until a moment; for ever if there is none.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -404,13 +405,13 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Takes the terminal over again from somebody who may have drawn anything.
+/// Takes the terminal back from another program, which may have drawn anything.
 fn come_back(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
     ui.pictures.forget_drawn();
     screen.come_back()
 }
 
-/// Draws what changed.
+/// Draws a frame, and sets the title.
 fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
@@ -421,12 +422,12 @@ fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> i
     })
 }
 
-/// Whether the environment tells of something that stands between the program and the terminal.
+/// Whether an environment variable is set, such as `TMUX` of tmux and `STY` of GNU screen.
 fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some()
 }
 
-/// Hands a text to the clipboard and says what became of it.
+/// Copies a text to the clipboard; returns the notice about it.
 async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
     if is_set("TMUX") && copy_through_tmux(text).await.is_ok() {
         return Ok(format!("{} bytes copied through tmux", text.len()));
@@ -436,7 +437,7 @@ async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
     Ok(copied.notice())
 }
 
-/// Lets tmux copy, which works whatever its `set-clipboard` and `allow-passthrough` say.
+/// Copies through tmux, which works whatever its `set-clipboard` and `allow-passthrough` are.
 async fn copy_through_tmux(text: &str) -> io::Result<()> {
     let [program, arguments @ ..] = TMUX_COMMAND;
     let mut tmux = Command::new(program)
@@ -456,8 +457,8 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
         .ok_or_else(|| io::ErrorKind::Other.into())
 }
 
-/// Lets the person edit the draft; returns the signal that ends the program meanwhile. What was
-/// saved in the editor is in the draft then too.
+/// Opens the draft in the person's editor and waits for that. Returns the signal that ends the program
+/// meanwhile; what was saved in the editor is in the draft then too.
 async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) -> Option<Signal> {
     let (text, suffix) = app.composer().edited_text();
     let file = match EditorFile::create(&text, suffix, &options.state_dir) {
@@ -488,7 +489,7 @@ async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) ->
     }
     let saving = saving.max(keep(app));
     let store = app.store();
-    // Until it is certain that the text is kept, there is the file; unless nothing is to be kept.
+    // The file is removed only once the text is saved, unless nothing is to be saved.
     let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };
     if !is_news || !store.keeps() || is_kept.await {
         file.remove();
@@ -496,7 +497,8 @@ async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) ->
     signal
 }
 
-/// Waits until a program has ended as it should; or ends it, because of the signal that is returned.
+/// Waits for a program to exit. If a signal ends this program meanwhile, kills it and returns the
+/// signal.
 async fn wait_for(
     program: io::Result<Program>,
     signals: &mut EndSignals,
@@ -513,7 +515,7 @@ async fn wait_for(
         };
                     }
                     signal = signals.next() => {
-                        // What the keys of the terminal send to both is the program's.
+                        // The terminal sends `Ctrl+C` and `Ctrl+\` to both; they are meant for the program.
                         if !matches!(signal, Signal::INT | Signal::QUIT) {
                             program.kill().await;
                             return Ok(Some(signal));

@@ -1,4 +1,4 @@
-//! The status line, and the title of the pane in the middle.
+//! The status line at the bottom of the screen, and the title of the middle pane.
 
 use std::borrow::Cow;
 
@@ -23,25 +23,25 @@ use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
 use crate::tui::views::TextView;
 
-/// Stands between two hints.
+/// The separator between two hints.
 const BETWEEN: &str = " · ";
-/// Rows for what has to be known.
+/// The most rows of the alert.
 const MAX_ALERT: usize = 2;
-/// Columns that the question whether to delete takes beside the title, with its answers.
+/// Columns of the question whether to delete a conversation, with its answers but without the title.
 const DELETE_QUESTION_COLUMNS: usize = 41;
 /// Columns from which a notice leaves room for more than one hint.
 const WIDE: usize = 60;
 
-/// The last rows of the screen, found out once for each frame: what has to be known for as long as
-/// it is so, what just happened, and what the keys do now.
+/// The last rows of the screen, computed once for each frame: the alert, the notice, and the hints
+/// about what keys do now.
 pub(super) struct StatusLine {
     alert: Vec<String>,
     notice: String,
     level: Level,
     hints: Vec<String>,
-    /// Columns that a notice leaves to the keys.
+    /// Columns that a notice leaves to the hints.
     least: usize,
-    /// Rows of the notice and the keys: a notice that would leave no room for the keys has its own.
+    /// Rows of the notice and the hints. A notice that would leave no room for hints has its own.
     rows: u16,
 }
 
@@ -54,7 +54,7 @@ impl StatusLine {
         let hints = hints(app);
         let least = least(app, &hints, width);
         let is_cut = columns(&notice) + 3 + least > width;
-        // News may come at any time, and nothing should move then.
+        // News may come at any time, and must not move what is on the screen.
         let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
         let rows = if !is_cut || is_news || app.dialog.is_question() {
             1
@@ -73,7 +73,7 @@ impl StatusLine {
         }
     }
 
-    /// The rows that it takes.
+    /// The height in rows.
     pub(super) fn height(&self) -> u16 {
         self.rows + u16::try_from(self.alert.len()).unwrap_or(0)
     }
@@ -128,7 +128,7 @@ impl StatusLine {
     }
 }
 
-/// What has to be known for as long as it is so, in rows of this width.
+/// The rows of the alert in this width: a lasting problem, and whether the study is paused.
 fn alert(app: &App, width: u16) -> Vec<String> {
     let paused = Cow::from(app.study_pause_notice());
     let words = [
@@ -148,11 +148,11 @@ fn alert(app: &App, width: u16) -> Vec<String> {
     lines
 }
 
-/// What just happened, or what is asked.
+/// The text of the notice, or of the question that is open.
 fn notice(app: &App, screen: usize) -> (String, Level) {
     match (&app.dialog, &app.notice) {
         (Dialog::Delete(id), _) => {
-            // What is asked is readable where the title is long.
+            // A long title is cut so that the question stays readable.
             let words = screen.saturating_sub(DELETE_QUESTION_COLUMNS);
             let title = app.inbox.get(*id).map_or("", Conversation::title);
             let title = one_line(title, u16::try_from(words.max(4)).unwrap_or(u16::MAX));
@@ -160,7 +160,7 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
         }
         (Dialog::Quit, _) => {
             let words = match app.inbox.waiting() {
-                // Whoever waited when it was asked has given up.
+                // The clients that waited when the question was opened are gone.
                 0 => "Quit?".to_owned(),
                 n => format!("Quit? {n} waiting"),
             };
@@ -171,8 +171,8 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
     }
 }
 
-/// Columns that a notice leaves to the keys. The answers to a question are always there, and so is
-/// the key that sends what has a fault; a narrow line has room for help and no more.
+/// Columns that a notice leaves to the hints. The answers to a question are always shown, and so is
+/// the key that sends anyway; a narrow screen has room for the last hint only.
 fn least(app: &App, hints: &[String], width: usize) -> usize {
     let all = columns(&hints.join(BETWEEN));
     let is_asked = app.dialog.is_question() || app.confirm_anyway.is_some();
@@ -183,7 +183,7 @@ fn least(app: &App, hints: &[String], width: usize) -> usize {
     }
 }
 
-/// What the keys do now, the most useful first and help last.
+/// The hints about what keys do now, the most useful first and help last.
 fn hints(app: &App) -> Vec<String> {
     let key = |action: Action| app.settings.keymap.chord(action).map(ToString::to_string);
     let hint = |action, words: &str| key(action).map(|key| format!("{key} {words}"));
@@ -284,7 +284,7 @@ fn hints(app: &App) -> Vec<String> {
     hints.into_iter().flatten().collect()
 }
 
-/// The actions that help with what is on the screen, the most useful first.
+/// The actions to hint at while the composer has the focus, the most useful first.
 fn suggested_actions(app: &App) -> Vec<(Action, &'static str)> {
     let composer = app.composer();
     let conversation = app.conversation();
@@ -378,7 +378,7 @@ fn suggested_actions(app: &App) -> Vec<(Action, &'static str)> {
     found
 }
 
-/// As many hints as fit, the last one always.
+/// As many hints as fit into the width, and always the last one.
 fn fit(hints: &[String], width: usize) -> String {
     let Some((last, rest)) = hints.split_last() else {
         return String::new();
@@ -397,7 +397,7 @@ fn fit(hints: &[String], width: usize) -> String {
     line + last
 }
 
-/// Draws the name of what is in the middle pane, and what it is doing.
+/// Draws the title of the middle pane: the conversation and its state, or the view.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
     let is_wide = area.width >= u16::try_from(WIDE).unwrap_or(0);
@@ -453,7 +453,7 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     draw_line(frame.buffer_mut(), area, &Line::styled(line, style));
 }
 
-/// Draws what the person makes of the open conversation.
+/// Draws the marks of the open conversation.
 pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let marks = app.conversation().map_or(&[][..], Conversation::marks);
     let words = one_line(&marks_in_words(marks), area.width.saturating_sub(2));
@@ -461,7 +461,7 @@ pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     draw_line(frame.buffer_mut(), area, &line);
 }
 
-/// What a conversation is doing, in words.
+/// The status of a conversation, as text.
 pub(super) fn state(conversation: &Conversation, app: &App) -> String {
     match conversation.status() {
         inbox::Status::Waiting { since } => {
@@ -480,8 +480,7 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
     }
 }
 
-/// How long the client of a conversation still waits, where it says so: the time in seconds, and the
-/// words for it.
+/// How long the client of a conversation still waits, if it has said so: in seconds, and as text.
 pub(super) fn left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
     let inbox::Status::Waiting { since } = conversation.status() else {
         return None;

@@ -1,4 +1,4 @@
-//! Paths of the folder that the agent works in, which `@` offers where that folder is on this machine.
+//! Completion of paths after `@`, where the agent's working directory is on this machine.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -7,16 +7,16 @@ use crate::inbox::{Conversation, ConversationId};
 use crate::tui::composer::ReplyKind;
 use crate::tui::picker::{Choice, Picker, PickerOutcome};
 
-/// The paths that are offered.
+/// The state of the completion.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     found: Vec<String>,
-    /// For whom they are being looked for.
+    /// The conversation that they are being listed for.
     asked: Option<ConversationId>,
 }
 
 impl App {
-    /// Has paths looked for, if somebody has just begun a word with `@`. Nobody waits for them.
+    /// Has the paths listed in the background, if a word has just begun with `@`.
     pub(super) fn request_paths(&mut self, key: &KeyEvent) {
         let begins = key.code == KeyCode::Char('@') && self.composer().word() == "@";
         if !begins || self.paths.asked.is_some() {
@@ -32,8 +32,8 @@ impl App {
         }
     }
 
-    /// Takes in the paths that were found for [`Effect::ListPaths`], none if there is no such
-    /// folder, and offers them if the word that they were looked for is still being typed.
+    /// Handles the result of [`Effect::ListPaths`], empty if there is no such folder. Opens the list
+    /// if the word that begins with `@` is still being typed.
     pub fn on_paths(&mut self, found: Vec<String>) {
         let asked = self.paths.asked.take();
         let is_free = matches!(self.dialog, Dialog::None) && self.composer_has_keys();
@@ -51,8 +51,8 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Path, Box::new(picker));
     }
 
-    /// Takes a key while paths are offered; says whether it was for them. What is typed stands in
-    /// the composer too, so that it stays whatever becomes of the list.
+    /// Handles a key while the list of paths is open; returns whether it was handled. What is typed is
+    /// also in the composer, so that it stays when the list is closed.
     pub(super) fn on_path_picker_key(&mut self, key: KeyEvent) -> bool {
         let Dialog::Picker(PickerPurpose::Path, picker) = &mut self.dialog else {
             return false;
@@ -61,7 +61,7 @@ impl App {
             .modifiers
             .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         let ends = match key.code {
-            // The word is over, or the mark goes.
+            // The word has ended, or the `@` is being deleted.
             KeyCode::Char(' ') => is_plain,
             KeyCode::Backspace => picker.query().is_empty(),
             _ => false,
@@ -100,7 +100,7 @@ impl App {
     }
 }
 
-/// A path as one word of a shell.
+/// A path, quoted for a shell where it has to be.
 fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_./-+@%,:".contains(c);
     if path.chars().all(is_plain) {

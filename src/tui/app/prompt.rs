@@ -1,4 +1,4 @@
-//! One line that the person is asked for.
+//! A prompt for one line of text.
 
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
@@ -12,27 +12,27 @@ use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line};
 use crate::tui::ui::Ui;
 
-/// A line that is asked for.
+/// The line, and what it is for.
 #[derive(Debug)]
 pub struct Prompt {
     field: LineEditor,
     asked: PromptPurpose,
 }
 
-/// What it is asked for.
+/// What the line is for.
 #[derive(Debug, Clone)]
 pub(in crate::tui) enum PromptPurpose {
-    /// What a model is told besides the request. It may be nothing.
+    /// A hint to a model besides the request. It may be empty.
     Hint {
         /// The model.
         model: String,
     },
-    /// The words that a rule rejects with.
+    /// The error message of a rule that rejects.
     Rejection,
 }
 
 impl Prompt {
-    /// A hint for a model.
+    /// A prompt for a hint to a model.
     pub(super) fn hint(model: String) -> Self {
         Self {
             field: LineEditor::query(),
@@ -40,7 +40,7 @@ impl Prompt {
         }
     }
 
-    /// The words that a rule rejects with.
+    /// A prompt for the error message of a rule that rejects.
     pub(super) fn rejection() -> Self {
         Self {
             field: LineEditor::query(),
@@ -55,7 +55,7 @@ impl Prompt {
         }
     }
 
-    /// What the Tab key does here, if anything.
+    /// The hint for the Tab key, if it does anything.
     pub(in crate::tui) fn tab_words(&self) -> Option<&'static str> {
         match &self.asked {
             PromptPurpose::Hint { .. } => Some("model"),
@@ -63,7 +63,7 @@ impl Prompt {
         }
     }
 
-    /// What Enter does here.
+    /// The hint for the Enter key.
     pub(in crate::tui) fn enter_words(&self) -> &'static str {
         match &self.asked {
             PromptPurpose::Hint { .. } => "ask",
@@ -97,7 +97,7 @@ impl Prompt {
 }
 
 impl App {
-    /// Takes a key while a line is asked for.
+    /// Handles a key in the prompt.
     pub(super) fn on_prompt_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Prompt(prompt) = &mut self.dialog else {
             return;

@@ -1,5 +1,5 @@
-//! What was said before, and how it comes back: chosen from a list, or walked through from an empty
-//! composer.
+//! Recalling earlier replies and snippets: from a list, or with the arrow keys from an empty composer,
+//! like the history of a shell.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
@@ -13,19 +13,19 @@ use crate::tui::picker::{Choice, Picker};
 /// How many earlier replies can be recalled.
 const MAX_RECALLED: usize = 200;
 
-/// Something that can be chosen.
+/// What a choice of the recall list stands for.
 #[derive(Debug)]
 pub(super) enum Recallable {
-    /// A text to insert, and where it is from.
+    /// A text to insert, and its source for the provenance.
     Text(String, Source),
-    /// A phase of the study to go to.
+    /// A phase of the study to switch to.
     Phase(String),
 }
 
 impl App {
-    /// Lets the person choose a snippet or something they said before.
+    /// Opens the list of snippets, phases and earlier replies.
     pub(super) fn recall(&mut self) {
-        // As it is shown, whatever changes meanwhile: a script may go to another phase.
+        // Keep what the list shows: a script may switch to another phase meanwhile.
         let (choices, recall_choices): (Vec<_>, Vec<_>) = self.recallable().into_iter().unzip();
         if choices.is_empty() {
             return self.say(Level::Info, "nothing to recall: no replies or snippets yet");
@@ -35,8 +35,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Recall, Box::new(picker));
     }
 
-    /// Puts the text at an index of the list that was picked from into the composer, or goes to the phase
-    /// that stands there.
+    /// Inserts the text at an index of the list, or switches to the phase at it.
     pub(super) fn choose_recalled(&mut self, index: usize) {
         let mut recall_choices = std::mem::take(&mut self.recall_choices);
         if index >= recall_choices.len() {
@@ -58,8 +57,8 @@ impl App {
         }
     }
 
-    /// Takes an arrow that walks through what was said before, from an empty composer on and for as
-    /// long as what was found there is not changed; says whether it did.
+    /// Handles an arrow key that goes through earlier replies: from an empty composer, and for as long
+    /// as the recalled text is not edited. Returns whether it was handled.
     pub(super) fn walk_recalls(&mut self, key: KeyEvent, recall_position: Option<usize>) -> bool {
         let older = match (key.code, key.modifiers) {
             (KeyCode::Up, KeyModifiers::NONE) => true,
@@ -69,7 +68,7 @@ impl App {
         let said = |back: usize| self.recalls.iter().nth_back(back).map(|(text, _)| text);
         let text = self.composer().text();
         let next = match recall_position.filter(|at| said(*at) == Some(&text)) {
-            // What is oldest stays.
+            // Stop at the oldest.
             Some(at) if older => Some((at + 1).min(self.recalls.len().saturating_sub(1))),
             Some(at) => at.checked_sub(1),
             None if older && text.is_empty() && !self.recalls.is_empty() => Some(0),
@@ -84,8 +83,8 @@ impl App {
         true
     }
 
-    /// How many rows the wheel of a mouse has turned, up if there are fewer than none: where the
-    /// mouse is off, a terminal types that many arrows at once, which nobody can.
+    /// The rows that the mouse wheel was turned, negative for up, if `events` come from it: with mouse
+    /// reporting off, a terminal sends several arrow keys at once, which nobody can type.
     pub(super) fn wheel_from_arrows(&self, events: &[Event]) -> Option<i64> {
         let arrow = |event: &Event| match event.as_key_press_event() {
             Some(key) if key.modifiers == KeyModifiers::NONE => Some(key.code),
@@ -104,8 +103,8 @@ impl App {
         }
     }
 
-    /// Clears the draft, if there is one and it is on the screen: undo and recall bring it back.
-    /// Says whether it did.
+    /// Clears the draft, if there is one on the screen; undo and recall bring it back. Returns whether
+    /// it did.
     pub(super) fn clear_draft(&mut self) -> bool {
         if !self.is_composing() || self.composer().to_draft().is_empty() {
             return false;
@@ -122,8 +121,8 @@ impl App {
         true
     }
 
-    /// The snippets of the phase that is on, then all others, then the other phases, then what was said,
-    /// newest first.
+    /// The snippets of the current phase, then the other snippets, then the other phases, then earlier
+    /// replies, newest first.
     fn recallable(&self) -> Vec<(Choice, Recallable)> {
         let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let snippet = |name: &str, text: &str, detail: String, source: String| {
@@ -153,12 +152,12 @@ impl App {
         of_phase.chain(snippets).chain(others).chain(said).collect()
     }
 
-    /// Remembers a text, to be recalled where it was said.
+    /// Adds a text of the open conversation to what can be recalled. Returns its write to the store.
     pub(super) fn add_recall(&mut self, text: String) -> Saving {
         self.add_recall_of(self.open, text)
     }
 
-    /// Remembers a text of a conversation.
+    /// Adds a text to what can be recalled. Returns its write to the store.
     pub(super) fn add_recall_of(&mut self, id: Option<ConversationId>, text: String) -> Saving {
         if text.trim().is_empty() {
             return Saving::default();

@@ -1,5 +1,5 @@
-//! Who has the pen: the person, or a model that writes to the client while it drafts. Whoever types
-//! takes it, and one key gives it back.
+//! Who writes to the client: the person, or a model whose draft is sent while it is made. The person
+//! takes over by typing, and hands back with one key.
 
 use crossterm::event::KeyEvent;
 
@@ -13,7 +13,7 @@ use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::{Action, Group};
 
 impl App {
-    /// The draft that is sent while it is made, where the person can take the pen.
+    /// The draft of the open conversation that is sent while it is made.
     pub(in crate::tui) fn auto_sent_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
         let sending = conversation.sending()?;
@@ -21,7 +21,7 @@ impl App {
         drafts.find(|draft| draft.id == sending)
     }
 
-    /// Whether a model writes to the client, which is said.
+    /// Whether a model writes to the client. If so, a notice says how to take over.
     pub(super) fn refuse_while_model_sends(&mut self) -> bool {
         let Some(model) = self.auto_sent_draft().map(|draft| draft.model.clone()) else {
             return false;
@@ -31,8 +31,8 @@ impl App {
         true
     }
 
-    /// Has a model go on: from the words in the composer, or after what the client has got where the
-    /// message is open or nobody has to look at it first.
+    /// Has a model continue the text in the composer, as a draft. If a live message is open, or in mode
+    /// `auto`, hands back to the model instead: it continues what was already sent.
     pub(super) fn continue_draft(&mut self) {
         let Some(id) = self.open else {
             return self.say(Level::Info, "no request yet");
@@ -60,7 +60,7 @@ impl App {
             continues: Some(composer.text()),
             ..DraftRequest::default()
         };
-        // The words are the draft's beginning, and the person's as before without it.
+        // The draft begins with these words, and without the draft they are the person's as before.
         match self.inbox.draft(id, ask, self.now) {
             Ok(draft) => {
                 self.notice = None;
@@ -70,7 +70,7 @@ impl App {
         }
     }
 
-    /// Sends what is in the composer, and gives the pen to a model.
+    /// Sends what is in the composer, and has a model write the rest to the client.
     fn hand_back(&mut self, id: ConversationId) {
         let composer = self.composer();
         if composer.kind.can_be_live() && composer.parts.is_empty() {
@@ -92,7 +92,7 @@ impl App {
         }
     }
 
-    /// Chooses who answers here.
+    /// Changes to the next mode: manual, draft, auto.
     pub(super) fn change_mode(&mut self) {
         let Some(id) = self.target_conversation() else {
             return self.say(Level::Info, "no conversation here");
@@ -130,13 +130,14 @@ impl App {
         self.say(Level::Info, words);
     }
 
-    /// Says how a model is set up.
+    /// Tells how to set up a model, because there is none.
     fn say_no_model(&mut self) {
         let error = DraftError::NoModel;
         self.say(Level::Info, error.to_string());
     }
 
-    /// The person begins to type: what is there of a draft is theirs, and so is the pen.
+    /// Handles the begin of typing: takes over from a model that sends, and loads an unfinished draft
+    /// into the composer as the person's own.
     pub(super) fn begin_typing(&mut self) {
         self.take_over_from_model(false);
         if let Some((id, draft)) = self.open.zip(self.previewed_draft().map(|draft| draft.id)) {
@@ -145,7 +146,7 @@ impl App {
         }
     }
 
-    /// Takes a key that is bound to nothing and may be typed into a draft.
+    /// Takes over if a key without an action would be typed into a model's draft.
     pub(super) fn take_over_by_typing(&mut self, key: &KeyEvent) {
         let is_writing =
             self.previewed_draft().is_some() || (types(key) && self.auto_sent_draft().is_some());
@@ -154,7 +155,7 @@ impl App {
         }
     }
 
-    /// Does what an action means to a draft that is being made; says whether that is all it does.
+    /// Does what an action means while a model writes; returns whether that is all the action does.
     pub(super) fn act_on_model_draft(&mut self, action: Action) -> bool {
         if self.auto_sent_draft().is_some() {
             return match action {
@@ -208,7 +209,7 @@ impl App {
         }
     }
 
-    /// Stops a draft; what there is of it is in the composer.
+    /// Stops a draft, and loads what there is of it into the composer.
     fn stop_draft(&mut self, draft: DraftId) {
         self.inbox.cancel_draft(draft, self.now);
         if let Some(id) = self.open {
@@ -216,8 +217,8 @@ impl App {
         }
     }
 
-    /// Takes the pen from a model that has it. What was sent stays said, and what is typed goes on
-    /// with it. Calls that are whole and were not sent are in the composer where that is wanted.
+    /// Takes over from a model that writes to the client. What was sent stays sent, and what is typed
+    /// continues it. With `wants_rest`, complete calls that were not sent yet go into the composer.
     fn take_over_from_model(&mut self, wants_rest: bool) {
         let Some((id, draft)) = self.open.zip(self.auto_sent_draft().cloned()) else {
             return;
@@ -252,7 +253,7 @@ impl App {
         self.say(Level::Info, words);
     }
 
-    /// Nothing is typed live any more that only was because the person took over.
+    /// Switches typing live off again if it was on only because the person took over.
     pub(super) fn end_takeover(&mut self, id: ConversationId) {
         let conversation_ui = self.conversation_ui(id);
         if std::mem::take(&mut conversation_ui.composer_drafts.live_by_takeover) {
@@ -260,7 +261,7 @@ impl App {
         }
     }
 
-    /// Remembers when a draft that is sent by itself was made: its words are what was said.
+    /// Remembers a draft that is sent by itself as one for the last answered request.
     pub(super) fn remember_sent_draft(&mut self, id: ConversationId, draft: DraftId) {
         let Some(conversation) = self.inbox.get(id) else {
             return;

@@ -1,4 +1,4 @@
-//! The turns of a conversation, where the person means one of them: to mark it, or to ask it again.
+//! Choosing a turn of a conversation: to mark it, or to ask it again.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::store::Outline;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::time_of_day;
 
-/// What a turn is wanted for.
+/// What to do with a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnPurpose {
-    /// To say something of it.
+    /// Mark it.
     Mark,
-    /// To ask it again.
+    /// Ask it again, as a conversation of its own.
     Fork,
 }
 
 impl App {
-    /// Has the turns of the conversation at hand read, to do something with one of them.
+    /// Has the turns of the open or selected conversation read.
     pub(super) fn ask_for_turns(&mut self, wanted: TurnPurpose) {
         match self.target_conversation() {
             None => self.say(Level::Info, "no conversation yet"),
@@ -34,8 +34,7 @@ impl App {
         }
     }
 
-    /// Takes in the turns that were read for [`Effect::ReadTurns`], unless the person does something else
-    /// by now.
+    /// Handles the result of [`Effect::ReadTurns`], unless the person has gone elsewhere meanwhile.
     pub fn on_turns(&mut self, id: ConversationId, wanted: TurnPurpose, outline: &Outline) {
         if self.target_conversation() != Some(id) || !matches!(self.dialog, Dialog::None) {
             return;
@@ -46,7 +45,7 @@ impl App {
         }
     }
 
-    /// The turn of the selected block, by its place; `None` if none is selected.
+    /// The index of the turn that the selected block belongs to; `None` if no block is selected.
     pub(super) fn target_turn(&self, id: ConversationId, outline: &Outline) -> Option<usize> {
         let conversation = self.inbox.get(id).filter(|_| self.open == Some(id))?;
         let block = self.transcript()?.selected_block()?;
@@ -55,7 +54,7 @@ impl App {
         }
         let last = outline.turns.len().checked_sub(1);
         let Some(item) = block.item() else {
-            // Words of the program about what has come last.
+            // A message of this program at the end of the transcript.
             return last;
         };
         let mut items = conversation.items().iter();
@@ -63,7 +62,7 @@ impl App {
         index.map_or(last, |index| outline.turn_of_item(index, item))
     }
 
-    /// Lets the person choose a turn to be asked again.
+    /// Lets the person choose the turn to ask again.
     fn pick_turn(&mut self, id: ConversationId, outline: &Outline) {
         let at = self.target_turn(id, outline);
         let Some(at) = at.or(outline.turns.len().checked_sub(1)) else {
@@ -82,7 +81,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Turn, Box::new(picker));
     }
 
-    /// Has the turn at an index of the list asked again.
+    /// Asks the turn at an index of the list again.
     pub(super) fn fork(&mut self, index: usize) {
         let number = index + 1;
         if let Some(id) = self.fork_conversation.take() {

@@ -1,15 +1,15 @@
-//! An order of conversations that stays as it is while somebody looks for one.
+//! An order of conversations that does not change while somebody goes through the list.
 
 use std::collections::HashMap;
 
 use crate::inbox::ConversationId;
 
-/// Conversations in the order in which they are shown. What comes later stands behind them.
+/// Conversations in the order in which they are shown. New ones are added at the end.
 #[derive(Debug)]
 pub(super) struct FrozenOrder {
     ids: Vec<ConversationId>,
     places: HashMap<ConversationId, usize>,
-    /// How many of them came later.
+    /// How many were added after the order was frozen.
     later: usize,
 }
 
@@ -24,7 +24,7 @@ impl FrozenOrder {
         }
     }
 
-    /// Adds one that came later, if it is not there already.
+    /// Adds a new conversation at the end, if it is not there already.
     pub fn add(&mut self, id: ConversationId) {
         if !self.places.contains_key(&id) {
             self.places.insert(id, self.ids.len());
@@ -33,7 +33,7 @@ impl FrozenOrder {
         }
     }
 
-    /// Takes one out that the person does not want to see any more.
+    /// Removes a conversation that was dismissed or deleted.
     pub fn remove(&mut self, id: ConversationId) {
         if let Some(place) = self.place(id) {
             let is_later = place >= self.ids.len() - self.later;
@@ -50,7 +50,7 @@ impl FrozenOrder {
         self.ids.len()
     }
 
-    /// How many came later.
+    /// How many were added later.
     pub fn later(&self) -> usize {
         self.later
     }
@@ -59,12 +59,12 @@ impl FrozenOrder {
         self.places.get(&id).copied()
     }
 
-    /// Those from a place on.
+    /// The conversations from an index on.
     pub fn from(&self, place: usize) -> impl Iterator<Item = ConversationId> {
         self.ids.iter().skip(place).copied()
     }
 
-    /// Those before a place, the nearest first.
+    /// The conversations before an index, the nearest first.
     pub fn before(&self, place: usize) -> impl Iterator<Item = ConversationId> {
         let before = self.ids.get(..place).unwrap_or(&self.ids);
         before.iter().rev().copied()

@@ -1,5 +1,5 @@
-//! What the rows of a conversation say: what it is, what it is doing, and what tells it from those
-//! beside it.
+//! The content of a conversation's rows: a summary, and what distinguishes it from others with the
+//! same title.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,23 +12,23 @@ use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
 use crate::tui::transcript::block::TranscriptBlock;
 
-/// Columns of what came last.
+/// The most columns of the latest item.
 const MAX_LATEST_COLUMNS: u16 = 60;
-/// Columns of a prompt in which a word is looked for that tells it from another.
+/// Columns of a prompt that are searched for a word that distinguishes it from another.
 const MAX_PROMPT_COLUMNS: u16 = 4_000;
-/// Characters of the name of a thread that tell it from another.
+/// Characters at the end of a thread's ID that are shown to distinguish it from another.
 const TAIL: usize = 4;
 
-/// What is found out about a conversation, until there is something new in it.
+/// A cached summary of a conversation, valid until there is something new in it.
 #[derive(Debug)]
 pub(super) struct RowSummary {
-    /// When something had happened last, and how much was said by then.
+    /// The last activity, and the number of replies by then.
     active: Timestamp,
     said: usize,
     is_loaded: bool,
-    /// What came last.
+    /// The latest item, in words.
     pub news: String,
-    /// The beginning of what was asked first.
+    /// The beginning of the first prompt.
     prompt: String,
 }
 
@@ -45,7 +45,7 @@ impl RowSummary {
         }
     }
 
-    /// Whether it still says what is so.
+    /// Whether it is still valid.
     pub fn is_of(&self, conversation: &Conversation) -> bool {
         self.active == conversation.last_activity
             && self.said == conversation.said().len()
@@ -63,7 +63,7 @@ pub(in crate::tui) fn folder(conversation: &Conversation) -> &str {
         .unwrap_or(path)
 }
 
-/// All words by which a conversation is looked for in the list.
+/// The text that the filter of the list matches against.
 pub(super) fn known(conversation: &Conversation) -> String {
     let directory = conversation.directory().unwrap_or_default();
     let agent = agent_name(&conversation.agent);
@@ -76,7 +76,7 @@ pub(super) fn known(conversation: &Conversation) -> String {
     )
 }
 
-/// Whose it is in a study: the participant and the condition.
+/// The participant and the condition of a conversation in a study; empty outside of one.
 pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
     let Some(assigned) = &conversation.request().assigned else {
         return String::new();
@@ -86,7 +86,7 @@ pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
     parts.join(" ")
 }
 
-/// What came last: nothing where all there is is the title.
+/// The latest item in words; empty if there is nothing besides the prompt that is the title.
 fn news(conversation: &Conversation) -> String {
     if let (
         Some(_),
@@ -97,7 +97,7 @@ fn news(conversation: &Conversation) -> String {
     ) = (&conversation.automatic, conversation.said().last())
     {
         let text = answer.words();
-        // The answer itself, where it stands in JSON.
+        // Of a JSON answer, show the values.
         let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(&text);
         let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
         return one_line(
@@ -118,8 +118,8 @@ fn news(conversation: &Conversation) -> String {
     }
 }
 
-/// What tells each conversation from those whose titles look the same, where there are such: the
-/// folder, the client, the model, a word of the prompt, or the end of the thread's name.
+/// What distinguishes each conversation from others with the same title, empty if there are none: the
+/// folder, the client, the model, a word of the prompt, or the end of the thread's ID.
 pub(super) fn distinctions(rows: &[(String, &Conversation, &RowSummary)]) -> Vec<String> {
     let mut alike: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, (title, ..)) in rows.iter().enumerate() {
@@ -162,7 +162,7 @@ pub(super) fn distinctions(rows: &[(String, &Conversation, &RowSummary)]) -> Vec
     found
 }
 
-/// The first words that are not the same in all of these texts.
+/// The first word of each text that is not the same in all of them.
 fn differing_words(texts: &[&str]) -> Vec<String> {
     let mut words: Vec<_> = texts.iter().map(|text| text.split_whitespace()).collect();
     loop {

@@ -1,4 +1,4 @@
-//! The rows of the inbox that fit, and how wide they want to be.
+//! Layout and drawing of the inbox pane.
 
 use jiff::Timestamp;
 use ratatui::Frame;
@@ -20,20 +20,21 @@ use crate::tui::ui::Ui;
 
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
-/// Columns left of its words: whether it is open, and what it is doing.
+/// Columns for the marks at the left: whether the conversation is open, and its status.
 const MARK_COLUMNS: u16 = 3;
-/// Columns for the name of the conversation that began another.
+/// Columns for the title of the parent conversation.
 const PARENT: u16 = 20;
-/// Says that something is typed and not sent.
+/// The mark of an unsent draft.
 const DRAFT: &str = "✎";
 /// The least columns of the inbox beside the transcript, and the most that its content makes it.
 const NARROWEST: u16 = 28;
 const WIDEST: u16 = 48;
-/// Columns that the transcript keeps beside it.
+/// Columns that are left to the transcript.
 const LEFT: u16 = 60;
-/// Seconds that a client still waits from which the list says so instead of how long it has waited.
+/// If a client gives up in less than this many seconds, the list shows the time that is left instead
+/// of the time it has waited.
 const URGENT: u64 = 120;
-/// Columns that a time of waiting takes.
+/// Columns of the longest usual waiting time.
 const WAITING: usize = "waiting 0 m 00 s".len();
 
 /// Draws the list as it was laid out.
@@ -62,18 +63,18 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     }
 }
 
-/// The rows that show, which are made anew when something of them has changed: hardly any key does
-/// that, and what comes in changes few of them.
+/// The cached rows of the visible conversations, rebuilt only when their key has changed: most key
+/// presses change none of them, and most events few.
 #[derive(Debug, Default)]
 pub(super) struct InboxRows {
     made_of: Option<RowsKey>,
-    /// What tells each of them from those beside it.
+    /// What distinguishes each of them from others with the same title.
     apart: Vec<String>,
     lines: Vec<(Rect, [Line<'static>; ROWS])>,
 }
 
 impl InboxRows {
-    /// The lines of a conversation as they were made, if they would be made the same now.
+    /// The cached lines of a conversation, if they are still valid.
     fn take(&mut self, now: &RowsKey, at: usize, apart: &str) -> Option<[Line<'static>; ROWS]> {
         let seen = now.shown.get(at)?;
         let made_of = self.made_of.as_ref().filter(|before| before.is_as(now))?;
@@ -83,19 +84,19 @@ impl InboxRows {
     }
 }
 
-/// All that decides what the rows say.
+/// Everything that the rows depend on.
 #[derive(Debug, PartialEq)]
 struct RowsKey {
     area: Rect,
     theme: Theme,
-    /// Times are told in seconds.
+    /// The current second, because waiting times are shown.
     second: i64,
     is_entered: bool,
     shown: Vec<RowKey>,
 }
 
 impl RowsKey {
-    /// Whether the rows of both look the same where the conversation does.
+    /// Whether the rows look the same for a conversation that has not changed.
     fn is_as(&self, other: &Self) -> bool {
         self.area.width == other.area.width
             && self.theme == other.theme
@@ -104,7 +105,7 @@ impl RowsKey {
     }
 }
 
-/// The same of one conversation.
+/// Everything that the rows of one conversation depend on.
 #[derive(Debug, PartialEq)]
 struct RowKey {
     id: ConversationId,
@@ -115,17 +116,16 @@ struct RowKey {
     status: Status,
     waiting: usize,
     active: Timestamp,
-    /// What is read from the journal later tells more.
+    /// Whether its items are loaded from the journal, which the summary is made from.
     is_loaded: bool,
-    /// The title of the one that began it.
+    /// The title of the parent conversation.
     parent: String,
-    /// What the person makes of it.
+    /// Its marks, in words.
     marks: String,
 }
 
 impl InboxList {
-    /// The columns that it takes of a pane that it shares: those that its content wants, and what
-    /// the person has made of it.
+    /// The width of its column: that of the content, adjusted by the person.
     pub(in crate::tui) fn width(&self, inbox: &Inbox, area: Rect) -> u16 {
         let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
         let shown = inbox.conversations_from(self.first).take(fits);
@@ -143,9 +143,8 @@ impl InboxList {
             .clamp(NARROWEST.min(most) / 2, most)
     }
 
-    /// Fits it into a pane, so that the conversation that is chosen, or the open one where the keys
-    /// are elsewhere, is among those that show and the list moves no more than it has to. Without a
-    /// pane, nothing of it shows.
+    /// Lays it out in a pane. Scrolls no further than it has to so that the selected conversation is
+    /// visible, or the open one if the focus is elsewhere. Without a pane it is not shown.
     pub(in crate::tui) fn layout(
         &mut self,
         ui: &Ui,
@@ -208,7 +207,7 @@ impl InboxList {
         }
     }
 
-    /// The conversations that show.
+    /// The conversations that are visible, after scrolling.
     fn visible(&mut self, inbox: &Inbox, open: Option<ConversationId>) -> Vec<ConversationId> {
         let goal = if self.is_entered { self.chosen } else { open };
         let (count, at) = match &self.frozen {
@@ -235,10 +234,10 @@ impl InboxList {
         }
     }
 
-    /// The title: what the list is narrowed down to, or its name, and how many wait.
+    /// The title: the filter or the name, and how many conversations wait.
     fn title(&self, ui: &Ui, app: &App, width: u16) -> Line<'static> {
         let inbox = &app.inbox;
-        // What has the keys says so, in the colour of its title and without.
+        // The pane with the focus is marked by colour and by a character.
         let (mark, style) = if app.is_in_inbox() {
             ("▸ ", ui.theme.bar())
         } else {
@@ -270,7 +269,7 @@ impl InboxList {
         Line::styled(format!(" {name}{}{counts} ", " ".repeat(gap)), style)
     }
 
-    /// The rows of the conversations that show, each with its place.
+    /// Builds the rows of the visible conversations, each with its area.
     fn made(&self, ui: &Ui, app: &App, made_of: RowsKey, mut before: InboxRows) -> InboxRows {
         let width = made_of.area.width;
         let room = width.saturating_sub(MARK_COLUMNS + 1);
@@ -335,7 +334,7 @@ impl InboxList {
         } else {
             ""
         };
-        // What tells it apart may take half of the row.
+        // What distinguishes it may take half of the row.
         let apart = one_line(apart, room / 2);
         let mode = match app.mode(conversation.id) {
             Mode::Manual => "",
@@ -366,7 +365,7 @@ impl InboxList {
     }
 }
 
-/// What a conversation is doing, where, with whom, and what came last.
+/// The second row: status, folder, agent and the latest item, among others.
 fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
     let mut state = status::state(conversation, app);
     if let Some((seconds, left)) = status::left(conversation, app.now)
@@ -397,7 +396,7 @@ fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
     parts.join(" · ")
 }
 
-/// On whose behalf a conversation was begun, in words.
+/// The parent of a conversation that was begun by a subagent, in words; empty if there is none.
 pub(in crate::tui) fn parent_of(app: &App, conversation: &Conversation) -> String {
     let parent = conversation.parent.and_then(|id| app.inbox.get(id));
     parent.map_or_else(String::new, |parent| {

@@ -1,4 +1,4 @@
-//! Following the background of the terminal, where the theme does.
+//! The terminal's background, which decides between a light and a dark theme.
 
 use std::io;
 
@@ -7,18 +7,18 @@ use ratatui::style::Color;
 use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Ground, Theme, ThemeChoice};
 
-/// What is known of the background.
+/// What is known about the background.
 pub(super) struct BackgroundTracker {
     background: Option<Ground>,
 }
 
 impl BackgroundTracker {
-    /// With what is known without asking.
+    /// Begins with what is known from the environment.
     pub(super) fn new(background: Option<Ground>) -> Self {
         Self { background }
     }
 
-    /// Asks the terminal, if that matters for the theme.
+    /// Asks the terminal for its background colour, if the theme depends on it.
     pub(super) fn ask(&self, theme: &ThemeChoice, screen: &mut Screen) -> io::Result<()> {
         if theme.follows_terminal() {
             screen.ask_for_background()
@@ -27,12 +27,12 @@ impl BackgroundTracker {
         }
     }
 
-    /// Takes the colour that the terminal has answered.
+    /// Handles the colour that the terminal has answered with.
     pub(super) fn answered(&mut self, colour: Color) {
         self.background = Some(Ground::of(colour));
     }
 
-    /// The theme for what is known.
+    /// The theme for this background.
     pub(super) fn theme(&self, theme: &ThemeChoice) -> Theme {
         theme.theme(self.background)
     }

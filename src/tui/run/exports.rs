@@ -1,4 +1,4 @@
-//! Files that are made of conversations, one at a time: the one that is wanted now.
+//! Runs exports in the background, one at a time.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tokio::task::spawn_blocking;
 use crate::store::Store;
 use crate::tui::export::{ExportJob, News};
 
-/// How often it is told how far it is.
+/// The least time between two reports of progress.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// The file that is being made, if one is. Where nobody waits for one any more, making it ends.
+/// The export that is running, if one is. Dropping its receiver cancels it.
 pub(super) struct ExportRunner {
     store: Store,
     under_way: Option<UnderWay>,
@@ -30,7 +30,7 @@ impl ExportRunner {
         }
     }
 
-    /// Begins to carry an order out, in the place of the one before it.
+    /// Starts an export, and cancels the one before it.
     pub(super) fn begin(&mut self, order: ExportJob) {
         let (tell, news) = unbounded_channel();
         let is_dry = order.options.dry_run;
@@ -50,7 +50,8 @@ impl ExportRunner {
         });
     }
 
-    /// Waits for news, and says whether the order is one to look only; for ever if there is none.
+    /// Waits for the next update, and returns it with whether it is a dry run; waits for ever if no
+    /// export is running.
     pub(super) async fn next(&mut self) -> Option<(bool, News)> {
         let Some(under_way) = &mut self.under_way else {
             return std::future::pending().await;

@@ -1,4 +1,4 @@
-//! Pictures as files: to keep, or for another program to show.
+//! Writes pictures to files: to keep them, or to open them in another program.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -15,14 +15,14 @@ use crate::tui::pictures::Picture;
 use crate::tui::terminal::program::{command_in, shell};
 use crate::tui::text::format::size;
 
-/// Files of the same kind that a folder may have already.
+/// Numbers that are tried for the name of a new file.
 const MAX: usize = 10_000;
 
-/// What became of a picture, in words.
+/// The notice about a picture that was saved or opened, or could not be.
 pub(super) type FileNotice = (Level, String);
 
-/// Files that are being written, and those that other programs show. The latter are removed when
-/// this is dropped.
+/// Files that are being written, and temporary ones that other programs show. The latter are removed
+/// when this is dropped.
 pub(super) struct TemporaryFiles {
     done: UnboundedSender<(FileNotice, Vec<TempPath>)>,
     news: UnboundedReceiver<(FileNotice, Vec<TempPath>)>,
@@ -66,14 +66,14 @@ impl TemporaryFiles {
         });
     }
 
-    /// What has been done.
+    /// Waits for the next notice.
     pub(super) async fn next(&mut self) -> Option<FileNotice> {
         let (notice, files) = self.news.recv().await?;
         self.shown.extend(files);
         Some(notice)
     }
 
-    /// Does something with the disk, for which the screen must not wait.
+    /// Runs blocking work in the background, because the disk may be slow.
     fn work(
         &self,
         work: impl FnOnce() -> Result<(String, Vec<TempPath>), String> + Send + 'static,
@@ -90,9 +90,9 @@ impl TemporaryFiles {
     }
 }
 
-/// What shows a file.
+/// The program that opens a file.
 enum Opener {
-    /// A command of the person's.
+    /// The command in `HUMANLLM_OPEN`.
     Own(String),
     /// The program of the desktop.
     Desktop(&'static str),
@@ -121,7 +121,7 @@ impl Opener {
             Self::Own(command) => shell(command),
             Self::Desktop(name) => Command::new(name),
         };
-        // It must not draw on the screen, nor get what is typed.
+        // It must not draw on this terminal, nor read its keys.
         let child = command
             .arg(path)
             .stdin(Stdio::null())
@@ -129,7 +129,7 @@ impl Opener {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        // Somebody closes it some day; the runtime takes note of that.
+        // It may run for long. The runtime reaps it when it exits.
         drop(child);
         Ok(())
     }
@@ -143,8 +143,8 @@ fn save(picture: &Picture, folder: &Path) -> Result<String, String> {
     Ok(format!("{name} ({})", size(bytes.len())))
 }
 
-/// A new file, with a name that is the program's own: nothing of it comes from who sent the picture,
-/// and nothing is overwritten or followed.
+/// Creates a new file. Nothing in its name comes from the client that sent the picture, no file is
+/// overwritten, and no link is followed.
 fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
     for number in 1..=MAX {
         let name = match number {
@@ -164,7 +164,7 @@ fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// A file for as long as the program runs, which nobody else can read.
+/// Writes a picture to a temporary file, which no other user can read.
 fn temporary(picture: &Picture) -> Result<TempPath, String> {
     let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
     let write = || {

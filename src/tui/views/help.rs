@@ -1,4 +1,4 @@
-//! The help: what the keys do, by what one does with them.
+//! The help: kinds of reply, and all keys by groups of actions.
 
 use super::keys::KEYS;
 use super::{TextView, View};
@@ -70,7 +70,7 @@ fn text(keymap: &Keymap) -> String {
 
 fn entry(name: &str, what: &str) -> String {
     if name.len() > NAMES {
-        // What many keys do is where it is looked for, below them.
+        // If there are many keys, the description goes into a row of its own, in its column.
         format!("{name}\n  {:NAMES$} {what}", "")
     } else {
         format!("{name:<NAMES$} {what}")

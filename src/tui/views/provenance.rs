@@ -1,5 +1,5 @@
-//! Where the words of a reply come from: whose they are, stretch by stretch, when they were asked for
-//! and sent, and what was drafted besides.
+//! The provenance of a reply: where each range of its text comes from, when drafts were asked for, when
+//! it was sent, and the drafts that were not used.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 use crate::tui::transcript::block::TranscriptBlock;
 
-/// Why there is nothing to see.
+/// The message if there is nothing to show.
 const NOTHING: &str = "nothing was said or drafted here";
 
 pub(super) const VIEW: View = View {
@@ -44,7 +44,7 @@ pub(super) const VIEW: View = View {
     },
 };
 
-/// The page, as far as it is written.
+/// The text of the view while it is built.
 struct ProvenancePage<'a> {
     app: &'a App,
     text: String,
@@ -131,7 +131,7 @@ impl ProvenancePage<'_> {
         }
     }
 
-    /// A part of a reply, each stretch of it behind the mark of where it comes from.
+    /// A part of a reply, each range of it after the name of its source.
     fn part(&mut self, kind: ReplyKind, text: &str, origin: &Origin, call: Option<&Call>) {
         if let Some(call) = call.filter(|_| kind == ReplyKind::Tool) {
             return self.call(call);
@@ -195,7 +195,7 @@ impl ProvenancePage<'_> {
         self.text.push('\n');
     }
 
-    /// All that a model said in a draft, its thoughts too.
+    /// All of a model's draft, including its reasoning.
     fn draft(&mut self, made: &ModelDraft) {
         self.text.push('\n');
         let from = self.text.len();
@@ -294,7 +294,7 @@ impl ProvenancePage<'_> {
     }
 }
 
-/// The drafts of which something is in a reply.
+/// The IDs of the drafts that a reply contains something of.
 fn ids_in(draft: &Draft) -> Vec<i64> {
     let calls = draft.parts.iter().filter_map(|part| part.call.as_ref());
     let calls = calls.chain(&draft.call);

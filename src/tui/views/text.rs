@@ -1,4 +1,4 @@
-//! A text that takes the place of the transcript: what it does, and how it looks.
+//! A scrollable, searchable text that takes the place of the transcript.
 
 use std::fmt::Debug;
 
@@ -18,36 +18,37 @@ use crate::tui::text::{columns, row_count, rows};
 use crate::tui::transcript::view::Wrapped;
 use crate::tui::ui::Ui;
 
-/// Texts of which one is shown at a time, and which may change while they are looked at.
+/// Tabs of a view, of which one is shown at a time, and whose text may change while it is shown.
 pub(super) trait Pages: Debug {
-    /// The title of the one that is shown.
+    /// The title of the current tab.
     fn title(&self) -> &'static str;
 
-    /// The text of it in this width, if that is not what this returned last.
+    /// The text of the current tab for this width, if it has changed since the last call.
     fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
 
-    /// Shows another one, so many after it, or before it if negative; tells whether there is one.
+    /// Goes to another tab, so many after the current one, or before it if negative; returns whether
+    /// there is one.
     fn turn(&mut self, pages: i64) -> bool;
 }
 
-/// A text with a place in it.
+/// A text and its scroll position.
 #[derive(Debug)]
 pub struct TextView {
     title: &'static str,
-    /// Where the text comes from, unless it is always the same.
+    /// The tabs that the text comes from, if it has any.
     pages: Option<Box<dyn Pages>>,
-    /// What opens it, and closes it again.
+    /// The action that opens and closes it.
     action: Option<Action>,
     text: Styled,
-    /// Whether the text is not the program's own: a line beside it tells.
+    /// Whether the text was written by others, which a line at its left shows.
     is_foreign: bool,
     window: Window,
-    /// A byte that the next layout is to show.
+    /// The byte of the text that the next layout scrolls to.
     goal: Option<usize>,
 }
 
 impl TextView {
-    /// A view of words of the program.
+    /// A view of a text by this program.
     pub(in crate::tui) fn new(title: &'static str, text: String) -> Self {
         Self {
             title,
@@ -60,7 +61,7 @@ impl TextView {
         }
     }
 
-    /// A view of what somebody else has written.
+    /// A view of a text by others.
     pub(super) fn foreign(title: &'static str, text: String, markup: Markup) -> Self {
         Self {
             text: Styled::new(text, markup),
@@ -69,7 +70,7 @@ impl TextView {
         }
     }
 
-    /// A view of one of several texts of the program.
+    /// A view with several tabs.
     pub(super) fn paged(pages: Box<dyn Pages>) -> Self {
         Self {
             pages: Some(pages),
@@ -84,7 +85,7 @@ impl TextView {
         }
     }
 
-    /// Says something else, from the same place on.
+    /// Replaces the text, and keeps the scroll position.
     pub(in crate::tui) fn set_text(&mut self, text: String) {
         if text != self.as_str() {
             self.text = Styled::new(text, Markup::Plain);
@@ -97,22 +98,22 @@ impl TextView {
         pages.map_or(self.title, |pages| pages.title())
     }
 
-    /// Whether there are other texts beside the one that is shown.
+    /// Whether it has tabs.
     pub fn has_pages(&self) -> bool {
         self.pages.is_some()
     }
 
-    /// Whether an action has opened it, and closes it again.
+    /// Whether this action opens and closes it.
     pub fn is_opened_by(&self, action: Action) -> bool {
         self.action == Some(action)
     }
 
-    /// All that it says.
+    /// All of the text.
     pub fn as_str(&self) -> &str {
         self.text.text().as_str()
     }
 
-    /// Does what a key means here.
+    /// Runs a command.
     pub fn act(&mut self, command: ViewCommand) {
         match command {
             ViewCommand::Lines(lines) => self.scroll(lines),

@@ -1,4 +1,4 @@
-//! The tools that the request offers: what each is for, and what it takes.
+//! The tools that the request offers: their descriptions and parameters.
 
 use serde_json::Value;
 
@@ -20,11 +20,11 @@ pub(super) const VIEW: View = View {
     },
 };
 
-/// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
+/// The most lines of one tool: nobody reads more, and a recursive schema has no end.
 const MAX_LINES: usize = 300;
-/// Levels of objects within objects.
+/// The most levels of nested objects.
 const MAX_LEVELS: usize = 8;
-/// Values that are listed.
+/// The most values of an enum that are listed.
 const MAX_VALUES: usize = 40;
 
 /// The tools with their parameters.
@@ -55,7 +55,7 @@ fn text(tools: &[Tool]) -> String {
 struct ToolLines<'t, 's> {
     text: &'t mut String,
     left: usize,
-    /// What is being described, from the outside in.
+    /// The schemas that are being described, the outermost first, to find recursion.
     open: Vec<SchemaReading<&'s Value>>,
 }
 
@@ -71,7 +71,7 @@ impl<'s> ToolLines<'_, 's> {
         self.left -= 1;
     }
 
-    /// What is inside of an object, of the elements of a list, of each of several alternatives.
+    /// Describes the properties of an object, the elements of a list, or the alternatives of a union.
     fn inside(&mut self, reading: SchemaReading<&'s Value>, level: usize) {
         let is_open = self.open.iter().any(|open| open.is_same(&reading));
         if is_open {
@@ -111,7 +111,7 @@ impl<'s> ToolLines<'_, 's> {
         }
     }
 
-    /// What an alternative has besides what holds for all of them.
+    /// Describes the properties of an alternative that are not common to all of them.
     fn own(
         &mut self,
         all: &SchemaReading<&'s Value>,
@@ -141,7 +141,7 @@ impl<'s> ToolLines<'_, 's> {
     }
 }
 
-/// Words, and what the author of the tool adds to them.
+/// `words`, and the description in the schema, if there is one.
 fn with_about(words: &str, reading: &SchemaReading<&Value>) -> String {
     match reading.description() {
         "" => words.to_owned(),
@@ -149,7 +149,7 @@ fn with_about(words: &str, reading: &SchemaReading<&Value>) -> String {
     }
 }
 
-/// What a value is, with the values that it may have.
+/// The type of a value in words, with the values of an enum.
 fn words(reading: &SchemaReading<&Value>) -> String {
     let of = match reading.kind {
         SchemaType::List => reading.items().read(),
