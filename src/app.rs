@@ -31,7 +31,7 @@ use crate::store::Store;
 use crate::tui::app::{App, AppSettings, Level, NewRule};
 use crate::tui::export;
 use crate::tui::pictures::Graphics;
-use crate::tui::run::{Exit, Fork, LoopOptions, Reload, Reloaded};
+use crate::tui::run::{Exit, ForkTurn, LoopOptions, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::{Base, Ground, ThemeChoice};
 
@@ -102,28 +102,29 @@ pub fn run(
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let (store, unkept) = open_store(&config);
+    let (store, alert) = open_store(&config);
     let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
-    let (mut socket, unreachable) = match ControlSocket::bind(state_dir) {
+    let (mut socket, no_control_socket) = match ControlSocket::bind(state_dir) {
         Ok(socket) => (Some(socket), None),
         Err(error) => {
             tracing::warn!(%error, "no control socket");
             (None, Some(error.to_string()))
         }
     };
-    let desk = ControlState {
+    let control_state = ControlState {
         scripts: intake.scripts(),
         store: store.clone(),
         address: format!("http://{address}/v1"),
     };
-    let (orders, ordered) = mpsc::unbounded_channel();
+    let (orders, order_receiver) = mpsc::unbounded_channel();
     let catalog = Catalog::new(config.upstreams.clone());
     let drafts = intake.draft_events();
-    let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
+    let models = Models::start(runtime.handle(), catalog.clone(), order_receiver, drafts);
     let router = server::router(intake, config.server_settings(address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let listens = socket.as_mut().and_then(ControlSocket::take_listener);
-    let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
+    let scripts =
+        listens.map(|it| runtime.spawn(control::serve(it, control_state, stopped.clone())));
     let (server, closed) = Server::new(listener, router, stopped);
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
@@ -139,8 +140,8 @@ pub fn run(
     app.set_drafting(drafting);
     app.set_study(study);
     app.restore();
-    app.set_alert(unkept);
-    if let Some(why) = unreachable {
+    app.set_alert(alert);
+    if let Some(why) = no_control_socket {
         app.say(Level::Bad, why);
     }
     take_left_behind(&mut app, state_dir.path());
@@ -160,7 +161,7 @@ pub fn run(
     }));
     // Even after a panic, save what can be saved.
     let kept = catch_unwind(AssertUnwindSafe(|| {
-        crate::tui::run::keep(&mut app);
+        crate::tui::run::save_drafts(&mut app);
     }));
     tracing::info!(?exit, is_kept = kept.is_ok(), "stopping");
 
@@ -225,7 +226,7 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
     for left in &found {
         app.on_left_behind(&left.text);
     }
-    let saving = crate::tui::run::keep(app);
+    let saving = crate::tui::run::save_drafts(app);
     if app.store().settled_blocking(saving) {
         found.into_iter().for_each(LeftBehind::remove);
     }
@@ -256,7 +257,7 @@ fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> 
 }
 
 /// The function that asks a turn of the journal again, as a client of this server.
-fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
+fn fork(config: &Config, address: SocketAddr, store: &Store) -> ForkTurn {
     let (mut config, store) = (config.clone(), store.clone());
     config.listen = address;
     Arc::new(move |id, number| {

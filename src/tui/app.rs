@@ -415,7 +415,7 @@ impl App {
             self.on_change(change);
         }
         self.continue_search();
-        self.remind();
+        self.remind_of_waiting();
     }
 
     /// Handles all input events that have arrived by now.

@@ -37,7 +37,7 @@ pub struct ExportJob {
 
 /// The progress of an export.
 #[derive(Debug)]
-pub enum News {
+pub enum ExportUpdate {
     /// The names of the rules of redaction.
     Rules(Vec<String>),
     /// How many turns are done, and how many there are.
@@ -48,10 +48,10 @@ pub enum News {
 
 impl ExportJob {
     /// Runs the export, which blocks. `tell` is given its progress, and returns whether to go on.
-    pub fn carry_out(&self, store: &Store, mut tell: impl FnMut(News) -> bool) {
+    pub fn run(&self, store: &Store, mut tell: impl FnMut(ExportUpdate) -> bool) {
         let redactor = self.redaction.as_ref().map(Redaction::redactor);
         let mut redactor = redactor.unwrap_or_else(Redactor::none);
-        if !tell(News::Rules(redactor.names())) {
+        if !tell(ExportUpdate::Rules(redactor.names())) {
             return;
         }
         let done = export::conversation(
@@ -60,9 +60,9 @@ impl ExportJob {
             &self.options,
             &mut redactor,
             &self.target,
-            &mut |done, all| tell(News::Turns(done, all)),
+            &mut |done, all| tell(ExportUpdate::Turns(done, all)),
         );
-        tell(News::Done(Box::new(done)));
+        tell(ExportUpdate::Done(Box::new(done)));
     }
 }
 
@@ -75,7 +75,7 @@ pub struct ExportForm {
     pub format: ExportFormat,
     pub(super) form: Form,
     /// An existing file that the person was told of: writing to it again replaces it.
-    pub(super) is_there: Option<PathBuf>,
+    pub(super) existing_file: Option<PathBuf>,
 }
 
 impl ExportForm {
@@ -96,7 +96,7 @@ impl ExportForm {
             conversation,
             format,
             form,
-            is_there: None,
+            existing_file: None,
         }
     }
 
@@ -107,7 +107,7 @@ impl ExportForm {
     }
 
     /// The job that the form describes, or a dry run of it.
-    pub(super) fn order(&self, is_dry: bool, settings: &ExportSettings) -> ExportJob {
+    pub(super) fn job(&self, is_dry: bool, settings: &ExportSettings) -> ExportJob {
         let values = match self.form.value() {
             Value::Object(values) => values,
             _ => Map::new(),
@@ -124,7 +124,7 @@ impl ExportForm {
                     "all" => Train::All,
                     _ => Train::Person,
                 },
-                force: self.is_there.as_ref() == Some(&path),
+                force: self.existing_file.as_ref() == Some(&path),
                 dry_run: is_dry,
                 ..ExportOptions::new(self.format)
             },
@@ -143,19 +143,19 @@ impl ExportForm {
 
 /// What is known about an export, for the view.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(super) struct ExportProgress {
     /// The names of the rules of redaction, once they are known.
     pub rules: Option<Vec<String>>,
     /// How many turns are done, and how many there are.
     pub turns: Option<(u64, u64)>,
     /// The result of the dry run: what would be written, or why nothing can be.
-    pub would: Option<Result<ExportReport, String>>,
+    pub dry_run: Option<Result<ExportReport, String>>,
 }
 
 /// The text of the view before anything is written.
-pub(super) fn before(exporting: &ExportForm, redacts: bool, known: &Known) -> String {
+pub(super) fn preview(exporting: &ExportForm, redacts: bool, progress: &ExportProgress) -> String {
     let about = exporting.format.about();
-    let found = match (&known.would, known.turns) {
+    let found = match (&progress.dry_run, progress.turns) {
         (Some(Ok(report)), _) => {
             let turns = count(report.turns, "turn");
             match listed(&report.found, true) {
@@ -168,13 +168,16 @@ pub(super) fn before(exporting: &ExportForm, redacts: bool, known: &Known) -> St
         (None, None) => "Looking …\n".into(),
     };
     if !redacts {
-        let found = known.would.as_ref().and_then(|would| would.as_ref().err());
+        let found = progress
+            .dry_run
+            .as_ref()
+            .and_then(|would| would.as_ref().err());
         let found = found.map_or(String::new(), |why| format!("\nAs it is, {why}.\n"));
         return format!(
             "{about}.\n\nNothing is replaced: keys, names and addresses leave as they are.\n{found}"
         );
     }
-    let rules = match &known.rules {
+    let rules = match &progress.rules {
         Some(rules) => rules.join(", "),
         None => "…".into(),
     };
@@ -185,7 +188,7 @@ pub(super) fn before(exporting: &ExportForm, redacts: bool, known: &Known) -> St
 }
 
 /// The result in one line; the view shows all of it.
-pub(super) fn told(report: &ExportReport) -> String {
+pub(super) fn summary(report: &ExportReport) -> String {
     let path = match &report.target {
         ExportTarget::File(path) | ExportTarget::Folder(path) => path.as_path(),
         ExportTarget::Stdout => Path::new("-"),
@@ -231,7 +234,7 @@ mod tests {
             },
         };
         let mut exporting = ExportForm::new(ConversationId(12), ExportFormat::Html, &settings);
-        let order = exporting.order(false, &settings);
+        let order = exporting.job(false, &settings);
         let file = |path: &str| ExportTarget::File(path.into());
         assert_eq!(order.target, file("/srv/conversation-12.html"));
         assert_eq!(order.redaction.as_ref(), Some(&settings.redaction));
@@ -245,12 +248,12 @@ mod tests {
         ] {
             let values = json!({"file": typed, "redact": false});
             exporting.form.set_value(&values);
-            let order = exporting.order(false, &settings);
+            let order = exporting.job(false, &settings);
             assert_eq!(order.target, file(target), "{typed}");
             assert_eq!(order.redaction, None);
         }
-        exporting.is_there = Some("/srv/-".into());
-        assert!(exporting.order(false, &settings).options.force);
+        exporting.existing_file = Some("/srv/-".into());
+        assert!(exporting.job(false, &settings).options.force);
         exporting.form.set_value(&json!({"file": " "}));
         assert!(!exporting.has_name());
     }

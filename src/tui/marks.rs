@@ -12,7 +12,7 @@ use crate::store::{Outline, RequestId};
 use crate::tui::form::{Form, FormOutcome};
 
 /// The name of the form's field for the target.
-const WHAT: &str = "what";
+const TARGET_FIELD: &str = "what";
 
 /// The form, and what was filled in so far.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl MarksForm {
         let mut changed = Vec::new();
         for (at, values) in self.filled.clone() {
             let before = self.known_of(at);
-            match marked(&before, &values) {
+            match with_values(&before, &values) {
                 Ok(now) if says_the_same(&now.mark, &before.mark) => {}
                 Ok(now) => changed.push(now),
                 Err(error) => {
@@ -115,7 +115,7 @@ impl MarksForm {
     /// Shows the values of another target, if that was chosen in the form.
     fn follow(&mut self) {
         let values = self.values();
-        let chosen = values.get(WHAT).and_then(Value::as_str);
+        let chosen = values.get(TARGET_FIELD).and_then(Value::as_str);
         let names = self.targets.iter().map(|target| name(*target));
         let at = chosen.and_then(|chosen| names.into_iter().position(|name| name == chosen));
         if let Some(at) = at.filter(|at| *at != self.at) {
@@ -131,7 +131,7 @@ impl MarksForm {
             Some(filled) => filled.clone(),
             None => values_of(&self.known_of(self.at).mark),
         };
-        values.insert(WHAT.into(), name(self.targets[self.at]).into());
+        values.insert(TARGET_FIELD.into(), name(self.targets[self.at]).into());
         self.form.set_value(&Value::Object(values));
     }
 
@@ -144,7 +144,7 @@ impl MarksForm {
 }
 
 /// The notice about saved marks.
-pub(super) fn told(changed: &[Marked]) -> String {
+pub(super) fn summary(changed: &[Marked]) -> String {
     let told = changed.iter().map(|marked| {
         let words = words(&marked.mark);
         let about = marked.about();
@@ -170,7 +170,7 @@ pub(super) fn marks_in_words(marks: &[Marked]) -> String {
 
 /// The marks of a conversation for a row of a list, which has little room: the note is shown only if
 /// there is nothing else.
-pub(super) fn in_short(marks: &[Marked]) -> String {
+pub(super) fn short_summary(marks: &[Marked]) -> String {
     let whole = marks.iter().find(|marked| marked.turn.is_none());
     let whole = whole.map_or(String::new(), |marked| {
         let without_note = words(&MarkRow {
@@ -203,7 +203,7 @@ fn name(target: Option<(u64, RequestId)>) -> String {
 fn schema(targets: &[Option<(u64, RequestId)>]) -> Value {
     let names: Vec<String> = targets.iter().map(|target| name(*target)).collect();
     json!({"type": "object", "properties": {
-        WHAT: {"enum": names, "description": "Turns count from 1, as in humanllm history"},
+        TARGET_FIELD: {"enum": names, "description": "Turns count from 1, as in humanllm history"},
         "labels": {"type": "string", "description": "Words to find it by, with commas between them"},
         "rating": {"enum": [1, 2, 3, 4, 5], "description": "5 is the best"},
         "note": {"type": "string", "description": "Whatever else there is to say"},
@@ -229,7 +229,7 @@ fn values_of(mark: &MarkRow) -> Map<String, Value> {
 }
 
 /// The marks with the values of the form.
-fn marked(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkError> {
+fn with_values(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkError> {
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or("");
     let rating = values.get("rating").and_then(Value::as_u64);
     let excludes = values.get("exclude").and_then(Value::as_bool);
@@ -315,7 +315,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            told(&changed),
+            summary(&changed),
             "conversation: 2 of 5 · new, old · turn 2: 4 of 5 · odd"
         );
     }

@@ -5,9 +5,9 @@ use std::fs::read_dir;
 use std::path::Path;
 
 /// The most paths that are listed; the deepest are left out first.
-const MAX: usize = 10_000;
+const MAX_PATHS: usize = 10_000;
 /// The most directory entries that are read, listed or not.
-const MAX_SEEN: usize = 50_000;
+const MAX_ENTRIES: usize = 50_000;
 
 /// The files and folders below a folder, relative to it, the least deep first; folders end in `/`.
 /// Hidden ones are left out, and links are not followed. Empty if there is no such folder. It blocks on
@@ -22,7 +22,7 @@ pub fn list(folder: &Path) -> Vec<String> {
         let mut here = Vec::new();
         for entry in entries.flatten() {
             seen += 1;
-            if seen > MAX_SEEN {
+            if seen > MAX_ENTRIES {
                 break;
             }
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
@@ -37,7 +37,7 @@ pub fn list(folder: &Path) -> Vec<String> {
         }
         here.sort_unstable();
         for (path, is_folder) in here {
-            if found.len() >= MAX {
+            if found.len() >= MAX_PATHS {
                 return found;
             }
             if is_folder {
@@ -45,7 +45,7 @@ pub fn list(folder: &Path) -> Vec<String> {
             }
             found.push(path);
         }
-        if seen > MAX_SEEN {
+        if seen > MAX_ENTRIES {
             return found;
         }
     }
@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn there_is_an_end_to_it() {
         let folder = tempfile::tempdir().unwrap();
-        for n in 0..MAX + 10 {
+        for n in 0..MAX_PATHS + 10 {
             write(folder.path().join(format!("{n:06}")), "").unwrap();
         }
-        assert_eq!(list(folder.path()).len(), MAX);
+        assert_eq!(list(folder.path()).len(), MAX_PATHS);
     }
 }

@@ -92,7 +92,7 @@ pub struct LoopOptions {
 
 /// Asks the request of a turn again, given its number counted from 1, and blocks until it is answered.
 /// An error is a message for the person.
-pub type Fork = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
+pub type ForkTurn = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
 
 impl LoopOptions {
     /// What everything that is drawn shares, at the start.
@@ -117,13 +117,13 @@ pub async fn run(
     mut events: UnboundedReceiver<Event>,
     mut options: LoopOptions,
     reload: Reload,
-    fork: Fork,
+    fork: ForkTurn,
 ) -> io::Result<Exit> {
     let mut signals = EndSignals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
     let mut keys = KeyInput::new()?;
     ui.pictures.measure();
-    let mut made = ui.worker.changes();
+    let mut worker_changes = ui.worker.changes();
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
@@ -134,7 +134,7 @@ pub async fn run(
     let (read, mut turns) = tokio::sync::mpsc::unbounded_channel();
     let (failed, mut forks) = tokio::sync::mpsc::unbounded_channel();
     let mut frames = Frames::new();
-    let mut keep_at: Option<Instant> = None;
+    let mut save_at: Option<Instant> = None;
     let mut reloads = Reloads::new(reload);
     let mut background = BackgroundTracker::new(options.ground);
     if background.ask(&options.theme, &mut screen).is_err() {
@@ -145,7 +145,7 @@ pub async fn run(
         if frames.take_due() {
             wait_for_saving(app).await;
             let title = options.title.then(|| app.title());
-            if show(&mut screen, ui, app, title).is_err() {
+            if draw_frame(&mut screen, ui, app, title).is_err() {
                 return Ok(Exit::TerminalGone);
             }
         }
@@ -163,11 +163,11 @@ pub async fn run(
                             ui.pictures.measure();
                         }
                         if let Some(colour) = keys.take_background() {
-                            background.answered(colour);
+                            background.on_answer(colour);
                             ui.theme = background.theme(&options.theme);
                             frames.draw_now();
                         }
-                        take_in(app, typed, &mut frames);
+                        handle_input(app, typed, &mut frames);
                     }
                     Some(event) = events.recv() => {
                         app.now = Timestamp::now();
@@ -177,9 +177,9 @@ pub async fn run(
                         more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
                         frames.draw_soon();
                     }
-                    signal = signals.next() => return Ok(Exit::Signal(number(signal))),
+                    signal = signals.next() => return Ok(Exit::Signal(signal_number(signal))),
                     // Something changes with time.
-                    () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
+                    () = sleep_until_some(app.next_tick().map(|wait| Instant::now() + wait)) => {
                         app.now = Timestamp::now();
                         app.on_tick();
                         if app.has_saving() {
@@ -189,8 +189,8 @@ pub async fn run(
         }
                     }
                     // The worker has finished colours of code or pictures.
-                    Ok(()) = made.changed() => frames.draw_soon(),
-                    Some(alert) = news(&mut health) => {
+                    Ok(()) = worker_changes.changed() => frames.draw_soon(),
+                    Some(alert) = next_health_alert(&mut health) => {
                         app.set_alert(alert);
                         frames.draw_now();
                     }
@@ -204,7 +204,7 @@ pub async fn run(
                     }
                     Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
                         if app.on_search_results(&query, found) && is_behind {
-                            searches.again(query);
+                            searches.repeat(query);
                         }
                         frames.draw_now();
                     }
@@ -230,7 +230,7 @@ pub async fn run(
                         match reloaded {
                             Ok((reloaded, words)) => {
                                 app.say(Level::Good, words);
-                                if reloaded.tell(&options, &mut screen).is_err() {
+                                if reloaded.apply_to_screen(&options, &mut screen).is_err() {
                                     return Ok(Exit::TerminalGone);
                                 }
                                 (app.settings, options) = (reloaded.settings, reloaded.options);
@@ -244,8 +244,8 @@ pub async fn run(
                             Err(error) => app.say(Level::Bad, error),
                         }
                     }
-                    () = until(frames.next()) => {}
-                    () = until(keep_at) => {}
+                    () = sleep_until_some(frames.next()) => {}
+                    () = sleep_until_some(save_at) => {}
                 }
         for effect in app.take_effects() {
             match effect {
@@ -313,47 +313,47 @@ pub async fn run(
                 Effect::Reload => reloads.begin(),
                 Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
-                    keep(app);
+                    save_drafts(app);
                     screen.leave();
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
-                    come_back(&mut screen, ui)?;
+                    resume_screen(&mut screen, ui)?;
                 }
                 Effect::Page(text) => {
-                    keep(app);
+                    save_drafts(app);
                     screen.leave();
                     match wait_for(Program::pager(text), &mut signals).await {
                         Ok(None) => {}
-                        Ok(Some(signal)) => return Ok(Exit::Signal(number(signal))),
+                        Ok(Some(signal)) => return Ok(Exit::Signal(signal_number(signal))),
                         Err(failure) => app.say(Level::Bad, failure),
                     }
-                    come_back(&mut screen, ui)?;
+                    resume_screen(&mut screen, ui)?;
                 }
                 Effect::Edit => {
-                    keep(app);
+                    save_drafts(app);
                     screen.leave();
                     if let Some(signal) = edit(app, &options, &mut signals).await {
-                        return Ok(Exit::Signal(number(signal)));
+                        return Ok(Exit::Signal(signal_number(signal)));
                     }
-                    come_back(&mut screen, ui)?;
+                    resume_screen(&mut screen, ui)?;
                 }
             }
         }
         let now = Instant::now();
-        keep_at = app.save_drafts_within().map(|wait| {
+        save_at = app.save_drafts_within().map(|wait| {
             let latest = now + wait;
-            keep_at.map_or(latest, |at| at.min(latest))
+            save_at.map_or(latest, |at| at.min(latest))
         });
-        if keep_at.take_if(|at| *at <= now).is_some() {
-            keep(app);
+        if save_at.take_if(|at| *at <= now).is_some() {
+            save_drafts(app);
         }
     }
 }
 
 /// Hands input events to the state.
-fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
+fn handle_input(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     if typed.is_empty() {
         return;
     }
@@ -375,14 +375,14 @@ async fn wait_for_saving(app: &mut App) {
 }
 
 /// Saves the drafts that have changed; returns the last of the writes.
-pub fn keep(app: &mut App) -> Saving {
+pub fn save_drafts(app: &mut App) -> Saving {
     let changed = app.take_dirty_drafts().into_iter();
     let writes = changed.map(|(id, draft)| app.store().keep_draft(id, &draft));
     writes.last().unwrap_or_default()
 }
 
 /// Waits for a change of the journal's health, and returns the alert for it, if it needs one.
-async fn news(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<String>> {
+async fn next_health_alert(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<String>> {
     match health {
         Some(health) => {
             health.changed().await.ok()?;
@@ -393,12 +393,12 @@ async fn news(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<Str
 }
 
 /// The number of a signal, for the exit code.
-fn number(signal: Signal) -> u8 {
+fn signal_number(signal: Signal) -> u8 {
     u8::try_from(signal.as_raw()).unwrap_or(0)
 }
 
 /// Sleeps until a moment; for ever if there is none.
-async fn until(moment: Option<Instant>) {
+async fn sleep_until_some(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
@@ -406,13 +406,18 @@ async fn until(moment: Option<Instant>) {
 }
 
 /// Takes the terminal back from another program, which may have drawn anything.
-fn come_back(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
+fn resume_screen(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
     ui.pictures.forget_drawn();
     screen.come_back()
 }
 
 /// Draws a frame, and sets the title.
-fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
+fn draw_frame(
+    screen: &mut Screen,
+    ui: &Ui,
+    app: &mut App,
+    title: Option<String>,
+) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
@@ -487,7 +492,7 @@ async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) ->
             return signal;
         }
     }
-    let saving = saving.max(keep(app));
+    let saving = saving.max(save_drafts(app));
     let store = app.store();
     // The file is removed only once the text is saved, unless nothing is to be saved.
     let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };

@@ -40,7 +40,7 @@ pub(super) struct StatusLine {
     level: Level,
     hints: Vec<String>,
     /// Columns that a notice leaves to the hints.
-    least: usize,
+    min_hint_columns: usize,
     /// Rows of the notice and the hints. A notice that would leave no room for hints has its own.
     rows: u16,
 }
@@ -52,7 +52,7 @@ impl StatusLine {
         let notice = harmless(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
         let hints = hints(app);
-        let least = least(app, &hints, width);
+        let least = min_hint_columns(app, &hints, width);
         let is_cut = columns(&notice) + 3 + least > width;
         // News may come at any time, and must not move what is on the screen.
         let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
@@ -68,7 +68,7 @@ impl StatusLine {
             notice,
             level,
             hints,
-            least,
+            min_hint_columns: least,
             rows,
         }
     }
@@ -110,13 +110,13 @@ impl StatusLine {
         let Some(row) = rows.next() else {
             return;
         };
-        let room = width.saturating_sub(self.least + 3);
+        let room = width.saturating_sub(self.min_hint_columns + 3);
         let notice = one_line(notice, u16::try_from(room).unwrap_or(u16::MAX));
         let taken = match columns(&notice) {
             0 => 0,
             n => n + 3,
         };
-        let keys = fit(&self.hints, width.saturating_sub(taken));
+        let keys = fit_hints(&self.hints, width.saturating_sub(taken));
         let gap = width.saturating_sub(columns(&notice) + columns(&keys));
         let line = Line::from(vec![
             Span::raw(" "),
@@ -173,7 +173,7 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
 
 /// Columns that a notice leaves to the hints. The answers to a question are always shown, and so is
 /// the key that sends anyway; a narrow screen has room for the last hint only.
-fn least(app: &App, hints: &[String], width: usize) -> usize {
+fn min_hint_columns(app: &App, hints: &[String], width: usize) -> usize {
     let all = columns(&hints.join(BETWEEN));
     let is_asked = app.dialog.is_question() || app.confirm_anyway.is_some();
     match hints.last() {
@@ -212,7 +212,7 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("Down next field".into()));
         }
         Dialog::Export(exporting) => {
-            let words = match exporting.is_there {
+            let words = match exporting.existing_file {
                 Some(_) => "replace",
                 None => "write",
             };
@@ -379,7 +379,7 @@ fn suggested_actions(app: &App) -> Vec<(Action, &'static str)> {
 }
 
 /// As many hints as fit into the width, and always the last one.
-fn fit(hints: &[String], width: usize) -> String {
+fn fit_hints(hints: &[String], width: usize) -> String {
     let Some((last, rest)) = hints.split_last() else {
         return String::new();
     };
@@ -407,7 +407,7 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
             let count = app.inbox.conversations().len();
-            let mut state = match (state(conversation, app), left(conversation, app.now)) {
+            let mut state = match (state(conversation, app), time_left(conversation, app.now)) {
                 (state, None) => state,
                 (_, Some((_, left))) if !is_wide => left,
                 (state, Some((_, left))) => format!("{state} · {left}"),
@@ -481,7 +481,7 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
 }
 
 /// How long the client of a conversation still waits, if it has said so: in seconds, and as text.
-pub(super) fn left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
+pub(super) fn time_left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
     let inbox::Status::Waiting { since } = conversation.status() else {
         return None;
     };

@@ -52,7 +52,7 @@ pub struct Worker(Arc<SharedWork>);
 #[derive(Debug)]
 struct SharedWork {
     state: Mutex<WorkerState>,
-    more: Condvar,
+    wake_up: Condvar,
     changes: watch::Sender<()>,
 }
 
@@ -74,7 +74,7 @@ impl Worker {
     pub fn new() -> io::Result<Self> {
         let shared = Arc::new(SharedWork {
             state: Mutex::default(),
-            more: Condvar::new(),
+            wake_up: Condvar::new(),
             changes: watch::Sender::new(()),
         });
         let own = Arc::clone(&shared);
@@ -91,10 +91,14 @@ impl Worker {
     /// Requests work on a task before all others.
     pub(super) fn ask(&self, task: Weak<dyn Task>) {
         let mut state = self.0.state();
-        if state.waiting.back().is_some_and(|last| is(last, &task)) {
+        if state
+            .waiting
+            .back()
+            .is_some_and(|last| is_same_task(last, &task))
+        {
             return;
         }
-        state.waiting.retain(|other| !is(other, &task));
+        state.waiting.retain(|other| !is_same_task(other, &task));
         state.waiting.push_back(task);
         let dropped = if state.waiting.len() > MAX_WAITING {
             state.waiting.pop_front()
@@ -102,7 +106,7 @@ impl Worker {
             None
         };
         drop(state);
-        self.0.more.notify_one();
+        self.0.wake_up.notify_one();
         if let Some(dropped) = dropped.and_then(|dropped| dropped.upgrade()) {
             dropped.forget();
         }
@@ -112,7 +116,10 @@ impl Worker {
     pub(super) fn touch(&self, task: &Weak<dyn Task>) {
         let mut state = self.0.state();
         // Those on the screen are near the end.
-        let at = state.kept.iter().rposition(|(other, _)| is(other, task));
+        let at = state
+            .kept
+            .iter()
+            .rposition(|(other, _)| is_same_task(other, task));
         if let Some(entry) = at.and_then(|at| state.kept.remove(at)) {
             state.kept.push_back(entry);
         }
@@ -122,7 +129,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.0.state().is_over = true;
-        self.0.more.notify_one();
+        self.0.wake_up.notify_one();
     }
 }
 
@@ -161,7 +168,7 @@ impl SharedWork {
             if let Some(next) = state.waiting.pop_back() {
                 return Some(next);
             }
-            let woken = self.more.wait(state);
+            let woken = self.wake_up.wait(state);
             state = woken.unwrap_or_else(PoisonError::into_inner);
         }
         None
@@ -170,14 +177,15 @@ impl SharedWork {
     /// Queues the next step of a task after the others, unless it was requested meanwhile.
     fn again(&self, task: &Weak<dyn Task>) {
         let mut state = self.state();
-        if !state.waiting.iter().any(|other| is(other, task)) {
+        if !state.waiting.iter().any(|other| is_same_task(other, task)) {
             state.waiting.push_front(Weak::clone(task));
         }
     }
 
     fn keep(&self, task: Weak<dyn Task>, bytes: usize) {
         let mut state = self.state();
-        let others = |other: &Weak<dyn Task>| other.strong_count() > 0 && !is(other, &task);
+        let others =
+            |other: &Weak<dyn Task>| other.strong_count() > 0 && !is_same_task(other, &task);
         state.kept.retain(|(other, _)| others(other));
         state.kept.push_back((task, bytes));
         let mut sum: usize = state.kept.iter().map(|(_, bytes)| bytes).sum();
@@ -204,7 +212,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is(one: &Weak<dyn Task>, other: &Weak<dyn Task>) -> bool {
+fn is_same_task(one: &Weak<dyn Task>, other: &Weak<dyn Task>) -> bool {
     addr_eq(one.as_ptr(), other.as_ptr())
 }
 

@@ -58,7 +58,7 @@ impl App {
 
     /// Rings again if a request has waited for the configured time, and the person has been idle for
     /// as long.
-    pub(super) fn remind(&mut self) {
+    pub(super) fn remind_of_waiting(&mut self) {
         let Some(after) = self.settings.remind_after else {
             return;
         };
@@ -81,7 +81,7 @@ impl App {
 
     /// Opens the next waiting conversation once the answer in this one is delivered, if that is
     /// configured and the person has not begun something else.
-    pub(super) fn advance(&mut self, from: ConversationId) {
+    pub(super) fn open_next_waiting(&mut self, from: ConversationId) {
         let is_answered = self.inbox.get(from).is_some_and(is_answered);
         let is_idle =
             self.composer().is_idle() && self.is_composing() && matches!(self.dialog, Dialog::None);

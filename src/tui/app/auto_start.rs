@@ -9,7 +9,7 @@ use super::App;
 use crate::inbox::{Conversation, ConversationId, Mode, RequestId};
 
 /// How long after the last key press the model begins.
-const REST: Duration = Duration::from_secs(1);
+const AUTO_DELAY: Duration = Duration::from_secs(1);
 
 /// A conversation in which a model is about to begin to answer by itself.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl App {
         self.pending_auto = Some(PendingAuto {
             conversation: id,
             request,
-            due: self.now.saturating_add(REST).unwrap_or(self.now),
+            due: self.now.saturating_add(AUTO_DELAY).unwrap_or(self.now),
         });
     }
 
@@ -83,7 +83,7 @@ impl App {
     /// Begins the delay again, because the person has taken an answer back.
     pub(super) fn postpone_auto(&mut self) {
         if let Some(pending_auto) = &mut self.pending_auto {
-            pending_auto.due = self.now.saturating_add(REST).unwrap_or(self.now);
+            pending_auto.due = self.now.saturating_add(AUTO_DELAY).unwrap_or(self.now);
         }
     }
 

@@ -100,7 +100,7 @@ impl App {
         // The words that the draft continues are a part of it now.
         self.detach_draft();
         if self.can_be_delayed(&composed) {
-            self.hold(id, composed);
+            self.delay(id, composed);
             return Ok(());
         }
         let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
@@ -161,7 +161,7 @@ impl App {
             .inspect_err(|_| self.sync(id))?;
         self.add_recall_of(Some(id), typed);
         if drafted.is_some() {
-            self.conversation_ui(id).composer_drafts.last = drafted;
+            self.conversation_ui(id).composer_drafts.last_answered = drafted;
         }
         // After an answer, the next request is the one that has waited longest.
         self.announced = None;

@@ -14,12 +14,12 @@ pub(in crate::tui) struct ComposerDrafts {
     /// in the composer is the person's.
     pub shown: Option<DraftId>,
     /// The person's own drafts that made room for a model's, oldest first.
-    own: VecDeque<Draft>,
+    stashed: VecDeque<Draft>,
     /// Whether typing is live because the person took over from a model, and not because they switched
     /// it on.
     pub live_by_takeover: bool,
     /// The drafts for the request that was answered last.
-    pub last: Option<AnsweredDraft>,
+    pub last_answered: Option<AnsweredDraft>,
 }
 
 /// The drafts for a request that is answered.
@@ -35,9 +35,9 @@ pub(in crate::tui) struct AnsweredDraft {
 
 impl ComposerDrafts {
     /// Stashes a draft of the person, unless it is empty.
-    pub(super) fn put(&mut self, own: Draft) {
+    pub(super) fn stash(&mut self, own: Draft) {
         if !own.is_empty() {
-            self.own.push_back(own);
+            self.stashed.push_back(own);
         }
     }
 
@@ -47,46 +47,46 @@ impl ComposerDrafts {
         let own = if is_continued {
             None
         } else {
-            self.own.pop_front()
+            self.stashed.pop_front()
         };
         let is_first = own.is_some();
         let mut own = own.unwrap_or_default();
         own.bring_back(returned);
         if is_first {
-            self.own.push_front(own)
+            self.stashed.push_front(own)
         } else {
-            self.put(own)
+            self.stash(own)
         }
     }
 
     /// Removes and returns the draft that was stashed first.
-    pub(super) fn take(&mut self) -> Option<Draft> {
-        self.own.pop_front()
+    pub(super) fn unstash(&mut self) -> Option<Draft> {
+        self.stashed.pop_front()
     }
 
     /// The stashed drafts, oldest first.
-    pub(super) fn own(&self) -> impl Iterator<Item = &Draft> {
-        self.own.iter()
+    pub(super) fn stashed(&self) -> impl Iterator<Item = &Draft> {
+        self.stashed.iter()
     }
 
     /// Whether drafts of the person are stashed.
     pub(super) fn has_stashed(&self) -> bool {
-        !self.own.is_empty()
+        !self.stashed.is_empty()
     }
 
     /// The person's draft that a model's draft continues.
-    pub(super) fn base(&self, draft: &ModelDraft) -> Option<Draft> {
+    pub(super) fn continued_draft(&self, draft: &ModelDraft) -> Option<Draft> {
         let text = draft.continues.as_ref()?;
-        let own = self.own.iter().find(|own| own.text == *text);
+        let own = self.stashed.iter().find(|own| own.text == *text);
         Some(own.cloned().unwrap_or_else(|| text.as_str().into()))
     }
 
     /// Drops the stashed draft that a model's draft continues, because it is a part of that now.
     pub(super) fn drop_continued(&mut self, draft: &ModelDraft) {
         if let Some(text) = &draft.continues
-            && let Some(at) = self.own.iter().position(|own| own.text == *text)
+            && let Some(at) = self.stashed.iter().position(|own| own.text == *text)
         {
-            self.own.remove(at);
+            self.stashed.remove(at);
         }
     }
 }

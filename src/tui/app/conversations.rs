@@ -26,11 +26,11 @@ pub(super) const BUSY: &str = "a request is waiting here, or your answer is stil
 #[derive(Debug, Default)]
 pub(super) struct ConversationSearch {
     /// The conversations in the picker: those of the inbox, and then those found in the journal.
-    found: Vec<ConversationHeader>,
+    results: Vec<ConversationHeader>,
     /// How many of them are from the inbox.
-    listed: usize,
+    listed_count: usize,
     /// The last query that was sent to the journal.
-    asked: String,
+    query: String,
     /// The conversations that could not be loaded.
     unreadable: HashSet<ConversationId>,
 }
@@ -55,9 +55,9 @@ impl App {
             // What the inbox lists is all that there is.
             Picker::new(title, choices)
         };
-        self.conversation_search.asked.clear();
-        self.conversation_search.listed = found.len();
-        self.conversation_search.found = found;
+        self.conversation_search.query.clear();
+        self.conversation_search.listed_count = found.len();
+        self.conversation_search.results = found;
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Conversation, Box::new(picker));
     }
@@ -66,10 +66,10 @@ impl App {
     pub(super) fn update_conversation_search(&mut self) {
         if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
             && picker.asks()
-            && picker.query() != self.conversation_search.asked
+            && picker.query() != self.conversation_search.query
         {
-            self.conversation_search.asked = picker.query().to_owned();
-            let search = Effect::FindConversations(self.conversation_search.asked.clone());
+            self.conversation_search.query = picker.query().to_owned();
+            let search = Effect::FindConversations(self.conversation_search.query.clone());
             self.effects.push(search);
         }
     }
@@ -83,11 +83,11 @@ impl App {
         if picker.query() != query {
             return false;
         }
-        let listed = self.conversation_search.listed;
+        let listed = self.conversation_search.listed_count;
         // Do not list a conversation twice if the picker already shows it. One of the inbox that the
         // picker hides was found by its text.
         let matching = picker.matching().iter().filter(|at| **at < listed);
-        let matching = matching.filter_map(|at| self.conversation_search.found.get(*at));
+        let matching = matching.filter_map(|at| self.conversation_search.results.get(*at));
         let matching: HashSet<ConversationId> = matching.map(|header| header.id).collect();
         let mut found = found;
         found.retain(|found| !matching.contains(&found.header.id));
@@ -97,16 +97,16 @@ impl App {
             .collect();
         let chosen = picker.selected().filter(|_| picker.has_moved());
         let chosen = chosen
-            .and_then(|at| self.conversation_search.found.get(at))
+            .and_then(|at| self.conversation_search.results.get(at))
             .map(|one| one.id);
-        self.conversation_search.found.truncate(listed);
+        self.conversation_search.results.truncate(listed);
         self.conversation_search
-            .found
+            .results
             .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
             // Keep the selection if the person has moved it; otherwise the best match is selected.
             picker.offer(choices);
-            let mut all = self.conversation_search.found.iter();
+            let mut all = self.conversation_search.results.iter();
             if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
                 picker.select_at(at);
             }
@@ -116,7 +116,7 @@ impl App {
 
     /// Opens the conversation at an index of the picker's list.
     pub(super) fn open_search_result(&mut self, index: usize) {
-        if let Some(header) = self.conversation_search.found.get(index).cloned() {
+        if let Some(header) = self.conversation_search.results.get(index).cloned() {
             let id = header.id;
             self.inbox.insert(header);
             self.open_conversation(id);

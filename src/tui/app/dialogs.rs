@@ -50,7 +50,7 @@ impl App {
                             PickerPurpose::RuleAction => self.choose_rule_action(index),
                             PickerPurpose::Rule => self.save_rule(index),
                             PickerPurpose::Export => self.choose_format(index),
-                            PickerPurpose::Turn => self.fork(index),
+                            PickerPurpose::Turn => self.fork_turn(index),
                             PickerPurpose::Path => {}
                         }
                     }

@@ -136,7 +136,7 @@ impl App {
                 // The journal has the model's own draft.
                 draft = Draft::default();
             }
-            draft.bring_back(composer_drafts.own().cloned().collect());
+            draft.bring_back(composer_drafts.stashed().cloned().collect());
         }
         if let Some(held) = self.delayed_draft(id) {
             draft.bring_back(vec![held.clone()]);

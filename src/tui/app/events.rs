@@ -52,7 +52,7 @@ impl App {
                     {
                         self.say(Level::Good, self.delivered(tokens));
                     }
-                    self.advance(conversation);
+                    self.open_next_waiting(conversation);
                 }
             }
             Change::ClientGone {

@@ -5,7 +5,7 @@ use crossterm::event::KeyEvent;
 use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
 use crate::export::{ExportError, ExportFormat, ExportReport};
 use crate::inbox::ConversationId;
-use crate::tui::export::{ExportForm, Known, News, before, told};
+use crate::tui::export::{ExportForm, ExportProgress, ExportUpdate, preview, summary};
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -18,10 +18,10 @@ const TITLE: &str = "export";
 #[derive(Debug, Default)]
 pub(super) struct ExportDialog {
     /// The conversation that a format is chosen for.
-    of: Option<ConversationId>,
-    known: Known,
+    conversation: Option<ConversationId>,
+    progress: ExportProgress,
     /// The form of the export that is being written, to be shown again if writing fails.
-    writing: Option<Box<ExportForm>>,
+    written_form: Option<Box<ExportForm>>,
 }
 
 impl App {
@@ -37,12 +37,12 @@ impl App {
         if !self.store().keeps() {
             return self.say(Level::Info, "nothing is kept that could be exported");
         }
-        if self.exports.writing.is_some() {
+        if self.exports.written_form.is_some() {
             return self.say(Level::Info, "another file is still being written");
         }
         let choices = ExportFormat::ALL.map(|format| Choice::new(format.name(), format.about()));
         let picker = Picker::new("export: as what", choices.into());
-        self.exports.of = Some(id);
+        self.exports.conversation = Some(id);
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Export, Box::new(picker));
     }
@@ -50,7 +50,7 @@ impl App {
     /// Opens the form of the export in the chosen format, and previews the redaction.
     pub(super) fn choose_format(&mut self, index: usize) {
         let format = ExportFormat::ALL.get(index).copied();
-        let Some((id, format)) = self.exports.of.take().zip(format) else {
+        let Some((id, format)) = self.exports.conversation.take().zip(format) else {
             return;
         };
         let exporting = ExportForm::new(id, format, &self.settings.export);
@@ -79,9 +79,9 @@ impl App {
             _ => {}
         }
         let settings = &self.settings.export;
-        let before = exporting.order(true, settings);
+        let before = exporting.job(true, settings);
         let outcome = exporting.form.on_key(key);
-        let after = exporting.order(true, settings);
+        let after = exporting.job(true, settings);
         if outcome == FormOutcome::Submit {
             self.write_export();
         } else if (before.options.train, before.redaction) != (after.options.train, after.redaction)
@@ -93,9 +93,9 @@ impl App {
     /// Begins a dry run that finds out what would be redacted.
     fn preview_redaction(&mut self) {
         if let Dialog::Export(exporting) = &self.dialog {
-            let order = exporting.order(true, &self.settings.export);
-            self.exports.known = Known::default();
-            self.effects.push(Effect::Export(Box::new(order)));
+            let job = exporting.job(true, &self.settings.export);
+            self.exports.progress = ExportProgress::default();
+            self.effects.push(Effect::Export(Box::new(job)));
         }
         self.show_export();
     }
@@ -108,25 +108,25 @@ impl App {
             self.dialog = Dialog::Export(exporting);
             return self.say(Level::Bad, "a file has a name");
         }
-        let order = exporting.order(false, &self.settings.export);
-        self.exports.known.turns = None;
-        self.exports.writing = Some(exporting);
-        self.effects.push(Effect::Export(Box::new(order)));
+        let job = exporting.job(false, &self.settings.export);
+        self.exports.progress.turns = None;
+        self.exports.written_form = Some(exporting);
+        self.effects.push(Effect::Export(Box::new(job)));
         self.show_export();
     }
 
     /// Handles an update of an [`Effect::Export`]; `is_dry` says whether it was a dry run.
-    pub fn on_export(&mut self, is_dry: bool, news: News) {
-        let known = &mut self.exports.known;
+    pub fn on_export(&mut self, is_dry: bool, news: ExportUpdate) {
+        let progress = &mut self.exports.progress;
         match news {
-            News::Rules(rules) => known.rules = Some(rules),
-            News::Turns(done, all) => known.turns = Some((done, all)),
-            News::Done(done) if is_dry => {
-                known.would = Some(done.map_err(|error| error.to_string()));
+            ExportUpdate::Rules(rules) => progress.rules = Some(rules),
+            ExportUpdate::Turns(done, all) => progress.turns = Some((done, all)),
+            ExportUpdate::Done(done) if is_dry => {
+                progress.dry_run = Some(done.map_err(|error| error.to_string()));
             }
-            News::Done(done) => return self.on_written(*done),
+            ExportUpdate::Done(done) => return self.on_written(*done),
         }
-        if let Some((done, all)) = known.turns.filter(|_| !is_dry) {
+        if let Some((done, all)) = progress.turns.filter(|_| !is_dry) {
             let words = format!("writing: {done} of {all} turns");
             let is_own = |text: &str| text.starts_with("writing: ");
             // Progress does not replace other notices.
@@ -138,14 +138,14 @@ impl App {
     }
 
     fn on_written(&mut self, done: Result<ExportReport, ExportError>) {
-        let exporting = self.exports.writing.take();
+        let exporting = self.exports.written_form.take();
         let error = match done {
             Ok(report) => {
                 if self.is_export_view_open() {
                     // While the view is open nothing is typed, so the notice may take more rows.
-                    self.say(Level::Good, told(&report))
+                    self.say(Level::Good, summary(&report))
                 } else {
-                    self.say_news(Level::Good, told(&report))
+                    self.say_news(Level::Good, summary(&report))
                 }
                 return self.show_in_export(report.to_string());
             }
@@ -170,7 +170,7 @@ impl App {
             ),
             None => self.say(Level::Bad, format!("nothing was written: {why}")),
         }
-        exporting.is_there = there;
+        exporting.existing_file = there;
         self.dialog = Dialog::Export(exporting);
         self.show_export();
     }
@@ -183,13 +183,13 @@ impl App {
 
     /// Updates the text of the view.
     fn show_export(&mut self) {
-        let known = &self.exports.known;
-        let text = match (&self.dialog, &self.exports.writing) {
+        let progress = &self.exports.progress;
+        let text = match (&self.dialog, &self.exports.written_form) {
             (Dialog::Export(exporting), _) => {
-                let order = exporting.order(true, &self.settings.export);
-                before(exporting, order.redaction.is_some(), known)
+                let job = exporting.job(true, &self.settings.export);
+                preview(exporting, job.redaction.is_some(), progress)
             }
-            (_, Some(_)) => match known.turns {
+            (_, Some(_)) => match progress.turns {
                 Some((done, all)) => format!("Writing: {done} of {all} turns …"),
                 None => "Writing …".into(),
             },

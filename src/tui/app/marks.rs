@@ -7,7 +7,7 @@ use crate::inbox::ConversationId;
 use crate::store::Outline;
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
-use crate::tui::marks::{MarksForm, told};
+use crate::tui::marks::{MarksForm, summary};
 
 impl App {
     /// Opens the form of marks for the turn of the selected block, or for the conversation.
@@ -42,7 +42,7 @@ impl App {
             Err(error) => self.say(Level::Bad, error.to_string()),
             Ok(changed) => {
                 self.dialog = Dialog::None;
-                self.say(Level::Good, told(&changed));
+                self.say(Level::Good, summary(&changed));
                 changed
                     .into_iter()
                     .for_each(|marked| self.inbox.mark(marked));

@@ -45,7 +45,7 @@ impl App {
     /// The person's draft that a model's draft continues.
     pub(in crate::tui) fn continued_words(&self, draft: &ModelDraft) -> Option<Draft> {
         let conversation_ui = self.conversation_uis.get(&self.open?)?;
-        conversation_ui.composer_drafts.base(draft)
+        conversation_ui.composer_drafts.continued_draft(draft)
     }
 
     /// The drafts for the last answered request of the open conversation.
@@ -53,7 +53,7 @@ impl App {
         self.conversation_uis
             .get(&self.open?)?
             .composer_drafts
-            .last
+            .last_answered
             .as_ref()
     }
 
@@ -152,7 +152,7 @@ impl App {
         let words = self.inbox.get(id).map(|found| {
             let mut drafts = found.drafts().iter();
             let draft = drafts.find(|one| one.id == draft);
-            let why = draft.map(outcome).unwrap_or_default();
+            let why = draft.map(draft_outcome).unwrap_or_default();
             (format!("{why} · {}", found.title()), why)
         });
         let Some((words, why)) = words else {
@@ -244,7 +244,7 @@ impl App {
         }
         let composer_drafts = &mut conversation_ui.composer_drafts;
         let composed = draft_of_unsent(draft, conversation.request());
-        let composed = match composer_drafts.base(draft) {
+        let composed = match composer_drafts.continued_draft(draft) {
             Some(base) => base.go_on(composed),
             None => composed,
         };
@@ -320,7 +320,7 @@ impl App {
         let conversation_ui = self.conversation_ui(id);
         let composer = &mut conversation_ui.composer;
         if conversation_ui.composer_drafts.shown.is_none() {
-            conversation_ui.composer_drafts.put(composer.to_draft());
+            conversation_ui.composer_drafts.stash(composer.to_draft());
         }
         composer.take_draft(Draft::default());
         conversation_ui.composer_drafts.shown = Some(draft);
@@ -337,7 +337,10 @@ impl App {
         };
         let conversation_ui = self.conversation_ui(id);
         conversation_ui.composer_drafts.shown = None;
-        let own = conversation_ui.composer_drafts.take().unwrap_or_default();
+        let own = conversation_ui
+            .composer_drafts
+            .unstash()
+            .unwrap_or_default();
         conversation_ui.composer.take_draft(own);
         self.mark_draft_changed(id);
     }
@@ -415,10 +418,10 @@ impl App {
             && composer_drafts.has_stashed()
             && conversation_ui.composer.is_idle()
         {
-            let own = composer_drafts.take().unwrap_or_default();
+            let own = composer_drafts.unstash().unwrap_or_default();
             conversation_ui.composer.take_draft(own);
             if is_over {
-                let more: Vec<Draft> = std::iter::from_fn(|| composer_drafts.take()).collect();
+                let more: Vec<Draft> = std::iter::from_fn(|| composer_drafts.unstash()).collect();
                 conversation_ui.composer.bring_back(more);
             }
             self.mark_draft_changed(id);
@@ -445,8 +448,8 @@ impl App {
     }
 
     /// Handles the line that was entered into a prompt.
-    pub(super) fn on_prompt_submitted(&mut self, asked: PromptPurpose, text: String) {
-        match asked {
+    pub(super) fn on_prompt_submitted(&mut self, purpose: PromptPurpose, text: String) {
+        match purpose {
             PromptPurpose::Hint { model } => self.ask_for_draft(DraftRequest {
                 model: Some(model),
                 hint: Some(text).filter(|hint| !hint.trim().is_empty()),
@@ -464,12 +467,12 @@ impl App {
 /// The part of a model's draft that was not sent yet, in the form that a composer can load.
 fn draft_of_unsent(draft: &ModelDraft, request: &Request) -> Draft {
     let mut items = draft.unsent();
-    items.extend(begun(draft, request));
+    items.extend(partial_item(draft, request));
     Draft::of_items(&items, request, draft.id.0, &draft.model)
 }
 
 /// The unsent part of the item that a model is still writing.
-fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
+fn partial_item(draft: &ModelDraft, request: &Request) -> Option<Body> {
     match &draft.partial {
         Partial::Nothing | Partial::Thought(_) => None,
         Partial::Text(text) => {
@@ -495,7 +498,7 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
 }
 
 /// Why a draft was held, failed or stopped, for a message; empty if it simply ended.
-pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
+pub(in crate::tui) fn draft_outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
         (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
         // A draft that a rule allows needs no message.

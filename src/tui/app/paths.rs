@@ -12,14 +12,14 @@ use crate::tui::picker::{Choice, Picker, PickerOutcome};
 pub(super) struct Paths {
     found: Vec<String>,
     /// The conversation that they are being listed for.
-    asked: Option<ConversationId>,
+    requested_for: Option<ConversationId>,
 }
 
 impl App {
     /// Has the paths listed in the background, if a word has just begun with `@`.
     pub(super) fn request_paths(&mut self, key: &KeyEvent) {
         let begins = key.code == KeyCode::Char('@') && self.composer().word() == "@";
-        if !begins || self.paths.asked.is_some() {
+        if !begins || self.paths.requested_for.is_some() {
             return;
         }
         let directory = self
@@ -27,7 +27,7 @@ impl App {
             .and_then(Conversation::directory)
             .map(str::to_owned);
         if let Some(directory) = directory.filter(|path| path.starts_with('/')) {
-            self.paths.asked = self.open;
+            self.paths.requested_for = self.open;
             self.effects.push(Effect::ListPaths(directory.into()));
         }
     }
@@ -35,7 +35,7 @@ impl App {
     /// Handles the result of [`Effect::ListPaths`], empty if there is no such folder. Opens the list
     /// if the word that begins with `@` is still being typed.
     pub fn on_paths(&mut self, found: Vec<String>) {
-        let asked = self.paths.asked.take();
+        let asked = self.paths.requested_for.take();
         let is_free = matches!(self.dialog, Dialog::None) && self.composer_has_keys();
         let word = self.composer().word();
         let Some(query) = word.strip_prefix('@').filter(|_| is_free) else {
@@ -81,7 +81,7 @@ impl App {
                 self.dialog = Dialog::None;
                 if let Some(path) = self.paths.found.get(index) {
                     let word = match self.composer().kind {
-                        ReplyKind::Command => quoted(path),
+                        ReplyKind::Command => shell_quoted(path),
                         _ => path.clone(),
                     };
                     self.replace_current_word(&word);
@@ -101,7 +101,7 @@ impl App {
 }
 
 /// A path, quoted for a shell where it has to be.
-fn quoted(path: &str) -> String {
+fn shell_quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_./-+@%,:".contains(c);
     if path.chars().all(is_plain) {
         path.to_owned()

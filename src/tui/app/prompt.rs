@@ -16,7 +16,7 @@ use crate::tui::ui::Ui;
 #[derive(Debug)]
 pub struct Prompt {
     field: LineEditor,
-    asked: PromptPurpose,
+    purpose: PromptPurpose,
 }
 
 /// What the line is for.
@@ -36,7 +36,7 @@ impl Prompt {
     pub(super) fn hint(model: String) -> Self {
         Self {
             field: LineEditor::query(),
-            asked: PromptPurpose::Hint { model },
+            purpose: PromptPurpose::Hint { model },
         }
     }
 
@@ -44,12 +44,12 @@ impl Prompt {
     pub(super) fn rejection() -> Self {
         Self {
             field: LineEditor::query(),
-            asked: PromptPurpose::Rejection,
+            purpose: PromptPurpose::Rejection,
         }
     }
 
     fn label(&self) -> String {
-        match &self.asked {
+        match &self.purpose {
             PromptPurpose::Hint { model } => format!(" hint to {model}:"),
             PromptPurpose::Rejection => " reject with:".into(),
         }
@@ -57,7 +57,7 @@ impl Prompt {
 
     /// The hint for the Tab key, if it does anything.
     pub(in crate::tui) fn tab_words(&self) -> Option<&'static str> {
-        match &self.asked {
+        match &self.purpose {
             PromptPurpose::Hint { .. } => Some("model"),
             PromptPurpose::Rejection => None,
         }
@@ -65,7 +65,7 @@ impl Prompt {
 
     /// The hint for the Enter key.
     pub(in crate::tui) fn enter_words(&self) -> &'static str {
-        match &self.asked {
+        match &self.purpose {
             PromptPurpose::Hint { .. } => "ask",
             PromptPurpose::Rejection => "go on",
         }
@@ -105,11 +105,11 @@ impl App {
         match action {
             Some(Action::Cancel | Action::Interrupt) => self.dialog = Dialog::None,
             Some(Action::Submit) => {
-                let (asked, text) = (prompt.asked.clone(), prompt.field.text().to_owned());
+                let (purpose, text) = (prompt.purpose.clone(), prompt.field.text().to_owned());
                 self.dialog = Dialog::None;
-                self.on_prompt_submitted(asked, text);
+                self.on_prompt_submitted(purpose, text);
             }
-            Some(Action::NextKind | Action::PreviousKind) => match &prompt.asked {
+            Some(Action::NextKind | Action::PreviousKind) => match &prompt.purpose {
                 PromptPurpose::Hint { .. } => {
                     let hint = prompt.field.text().to_owned();
                     self.pick_model(hint);

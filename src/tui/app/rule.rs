@@ -14,7 +14,7 @@ use crate::tui::text::format::agent_name;
 pub struct NewRule {
     /// The rule.
     pub rule: RuleTable,
-    made_of: RuleSource,
+    source: RuleSource,
 }
 
 /// The reply that a rule was made from, with all that rules match on.
@@ -48,14 +48,14 @@ impl NewRule {
     /// The decision of `rules` on the reply that this rule was made from, to check that the new rule
     /// applies to it.
     pub fn decided_by(&self, rules: &Rules) -> Option<Decision> {
-        let made_of = &self.made_of;
+        let source = &self.source;
         let subject = Subject {
-            agent: &made_of.agent,
-            title: &made_of.title,
-            directory: made_of.directory.as_deref(),
-            request: &made_of.request,
+            agent: &source.agent,
+            title: &source.title,
+            directory: source.directory.as_deref(),
+            request: &source.request,
         };
-        rules.of_item(&subject, &made_of.item)
+        rules.of_item(&subject, &source.item)
     }
 }
 
@@ -158,10 +158,10 @@ impl App {
         let Some(proposal) = pending_rule.proposals.into_iter().nth(index) else {
             return;
         };
-        let made_of = RuleSource::new(conversation, pending_rule.item);
+        let source = RuleSource::new(conversation, pending_rule.item);
         let rule = proposal.rule;
         self.effects
-            .push(Effect::SaveRule(Box::new(NewRule { rule, made_of })));
+            .push(Effect::SaveRule(Box::new(NewRule { rule, source })));
     }
 }
 

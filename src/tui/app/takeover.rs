@@ -272,7 +272,7 @@ impl App {
         let Some(conversation_ui) = self.conversation_uis.get_mut(&id) else {
             return;
         };
-        let last = &mut conversation_ui.composer_drafts.last;
+        let last = &mut conversation_ui.composer_drafts.last_answered;
         let is_known = |last: &AnsweredDraft| {
             last.request == request && last.drafts.iter().any(|one| one.id == draft)
         };

@@ -21,7 +21,7 @@ pub enum TurnPurpose {
 
 impl App {
     /// Has the turns of the open or selected conversation read.
-    pub(super) fn ask_for_turns(&mut self, wanted: TurnPurpose) {
+    pub(super) fn ask_for_turns(&mut self, purpose: TurnPurpose) {
         match self.target_conversation() {
             None => self.say(Level::Info, "no conversation yet"),
             Some(_) if !self.store().keeps() => {
@@ -30,16 +30,16 @@ impl App {
                     "nothing is kept of conversations: the journal is off",
                 );
             }
-            Some(id) => self.effects.push(Effect::ReadTurns(id, wanted)),
+            Some(id) => self.effects.push(Effect::ReadTurns(id, purpose)),
         }
     }
 
     /// Handles the result of [`Effect::ReadTurns`], unless the person has gone elsewhere meanwhile.
-    pub fn on_turns(&mut self, id: ConversationId, wanted: TurnPurpose, outline: &Outline) {
+    pub fn on_turns(&mut self, id: ConversationId, purpose: TurnPurpose, outline: &Outline) {
         if self.target_conversation() != Some(id) || !matches!(self.dialog, Dialog::None) {
             return;
         }
-        match wanted {
+        match purpose {
             TurnPurpose::Mark => self.mark(id, outline),
             TurnPurpose::Fork => self.pick_turn(id, outline),
         }
@@ -82,7 +82,7 @@ impl App {
     }
 
     /// Asks the turn at an index of the list again.
-    pub(super) fn fork(&mut self, index: usize) {
+    pub(super) fn fork_turn(&mut self, index: usize) {
         let number = index + 1;
         if let Some(id) = self.fork_conversation.take() {
             self.effects.push(Effect::Fork(id, number));

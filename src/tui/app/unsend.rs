@@ -32,7 +32,7 @@ impl App {
     }
 
     /// Delays a reply.
-    pub(super) fn hold(&mut self, id: ConversationId, composed: Composed) {
+    pub(super) fn delay(&mut self, id: ConversationId, composed: Composed) {
         let Some(request) = self.conversation().and_then(Conversation::open_request) else {
             // Sending tells the person why it cannot be sent.
             return self.send(id, composed);

@@ -11,7 +11,7 @@ use tui_textarea::{DataCursor, TextArea};
 use super::preview::{Preview, strip};
 use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
-use crate::tui::app::model_drafts::outcome;
+use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::{ArgumentsEditor, ComposedPart, Composer, PROMPT, ReplyKind};
 use crate::tui::form::Form;
@@ -349,7 +349,7 @@ fn strip_style(ui: &Ui, app: &App) -> Style {
     let draft = app.shown_draft();
     let drafts = app.conversation().map_or(&[][..], Conversation::drafts);
     match draft.or(drafts.last()) {
-        Some(draft) if app.auto_sent_draft().is_none() && !outcome(draft).is_empty() => {
+        Some(draft) if app.auto_sent_draft().is_none() && !draft_outcome(draft).is_empty() => {
             ui.theme.bad()
         }
         _ => ui.theme.notice(Level::Info),

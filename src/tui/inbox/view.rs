@@ -10,7 +10,7 @@ use super::InboxList;
 use super::row::{RowSummary, assigned, distinctions, folder};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
-use crate::tui::marks::in_short;
+use crate::tui::marks::short_summary;
 use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::paint::draw_line;
@@ -195,7 +195,7 @@ impl InboxList {
                 active: conversation.last_activity,
                 is_loaded: conversation.is_loaded(),
                 parent: parent_of(app, conversation),
-                marks: in_short(conversation.marks()),
+                marks: short_summary(conversation.marks()),
             })
         });
         RowsKey {
@@ -368,7 +368,7 @@ impl InboxList {
 /// The second row: status, folder, agent and the latest item, among others.
 fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
     let mut state = status::state(conversation, app);
-    if let Some((seconds, left)) = status::left(conversation, app.now)
+    if let Some((seconds, left)) = status::time_left(conversation, app.now)
         && seconds < URGENT
     {
         state = left;
@@ -379,7 +379,7 @@ fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
     }
     let parent = parent_of(app, conversation);
     let whose = assigned(conversation);
-    let marks = in_short(conversation.marks());
+    let marks = short_summary(conversation.marks());
     let parts = match conversation.automatic {
         Some(_) => vec![state.as_str(), about.news.as_str()],
         None => vec![

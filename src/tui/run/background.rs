@@ -28,7 +28,7 @@ impl BackgroundTracker {
     }
 
     /// Handles the colour that the terminal has answered with.
-    pub(super) fn answered(&mut self, colour: Color) {
+    pub(super) fn on_answer(&mut self, colour: Color) {
         self.background = Some(Ground::of(colour));
     }
 

@@ -16,7 +16,7 @@ use crate::tui::terminal::program::{command_in, shell};
 use crate::tui::text::format::size;
 
 /// Numbers that are tried for the name of a new file.
-const MAX: usize = 10_000;
+const MAX_FILES: usize = 10_000;
 
 /// The notice about a picture that was saved or opened, or could not be.
 pub(super) type FileNotice = (Level, String);
@@ -41,7 +41,7 @@ impl TemporaryFiles {
 
     /// Saves pictures to the current folder, under names that nothing has there.
     pub(super) fn save(&self, pictures: Vec<Picture>) {
-        self.work(move || {
+        self.spawn_work(move || {
             let saved: Result<Vec<String>, String> = pictures
                 .iter()
                 .map(|picture| save(picture, Path::new(".")))
@@ -54,10 +54,11 @@ impl TemporaryFiles {
     pub(super) fn open(&self, pictures: Vec<Picture>) {
         let Some(opener) = Opener::of_desktop() else {
             let words = "no display to open it on; set HUMANLLM_OPEN, or save it";
-            return self.work(move || Err(words.into()));
+            return self.spawn_work(move || Err(words.into()));
         };
-        self.work(move || {
-            let files: Result<Vec<TempPath>, String> = pictures.iter().map(temporary).collect();
+        self.spawn_work(move || {
+            let files: Result<Vec<TempPath>, String> =
+                pictures.iter().map(write_temporary).collect();
             let files = files?;
             for file in &files {
                 opener.open(file).map_err(|error| error.to_string())?;
@@ -74,7 +75,7 @@ impl TemporaryFiles {
     }
 
     /// Runs blocking work in the background, because the disk may be slow.
-    fn work(
+    fn spawn_work(
         &self,
         work: impl FnOnce() -> Result<(String, Vec<TempPath>), String> + Send + 'static,
     ) {
@@ -137,7 +138,7 @@ impl Opener {
 
 fn save(picture: &Picture, folder: &Path) -> Result<String, String> {
     let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
-    let (name, mut file) = unused(folder, ending).map_err(|error| error.to_string())?;
+    let (name, mut file) = create_unused(folder, ending).map_err(|error| error.to_string())?;
     file.write_all(&bytes)
         .map_err(|error| format!("{name}: {error}"))?;
     Ok(format!("{name} ({})", size(bytes.len())))
@@ -145,8 +146,8 @@ fn save(picture: &Picture, folder: &Path) -> Result<String, String> {
 
 /// Creates a new file. Nothing in its name comes from the client that sent the picture, no file is
 /// overwritten, and no link is followed.
-fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
-    for number in 1..=MAX {
+fn create_unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
+    for number in 1..=MAX_FILES {
         let name = match number {
             1 => format!("picture.{ending}"),
             number => format!("picture-{number}.{ending}"),
@@ -165,7 +166,7 @@ fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
 }
 
 /// Writes a picture to a temporary file, which no other user can read.
-fn temporary(picture: &Picture) -> Result<TempPath, String> {
+fn write_temporary(picture: &Picture) -> Result<TempPath, String> {
     let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
     let write = || {
         let mut file = tempfile::Builder::new()
@@ -190,11 +191,14 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::write(at("picture.png"), "mine").unwrap();
         std::os::unix::fs::symlink(at("elsewhere"), at("picture-2.png")).unwrap();
-        let (name, mut file) = unused(folder.path(), "png").unwrap();
+        let (name, mut file) = create_unused(folder.path(), "png").unwrap();
         assert_eq!(name, "picture-3.png");
         file.write_all(b"new").unwrap();
         assert_eq!(fs::read(at("picture.png")).unwrap(), b"mine");
         assert!(!at("elsewhere").exists());
-        assert_eq!(unused(folder.path(), "jpg").unwrap().0, "picture.jpg");
+        assert_eq!(
+            create_unused(folder.path(), "jpg").unwrap().0,
+            "picture.jpg"
+        );
     }
 }

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 /// The least time between two frames without a key press. Drawing more often would only take time from
 /// the clients.
-const FRAME: Duration = Duration::from_millis(12);
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(12);
 
 /// How long a frame after a reply waits for the event that the reply was delivered.
-const DELIVERY: Duration = Duration::from_millis(5);
+const DELIVERY_WAIT: Duration = Duration::from_millis(5);
 
 /// When to draw next.
 #[derive(Debug)]
@@ -35,13 +35,16 @@ impl Frames {
     /// Draws shortly after a reply was sent: the client gets it first, and the frame shows that it was
     /// delivered if that does not take long.
     pub(super) fn draw_after_delivery(&mut self) {
-        self.draw_by(Instant::now() + DELIVERY);
+        self.draw_by(Instant::now() + DELIVERY_WAIT);
     }
 
     /// Draws soon, together with what changes until then.
     pub(super) fn draw_soon(&mut self) {
         let now = Instant::now();
-        self.draw_by(self.last.map_or(now, |last| now.max(last + FRAME)));
+        self.draw_by(
+            self.last
+                .map_or(now, |last| now.max(last + MIN_FRAME_INTERVAL)),
+        );
     }
 
     fn draw_by(&mut self, latest: Instant) {

@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::until;
+use super::sleep_until_some;
 use crate::tui::app::App;
 use crate::tui::terminal::input::{Input, Parser};
 use crate::tui::terminal::screen::Keyboard;
@@ -24,7 +24,7 @@ const NO_WAIT: Duration = Duration::ZERO;
 /// How long to wait for more after an Enter that may be a line break of a pasted text.
 const KEY_GAP: Duration = Duration::from_millis(1);
 /// An Enter so soon after other keys may belong to a pasted text.
-const SOON: Duration = Duration::from_millis(5);
+const AFTER_KEYS: Duration = Duration::from_millis(5);
 /// So many keys at once are not typed but pasted.
 const BURST: usize = 16;
 /// How long to wait for the next part of a burst. If a burst were split after a line break, that would
@@ -32,7 +32,7 @@ const BURST: usize = 16;
 const BURST_GAP: Duration = Duration::from_millis(20);
 
 /// Bytes that are read from the terminal at once.
-const PIECE: usize = 16 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// The terminal's input, and what it has told about itself.
 pub(super) struct KeyInput {
@@ -45,7 +45,7 @@ pub(super) struct KeyInput {
     /// Whether the terminal has sent a bracketed paste before.
     has_bracketed_paste: bool,
     /// When keys came last.
-    last: Option<Instant>,
+    last_keys_at: Option<Instant>,
     /// The keyboard protocol of the terminal; `None` until it has answered.
     keyboard: Option<Keyboard>,
     /// The background colour that the terminal has answered with, until it is taken.
@@ -72,7 +72,7 @@ impl KeyInput {
             read_at: Instant::now(),
             resized: signal(SignalKind::window_change())?,
             has_bracketed_paste: false,
-            last: None,
+            last_keys_at: None,
             keyboard: None,
             background: None,
             is_closed: false,
@@ -96,7 +96,7 @@ impl KeyInput {
     ///
     /// If the terminal is gone.
     pub(super) async fn next(&mut self, app: &App) -> io::Result<Vec<Event>> {
-        let Some(first) = self.first().await? else {
+        let Some(first) = self.wait_for_event().await? else {
             return Ok(Vec::new());
         };
         let mut typed = vec![first];
@@ -106,7 +106,9 @@ impl KeyInput {
         };
         loop {
             let is_alone = typed.len() == 1;
-            let is_soon = self.last.is_some_and(|last| last.elapsed() < SOON);
+            let is_soon = self
+                .last_keys_at
+                .is_some_and(|last| last.elapsed() < AFTER_KEYS);
             let gap = match typed.last() {
                 Some(last) if typed.len() >= BURST && is_pasted(last) => BURST_GAP,
                 Some(last)
@@ -116,22 +118,22 @@ impl KeyInput {
                 }
                 _ => NO_WAIT,
             };
-            match self.within(gap)? {
+            match self.poll_event(gap)? {
                 Some(event) => typed.push(event),
                 None => break,
             }
         }
         self.has_bracketed_paste |= typed.iter().any(|event| matches!(event, Event::Paste(_)));
-        self.last = Some(Instant::now());
+        self.last_keys_at = Some(Instant::now());
         Ok(typed)
     }
 
     /// Waits for an input event; `None` if the terminal has answered a query instead.
-    async fn first(&mut self) -> io::Result<Option<Event>> {
+    async fn wait_for_event(&mut self) -> io::Result<Option<Event>> {
         let keyboard = self.keyboard;
         loop {
             // What was read before and not parsed yet does not make the descriptor readable.
-            if let Some(event) = self.within(NO_WAIT)? {
+            if let Some(event) = self.poll_event(NO_WAIT)? {
                 return Ok(Some(event));
             }
             if self.keyboard != keyboard || self.background.is_some() {
@@ -148,7 +150,7 @@ impl KeyInput {
                     // Whoever needs the size asks the terminal.
                     return Ok(Some(Event::Resize(0, 0)));
                 }
-                () = until(patience.map(|patience| self.read_at + patience)) => {
+                () = sleep_until_some(patience.map(|patience| self.read_at + patience)) => {
                     // Bytes that came before the timeout was handled still count.
                     if !self.read(NO_WAIT)? {
                         self.parser.no_more();
@@ -159,7 +161,7 @@ impl KeyInput {
     }
 
     /// Waits a short time for an input event; it blocks, and nothing is drawn meanwhile.
-    fn within(&mut self, gap: Duration) -> io::Result<Option<Event>> {
+    fn poll_event(&mut self, gap: Duration) -> io::Result<Option<Event>> {
         let end = Instant::now() + gap;
         loop {
             while let Some(input) = self.parser.take() {
@@ -190,7 +192,7 @@ impl KeyInput {
             return Ok(false);
         }
         let is_closed = asked[0].revents().contains(PollFlags::HUP);
-        let mut piece = [0; PIECE];
+        let mut piece = [0; READ_BYTES];
         let count = retry_on_intr(|| rustix::io::read(&self.terminal, &mut piece[..]))?;
         self.is_closed = is_closed && count == 0;
         if count > 0 {

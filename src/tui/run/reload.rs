@@ -39,7 +39,7 @@ type ReloadResult = Result<(Reloaded, String), String>;
 
 impl Reloaded {
     /// The notice about it.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn notice(&self) -> String {
         match self.restarts.as_slice() {
             [] => "configuration reloaded".into(),
             keys => {
@@ -50,7 +50,11 @@ impl Reloaded {
     }
 
     /// Switches mouse and title of the terminal where they differ from `before`.
-    pub(super) fn tell(&self, before: &LoopOptions, screen: &mut Screen) -> io::Result<()> {
+    pub(super) fn apply_to_screen(
+        &self,
+        before: &LoopOptions,
+        screen: &mut Screen,
+    ) -> io::Result<()> {
         screen.set_mouse(self.options.mouse)?;
         if before.title && !self.options.title {
             screen.restore_title()
@@ -79,7 +83,7 @@ impl Reloads {
         let reload = self.reload.clone();
         self.under_way = Some(spawn_blocking(move || {
             let read = (reload.read)().map_err(|error| format!("not applied: {error}"))?;
-            let words = read.words();
+            let words = read.notice();
             Ok((read, words))
         }));
     }

@@ -9,9 +9,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::store::{FoundConversation, Store};
 
 /// The most conversations that a search returns.
-const MAX: u32 = 500;
+const MAX_RESULTS: u32 = 500;
 /// After which time a search is repeated, if the index was not up to date.
-const AGAIN_AFTER: Duration = Duration::from_millis(200);
+const REPEAT_AFTER: Duration = Duration::from_millis(200);
 
 /// The results of a search.
 pub(super) struct FinishedSearch {
@@ -44,17 +44,17 @@ impl Searches {
     pub(super) fn begin(&mut self, query: String) {
         self.again = None;
         self.next = Some(query);
-        self.go_on();
+        self.start_next();
     }
 
     /// Repeats a search soon, unless another one begins meanwhile.
-    pub(super) fn again(&mut self, query: String) {
+    pub(super) fn repeat(&mut self, query: String) {
         if self.under_way.is_none() {
-            self.again = Some((Instant::now() + AGAIN_AFTER, query));
+            self.again = Some((Instant::now() + REPEAT_AFTER, query));
         }
     }
 
-    fn go_on(&mut self) {
+    fn start_next(&mut self) {
         if self.under_way.is_none()
             && let Some(query) = self.next.take()
         {
@@ -62,7 +62,7 @@ impl Searches {
             self.under_way = Some(spawn_blocking(move || {
                 // Check this before the search: what is indexed meanwhile may still be missing.
                 let is_behind = !query.trim().is_empty() && store.index_is_behind();
-                let found = store.find(&query, MAX);
+                let found = store.find(&query, MAX_RESULTS);
                 FinishedSearch {
                     query,
                     found,
@@ -78,7 +78,7 @@ impl Searches {
             if let Some(search) = &mut self.under_way {
                 let search = search.await;
                 self.under_way = None;
-                self.go_on();
+                self.start_next();
                 return search.ok();
             }
             let Some((at, _)) = self.again else {
@@ -86,7 +86,7 @@ impl Searches {
             };
             sleep_until(at).await;
             self.next = self.again.take().map(|(_, query)| query);
-            self.go_on();
+            self.start_next();
         }
     }
 }

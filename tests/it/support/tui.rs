@@ -256,7 +256,7 @@ impl TestTui {
                 Effect::Export(order) => {
                     let is_dry = order.options.dry_run;
                     let mut told = Vec::new();
-                    order.carry_out(&store, |news| {
+                    order.run(&store, |news| {
                         told.push(news);
                         true
                     });
