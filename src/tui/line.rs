@@ -28,7 +28,7 @@ pub(super) struct LineEditor {
     /// The position of the cursor in bytes, always between graphemes.
     at: usize,
     /// The text that was killed last, to be yanked back.
-    cut: String,
+    killed: String,
     /// Whether it is a query: short and without line breaks.
     is_query: bool,
 }
@@ -91,7 +91,7 @@ impl LineEditor {
         if self.is_query {
             self.text.insert_str(
                 self.at,
-                &in_short(text, MAX_QUERY_BYTES.saturating_sub(before)),
+                &single_line(text, MAX_QUERY_BYTES.saturating_sub(before)),
             )
         } else {
             self.text.insert_str(self.at, text)
@@ -109,18 +109,22 @@ impl LineEditor {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match (key.code, ctrl, alt) {
-            (KeyCode::Char(c), false, false) => self.typed(c.encode_utf8(&mut [0; 4])),
+            (KeyCode::Char(c), false, false) => self.insert_typed(c.encode_utf8(&mut [0; 4])),
             (KeyCode::Left, false, false) | (KeyCode::Char('b'), true, false) => {
-                self.go(self.previous())
+                self.move_to(self.previous())
             }
             (KeyCode::Right, false, false) | (KeyCode::Char('f'), true, false) => {
-                self.go(self.next())
+                self.move_to(self.next())
             }
-            (KeyCode::Left, ..) | (KeyCode::Char('b'), false, true) => self.go(self.word_start()),
-            (KeyCode::Right, ..) | (KeyCode::Char('f'), false, true) => self.go(self.word_end()),
-            (KeyCode::Home, false, false) | (KeyCode::Char('a'), true, false) => self.go(0),
+            (KeyCode::Left, ..) | (KeyCode::Char('b'), false, true) => {
+                self.move_to(self.word_start())
+            }
+            (KeyCode::Right, ..) | (KeyCode::Char('f'), false, true) => {
+                self.move_to(self.word_end())
+            }
+            (KeyCode::Home, false, false) | (KeyCode::Char('a'), true, false) => self.move_to(0),
             (KeyCode::End, false, false) | (KeyCode::Char('e'), true, false) => {
-                self.go(self.text.len())
+                self.move_to(self.text.len())
             }
             (KeyCode::Backspace, false, false) | (KeyCode::Char('h'), true, false) => {
                 self.remove(self.previous(), self.at, false)
@@ -130,12 +134,14 @@ impl LineEditor {
             }
             (KeyCode::Char('u'), true, false) => self.remove(0, self.at, true),
             (KeyCode::Char('k'), true, false) => self.remove(self.at, self.text.len(), true),
-            (KeyCode::Char('w'), true, false) => self.remove(self.space_before(), self.at, true),
+            (KeyCode::Char('w'), true, false) => {
+                self.remove(self.space_delimited_start(), self.at, true)
+            }
             (KeyCode::Backspace, ..) => self.remove(self.word_start(), self.at, true),
             (KeyCode::Char('d'), false, true) => self.remove(self.at, self.word_end(), true),
             (KeyCode::Char('y'), true, false) => {
-                let cut = self.cut.clone();
-                self.typed(&cut)
+                let killed = self.killed.clone();
+                self.insert_typed(&killed)
             }
             _ => Edit::Unknown,
         }
@@ -165,7 +171,7 @@ impl LineEditor {
         (fits, at)
     }
 
-    fn typed(&mut self, text: &str) -> Edit {
+    fn insert_typed(&mut self, text: &str) -> Edit {
         let before = self.text.len();
         self.insert(text);
         if self.text.len() == before {
@@ -175,7 +181,7 @@ impl LineEditor {
         }
     }
 
-    fn go(&mut self, at: usize) -> Edit {
+    fn move_to(&mut self, at: usize) -> Edit {
         self.at = at;
         Edit::Moved
     }
@@ -186,7 +192,7 @@ impl LineEditor {
         }
         let removed: String = self.text.drain(start..end).collect();
         if keep {
-            self.cut = removed;
+            self.killed = removed;
         }
         self.at = start;
         Edit::Changed
@@ -223,7 +229,7 @@ impl LineEditor {
     }
 
     /// Where the word before the cursor starts, if only whitespace separates words.
-    fn space_before(&self) -> usize {
+    fn space_delimited_start(&self) -> usize {
         let before = self.text[..self.at].trim_end();
         before
             .char_indices()
@@ -235,7 +241,7 @@ impl LineEditor {
 
 /// The beginning of a text on one line, at most `room` bytes. A paste may be very long: the rest is not
 /// even looked at.
-fn in_short(text: &str, room: usize) -> String {
+fn single_line(text: &str, room: usize) -> String {
     let mut short = String::new();
     for c in text.chars() {
         let c = if c.is_control() { ' ' } else { c };

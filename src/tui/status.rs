@@ -13,7 +13,7 @@ use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::preview::mode_of;
 use crate::tui::composer::{ComposedCall, ReplyKind};
-use crate::tui::inbox::assigned;
+use crate::tui::inbox::study_assignment;
 use crate::tui::keys::action::Action;
 use crate::tui::marks::marks_in_words;
 use crate::tui::text::format::{waited, waited_seconds};
@@ -416,7 +416,7 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 state = format!("{state} · {place}/{count}");
             }
             let whose = if is_wide {
-                harmless(&assigned(conversation)).into_owned()
+                harmless(&study_assignment(conversation)).into_owned()
             } else {
                 String::new()
             };

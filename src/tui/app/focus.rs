@@ -80,7 +80,7 @@ impl App {
             ViewCommand::Other(action) => self.act_outside_composer(action),
             ViewCommand::Lines(rows) => self.list.go(rows, &self.inbox),
             ViewCommand::Pages(pages) => self.list.go_pages(pages, &self.inbox),
-            ViewCommand::Beside(_) | ViewCommand::Close | ViewCommand::Nothing => {}
+            ViewCommand::Sideways(_) | ViewCommand::Close | ViewCommand::Nothing => {}
         }
     }
 

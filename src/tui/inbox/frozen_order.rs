@@ -8,39 +8,39 @@ use crate::inbox::ConversationId;
 #[derive(Debug)]
 pub(super) struct FrozenOrder {
     ids: Vec<ConversationId>,
-    places: HashMap<ConversationId, usize>,
+    positions: HashMap<ConversationId, usize>,
     /// How many were added after the order was frozen.
-    later: usize,
+    added: usize,
 }
 
 impl FrozenOrder {
     pub fn new(ids: impl Iterator<Item = ConversationId>) -> Self {
         let ids: Vec<ConversationId> = ids.collect();
-        let places = ids.iter().enumerate().map(|(place, id)| (*id, place));
+        let positions = ids.iter().enumerate().map(|(place, id)| (*id, place));
         Self {
-            places: places.collect(),
+            positions: positions.collect(),
             ids,
-            later: 0,
+            added: 0,
         }
     }
 
     /// Adds a new conversation at the end, if it is not there already.
     pub fn add(&mut self, id: ConversationId) {
-        if !self.places.contains_key(&id) {
-            self.places.insert(id, self.ids.len());
+        if !self.positions.contains_key(&id) {
+            self.positions.insert(id, self.ids.len());
             self.ids.push(id);
-            self.later += 1;
+            self.added += 1;
         }
     }
 
     /// Removes a conversation that was dismissed or deleted.
     pub fn remove(&mut self, id: ConversationId) {
-        if let Some(place) = self.place(id) {
-            let is_later = place >= self.ids.len() - self.later;
-            let later = self.later - usize::from(is_later);
+        if let Some(place) = self.position(id) {
+            let is_later = place >= self.ids.len() - self.added;
+            let added = self.added - usize::from(is_later);
             let rest = self.ids.iter().copied().filter(|other| *other != id);
             *self = Self {
-                later,
+                added,
                 ..Self::new(rest)
             };
         }
@@ -51,12 +51,12 @@ impl FrozenOrder {
     }
 
     /// How many were added later.
-    pub fn later(&self) -> usize {
-        self.later
+    pub fn added(&self) -> usize {
+        self.added
     }
 
-    pub fn place(&self, id: ConversationId) -> Option<usize> {
-        self.places.get(&id).copied()
+    pub fn position(&self, id: ConversationId) -> Option<usize> {
+        self.positions.get(&id).copied()
     }
 
     /// The conversations from an index on.

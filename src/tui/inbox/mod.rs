@@ -1,6 +1,6 @@
 //! The inbox pane: the list of conversations, two rows for each, those that wait first.
 //!
-//! - `held` is the order as the person sees it: rows do not move between a look and the key after it
+//! - `frozen_order` is the order as the person sees it: rows do not move between a look and the key after it
 //! - `row` says what a conversation is, and what tells it from its neighbours
 //! - `view` draws the rows that fit
 
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Rect};
 
-pub(in crate::tui) use self::row::{assigned, folder};
+pub(in crate::tui) use self::row::{folder, study_assignment};
 pub(in crate::tui) use self::view::draw;
 
 use self::frozen_order::FrozenOrder;
@@ -33,7 +33,7 @@ pub struct InboxList {
     /// The frozen order; with `None`, the list is in the order of the inbox.
     frozen: Option<FrozenOrder>,
     /// Whether the list has the focus.
-    is_entered: bool,
+    has_focus: bool,
     /// The selected conversation, while the list has the focus.
     chosen: Option<ConversationId>,
     /// The query of the filter, while one is open.
@@ -43,10 +43,10 @@ pub struct InboxList {
     /// Whether there is room for such a column.
     has_column: bool,
     /// The index of the first visible conversation, and how many fit.
-    first: usize,
-    fits: usize,
+    first_visible: usize,
+    visible_count: usize,
     /// Columns that the person has added to the width of the content.
-    wider: i16,
+    extra_columns: i16,
     /// The visible conversations, and their areas on the screen.
     shown: Vec<(Rect, ConversationId)>,
     /// Cached summaries of the visible conversations.
@@ -73,14 +73,14 @@ impl InboxList {
 
     /// Takes the focus, and selects a conversation.
     pub(super) fn enter(&mut self, at: Option<ConversationId>, inbox: &Inbox) {
-        self.is_entered = true;
+        self.has_focus = true;
         self.chosen = at;
         self.sort(inbox);
     }
 
     /// Gives up the focus. The list follows the order of the inbox again.
     pub(super) fn leave(&mut self) {
-        if std::mem::take(&mut self.is_entered) {
+        if std::mem::take(&mut self.has_focus) {
             self.filter = None;
             self.frozen = None;
         }
@@ -101,7 +101,7 @@ impl InboxList {
 
     /// Moves the selection down by so many pages, or up if negative.
     pub(super) fn go_pages(&mut self, pages: i64, inbox: &Inbox) {
-        let page = i64::try_from(self.fits.max(1)).unwrap_or(i64::MAX);
+        let page = i64::try_from(self.visible_count.max(1)).unwrap_or(i64::MAX);
         self.go(pages.saturating_mul(page), inbox);
     }
 
@@ -131,7 +131,7 @@ impl InboxList {
             KeyCode::Up => self.go(-1, inbox),
             KeyCode::Down => self.go(1, inbox),
             _ => match filter.on_key(key) {
-                Edit::Changed => self.narrow(inbox),
+                Edit::Changed => self.apply_filter(inbox),
                 Edit::Moved => {}
                 _ => return false,
             },
@@ -143,19 +143,19 @@ impl InboxList {
     pub(super) fn paste(&mut self, text: &str, inbox: &Inbox) {
         if let Some(filter) = &mut self.filter {
             filter.insert(text);
-            self.narrow(inbox);
+            self.apply_filter(inbox);
         }
     }
 
     /// Makes it a step wider or narrower.
     pub(super) fn widen(&mut self, wider: bool) {
         let step = if wider { STEP } else { -STEP };
-        self.wider = (self.wider + step).clamp(-MAX_STEPS, MAX_STEPS);
+        self.extra_columns = (self.extra_columns + step).clamp(-MAX_STEPS, MAX_STEPS);
     }
 
     /// Handles a new request: a conversation that is not in the frozen order is added at its end.
     pub(super) fn on_arrival(&mut self, conversation: &Conversation) {
-        let is_wanted = self.is_wanted(conversation);
+        let is_wanted = self.matches_filter(conversation);
         if let Some(frozen) = &mut self.frozen
             && is_wanted
         {
@@ -192,16 +192,18 @@ impl InboxList {
 
     /// Unfreezes the order, because the person does something else than going through the list.
     pub(super) fn release(&mut self) {
-        if !self.is_entered {
+        if !self.has_focus {
             self.frozen = None;
         }
     }
 
     /// Freezes the order as the inbox and the filter have it now.
     pub(super) fn sort(&mut self, inbox: &Inbox) {
-        let wanted = inbox.conversations().filter(|found| self.is_wanted(found));
+        let wanted = inbox
+            .conversations()
+            .filter(|found| self.matches_filter(found));
         let frozen = FrozenOrder::new(wanted.map(|found| found.id));
-        if self.chosen.is_none_or(|id| frozen.place(id).is_none()) {
+        if self.chosen.is_none_or(|id| frozen.position(id).is_none()) {
             self.chosen = frozen.from(0).next();
         }
         self.frozen = Some(frozen);
@@ -215,16 +217,16 @@ impl InboxList {
     }
 
     /// Applies a changed filter, and selects its first match.
-    fn narrow(&mut self, inbox: &Inbox) {
+    fn apply_filter(&mut self, inbox: &Inbox) {
         self.chosen = None;
         self.sort(inbox);
     }
 
     /// Whether a conversation matches all words of the filter.
-    fn is_wanted(&self, conversation: &Conversation) -> bool {
+    fn matches_filter(&self, conversation: &Conversation) -> bool {
         let query = self.filter.as_ref().map_or("", |filter| filter.text());
         query.is_empty() || {
-            let known = row::known(conversation).to_lowercase();
+            let known = row::searchable_text(conversation).to_lowercase();
             let query = query.to_lowercase();
             query.split_whitespace().all(|word| known.contains(word))
         }
@@ -240,7 +242,7 @@ impl InboxList {
     ) -> Option<ConversationId> {
         let frozen = self.frozen.as_ref()?;
         let is_there = |id: &ConversationId| inbox.get(*id).is_some();
-        let Some(at) = from.and_then(|id| frozen.place(id)) else {
+        let Some(at) = from.and_then(|id| frozen.position(id)) else {
             return frozen.from(0).find(is_there);
         };
         let last = frozen.len().saturating_sub(1);

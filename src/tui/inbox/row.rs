@@ -27,7 +27,7 @@ pub(super) struct RowSummary {
     said: usize,
     is_loaded: bool,
     /// The latest item, in words.
-    pub news: String,
+    pub latest: String,
     /// The beginning of the first prompt.
     prompt: String,
 }
@@ -40,13 +40,13 @@ impl RowSummary {
             active: conversation.last_activity,
             said: conversation.said().len(),
             is_loaded: conversation.is_loaded(),
-            news: news(conversation),
+            latest: latest(conversation),
             prompt: prompt.unwrap_or_default(),
         }
     }
 
     /// Whether it is still valid.
-    pub fn is_of(&self, conversation: &Conversation) -> bool {
+    pub fn is_current(&self, conversation: &Conversation) -> bool {
         self.active == conversation.last_activity
             && self.said == conversation.said().len()
             && self.is_loaded == conversation.is_loaded()
@@ -64,20 +64,20 @@ pub(in crate::tui) fn folder(conversation: &Conversation) -> &str {
 }
 
 /// The text that the filter of the list matches against.
-pub(super) fn known(conversation: &Conversation) -> String {
+pub(super) fn searchable_text(conversation: &Conversation) -> String {
     let directory = conversation.directory().unwrap_or_default();
     let agent = agent_name(&conversation.agent);
     format!(
         "{} {directory} {agent} {} {} {}",
         conversation.title(),
         conversation.request().model,
-        assigned(conversation),
+        study_assignment(conversation),
         marks_in_words(conversation.marks())
     )
 }
 
 /// The participant and the condition of a conversation in a study; empty outside of one.
-pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
+pub(in crate::tui) fn study_assignment(conversation: &Conversation) -> String {
     let Some(assigned) = &conversation.request().assigned else {
         return String::new();
     };
@@ -87,7 +87,7 @@ pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
 }
 
 /// The latest item in words; empty if there is nothing besides the prompt that is the title.
-fn news(conversation: &Conversation) -> String {
+fn latest(conversation: &Conversation) -> String {
     if let (
         Some(_),
         Some(SentReply {
@@ -138,7 +138,7 @@ pub(super) fn distinctions(rows: &[(String, &Conversation, &RowSummary)]) -> Vec
                 agent_name(&conversation.agent).to_owned(),
                 request.model.clone(),
                 words[place].clone(),
-                thread.map(|thread| tail(thread)).unwrap_or_default(),
+                thread.map(|thread| thread_tail(thread)).unwrap_or_default(),
             ]
         };
         let traits: Vec<[String; 5]> = (0..group.len()).map(traits).collect();
@@ -177,7 +177,7 @@ fn differing_words(texts: &[&str]) -> Vec<String> {
     }
 }
 
-fn tail(thread: &str) -> String {
+fn thread_tail(thread: &str) -> String {
     let skipped = thread.chars().count().saturating_sub(TAIL);
     format!("#{}", thread.chars().skip(skipped).collect::<String>())
 }

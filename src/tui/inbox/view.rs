@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::InboxList;
-use super::row::{RowSummary, assigned, distinctions, folder};
+use super::row::{RowSummary, distinctions, folder, study_assignment};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
 use crate::tui::marks::short_summary;
@@ -23,19 +23,19 @@ const ROWS: usize = 2;
 /// Columns for the marks at the left: whether the conversation is open, and its status.
 const MARK_COLUMNS: u16 = 3;
 /// Columns for the title of the parent conversation.
-const PARENT: u16 = 20;
+const PARENT_COLUMNS: u16 = 20;
 /// The mark of an unsent draft.
-const DRAFT: &str = "✎";
+const DRAFT_MARK: &str = "✎";
 /// The least columns of the inbox beside the transcript, and the most that its content makes it.
-const NARROWEST: u16 = 28;
-const WIDEST: u16 = 48;
+const MIN_COLUMNS: u16 = 28;
+const MAX_COLUMNS: u16 = 48;
 /// Columns that are left to the transcript.
-const LEFT: u16 = 60;
+const MIN_TRANSCRIPT_COLUMNS: u16 = 60;
 /// If a client gives up in less than this many seconds, the list shows the time that is left instead
 /// of the time it has waited.
 const URGENT: u64 = 120;
 /// Columns of the longest usual waiting time.
-const WAITING: usize = "waiting 0 m 00 s".len();
+const WAITING_COLUMNS: usize = "waiting 0 m 00 s".len();
 
 /// Draws the list as it was laid out.
 pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
@@ -67,7 +67,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
 /// presses change none of them, and most events few.
 #[derive(Debug, Default)]
 pub(super) struct InboxRows {
-    made_of: Option<RowsKey>,
+    key: Option<RowsKey>,
     /// What distinguishes each of them from others with the same title.
     apart: Vec<String>,
     lines: Vec<(Rect, [Line<'static>; ROWS])>,
@@ -77,8 +77,8 @@ impl InboxRows {
     /// The cached lines of a conversation, if they are still valid.
     fn take(&mut self, now: &RowsKey, at: usize, apart: &str) -> Option<[Line<'static>; ROWS]> {
         let seen = now.shown.get(at)?;
-        let made_of = self.made_of.as_ref().filter(|before| before.is_as(now))?;
-        let at = made_of.shown.iter().position(|before| before == seen)?;
+        let key = self.key.as_ref().filter(|before| before.looks_same(now))?;
+        let at = key.shown.iter().position(|before| before == seen)?;
         let is_same = self.apart.get(at).is_some_and(|before| before == apart);
         is_same.then(|| std::mem::take(&mut self.lines[at].1))
     }
@@ -91,17 +91,17 @@ struct RowsKey {
     theme: Theme,
     /// The current second, because waiting times are shown.
     second: i64,
-    is_entered: bool,
+    has_focus: bool,
     shown: Vec<RowKey>,
 }
 
 impl RowsKey {
     /// Whether the rows look the same for a conversation that has not changed.
-    fn is_as(&self, other: &Self) -> bool {
+    fn looks_same(&self, other: &Self) -> bool {
         self.area.width == other.area.width
             && self.theme == other.theme
             && self.second == other.second
-            && self.is_entered == other.is_entered
+            && self.has_focus == other.has_focus
     }
 }
 
@@ -128,19 +128,25 @@ impl InboxList {
     /// The width of its column: that of the content, adjusted by the person.
     pub(in crate::tui) fn width(&self, inbox: &Inbox, area: Rect) -> u16 {
         let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
-        let shown = inbox.conversations_from(self.first).take(fits);
+        let shown = inbox.conversations_from(self.first_visible).take(fits);
         let wanted = shown.map(|conversation| {
             let title = columns(conversation.title());
             let agent = columns(agent_name(&conversation.agent));
-            let below = WAITING + columns(folder(conversation)) + agent + 6;
+            let below = WAITING_COLUMNS + columns(folder(conversation)) + agent + 6;
             title.max(below)
         });
         let wanted = wanted.max().unwrap_or(0) + usize::from(MARK_COLUMNS) + 2;
         let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
-        let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
-        let most = area.width.saturating_sub(LEFT).max(NARROWEST);
-        own.saturating_add_signed(self.wider)
-            .clamp(NARROWEST.min(most) / 2, most)
+        let own = wanted.clamp(
+            MIN_COLUMNS,
+            (area.width / 10 * 3).clamp(MIN_COLUMNS, MAX_COLUMNS),
+        );
+        let most = area
+            .width
+            .saturating_sub(MIN_TRANSCRIPT_COLUMNS)
+            .max(MIN_COLUMNS);
+        own.saturating_add_signed(self.extra_columns)
+            .clamp(MIN_COLUMNS.min(most) / 2, most)
     }
 
     /// Lays it out in a pane. Scrolls no further than it has to so that the selected conversation is
@@ -160,28 +166,30 @@ impl InboxList {
             self.rows = InboxRows::default();
             return;
         };
-        self.fits = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
+        self.visible_count = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
         let mut y = area.y.saturating_add(1);
         for id in self.visible(inbox, open) {
             let Some(conversation) = inbox.get(id) else {
                 continue;
             };
-            let about = known.remove(&id).filter(|about| about.is_of(conversation));
-            let about = about.unwrap_or_else(|| RowSummary::new(conversation));
-            self.summaries.insert(id, about);
+            let summary = known
+                .remove(&id)
+                .filter(|summary| summary.is_current(conversation));
+            let summary = summary.unwrap_or_else(|| RowSummary::new(conversation));
+            self.summaries.insert(id, summary);
             let height = u16::try_from(ROWS).unwrap_or(1);
             let place = Rect { y, height, ..area };
             self.shown.push((place.intersection(area), id));
             y = y.saturating_add(height);
         }
-        let made_of = self.made_of(ui, app, area);
-        if self.rows.made_of.as_ref() != Some(&made_of) {
+        let key = self.rows_key(ui, app, area);
+        if self.rows.key.as_ref() != Some(&key) {
             let before = std::mem::take(&mut self.rows);
-            self.rows = self.made(ui, app, made_of, before);
+            self.rows = self.build_rows(ui, app, key, before);
         }
     }
 
-    fn made_of(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
+    fn rows_key(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
         let shown = self.shown.iter().filter_map(|(_, id)| {
             let conversation = app.inbox.get(*id)?;
             Some(RowKey {
@@ -202,33 +210,35 @@ impl InboxList {
             area,
             theme: ui.theme.clone(),
             second: app.now.as_second(),
-            is_entered: app.is_in_inbox(),
+            has_focus: app.is_in_inbox(),
             shown: shown.collect(),
         }
     }
 
     /// The conversations that are visible, after scrolling.
     fn visible(&mut self, inbox: &Inbox, open: Option<ConversationId>) -> Vec<ConversationId> {
-        let goal = if self.is_entered { self.chosen } else { open };
+        let goal = if self.has_focus { self.chosen } else { open };
         let (count, at) = match &self.frozen {
-            Some(frozen) => (frozen.len(), goal.and_then(|id| frozen.place(id))),
+            Some(frozen) => (frozen.len(), goal.and_then(|id| frozen.position(id))),
             None => (
                 inbox.conversations().len(),
                 goal.and_then(|id| inbox.position(id)),
             ),
         };
         let at = at.unwrap_or(0);
-        let least = (at + 1).saturating_sub(self.fits);
-        let most = count.saturating_sub(self.fits);
-        self.first = self.first.clamp(least, at).min(most.max(least));
+        let least = (at + 1).saturating_sub(self.visible_count);
+        let most = count.saturating_sub(self.visible_count);
+        self.first_visible = self.first_visible.clamp(least, at).min(most.max(least));
         match &self.frozen {
             Some(frozen) => {
-                let frozen = frozen.from(self.first);
+                let frozen = frozen.from(self.first_visible);
                 let there = frozen.filter(|id| inbox.get(*id).is_some());
-                there.take(self.fits).collect()
+                there.take(self.visible_count).collect()
             }
             None => {
-                let listed = inbox.conversations_from(self.first).take(self.fits);
+                let listed = inbox
+                    .conversations_from(self.first_visible)
+                    .take(self.visible_count);
                 listed.map(|found| found.id).collect()
             }
         }
@@ -252,7 +262,7 @@ impl InboxList {
                 format!("{} of {}", frozen.len(), inbox.conversations().len())
             }
             (_, frozen) => {
-                let came = frozen.as_ref().map_or(0, |frozen| frozen.later());
+                let came = frozen.as_ref().map_or(0, |frozen| frozen.added());
                 let parts = [(came, "new"), (inbox.waiting(), "waiting")].into_iter();
                 let parts = parts.filter(|(count, _)| *count > 0);
                 let parts: Vec<String> = parts
@@ -270,31 +280,35 @@ impl InboxList {
     }
 
     /// Builds the rows of the visible conversations, each with its area.
-    fn made(&self, ui: &Ui, app: &App, made_of: RowsKey, mut before: InboxRows) -> InboxRows {
-        let width = made_of.area.width;
+    fn build_rows(&self, ui: &Ui, app: &App, key: RowsKey, mut before: InboxRows) -> InboxRows {
+        let width = key.area.width;
         let room = width.saturating_sub(MARK_COLUMNS + 1);
         let found = self.shown.iter().filter_map(|(place, id)| {
-            let about = self.summaries.get(id)?;
-            Some((*place, app.inbox.get(*id)?, about))
+            let summary = self.summaries.get(id)?;
+            Some((*place, app.inbox.get(*id)?, summary))
         });
         let found: Vec<_> = found.collect();
-        let rows = found.iter().map(|(_, conversation, about)| {
-            (one_line(conversation.title(), room), *conversation, *about)
+        let rows = found.iter().map(|(_, conversation, summary)| {
+            (
+                one_line(conversation.title(), room),
+                *conversation,
+                *summary,
+            )
         });
         let rows: Vec<_> = rows.collect();
         let apart = distinctions(&rows);
         let lines = rows.into_iter().zip(&apart).zip(&found).enumerate();
-        let lines = lines.map(|(at, (((title, conversation, about), apart), found))| {
-            let lines = before.take(&made_of, at, apart);
+        let lines = lines.map(|(at, (((title, conversation, summary), apart), found))| {
+            let lines = before.take(&key, at, apart);
             let lines = lines.unwrap_or_else(|| {
-                self.entry((ui, app), conversation, about, (title, apart), width)
+                self.entry((ui, app), conversation, summary, (title, apart), width)
             });
             (found.0, lines)
         });
         InboxRows {
             lines: lines.collect(),
             apart,
-            made_of: Some(made_of),
+            key: Some(key),
         }
     }
 
@@ -302,7 +316,7 @@ impl InboxList {
         &self,
         (ui, app): (&Ui, &App),
         conversation: &Conversation,
-        about: &RowSummary,
+        summary: &RowSummary,
         (title, apart): (String, &str),
         width: u16,
     ) -> [Line<'static>; ROWS] {
@@ -330,7 +344,7 @@ impl InboxList {
         };
         let room = width.saturating_sub(MARK_COLUMNS + 1);
         let draft = if app.has_draft(conversation.id) {
-            DRAFT
+            DRAFT_MARK
         } else {
             ""
         };
@@ -348,7 +362,7 @@ impl InboxList {
         let title = one_line(&title, room.saturating_sub(taken));
         let fill = usize::from(room).saturating_sub(columns(&title) + columns(&behind));
         let edge = || Span::styled(side, ui.theme.strong());
-        let second = one_line(&below(app, conversation, about), room);
+        let second = one_line(&second_row(app, conversation, summary), room);
         [
             Line::from(vec![
                 edge(),
@@ -366,7 +380,7 @@ impl InboxList {
 }
 
 /// The second row: status, folder, agent and the latest item, among others.
-fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
+fn second_row(app: &App, conversation: &Conversation, summary: &RowSummary) -> String {
     let mut state = status::state(conversation, app);
     if let Some((seconds, left)) = status::time_left(conversation, app.now)
         && seconds < URGENT
@@ -378,10 +392,10 @@ fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
         state = format!("{state} {since}");
     }
     let parent = parent_of(app, conversation);
-    let whose = assigned(conversation);
+    let whose = study_assignment(conversation);
     let marks = short_summary(conversation.marks());
     let parts = match conversation.automatic {
-        Some(_) => vec![state.as_str(), about.news.as_str()],
+        Some(_) => vec![state.as_str(), summary.latest.as_str()],
         None => vec![
             state.as_str(),
             parent.as_str(),
@@ -389,7 +403,7 @@ fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
             marks.as_str(),
             folder(conversation),
             agent_name(&conversation.agent),
-            about.news.as_str(),
+            summary.latest.as_str(),
         ],
     };
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -400,6 +414,6 @@ fn below(app: &App, conversation: &Conversation, about: &RowSummary) -> String {
 pub(in crate::tui) fn parent_of(app: &App, conversation: &Conversation) -> String {
     let parent = conversation.parent.and_then(|id| app.inbox.get(id));
     parent.map_or_else(String::new, |parent| {
-        format!("↳ {}", one_line(parent.title(), PARENT))
+        format!("↳ {}", one_line(parent.title(), PARENT_COLUMNS))
     })
 }

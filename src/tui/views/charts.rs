@@ -36,10 +36,10 @@ const ROWS: u16 = 7;
 const WIDEST_BAR: u16 = 6;
 /// The factor by which values are scaled for widgets that take integers, so that there are bars for
 /// less than one.
-const PARTS: f64 = 1_000.0;
+const SCALE: f64 = 1_000.0;
 
 /// A text, and the styles of its ranges.
-type Toned = (String, Vec<(Range<usize>, Tone)>);
+type TonedText = (String, Vec<(Range<usize>, Tone)>);
 
 /// The names of the tabs, and the index of the current one.
 pub(super) struct Tabs<const N: usize> {
@@ -68,10 +68,10 @@ pub(super) fn words<const N: usize>(
     tabs: &Tabs<N>,
     words: &str,
     width: u16,
-) -> Toned {
+) -> TonedText {
     let mut sheet = Buffer::empty(Rect::new(0, 0, width, 2));
     tabs.line(theme).render(sheet.area, &mut sheet);
-    let (mut text, tones) = toned(&sheet);
+    let (mut text, tones) = toned_text(&sheet);
     text.push('\n');
     text.push_str(words);
     (text, tones)
@@ -83,7 +83,7 @@ pub(super) fn statistics<const N: usize>(
     tabs: &Tabs<N>,
     statistics: &JournalStatistics,
     width: u16,
-) -> Toned {
+) -> TonedText {
     let (beside, panel_width) = match width {
         0..TWO_COLUMNS => (1, width),
         _ => (2, (width - BETWEEN) / 2),
@@ -109,7 +109,7 @@ pub(super) fn statistics<const N: usize>(
         }
         top += height_of(row);
     }
-    toned(&sheet)
+    toned_text(&sheet)
 }
 
 /// Draws a chart into an area of a buffer.
@@ -163,7 +163,7 @@ fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
                     .label(Line::raw(format!("{:>4.0} %", share * 100.0)))
                     .filled_symbol("█")
                     .unfilled_symbol("░")
-                    .filled_style(bar(theme))
+                    .filled_style(bar_style(theme))
                     .unfilled_style(theme.dim());
                 rows.next()
                     .into_iter()
@@ -197,14 +197,14 @@ fn by_agent<'a>(
             let bars = bars.map(|((name, words), value)| {
                 let gap = name_width - columns(name);
                 let label = format!("{name}{:gap$}  {words:>words_width$}", "");
-                Bar::with_label(label, parts(value.unwrap_or(0.0))).text_value("")
+                Bar::with_label(label, scaled(value.unwrap_or(0.0))).text_value("")
             });
             let greatest = values.iter().flatten().copied().fold(0.0, f64::max);
             BarChart::horizontal(bars.collect::<Vec<_>>())
                 .bar_width(1)
                 .bar_gap(0)
-                .bar_style(bar(theme))
-                .max(parts(measure.full(greatest)))
+                .bar_style(bar_style(theme))
+                .max(scaled(measure.full(greatest)))
                 .render(area, sheet);
             if others > 0 {
                 let others = format!("and {others} other agents");
@@ -275,11 +275,11 @@ fn counts(theme: &Theme, values: &[(Date, Option<f64>)], area: Rect, sheet: &mut
         let shared = values.len().div_ceil(usize::from(area.width).max(1));
         let sums = values.chunks(shared).map(|days| {
             let known = days.iter().filter_map(|(_, value)| *value);
-            known.reduce(|one, other| one + other).map(parts)
+            known.reduce(|one, other| one + other).map(scaled)
         });
         return Sparkline::default()
             .data(sums.collect::<Vec<Option<u64>>>())
-            .style(bar(theme))
+            .style(bar_style(theme))
             .absent_value_symbol("·")
             .absent_value_style(theme.dim())
             .render(area, sheet);
@@ -292,13 +292,13 @@ fn counts(theme: &Theme, values: &[(Date, Option<f64>)], area: Rect, sheet: &mut
             _ => name,
         };
         let words = value.map(|value| format!("{value:.0}"));
-        Bar::with_label(name, parts(value.unwrap_or(0.0))).text_value(words.unwrap_or_default())
+        Bar::with_label(name, scaled(value.unwrap_or(0.0))).text_value(words.unwrap_or_default())
     });
     BarChart::vertical(bars.collect::<Vec<_>>())
         .bar_width(width)
         .bar_gap(1)
-        .bar_style(bar(theme))
-        .value_style(bar(theme).add_modifier(Modifier::REVERSED))
+        .bar_style(bar_style(theme))
+        .value_style(bar_style(theme).add_modifier(Modifier::REVERSED))
         .label_style(theme.dim())
         .render(area, sheet);
 }
@@ -334,7 +334,7 @@ fn line(
         .data(&points)
         .graph_type(GraphType::Line)
         .marker(Marker::Braille)
-        .style(bar(theme));
+        .style(bar_style(theme));
     Chart::new(vec![dataset])
         .x_axis(days)
         .y_axis(amounts)
@@ -342,7 +342,7 @@ fn line(
 }
 
 /// The style of bars and lines.
-fn bar(theme: &Theme) -> Style {
+fn bar_style(theme: &Theme) -> Style {
     theme.notice(Level::Info)
 }
 
@@ -352,8 +352,8 @@ fn month_and_day(day: Date) -> String {
 }
 
 /// A value, scaled to an integer for a widget.
-fn parts(value: f64) -> u64 {
-    (value * PARTS) as u64
+fn scaled(value: f64) -> u64 {
+    (value * SCALE) as u64
 }
 
 fn rows(count: usize) -> u16 {
@@ -361,7 +361,7 @@ fn rows(count: usize) -> u16 {
 }
 
 /// The text and styles of a buffer, without blanks at the ends of its rows.
-fn toned(sheet: &Buffer) -> Toned {
+fn toned_text(sheet: &Buffer) -> TonedText {
     let (mut text, mut tones) = (String::new(), Vec::new());
     for row in sheet.area.rows() {
         let begin = text.len();

@@ -30,7 +30,7 @@ pub enum ViewCommand {
     /// Go down by pages, or up if negative.
     Pages(i64),
     /// Go to the next tab of a view, or to the previous one if negative.
-    Beside(i64),
+    Sideways(i64),
     /// Open the selected conversation, or scroll a view down by a line.
     Enter,
     /// Open the search, or the filter of the inbox.
@@ -68,8 +68,8 @@ impl ViewCommand {
             (KeyCode::Char('/'), _) => Self::Search,
             (KeyCode::Up | KeyCode::Char('k'), _) => Self::Lines(-1),
             (KeyCode::Down | KeyCode::Char('j'), _) => Self::Lines(1),
-            (KeyCode::Left, _) => Self::Beside(-1),
-            (KeyCode::Right, _) => Self::Beside(1),
+            (KeyCode::Left, _) => Self::Sideways(-1),
+            (KeyCode::Right, _) => Self::Sideways(1),
             (KeyCode::PageUp, _) => Self::Pages(-1),
             (KeyCode::PageDown | KeyCode::Char(' '), _) => Self::Pages(1),
             (KeyCode::Home | KeyCode::Char('g'), _) => Self::Lines(i64::MIN),

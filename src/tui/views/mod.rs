@@ -27,7 +27,7 @@ const VIEWS: [View; 5] = [
 ];
 
 /// The message if there is no conversation yet.
-const NONE_YET: &str = "no request yet";
+const NO_REQUEST: &str = "no request yet";
 
 /// A view that can be opened.
 struct View {

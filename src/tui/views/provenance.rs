@@ -87,7 +87,7 @@ impl ProvenancePage<'_> {
         drafts: &[ModelDraft],
         decision: Option<&Decision>,
     ) {
-        let used = ids_in(draft);
+        let used = draft_ids_in(draft);
         let hand = Hand::of(draft).map_or("you".to_owned(), |hand| hand.to_string());
         self.heading(&format!("{} · {}", block.label, hand));
         for made in drafts.iter().filter(|made| used.contains(&made.id.0)) {
@@ -295,7 +295,7 @@ impl ProvenancePage<'_> {
 }
 
 /// The IDs of the drafts that a reply contains something of.
-fn ids_in(draft: &Draft) -> Vec<i64> {
+fn draft_ids_in(draft: &Draft) -> Vec<i64> {
     let calls = draft.parts.iter().filter_map(|part| part.call.as_ref());
     let calls = calls.chain(&draft.call);
     let calls = calls.filter_map(|call| Some(call.drafted.as_ref()?.draft));

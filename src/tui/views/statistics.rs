@@ -37,7 +37,7 @@ pub(super) const VIEW: View = View {
             reader,
             at: 0,
             counts: Default::default(),
-            drawn: None,
+            page_key: None,
         })))
     },
 };
@@ -73,12 +73,12 @@ struct StatisticsPages {
     at: usize,
     /// The statistics of each tab, once requested. Dropping one cancels its work.
     counts: [Option<Arc<Count>>; PAGES.len()],
-    drawn: Option<Drawn>,
+    page_key: Option<PageKey>,
 }
 
 /// Everything that the text of a tab depends on.
 #[derive(Debug, PartialEq)]
-struct Drawn {
+struct PageKey {
     page: usize,
     width: u16,
     theme: Theme,
@@ -113,21 +113,21 @@ impl Pages for StatisticsPages {
         PAGES[self.at].0
     }
 
-    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled> {
-        let drawn = Drawn {
+    fn changed_text(&mut self, ui: &Ui, width: u16) -> Option<Styled> {
+        let page_key = PageKey {
             page: self.at,
             width,
             theme: ui.theme.clone(),
             stage: self.stage(ui),
         };
-        if self.drawn.as_ref() == Some(&drawn) {
+        if self.page_key.as_ref() == Some(&page_key) {
             return None;
         }
         let tabs = charts::Tabs {
             names: PAGES.map(|(_, name, _)| name),
             at: self.at,
         };
-        let sheet = match (PAGES[self.at].2, &drawn.stage) {
+        let sheet = match (PAGES[self.at].2, &page_key.stage) {
             (Days::None, _) => charts::words(&ui.theme, &tabs, &self.totals, width),
             (_, Stage::Reading(turns)) => {
                 let words = format!("reading the journal… {turns} requests so far");
@@ -139,7 +139,7 @@ impl Pages for StatisticsPages {
             }
             (_, Stage::Done(statistics)) => charts::statistics(&ui.theme, &tabs, statistics, width),
         };
-        self.drawn = Some(drawn);
+        self.page_key = Some(page_key);
         let (text, tones) = sheet;
         Some(Styled::new(text, Markup::Toned(tones)))
     }

@@ -24,7 +24,7 @@ pub(super) trait Pages: Debug {
     fn title(&self) -> &'static str;
 
     /// The text of the current tab for this width, if it has changed since the last call.
-    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
+    fn changed_text(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
 
     /// Goes to another tab, so many after the current one, or before it if negative; returns whether
     /// there is one.
@@ -44,7 +44,7 @@ pub struct TextView {
     is_foreign: bool,
     window: Window,
     /// The byte of the text that the next layout scrolls to.
-    goal: Option<usize>,
+    scroll_target: Option<usize>,
 }
 
 impl TextView {
@@ -57,7 +57,7 @@ impl TextView {
             text: Styled::new(text, Markup::Plain),
             is_foreign: false,
             window: Window::default(),
-            goal: None,
+            scroll_target: None,
         }
     }
 
@@ -119,7 +119,7 @@ impl TextView {
             ViewCommand::Lines(lines) => self.scroll(lines),
             ViewCommand::Enter => self.scroll(1),
             ViewCommand::Pages(pages) => self.scroll_pages(pages),
-            ViewCommand::Beside(pages) => {
+            ViewCommand::Sideways(pages) => {
                 if self.pages.as_mut().is_some_and(|own| own.turn(pages)) {
                     self.scroll(i64::MIN);
                 }
@@ -135,12 +135,12 @@ impl TextView {
     pub fn layout(&mut self, ui: &Ui, width: u16, height: u16) {
         let width = width.saturating_sub(self.gutter_width()).max(1);
         let pages = self.pages.as_mut();
-        if let Some(text) = pages.and_then(|pages| pages.renewed(ui, width)) {
+        if let Some(text) = pages.and_then(|pages| pages.changed_text(ui, width)) {
             self.text = text;
         }
         let text = self.text.text();
         self.window.fit(text, (width, height), false);
-        if let Some(byte) = self.goal.take() {
+        if let Some(byte) = self.scroll_target.take() {
             let line = text.line_at(byte);
             let within = byte.saturating_sub(text.start(line));
             let row = rows(text.line(line), width).position(|row| within < row.end);
@@ -191,12 +191,12 @@ impl SearchBlocks for TextView {
 
 impl Searchable for TextView {
     fn scroll(&mut self, rows: i64) {
-        self.goal = None;
+        self.scroll_target = None;
         self.window.scroll(self.text.text(), rows);
     }
 
     fn scroll_pages(&mut self, pages: i64) {
-        self.goal = None;
+        self.scroll_target = None;
         self.window.scroll_pages(self.text.text(), pages);
     }
 
@@ -217,7 +217,7 @@ impl Searchable for TextView {
     }
 
     fn show_hit(&mut self, hit: &SearchMatch) {
-        self.goal = Some(hit.range.start);
+        self.scroll_target = Some(hit.range.start);
     }
 
     fn stand(&self) -> Stand {
@@ -228,7 +228,7 @@ impl Searchable for TextView {
     }
 
     fn go_back(&mut self, stand: Stand) {
-        self.goal = None;
+        self.scroll_target = None;
         self.window.show(stand.top, self.text.text());
     }
 
