@@ -31,27 +31,27 @@ use crate::store::Store;
 use crate::tui::app::{App, AppSettings, Level, NewRule};
 use crate::tui::export;
 use crate::tui::pictures::Graphics;
-use crate::tui::run::{Exit, Fork, LoopOptions, Reload, Reloaded};
+use crate::tui::run::{Exit, ForkTurn, LoopOptions, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
 use crate::tui::theme::{Base, Ground, ThemeChoice};
 
-/// How long connections have to take in that their response has ended.
+/// How long each part of the program has for an orderly end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the program did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Standard input or output leads elsewhere.
+    /// Standard input or output is no terminal.
     #[error("this needs a terminal: run it without redirecting input or output")]
     NoTerminal,
-    /// The terminal cannot move its cursor, or nobody knows whether it can.
+    /// According to `TERM`, the terminal cannot move its cursor, or its type is unknown.
     #[error(
         "{}; run it in another terminal, or set TERM to what this one is, such as \
          TERM=xterm-256color",
         of_terminal(.0)
     )]
     NoScreen(String),
-    /// The address is taken.
+    /// The address is in use.
     #[error(
         "{0} is in use: another humanllm may be running; stop it or choose another port with \
          --listen"
@@ -60,26 +60,26 @@ pub enum StartError {
     /// The address cannot be used.
     #[error("cannot listen on {address}: {error}; choose another address with --listen")]
     Listen {
-        /// The address.
+        /// The address of `--listen` or the configuration.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
-    /// What was to be done with the port does not work.
+    /// The caller's `listening` failed.
     #[error("{0}")]
     Listening(Box<dyn Error>),
-    /// Something that every program needs is missing.
+    /// The system refuses threads, sockets or signals.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
 }
 
 /// Runs server and terminal until something ends them, and returns the exit code: 0 after a quit,
-/// 128 and the signal's number after a signal. `listening` is called once clients can come and before
-/// the screen is touched.
+/// 128 and the signal's number after a signal. `listening` is called once clients can connect and
+/// before the terminal is touched.
 ///
 /// # Errors
 ///
-/// Whatever keeps the program from starting; the screen has not been touched then.
+/// Whatever keeps the program from starting; the terminal has not been touched then.
 pub fn run(
     config: Config,
     flags: Flags,
@@ -102,28 +102,29 @@ pub fn run(
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let (store, unkept) = open_store(&config);
+    let (store, alert) = open_store(&config);
     let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
-    let (mut socket, unreachable) = match ControlSocket::bind(state_dir) {
+    let (mut socket, no_control_socket) = match ControlSocket::bind(state_dir) {
         Ok(socket) => (Some(socket), None),
         Err(error) => {
             tracing::warn!(%error, "no control socket");
             (None, Some(error.to_string()))
         }
     };
-    let desk = ControlState {
+    let control_state = ControlState {
         scripts: intake.scripts(),
         store: store.clone(),
         address: format!("http://{address}/v1"),
     };
-    let (orders, ordered) = mpsc::unbounded_channel();
+    let (orders, order_receiver) = mpsc::unbounded_channel();
     let catalog = Catalog::new(config.upstreams.clone());
     let drafts = intake.draft_events();
-    let models = Models::start(runtime.handle(), catalog.clone(), ordered, drafts);
+    let models = Models::start(runtime.handle(), catalog.clone(), order_receiver, drafts);
     let router = server::router(intake, config.server_settings(address, descriptors));
     let (stop, stopped) = watch::channel(false);
     let listens = socket.as_mut().and_then(ControlSocket::take_listener);
-    let scripts = listens.map(|it| runtime.spawn(control::serve(it, desk, stopped.clone())));
+    let scripts =
+        listens.map(|it| runtime.spawn(control::serve(it, control_state, stopped.clone())));
     let (server, closed) = Server::new(listener, router, stopped);
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
@@ -139,28 +140,28 @@ pub fn run(
     app.set_drafting(drafting);
     app.set_study(study);
     app.restore();
-    app.set_alert(unkept);
-    if let Some(why) = unreachable {
+    app.set_alert(alert);
+    if let Some(why) = no_control_socket {
         app.say(Level::Bad, why);
     }
     take_left_behind(&mut app, state_dir.path());
-    // A panic takes the same way out, so that clients learn of it and drafts are kept. The state
-    // may be half changed then, but all that is still done with it is to drop it.
+    // After a panic the program ends in the same order, so that responses are ended and drafts are
+    // saved. The state may be inconsistent then, but it is only dropped.
     let exit = catch_unwind(AssertUnwindSafe(|| {
-        // Its own: a key wakes this thread and no other.
+        // A runtime of its own, so that a key press wakes this thread and no other.
         let keyboard = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let exit = keyboard.block_on(crate::tui::run::run(
             &mut app, &mut ui, events, options, reload, fork,
         ));
-        // A search that is under way holds up nothing.
+        // Do not wait for a search that is running.
         keyboard.shutdown_background();
         exit
     }));
-    // Whatever is wrong with the state, what can still be kept is.
+    // Even after a panic, save what can be saved.
     let kept = catch_unwind(AssertUnwindSafe(|| {
-        crate::tui::run::keep(&mut app);
+        crate::tui::run::save_drafts(&mut app);
     }));
     tracing::info!(?exit, is_kept = kept.is_ok(), "stopping");
 
@@ -168,9 +169,9 @@ pub fn run(
     // find a server that is about to go.
     stop.send_replace(true);
     runtime.block_on(async {
-        // Nobody takes in any more what they say.
+        // Nobody handles their output any more.
         models.stop().await;
-        // Taking longer, or having failed, changes nothing of what follows.
+        // A timeout or an error here changes nothing of what follows.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, closed).await;
         drop(app);
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await;
@@ -188,7 +189,7 @@ pub fn run(
     })
 }
 
-/// Takes the port.
+/// Binds the address.
 pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => StartError::InUse(address),
@@ -196,7 +197,7 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// The store, and what the person has to know if it keeps nothing on disk although it should.
+/// The store, and an alert if it cannot save to disk although it should.
 fn open_store(config: &Config) -> (Store, Option<String>) {
     let most = config.server.max_stored;
     if !config.journal.enabled {
@@ -215,8 +216,8 @@ fn open_store(config: &Config) -> (Store, Option<String>) {
     })
 }
 
-/// Takes in what an editor had saved when the program ended, and removes it where it was once it is
-/// kept as a draft.
+/// Restores texts that an editor had saved when an earlier run ended, and removes their files once they
+/// are saved as a draft.
 fn take_left_behind(app: &mut App, state_dir: &Path) {
     let found = LeftBehind::find(state_dir);
     if found.is_empty() {
@@ -225,13 +226,13 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
     for left in &found {
         app.on_left_behind(&left.text);
     }
-    let saving = crate::tui::run::keep(app);
+    let saving = crate::tui::run::save_drafts(app);
     if app.store().settled_blocking(saving) {
         found.into_iter().for_each(LeftBehind::remove);
     }
 }
 
-/// What the state goes by.
+/// The settings of the terminal's state.
 fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> AppSettings {
     AppSettings {
         keymap: config.keys.clone(),
@@ -248,15 +249,15 @@ fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> 
         snippets: config.snippets.clone().into_iter().collect(),
         unsend: Duration::from_secs(config.tui.unsend_seconds.into()),
         export: export::ExportSettings {
-            // Without one, names are of wherever the program is.
+            // Without one, paths are relative to the current folder.
             folder: environment.folder().map(Path::to_owned).unwrap_or_default(),
             redaction: config.export.redaction(environment.home()),
         },
     }
 }
 
-/// Asks a turn of the journal again, as any client would.
-fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
+/// The function that asks a turn of the journal again, as a client of this server.
+fn fork(config: &Config, address: SocketAddr, store: &Store) -> ForkTurn {
     let (mut config, store) = (config.clone(), store.clone());
     config.listen = address;
     Arc::new(move |id, number| {
@@ -264,7 +265,7 @@ fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
         let recording = recording::of_journal(&reader, id.number());
         let recording = recording.map_err(|error| error.to_string())?;
         let turns = recording.as_ref().map_or(&[][..], |found| &found.turns);
-        // Turns that cannot be read are none of it.
+        // Turns that cannot be read are left out of the recording, so numbers may differ from indexes.
         let at = turns.iter().position(|turn| turn.number == number);
         let (Some(recording), Some(at)) = (&recording, at) else {
             return Err(format!("turn {number} cannot be asked again"));
@@ -274,7 +275,7 @@ fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
     })
 }
 
-/// What the loop goes by.
+/// The settings of the terminal's event loop.
 fn options(config: &Config, environment: &Environment) -> LoopOptions {
     // Whoever sets this wants no colours anywhere (<https://no-color.org>).
     let theme = match environment.get_filled("NO_COLOR") {
@@ -298,14 +299,14 @@ fn options(config: &Config, environment: &Environment) -> LoopOptions {
     }
 }
 
-/// What the inbox goes by when models draft.
+/// The settings of the inbox for models that draft.
 fn drafting(config: &Config, orders: &mpsc::UnboundedSender<DraftingOrder>) -> Drafting {
     let names = config
         .upstreams
         .iter()
         .map(|upstream| upstream.name.clone());
     let mut models: Vec<String> = names.collect();
-    // Where nobody names another, the first is asked.
+    // The first model is the default.
     models.sort_by_key(|name| config.drafting.model.as_ref() != Some(name));
     Drafting {
         orders: Some(orders.clone()),
@@ -315,8 +316,8 @@ fn drafting(config: &Config, orders: &mpsc::UnboundedSender<DraftingOrder>) -> D
     }
 }
 
-/// Reads the configuration again while the program runs. The models that there are then are put into the
-/// catalog, and orders for them go there.
+/// The functions that reload the configuration while the program runs. Reloading also updates the
+/// catalog of models.
 fn reload(
     started: Config,
     address: SocketAddr,

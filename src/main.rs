@@ -28,7 +28,7 @@ use humanllm::{app, config, export, fork, history, logging, plain, replay, setup
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Whatever went wrong; its message is all that the person needs.
+/// An error of any kind: only its message is shown.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
@@ -41,9 +41,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what went wrong.
+/// Prints an error to standard error.
 fn complain(error: &dyn std::error::Error) {
-    // The message may quote a file name or a value.
+    // The message may quote control characters from a file name or a value.
     let message = plain::line(&error.to_string());
     // Not `eprintln!`, which panics where the terminal is gone.
     let _ = writeln!(io::stderr(), "humanllm: {message}");
@@ -152,7 +152,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
 }
 
-/// Runs server and terminal, perhaps with an agent beside them.
+/// Runs the server and the terminal interface, optionally with an agent in a split of the terminal.
 fn serve(
     config: Config,
     flags: config::Flags,
@@ -168,7 +168,8 @@ fn serve(
     Ok(app::run(config, flags, environment, &state_dir, open)?)
 }
 
-/// Asks a humanllm that runs; the exit code says what was in the way.
+/// Runs a command in the running program through its control socket. The exit code tells what kind of
+/// error there was.
 fn ask((action, is_json): scripts::ScriptArguments, global: GlobalFlags) -> Result<ExitCode> {
     let config = config::load(&global.into(), &Environment::of_process())?;
     match command::run(action, is_json, &config.state_dir) {
@@ -183,7 +184,7 @@ fn ask((action, is_json): scripts::ScriptArguments, global: GlobalFlags) -> Resu
     }
 }
 
-/// Plays a recording, or writes it to a file.
+/// Serves a recording, or saves it to a file.
 fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
     let recording = replay::load(&args.sources, &config.state_dir)?;
@@ -193,7 +194,7 @@ fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) ->
     }
 }
 
-/// Asks a recorded request again, and prints the answer.
+/// Sends a recorded request again, and prints the answer.
 fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
     let recording = replay::load(&[args.source], &config.state_dir)?;
     let answer = fork::run(&recording, args.turn, config)?;
@@ -205,7 +206,8 @@ fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
     print(format!("{text}\n").as_bytes())
 }
 
-/// Writes conversations to files, and tells what was done where that is in nobody's way.
+/// Exports conversations. The report goes to standard error if the export itself goes to standard
+/// output.
 fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
     let mut redactor = args.redactor(&config, environment);
@@ -215,7 +217,7 @@ fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) ->
         Err(ExportError::Closed) => return Ok(ExitCode::SUCCESS),
         report => report?,
     };
-    // A path, or what was found, may be anything.
+    // Paths and findings may contain control characters.
     let report = plain::lines(&report.to_string());
     if target == ExportTarget::Stdout && !options.dry_run {
         let _ = io::stderr().write_all(report.as_bytes());
@@ -224,7 +226,7 @@ fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) ->
     print(report.as_bytes())
 }
 
-/// Sets a program up, or finds out what to set; returns what to tell the person.
+/// Sets an agent up, or shows what to set; returns the text to print.
 fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
     let SetupArgs { program, show, .. } = args;
     let config = config::load(flags, environment)?;
@@ -255,7 +257,7 @@ fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> 
     }
 }
 
-/// Lists the rules, or tries them.
+/// Lists the rules, or tries them on recorded replies.
 fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
     let other = args.rule.as_deref().map(config::rules_in).transpose()?;
     let rules = other.as_ref().unwrap_or(&config.rules);
@@ -272,7 +274,7 @@ fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
     }
 }
 
-/// Checks an agent that is set up; the exit code says what failed first.
+/// Checks an agent that is set up. The exit code tells which step failed first.
 fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
     let prints = |args: &SetupArgs| match &args.program {
@@ -302,7 +304,7 @@ fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
     Ok(failed.map_or(ExitCode::SUCCESS, |step| ExitCode::from(step.exit_code())))
 }
 
-/// Sets a model up that drafts, or checks one that is.
+/// Sets up a model that drafts, or checks one that is set up.
 fn model(
     args: ModelArgs,
     checks: bool,
@@ -333,7 +335,7 @@ fn no_variables(agent: &str) -> Box<dyn std::error::Error> {
     .into()
 }
 
-/// Writes to standard output, where a reader that has seen enough is no error.
+/// Writes to standard output. A broken pipe is no error.
 fn print(text: &[u8]) -> Result<ExitCode> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {

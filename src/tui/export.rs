@@ -1,5 +1,5 @@
-//! A conversation as a file: what the person is asked first, what they are told before and after, and
-//! the work itself, which is done elsewhere.
+//! Exporting a conversation from the terminal: the form, the texts of its view, and the job that the
+//! background runs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,45 +13,45 @@ use crate::inbox::ConversationId;
 use crate::store::Store;
 use crate::tui::form::Form;
 
-/// What files are made with.
+/// The configuration of exports.
 #[derive(Debug, Clone, Default)]
 pub struct ExportSettings {
-    /// Where they go unless the person says otherwise.
+    /// The folder that files go to unless the person says otherwise.
     pub folder: PathBuf,
-    /// What is taken out of them.
+    /// What is redacted in them.
     pub redaction: Redaction,
 }
 
-/// A file to be made, or what would be in it to be looked at.
+/// One export, or a dry run of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportJob {
-    /// Of which conversation.
+    /// The conversation to export.
     pub conversation: ConversationId,
-    /// What.
+    /// Format and options.
     pub options: ExportOptions,
-    /// Where.
+    /// Where the file goes.
     pub target: ExportTarget,
-    /// What is taken out of it; nothing if this is absent.
+    /// What is redacted; nothing with `None`.
     pub redaction: Option<Redaction>,
 }
 
-/// How far an order is.
+/// The progress of an export.
 #[derive(Debug)]
-pub enum News {
-    /// What would be taken out is for these things.
+pub enum ExportUpdate {
+    /// The names of the rules of redaction.
     Rules(Vec<String>),
-    /// So many turns of so many are done.
+    /// How many turns are done, and how many there are.
     Turns(u64, u64),
-    /// It is done, or cannot be.
+    /// It has ended, or failed.
     Done(Box<Result<ExportReport, ExportError>>),
 }
 
 impl ExportJob {
-    /// Does it, which takes its time. `tell` says whether anybody wants it any more.
-    pub fn carry_out(&self, store: &Store, mut tell: impl FnMut(News) -> bool) {
+    /// Runs the export, which blocks. `tell` is given its progress, and returns whether to go on.
+    pub fn run(&self, store: &Store, mut tell: impl FnMut(ExportUpdate) -> bool) {
         let redactor = self.redaction.as_ref().map(Redaction::redactor);
         let mut redactor = redactor.unwrap_or_else(Redactor::none);
-        if !tell(News::Rules(redactor.names())) {
+        if !tell(ExportUpdate::Rules(redactor.names())) {
             return;
         }
         let done = export::conversation(
@@ -60,26 +60,26 @@ impl ExportJob {
             &self.options,
             &mut redactor,
             &self.target,
-            &mut |done, all| tell(News::Turns(done, all)),
+            &mut |done, all| tell(ExportUpdate::Turns(done, all)),
         );
-        tell(News::Done(Box::new(done)));
+        tell(ExportUpdate::Done(Box::new(done)));
     }
 }
 
-/// The form of a file that is about to be made.
+/// The form of an export.
 #[derive(Debug)]
-pub struct Exporting {
-    /// Of which conversation.
+pub struct ExportForm {
+    /// The conversation to export.
     pub conversation: ConversationId,
-    /// What.
+    /// The format of the file.
     pub format: ExportFormat,
     pub(super) form: Form,
-    /// A file that is there and that the person was told of: the same again replaces it.
-    pub(super) is_there: Option<PathBuf>,
+    /// An existing file that the person was told of: writing to it again replaces it.
+    pub(super) existing_file: Option<PathBuf>,
 }
 
-impl Exporting {
-    /// The form, with a name that is good enough for most.
+impl ExportForm {
+    /// The form, filled in with defaults.
     pub(super) fn new(
         conversation: ConversationId,
         format: ExportFormat,
@@ -96,25 +96,25 @@ impl Exporting {
             conversation,
             format,
             form,
-            is_there: None,
+            existing_file: None,
         }
     }
 
-    /// What the form is about, in words.
+    /// The title above the form.
     pub(super) fn title(&self) -> String {
         let (number, format) = (self.conversation.number(), self.format.name());
         format!("export conversation {number} as {format}")
     }
 
-    /// What is to be done, or only looked at (`is_dry`).
-    pub(super) fn order(&self, is_dry: bool, settings: &ExportSettings) -> ExportJob {
+    /// The job that the form describes, or a dry run of it.
+    pub(super) fn job(&self, is_dry: bool, settings: &ExportSettings) -> ExportJob {
         let values = match self.form.value() {
             Value::Object(values) => values,
             _ => Map::new(),
         };
         let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or("");
         let redacts = values.get("redact").and_then(Value::as_bool) != Some(false);
-        let path = in_home(text("file").trim(), settings.redaction.home.as_deref());
+        let path = expand_home(text("file").trim(), settings.redaction.home.as_deref());
         let path = settings.folder.join(path);
         ExportJob {
             conversation: self.conversation,
@@ -124,7 +124,7 @@ impl Exporting {
                     "all" => Train::All,
                     _ => Train::Person,
                 },
-                force: self.is_there.as_ref() == Some(&path),
+                force: self.existing_file.as_ref() == Some(&path),
                 dry_run: is_dry,
                 ..ExportOptions::new(self.format)
             },
@@ -133,7 +133,7 @@ impl Exporting {
         }
     }
 
-    /// Whether there is a name to write to.
+    /// Whether the name of the file is filled in.
     pub(super) fn has_name(&self) -> bool {
         let value = self.form.value();
         let file = value.get("file").and_then(Value::as_str);
@@ -141,21 +141,21 @@ impl Exporting {
     }
 }
 
-/// What is known of an order, for the view.
+/// What is known about an export, for the view.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    /// What would be taken out, once that is known.
+pub(super) struct ExportProgress {
+    /// The names of the rules of redaction, once they are known.
     pub rules: Option<Vec<String>>,
-    /// How far it is.
+    /// How many turns are done, and how many there are.
     pub turns: Option<(u64, u64)>,
-    /// What would be written, once that was looked at, or why nothing can be.
-    pub would: Option<Result<ExportReport, String>>,
+    /// The result of the dry run: what would be written, or why nothing can be.
+    pub dry_run: Option<Result<ExportReport, String>>,
 }
 
-/// What the person is told before anything is written.
-pub(super) fn before(exporting: &Exporting, redacts: bool, known: &Known) -> String {
+/// The text of the view before anything is written.
+pub(super) fn preview(exporting: &ExportForm, redacts: bool, progress: &ExportProgress) -> String {
     let about = exporting.format.about();
-    let found = match (&known.would, known.turns) {
+    let found = match (&progress.dry_run, progress.turns) {
         (Some(Ok(report)), _) => {
             let turns = count(report.turns, "turn");
             match listed(&report.found, true) {
@@ -168,13 +168,16 @@ pub(super) fn before(exporting: &Exporting, redacts: bool, known: &Known) -> Str
         (None, None) => "Looking …\n".into(),
     };
     if !redacts {
-        let found = known.would.as_ref().and_then(|would| would.as_ref().err());
+        let found = progress
+            .dry_run
+            .as_ref()
+            .and_then(|would| would.as_ref().err());
         let found = found.map_or(String::new(), |why| format!("\nAs it is, {why}.\n"));
         return format!(
             "{about}.\n\nNothing is replaced: keys, names and addresses leave as they are.\n{found}"
         );
     }
-    let rules = match &known.rules {
+    let rules = match &progress.rules {
         Some(rules) => rules.join(", "),
         None => "…".into(),
     };
@@ -184,8 +187,8 @@ pub(super) fn before(exporting: &Exporting, redacts: bool, known: &Known) -> Str
     )
 }
 
-/// What was done, in a line. Where it is in full stands in the view.
-pub(super) fn told(report: &ExportReport) -> String {
+/// The result in one line; the view shows all of it.
+pub(super) fn summary(report: &ExportReport) -> String {
     let path = match &report.target {
         ExportTarget::File(path) | ExportTarget::Folder(path) => path.as_path(),
         ExportTarget::Stdout => Path::new("-"),
@@ -196,8 +199,8 @@ pub(super) fn told(report: &ExportReport) -> String {
     format!("wrote {} · {turns} · {replaced} replaced", name.display())
 }
 
-/// A path in which `~` is the home folder.
-fn in_home(path: &str, home: Option<&str>) -> PathBuf {
+/// A path with `~/` replaced by the home folder.
+fn expand_home(path: &str, home: Option<&str>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(below), Some(home)) => Path::new(home).join(below),
         _ => path.into(),
@@ -230,8 +233,8 @@ mod tests {
                 own: Vec::new(),
             },
         };
-        let mut exporting = Exporting::new(ConversationId(12), ExportFormat::Html, &settings);
-        let order = exporting.order(false, &settings);
+        let mut exporting = ExportForm::new(ConversationId(12), ExportFormat::Html, &settings);
+        let order = exporting.job(false, &settings);
         let file = |path: &str| ExportTarget::File(path.into());
         assert_eq!(order.target, file("/srv/conversation-12.html"));
         assert_eq!(order.redaction.as_ref(), Some(&settings.redaction));
@@ -245,12 +248,12 @@ mod tests {
         ] {
             let values = json!({"file": typed, "redact": false});
             exporting.form.set_value(&values);
-            let order = exporting.order(false, &settings);
+            let order = exporting.job(false, &settings);
             assert_eq!(order.target, file(target), "{typed}");
             assert_eq!(order.redaction, None);
         }
-        exporting.is_there = Some("/srv/-".into());
-        assert!(exporting.order(false, &settings).options.force);
+        exporting.existing_file = Some("/srv/-".into());
+        assert!(exporting.job(false, &settings).options.force);
         exporting.form.set_value(&json!({"file": " "}));
         assert!(!exporting.has_name());
     }

@@ -1,5 +1,5 @@
-//! Which pane is where. First all of it is laid out, which may change where one is in a text; then it
-//! is drawn, which changes nothing.
+//! Which pane is where. A frame is made in two steps: layout, which may change scroll positions, and
+//! drawing, which changes no state.
 //!
 //! Wide terminals show inbox, transcript and composer side by side, narrower ones the composer
 //! under the transcript, and the narrowest one pane at a time.
@@ -17,35 +17,35 @@ use super::transcript::view as transcript;
 use super::ui::Ui;
 use super::{inbox, status};
 
-/// Columns from which the inbox has a place of its own.
+/// Columns from which the inbox has a column of its own.
 const TWO_COLUMNS: u16 = 96;
-/// Columns from which the composer has one too.
+/// Columns from which the composer has one, too.
 const THREE_COLUMNS: u16 = 160;
-/// The smallest terminal that everything fits into.
-const SMALLEST: (u16, u16) = (40, 12);
+/// The columns and rows of the smallest terminal that everything fits into.
+const MIN_SIZE: (u16, u16) = (40, 12);
 
-/// Draws everything.
+/// Lays out and draws a frame.
 pub fn draw(frame: &mut Frame, ui: &Ui, app: &mut App) {
     let area = frame.area();
-    if area.width < SMALLEST.0 / 2 || area.height < SMALLEST.1 / 2 {
-        let (columns, rows) = SMALLEST;
+    if area.width < MIN_SIZE.0 / 2 || area.height < MIN_SIZE.1 / 2 {
+        let (columns, rows) = MIN_SIZE;
         let words = format!("too small: {columns}x{rows} needed");
         draw_line(frame.buffer_mut(), area, &Line::raw(words));
         return;
     }
-    app.catch_up();
+    app.sync_if_needed();
     let panes = Panes::new(app, area);
     panes.lay_out(app, ui);
     panes.draw(frame, ui, app);
 }
 
-/// Where everything is, and the words around it that say how high it is.
+/// The areas of all panes, and the texts that their heights depend on.
 struct Panes {
     /// The inbox.
     inbox: Option<Rect>,
-    /// The title of what is read, and what is read.
+    /// The title of the view or transcript, and its text.
     main: Option<(Rect, Rect)>,
-    /// What the person makes of the conversation, under its title.
+    /// The marks of the conversation, below the title.
     marks: Option<Rect>,
     composer: Option<(Rect, ComposerLabels, ComposerPlacement)>,
     /// Lines between panes: each takes the last column of its area.
@@ -113,13 +113,13 @@ impl Panes {
         panes
     }
 
-    /// Leaves room for a line between a pane and what is right of it.
+    /// Leaves a column for the border on the right of a pane.
     fn with_border(&mut self, area: Rect) -> Rect {
         self.borders.push(area);
         right_border().inner(area)
     }
 
-    /// Fits what is in the panes into them.
+    /// Lays out the content of the panes, and scrolls it into view.
     fn lay_out(&self, app: &mut App, ui: &Ui) {
         if !app.is_in_inbox() {
             app.list.leave();
@@ -144,7 +144,7 @@ impl Panes {
 
     fn draw(&self, frame: &mut Frame, ui: &Ui, app: &App) {
         for area in &self.borders {
-            // Nothing but its column, because a block styles all of its area.
+            // Only this column, because a block styles its whole area.
             let column = Rect {
                 x: area.right().saturating_sub(1),
                 width: area.width.min(1),
@@ -172,8 +172,8 @@ impl Panes {
     }
 }
 
-/// Whether the place under what is read is better used for more of it: nothing can be typed there
-/// while a view has the keys, or the inbox in the place of the transcript.
+/// Whether the composer is hidden to make room: nothing can be typed there while a view has the focus,
+/// or the inbox in the place of the transcript.
 fn covers_composer(app: &App, has_column: bool) -> bool {
     let has_keys = match app.focus {
         Focus::Composer => false,
@@ -183,11 +183,11 @@ fn covers_composer(app: &App, has_column: bool) -> bool {
     has_keys && (matches!(app.dialog, Dialog::None) || app.dialog.is_question())
 }
 
-/// The view, or the transcript, or what stands in its place.
+/// Draws the view, the transcript, a placeholder for it, or the welcome screen.
 fn draw_main(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     if let Some(view) = app.view() {
         view.draw(frame, ui, area, app.finder());
-    } else if let Some(words) = app.instead_of_transcript() {
+    } else if let Some(words) = app.transcript_placeholder() {
         let words = format!(" {words}");
         draw_line(
             frame.buffer_mut(),

@@ -1,19 +1,19 @@
-//! A text with a cursor, edited as in a shell: a field of a form, or what is looked for.
+//! The line editor of queries and of fields in forms, with the keys of readline.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use crate::tui::text::{columns, shown};
 
-/// Bytes of a query: more is a paste gone wrong.
-const LONGEST_QUERY: usize = 2_000;
-/// Bytes that a character on the screen may take; what has more of them is cut.
-const CELL: usize = 64;
+/// The most bytes of a query: more is a paste gone wrong.
+const MAX_QUERY_BYTES: usize = 2_000;
+/// The most bytes that a column on the screen is expected to take; more are cut.
+const MAX_CELL_BYTES: usize = 64;
 
-/// What a key did to a text.
+/// What a key press did to the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edit {
-    /// The text is another one.
+    /// The text has changed.
     Changed,
     /// At most the cursor moved.
     Moved,
@@ -25,11 +25,11 @@ pub(super) enum Edit {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LineEditor {
     text: String,
-    /// In bytes, between graphemes.
+    /// The position of the cursor in bytes, always between graphemes.
     at: usize,
-    /// What was cut last, to put it back.
-    cut: String,
-    /// Whether it is short and has no line breaks.
+    /// The text that was killed last, to be yanked back.
+    killed: String,
+    /// Whether it is a query: short and without line breaks.
     is_query: bool,
 }
 
@@ -44,7 +44,7 @@ impl LineEditor {
         }
     }
 
-    /// A line for what is looked for: short, and without line breaks whatever is pasted.
+    /// An empty query: it stays short and without line breaks, whatever is pasted.
     pub(super) fn query() -> Self {
         Self {
             is_query: true,
@@ -76,7 +76,7 @@ impl LineEditor {
         self.text.trim().is_empty()
     }
 
-    /// Where the cursor is, in bytes.
+    /// The position of the cursor, in bytes.
     pub(super) fn at(&self) -> usize {
         self.at
     }
@@ -85,41 +85,46 @@ impl LineEditor {
         self.at == self.text.len()
     }
 
-    /// Puts `text` before the cursor: as much of it as there is room for.
+    /// Inserts `text` at the cursor, or as much of it as a query has room for.
     pub(super) fn insert(&mut self, text: &str) {
         let before = self.text.len();
-        match self.is_query {
-            true => self.text.insert_str(
+        if self.is_query {
+            self.text.insert_str(
                 self.at,
-                &in_short(text, LONGEST_QUERY.saturating_sub(before)),
-            ),
-            false => self.text.insert_str(self.at, text),
+                &single_line(text, MAX_QUERY_BYTES.saturating_sub(before)),
+            )
+        } else {
+            self.text.insert_str(self.at, text)
         }
         self.at += self.text.len() - before;
-        // What was typed may have joined with what follows it.
+        // The inserted text may form one grapheme with what follows it.
         let mut cursor = GraphemeCursor::new(self.at, self.text.len(), true);
         if !matches!(cursor.is_boundary(&self.text, 0), Ok(true)) {
             self.at = self.next();
         }
     }
 
-    /// Takes a key as readline does.
+    /// Handles a key press as readline does.
     pub(super) fn on_key(&mut self, key: KeyEvent) -> Edit {
         let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
         match (key.code, ctrl, alt) {
-            (KeyCode::Char(c), false, false) => self.typed(c.encode_utf8(&mut [0; 4])),
+            (KeyCode::Char(c), false, false) => self.insert_typed(c.encode_utf8(&mut [0; 4])),
             (KeyCode::Left, false, false) | (KeyCode::Char('b'), true, false) => {
-                self.go(self.previous())
+                self.move_to(self.previous())
             }
             (KeyCode::Right, false, false) | (KeyCode::Char('f'), true, false) => {
-                self.go(self.next())
+                self.move_to(self.next())
             }
-            (KeyCode::Left, ..) | (KeyCode::Char('b'), false, true) => self.go(self.word_start()),
-            (KeyCode::Right, ..) | (KeyCode::Char('f'), false, true) => self.go(self.word_end()),
-            (KeyCode::Home, false, false) | (KeyCode::Char('a'), true, false) => self.go(0),
+            (KeyCode::Left, ..) | (KeyCode::Char('b'), false, true) => {
+                self.move_to(self.word_start())
+            }
+            (KeyCode::Right, ..) | (KeyCode::Char('f'), false, true) => {
+                self.move_to(self.word_end())
+            }
+            (KeyCode::Home, false, false) | (KeyCode::Char('a'), true, false) => self.move_to(0),
             (KeyCode::End, false, false) | (KeyCode::Char('e'), true, false) => {
-                self.go(self.text.len())
+                self.move_to(self.text.len())
             }
             (KeyCode::Backspace, false, false) | (KeyCode::Char('h'), true, false) => {
                 self.remove(self.previous(), self.at, false)
@@ -129,49 +134,54 @@ impl LineEditor {
             }
             (KeyCode::Char('u'), true, false) => self.remove(0, self.at, true),
             (KeyCode::Char('k'), true, false) => self.remove(self.at, self.text.len(), true),
-            (KeyCode::Char('w'), true, false) => self.remove(self.space_before(), self.at, true),
+            (KeyCode::Char('w'), true, false) => {
+                self.remove(self.space_delimited_start(), self.at, true)
+            }
             (KeyCode::Backspace, ..) => self.remove(self.word_start(), self.at, true),
             (KeyCode::Char('d'), false, true) => self.remove(self.at, self.word_end(), true),
             (KeyCode::Char('y'), true, false) => {
-                let cut = self.cut.clone();
-                self.typed(&cut)
+                let killed = self.killed.clone();
+                self.insert_typed(&killed)
             }
             _ => Edit::Unknown,
         }
     }
 
-    /// The part that fits into `width` columns, and the column of the cursor in it: what is around
-    /// the cursor if that is shown, the beginning otherwise.
+    /// The part of the text that fits into `width` columns, and the column of the cursor in it: the
+    /// part around the cursor with `has_cursor`, the beginning otherwise.
     pub(super) fn window(&self, width: u16, has_cursor: bool) -> (String, usize) {
         let text = self.text.as_str();
         let room = usize::from(width);
-        let start = match has_cursor {
-            true => window_start(text, self.at, room.saturating_sub(1)),
-            false => 0,
+        let start = if has_cursor {
+            window_start(text, self.at, room.saturating_sub(1))
+        } else {
+            0
         };
         let end = text
-            .floor_char_boundary(start + CELL * (room + 1))
+            .floor_char_boundary(start + MAX_CELL_BYTES * (room + 1))
             .max(start);
         let seen = visible(&text[start..end]);
         let at = columns(&visible(&text[start..self.at.clamp(start, end)]));
         let more = end < text.len() || columns(&seen) > room;
-        let fits = match more && !has_cursor {
-            true => format!("{}…", shown(&seen, width.saturating_sub(1))),
-            false => shown(&seen, width).into_owned(),
+        let fits = if more && !has_cursor {
+            format!("{}…", shown(&seen, width.saturating_sub(1)))
+        } else {
+            shown(&seen, width).into_owned()
         };
         (fits, at)
     }
 
-    fn typed(&mut self, text: &str) -> Edit {
+    fn insert_typed(&mut self, text: &str) -> Edit {
         let before = self.text.len();
         self.insert(text);
-        match self.text.len() == before {
-            true => Edit::Moved,
-            false => Edit::Changed,
+        if self.text.len() == before {
+            Edit::Moved
+        } else {
+            Edit::Changed
         }
     }
 
-    fn go(&mut self, at: usize) -> Edit {
+    fn move_to(&mut self, at: usize) -> Edit {
         self.at = at;
         Edit::Moved
     }
@@ -182,7 +192,7 @@ impl LineEditor {
         }
         let removed: String = self.text.drain(start..end).collect();
         if keep {
-            self.cut = removed;
+            self.killed = removed;
         }
         self.at = start;
         Edit::Changed
@@ -218,8 +228,8 @@ impl LineEditor {
         })
     }
 
-    /// Where the run of anything but spaces before the cursor starts.
-    fn space_before(&self) -> usize {
+    /// Where the word before the cursor starts, if only whitespace separates words.
+    fn space_delimited_start(&self) -> usize {
         let before = self.text[..self.at].trim_end();
         before
             .char_indices()
@@ -229,9 +239,9 @@ impl LineEditor {
     }
 }
 
-/// The beginning of a text that has room, on one line. A paste may be endless: what has no room is
-/// not even looked at.
-fn in_short(text: &str, room: usize) -> String {
+/// The beginning of a text on one line, at most `room` bytes. A paste may be very long: the rest is not
+/// even looked at.
+fn single_line(text: &str, room: usize) -> String {
     let mut short = String::new();
     for c in text.chars() {
         let c = if c.is_control() { ' ' } else { c };
@@ -243,16 +253,16 @@ fn in_short(text: &str, room: usize) -> String {
     short
 }
 
-/// Where to start so that the text up to the cursor fits into `room`.
+/// Where to start so that the text up to the cursor fits into `room` columns.
 fn window_start(text: &str, at: usize, room: usize) -> usize {
-    let least = text.floor_char_boundary(at.saturating_sub(CELL * (room + 1)));
+    let least = text.floor_char_boundary(at.saturating_sub(MAX_CELL_BYTES * (room + 1)));
     let before = &text[least..at];
     if least == 0 && columns(&visible(before)) <= room {
         return 0;
     }
     let mut start = at;
     for (back, grapheme) in before.grapheme_indices(true).rev() {
-        // A tab is as wide as where it stands makes it: the sum of the parts would not do.
+        // The width of a tab depends on its column, so the widths of parts cannot be added up.
         if columns(&visible(&text[least + back..at])) > room || grapheme.is_empty() {
             break;
         }
@@ -336,13 +346,13 @@ mod tests {
         query.insert("one\ntwo\x1b");
         assert_eq!(query.text(), "one two ");
         query.insert(&"é".repeat(1 << 20));
-        assert_eq!(query.text().len(), LONGEST_QUERY);
+        assert_eq!(query.text().len(), MAX_QUERY_BYTES);
         assert_eq!(
             query.on_key(KeyEvent::new(KeyCode::Char('x'), NONE)),
             Edit::Moved
         );
         query.on_key(KeyEvent::new(KeyCode::Char('u'), CTRL));
         query.on_key(KeyEvent::new(KeyCode::Char('y'), CTRL));
-        assert_eq!(query.text().len(), LONGEST_QUERY);
+        assert_eq!(query.text().len(), MAX_QUERY_BYTES);
     }
 }

@@ -1,4 +1,4 @@
-//! What the person makes of a conversation or of one of its turns, as a form of a few lines.
+//! The form for marks on a conversation or one of its turns: labels, rating, note, exclusion.
 
 use std::collections::BTreeMap;
 
@@ -11,27 +11,27 @@ use crate::store::marks::{MarkChange, MarkError, Marked, labels_in, mark_of, wor
 use crate::store::{Outline, RequestId};
 use crate::tui::form::{Form, FormOutcome};
 
-/// The name of the field that says what is marked.
-const WHAT: &str = "what";
+/// The name of the form's field for the target.
+const TARGET_FIELD: &str = "what";
 
 /// The form, and what was filled in so far.
 #[derive(Debug)]
-pub struct Marking {
+pub struct MarksForm {
     /// The conversation.
     pub conversation: ConversationId,
     pub(super) form: Form,
-    /// What can be marked: the conversation, and its turns by their numbers.
+    /// What can be marked: the conversation (`None`), and its turns by number.
     targets: Vec<Option<(u64, RequestId)>>,
-    /// Which of them the form is about.
+    /// The index of the target that the form shows.
     at: usize,
-    /// What was known before.
+    /// The marks before the form was opened.
     known: Vec<Marked>,
-    /// What was filled in about others than that one.
+    /// The values that were filled in for other targets, by index.
     filled: BTreeMap<usize, Map<String, Value>>,
 }
 
-impl Marking {
-    /// The form about one turn of a conversation, by its place, or about the whole of it.
+impl MarksForm {
+    /// The form for one turn of a conversation, by index, or for the whole conversation.
     pub(super) fn new(
         conversation: ConversationId,
         outline: &Outline,
@@ -55,7 +55,7 @@ impl Marking {
         marking
     }
 
-    /// What the form is about, in words.
+    /// The title above the form.
     pub(super) fn title(&self) -> String {
         let number = self.conversation.number();
         match self.targets[self.at] {
@@ -64,30 +64,30 @@ impl Marking {
         }
     }
 
-    /// Takes a key.
+    /// Handles a key press.
     pub(super) fn on_key(&mut self, key: KeyEvent) -> FormOutcome {
         let outcome = self.form.on_key(key);
         self.follow();
         outcome
     }
 
-    /// Takes pasted text.
+    /// Handles pasted text.
     pub(super) fn paste(&mut self, text: &str) {
         self.form.paste(text);
         self.follow();
     }
 
-    /// What has changed, to be kept.
+    /// The changed marks, to be saved.
     ///
     /// # Errors
     ///
-    /// If a label is none; the form is about it then.
+    /// If a label is invalid; the form then shows the target with it.
     pub(super) fn changed(&mut self) -> Result<Vec<Marked>, MarkError> {
         self.filled.insert(self.at, self.values());
         let mut changed = Vec::new();
         for (at, values) in self.filled.clone() {
             let before = self.known_of(at);
-            match marked(&before, &values) {
+            match with_values(&before, &values) {
                 Ok(now) if says_the_same(&now.mark, &before.mark) => {}
                 Ok(now) => changed.push(now),
                 Err(error) => {
@@ -103,7 +103,7 @@ impl Marking {
         Ok(changed)
     }
 
-    /// What was known of something that can be marked.
+    /// The marks of a target before the form was opened.
     fn known_of(&self, at: usize) -> Marked {
         let (turn, request) = self.targets[at].unzip();
         let marks: Vec<MarkRow> = self.known.iter().map(|known| known.mark.clone()).collect();
@@ -112,10 +112,10 @@ impl Marking {
         Marked { turn, mark }
     }
 
-    /// Has the form be about what is chosen in it.
+    /// Shows the values of another target, if that was chosen in the form.
     fn follow(&mut self) {
         let values = self.values();
-        let chosen = values.get(WHAT).and_then(Value::as_str);
+        let chosen = values.get(TARGET_FIELD).and_then(Value::as_str);
         let names = self.targets.iter().map(|target| name(*target));
         let at = chosen.and_then(|chosen| names.into_iter().position(|name| name == chosen));
         if let Some(at) = at.filter(|at| *at != self.at) {
@@ -125,13 +125,13 @@ impl Marking {
         }
     }
 
-    /// Fills in what was filled in before, or else what is known.
+    /// Fills the form with the values of its target.
     fn fill(&mut self) {
         let mut values = match self.filled.get(&self.at) {
             Some(filled) => filled.clone(),
             None => values_of(&self.known_of(self.at).mark),
         };
-        values.insert(WHAT.into(), name(self.targets[self.at]).into());
+        values.insert(TARGET_FIELD.into(), name(self.targets[self.at]).into());
         self.form.set_value(&Value::Object(values));
     }
 
@@ -143,40 +143,44 @@ impl Marking {
     }
 }
 
-/// What there is to say of what was marked.
-pub(super) fn told(changed: &[Marked]) -> String {
+/// The notice about saved marks.
+pub(super) fn summary(changed: &[Marked]) -> String {
     let told = changed.iter().map(|marked| {
         let words = words(&marked.mark);
         let about = marked.about();
-        match words.is_empty() {
-            true => format!("{about}: not marked any more"),
-            false => format!("{about}: {words}"),
+        if words.is_empty() {
+            format!("{about}: not marked any more")
+        } else {
+            format!("{about}: {words}")
         }
     });
-    match changed.is_empty() {
-        true => "nothing has changed".into(),
-        false => told.collect::<Vec<_>>().join(" · "),
+    if changed.is_empty() {
+        "nothing has changed".into()
+    } else {
+        told.collect::<Vec<_>>().join(" · ")
     }
 }
 
-/// What the person makes of a conversation and of its turns, for a line.
-pub(super) fn all_in_words(marks: &[Marked]) -> String {
+/// All marks of a conversation and its turns, in one line.
+pub(super) fn marks_in_words(marks: &[Marked]) -> String {
     let marks = marks.iter();
     let all = marks.map(|marked| format!("{}: {}", marked.about(), words(&marked.mark)));
     all.collect::<Vec<_>>().join(" · ")
 }
 
-/// The same for a row of a list, which has little room: a note is there where there is nothing else.
-pub(super) fn in_short(marks: &[Marked]) -> String {
+/// The marks of a conversation for a row of a list, which has little room: the note is shown only if
+/// there is nothing else.
+pub(super) fn short_summary(marks: &[Marked]) -> String {
     let whole = marks.iter().find(|marked| marked.turn.is_none());
     let whole = whole.map_or(String::new(), |marked| {
         let without_note = words(&MarkRow {
             note: String::new(),
             ..marked.mark.clone()
         });
-        match without_note.is_empty() {
-            true => words(&marked.mark),
-            false => without_note,
+        if without_note.is_empty() {
+            words(&marked.mark)
+        } else {
+            without_note
         }
     });
     let turns = marks.iter().filter(|marked| marked.turn.is_some()).count();
@@ -199,7 +203,7 @@ fn name(target: Option<(u64, RequestId)>) -> String {
 fn schema(targets: &[Option<(u64, RequestId)>]) -> Value {
     let names: Vec<String> = targets.iter().map(|target| name(*target)).collect();
     json!({"type": "object", "properties": {
-        WHAT: {"enum": names, "description": "Turns count from 1, as in humanllm history"},
+        TARGET_FIELD: {"enum": names, "description": "Turns count from 1, as in humanllm history"},
         "labels": {"type": "string", "description": "Words to find it by, with commas between them"},
         "rating": {"enum": [1, 2, 3, 4, 5], "description": "5 is the best"},
         "note": {"type": "string", "description": "Whatever else there is to say"},
@@ -224,8 +228,8 @@ fn values_of(mark: &MarkRow) -> Map<String, Value> {
     values
 }
 
-/// What is known with what was filled in.
-fn marked(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkError> {
+/// The marks with the values of the form.
+fn with_values(before: &Marked, values: &Map<String, Value>) -> Result<Marked, MarkError> {
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or("");
     let rating = values.get("rating").and_then(Value::as_u64);
     let excludes = values.get("exclude").and_then(Value::as_bool);
@@ -259,7 +263,7 @@ mod tests {
     use super::*;
     use crate::store::OutlinedTurn;
 
-    fn press(marking: &mut Marking, codes: &[KeyCode]) {
+    fn press(marking: &mut MarksForm, codes: &[KeyCode]) {
         for code in codes {
             marking.on_key(KeyEvent::new(*code, KeyModifiers::NONE));
         }
@@ -286,7 +290,7 @@ mod tests {
         let outline = Outline {
             turns: turns.into(),
         };
-        let mut marking = Marking::new(id, &outline, None, &known);
+        let mut marking = MarksForm::new(id, &outline, None, &known);
         assert_eq!(marking.title(), "mark conversation 7");
         marking.paste(", new");
         // Up to what is marked, and on to the second turn.
@@ -311,7 +315,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            told(&changed),
+            summary(&changed),
             "conversation: 2 of 5 · new, old · turn 2: 4 of 5 · odd"
         );
     }

@@ -1,28 +1,28 @@
-//! What there is in a folder and below it, as far as anybody would look through it.
+//! Lists the files below a folder, for the completion of paths.
 
 use std::collections::VecDeque;
 use std::fs::read_dir;
 use std::path::Path;
 
-/// Paths that are listed; what is deeper is left out first.
-const MAX: usize = 10_000;
-/// Entries that are looked at, listed or not.
-const MAX_SEEN: usize = 50_000;
+/// The most paths that are listed; the deepest are left out first.
+const MAX_PATHS: usize = 10_000;
+/// The most directory entries that are read, listed or not.
+const MAX_ENTRIES: usize = 50_000;
 
-/// The files and folders below a folder, relative to it, those that are less deep first; folders end
-/// in `/`. Hidden ones are left out, and links are not followed. Nothing if it is no folder here.
-/// May take long: the disk may be slow.
+/// The files and folders below a folder, relative to it, the least deep first; folders end in `/`.
+/// Hidden ones are left out, and links are not followed. Empty if there is no such folder. It blocks on
+/// the disk.
 pub fn list(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen = 0;
     let mut folders = VecDeque::from([String::new()]);
     while let Some(inside) = folders.pop_front() {
-        // What cannot be read has nothing to offer.
+        // A folder that cannot be read is left out.
         let entries = read_dir(folder.join(&inside)).into_iter().flatten();
         let mut here = Vec::new();
         for entry in entries.flatten() {
             seen += 1;
-            if seen > MAX_SEEN {
+            if seen > MAX_ENTRIES {
                 break;
             }
             let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
@@ -37,7 +37,7 @@ pub fn list(folder: &Path) -> Vec<String> {
         }
         here.sort_unstable();
         for (path, is_folder) in here {
-            if found.len() >= MAX {
+            if found.len() >= MAX_PATHS {
                 return found;
             }
             if is_folder {
@@ -45,7 +45,7 @@ pub fn list(folder: &Path) -> Vec<String> {
             }
             found.push(path);
         }
-        if seen > MAX_SEEN {
+        if seen > MAX_ENTRIES {
             return found;
         }
     }
@@ -97,9 +97,9 @@ mod tests {
     #[test]
     fn there_is_an_end_to_it() {
         let folder = tempfile::tempdir().unwrap();
-        for n in 0..MAX + 10 {
+        for n in 0..MAX_PATHS + 10 {
             write(folder.path().join(format!("{n:06}")), "").unwrap();
         }
-        assert_eq!(list(folder.path()).len(), MAX);
+        assert_eq!(list(folder.path()).len(), MAX_PATHS);
     }
 }

@@ -1,4 +1,4 @@
-//! The status line, and the title of the pane in the middle.
+//! The status line at the bottom of the screen, and the title of the middle pane.
 
 use std::borrow::Cow;
 
@@ -13,9 +13,9 @@ use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::preview::mode_of;
 use crate::tui::composer::{ComposedCall, ReplyKind};
-use crate::tui::inbox::assigned;
+use crate::tui::inbox::study_assignment;
 use crate::tui::keys::action::Action;
-use crate::tui::marks::all_in_words;
+use crate::tui::marks::marks_in_words;
 use crate::tui::text::format::{waited, waited_seconds};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
@@ -23,25 +23,25 @@ use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
 use crate::tui::views::TextView;
 
-/// Stands between two hints.
+/// The separator between two hints.
 const BETWEEN: &str = " · ";
-/// Rows for what has to be known.
+/// The most rows of the alert.
 const MAX_ALERT: usize = 2;
-/// Columns that the question whether to delete takes beside the title, with its answers.
-const ASKED_TO_DELETE: usize = 41;
+/// Columns of the question whether to delete a conversation, with its answers but without the title.
+const DELETE_QUESTION_COLUMNS: usize = 41;
 /// Columns from which a notice leaves room for more than one hint.
-const ROOMY: usize = 60;
+const WIDE: usize = 60;
 
-/// The last rows of the screen, found out once for each frame: what has to be known for as long as
-/// it is so, what just happened, and what the keys do now.
+/// The last rows of the screen, computed once for each frame: the alert, the notice, and the hints
+/// about what keys do now.
 pub(super) struct StatusLine {
     alert: Vec<String>,
     notice: String,
     level: Level,
     hints: Vec<String>,
-    /// Columns that a notice leaves to the keys.
-    least: usize,
-    /// Rows of the notice and the keys: a notice that would leave no room for the keys has its own.
+    /// Columns that a notice leaves to the hints.
+    min_hint_columns: usize,
+    /// Rows of the notice and the hints. A notice that would leave no room for hints has its own.
     rows: u16,
 }
 
@@ -52,9 +52,9 @@ impl StatusLine {
         let notice = harmless(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
         let hints = hints(app);
-        let least = least(app, &hints, width);
+        let least = min_hint_columns(app, &hints, width);
         let is_cut = columns(&notice) + 3 + least > width;
-        // News may come at any time, and nothing should move then.
+        // News may come at any time, and must not move what is on the screen.
         let is_news = app.notice.as_ref().is_some_and(|said| said.is_news);
         let rows = if !is_cut || is_news || app.dialog.is_question() {
             1
@@ -68,12 +68,12 @@ impl StatusLine {
             notice,
             level,
             hints,
-            least,
+            min_hint_columns: least,
             rows,
         }
     }
 
-    /// The rows that it takes.
+    /// The height in rows.
     pub(super) fn height(&self) -> u16 {
         self.rows + u16::try_from(self.alert.len()).unwrap_or(0)
     }
@@ -110,13 +110,13 @@ impl StatusLine {
         let Some(row) = rows.next() else {
             return;
         };
-        let room = width.saturating_sub(self.least + 3);
+        let room = width.saturating_sub(self.min_hint_columns + 3);
         let notice = one_line(notice, u16::try_from(room).unwrap_or(u16::MAX));
         let taken = match columns(&notice) {
             0 => 0,
             n => n + 3,
         };
-        let keys = fit(&self.hints, width.saturating_sub(taken));
+        let keys = fit_hints(&self.hints, width.saturating_sub(taken));
         let gap = width.saturating_sub(columns(&notice) + columns(&keys));
         let line = Line::from(vec![
             Span::raw(" "),
@@ -128,9 +128,9 @@ impl StatusLine {
     }
 }
 
-/// What has to be known for as long as it is so, in rows of this width.
+/// The rows of the alert in this width: a lasting problem, and whether the study is paused.
 fn alert(app: &App, width: u16) -> Vec<String> {
-    let paused = Cow::from(app.paused());
+    let paused = Cow::from(app.study_pause_notice());
     let words = [
         app.alert.as_deref().map(harmless).unwrap_or_default(),
         paused,
@@ -148,19 +148,19 @@ fn alert(app: &App, width: u16) -> Vec<String> {
     lines
 }
 
-/// What just happened, or what is asked.
+/// The text of the notice, or of the question that is open.
 fn notice(app: &App, screen: usize) -> (String, Level) {
     match (&app.dialog, &app.notice) {
         (Dialog::Delete(id), _) => {
-            // What is asked is readable where the title is long.
-            let words = screen.saturating_sub(ASKED_TO_DELETE);
+            // A long title is cut so that the question stays readable.
+            let words = screen.saturating_sub(DELETE_QUESTION_COLUMNS);
             let title = app.inbox.get(*id).map_or("", Conversation::title);
             let title = one_line(title, u16::try_from(words.max(4)).unwrap_or(u16::MAX));
             (format!("Delete «{title}» for good?"), Level::Bad)
         }
         (Dialog::Quit, _) => {
             let words = match app.inbox.waiting() {
-                // Whoever waited when it was asked has given up.
+                // The clients that waited when the question was opened are gone.
                 0 => "Quit?".to_owned(),
                 n => format!("Quit? {n} waiting"),
             };
@@ -171,19 +171,19 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
     }
 }
 
-/// Columns that a notice leaves to the keys. The answers to a question are always there, and so is
-/// the key that sends what has a fault; a narrow line has room for help and no more.
-fn least(app: &App, hints: &[String], width: usize) -> usize {
+/// Columns that a notice leaves to the hints. The answers to a question are always shown, and so is
+/// the key that sends anyway; a narrow screen has room for the last hint only.
+fn min_hint_columns(app: &App, hints: &[String], width: usize) -> usize {
     let all = columns(&hints.join(BETWEEN));
-    let is_asked = app.dialog.is_question() || app.insists.is_some();
+    let is_asked = app.dialog.is_question() || app.confirm_anyway.is_some();
     match hints.last() {
-        Some(last) if width < ROOMY && !is_asked => columns(last),
+        Some(last) if width < WIDE && !is_asked => columns(last),
         _ if is_asked => all,
         _ => all.min(width * 2 / 5),
     }
 }
 
-/// What the keys do now, the most useful first and help last.
+/// The hints about what keys do now, the most useful first and help last.
 fn hints(app: &App) -> Vec<String> {
     let key = |action: Action| app.settings.keymap.chord(action).map(ToString::to_string);
     let hint = |action, words: &str| key(action).map(|key| format!("{key} {words}"));
@@ -212,7 +212,7 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("Down next field".into()));
         }
         Dialog::Export(exporting) => {
-            let words = match exporting.is_there {
+            let words = match exporting.existing_file {
                 Some(_) => "replace",
                 None => "write",
             };
@@ -266,16 +266,16 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("/ search".into()));
             hints.push(hint(Action::Copy, "copy"));
         }
-        Dialog::None => match &app.insists {
-            Some(insists) => {
-                let words = match insists.action {
+        Dialog::None => match &app.confirm_anyway {
+            Some(confirm_anyway) => {
+                let words = match confirm_anyway.action {
                     Action::AddPart => "add anyway",
                     _ => "send anyway",
                 };
-                hints.push(hint(insists.action, words));
+                hints.push(hint(confirm_anyway.action, words));
             }
             None => {
-                let now = helpful_now(app).into_iter();
+                let now = suggested_actions(app).into_iter();
                 hints.extend(now.map(|(action, words)| hint(action, words)));
             }
         },
@@ -284,18 +284,18 @@ fn hints(app: &App) -> Vec<String> {
     hints.into_iter().flatten().collect()
 }
 
-/// The actions that help with what is on the screen, the most useful first.
-fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
+/// The actions to hint at while the composer has the focus, the most useful first.
+fn suggested_actions(app: &App) -> Vec<(Action, &'static str)> {
     let composer = app.composer();
     let conversation = app.conversation();
     let waiting = conversation.filter(|conversation| conversation.is_waiting());
     let call = composer.call.as_ref();
     let call = call.filter(|_| waiting.is_some() && composer.kind == ReplyKind::Tool);
     let mut found = Vec::new();
-    if app.sent_by_itself().is_some() {
+    if app.auto_sent_draft().is_some() {
         found.push((Action::Cancel, "take over"));
         found.push((Action::Mode, "mode"));
-    } else if app.previewed().is_some() {
+    } else if app.previewed_draft().is_some() {
         found.push((Action::Cancel, "stop"));
         found.push((Action::Draft, "another"));
     } else if let Some(conversation) = waiting {
@@ -328,7 +328,7 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
             }
             _ => {}
         }
-        if composer.is_idle() && conversation.tells_of_process() {
+        if composer.is_idle() && conversation.has_running_process() {
             found.push((Action::ContinueProcess, "continue process"));
         }
     }
@@ -378,8 +378,8 @@ fn helpful_now(app: &App) -> Vec<(Action, &'static str)> {
     found
 }
 
-/// As many hints as fit, the last one always.
-fn fit(hints: &[String], width: usize) -> String {
+/// As many hints as fit into the width, and always the last one.
+fn fit_hints(hints: &[String], width: usize) -> String {
     let Some((last, rest)) = hints.split_last() else {
         return String::new();
     };
@@ -397,29 +397,30 @@ fn fit(hints: &[String], width: usize) -> String {
     line + last
 }
 
-/// Draws the name of what is in the middle pane, and what it is doing.
+/// Draws the title of the middle pane: the conversation and its state, or the view.
 pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let width = area.width.saturating_sub(2);
-    let is_roomy = area.width >= u16::try_from(ROOMY).unwrap_or(0);
+    let is_wide = area.width >= u16::try_from(WIDE).unwrap_or(0);
     let (name, mut state) = match (app.view(), app.conversation()) {
         (Some(view), _) => (view.title().to_owned(), String::new()),
         (None, None) => ("humanllm".to_owned(), String::new()),
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
             let count = app.inbox.conversations().len();
-            let mut state = match (state(conversation, app), left(conversation, app.now)) {
+            let mut state = match (state(conversation, app), time_left(conversation, app.now)) {
                 (state, None) => state,
-                (_, Some((_, left))) if !is_roomy => left,
+                (_, Some((_, left))) if !is_wide => left,
                 (state, Some((_, left))) => format!("{state} · {left}"),
             };
             if count > 1 {
                 state = format!("{state} · {place}/{count}");
             }
-            let whose = match is_roomy {
-                true => harmless(&assigned(conversation)).into_owned(),
-                false => String::new(),
+            let whose = if is_wide {
+                harmless(&study_assignment(conversation)).into_owned()
+            } else {
+                String::new()
             };
-            for words in [mode_of(app, conversation, is_roomy), whose] {
+            for words in [mode_of(app, conversation, is_wide), whose] {
                 if !words.is_empty() {
                     state = format!("{words}{BETWEEN}{state}");
                 }
@@ -431,7 +432,9 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         let between = if state.is_empty() { "" } else { BETWEEN };
         state = format!("phase {}{between}{state}", harmless(&phase.name));
     }
-    let progress = app.reading().map(|reading| reading.progress().to_string());
+    let progress = app
+        .searchable()
+        .map(|reading| reading.progress().to_string());
     if let Some(progress) = progress.filter(|progress| !progress.is_empty()) {
         if !state.is_empty() {
             state.push_str(BETWEEN);
@@ -442,22 +445,23 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let name = one_line(&name, width.saturating_sub(state_width + 1));
     let gap = usize::from(width).saturating_sub(columns(&name) + columns(&state));
     let line = format!(" {name}{}{state} ", " ".repeat(gap));
-    let style = match app.is_in_inbox() {
-        true => ui.theme.strong(),
-        false => ui.theme.bar(),
+    let style = if app.is_in_inbox() {
+        ui.theme.strong()
+    } else {
+        ui.theme.bar()
     };
     draw_line(frame.buffer_mut(), area, &Line::styled(line, style));
 }
 
-/// Draws what the person makes of the open conversation.
+/// Draws the marks of the open conversation.
 pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let marks = app.conversation().map_or(&[][..], Conversation::marks);
-    let words = one_line(&all_in_words(marks), area.width.saturating_sub(2));
+    let words = one_line(&marks_in_words(marks), area.width.saturating_sub(2));
     let line = Line::styled(format!(" {words}"), ui.theme.dim());
     draw_line(frame.buffer_mut(), area, &line);
 }
 
-/// What a conversation is doing, in words.
+/// The status of a conversation, as text.
 pub(super) fn state(conversation: &Conversation, app: &App) -> String {
     match conversation.status() {
         inbox::Status::Waiting { since } => {
@@ -476,9 +480,8 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
     }
 }
 
-/// How long the client of a conversation still waits, where it says so: the time in seconds, and the
-/// words for it.
-pub(super) fn left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
+/// How long the client of a conversation still waits, if it has said so: in seconds, and as text.
+pub(super) fn time_left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
     let inbox::Status::Waiting { since } = conversation.status() else {
         return None;
     };

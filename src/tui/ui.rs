@@ -1,4 +1,4 @@
-//! What all that is drawn shares.
+//! What everything that is drawn shares: theme, picture settings, and the background worker.
 
 use std::io;
 
@@ -6,24 +6,24 @@ use super::pictures::{Graphics, PictureSetting};
 use super::theme::Theme;
 use super::worker::Worker;
 
-/// How everything looks, how pictures are shown, and who works on what takes longer than a frame.
-/// The loop owns it, and whatever draws is handed it.
+/// The theme, how pictures are shown, and the background worker. The loop owns it, and hands it to
+/// everything that draws.
 #[derive(Debug)]
 pub struct Ui {
-    /// How things look.
+    /// The theme.
     pub theme: Theme,
-    /// What pictures are made for.
+    /// How pictures are shown on this terminal.
     pub pictures: PictureSetting,
-    /// Works on colours of code and on pictures.
+    /// Highlights code, and scales pictures.
     pub worker: Worker,
 }
 
 impl Ui {
-    /// For a terminal that can show these.
+    /// For a terminal with this theme and these graphics.
     ///
     /// # Errors
     ///
-    /// If the system gives no thread.
+    /// If the worker's thread cannot be started.
     pub fn new(theme: Theme, graphics: Graphics) -> io::Result<Self> {
         Ok(Self {
             theme,

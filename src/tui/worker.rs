@@ -1,9 +1,9 @@
-//! What takes longer than a frame: one thread works on it, on what was looked at last first.
+//! The background thread for work that takes longer than a frame, such as highlighting code. What was
+//! looked at last comes first.
 //!
-//! Looking is what asks for the work. A `Task` is worked on for a while at a time, so that one
-//! does not keep the others waiting, and ends by itself when nobody has it any more. What the work
-//! makes stays with the task; the worker knows only how much of it there is, and has the oldest
-//! forgotten where that becomes too much.
+//! Drawing something requests its work. A `Task` does a limited step at a time, so that none keeps
+//! the others waiting, and it ends when it is dropped elsewhere. Results stay in the task; the worker
+//! only counts their bytes, and has the least recently used ones forgotten when there are too many.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -15,66 +15,66 @@ use std::thread;
 
 use tokio::sync::watch;
 
-/// Tasks that wait. There are more only if somebody scrolls past them faster than they are worked
-/// on, and then those that waited longest are not on the screen any more.
+/// The most tasks that wait. There are more only if somebody scrolls past them faster than they are
+/// worked on, and then the oldest are not on the screen any more.
 const MAX_WAITING: usize = 256;
 
-/// Bytes that are kept. What fits on a screen is far less, so what is on the screen stays.
+/// The most bytes of results in memory. A screen shows far less, so what is on the screen stays.
 const MAX_KEPT: usize = 96 << 20;
 
 /// Something that is worked on in the background.
 pub(super) trait Task: Debug + Send + Sync {
-    /// Works for a while; where there is nothing left to do, that is no error.
+    /// Does one step of the work. Having nothing left to do is no error.
     fn work(&self) -> TaskProgress;
 
-    /// Gives up for good: the work panicked.
+    /// Gives up for good, because the work panicked.
     fn fail(&self);
 
-    /// Forgets what was made, or is to be made, until somebody looks again.
+    /// Drops the results and the remaining work until the task is requested again.
     fn forget(&self);
 }
 
-/// What a task has come to.
+/// The outcome of one step of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TaskProgress {
-    /// Whether there is more to see than before.
+    /// Whether there is something new to draw.
     pub shows: bool,
-    /// Whether there is more to do.
+    /// Whether there are more steps to do.
     pub goes_on: bool,
-    /// Bytes of what is kept and can be forgotten.
+    /// Bytes of results in memory that can be forgotten.
     pub bytes: usize,
 }
 
-/// The worker. It ends when this is dropped, or rather when it has done what it is at.
+/// The worker. Dropping it ends its thread after the current step.
 #[derive(Debug)]
 pub struct Worker(Arc<SharedWork>);
 
 #[derive(Debug)]
 struct SharedWork {
     state: Mutex<WorkerState>,
-    more: Condvar,
+    wake_up: Condvar,
     changes: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct WorkerState {
-    /// The last is next: that is where the person looks.
+    /// Tasks to work on. The last one is next, because the person looks at it now.
     waiting: VecDeque<Weak<dyn Task>>,
-    /// What there is to forget, and its bytes; what was looked at last is the last.
+    /// Tasks with results in memory, and their bytes; the most recently used is the last.
     kept: VecDeque<(Weak<dyn Task>, usize)>,
     is_over: bool,
 }
 
 impl Worker {
-    /// Begins to wait for work.
+    /// Starts the thread.
     ///
     /// # Errors
     ///
-    /// If the system gives no thread.
+    /// If the thread cannot be started.
     pub fn new() -> io::Result<Self> {
         let shared = Arc::new(SharedWork {
             state: Mutex::default(),
-            more: Condvar::new(),
+            wake_up: Condvar::new(),
             changes: watch::Sender::new(()),
         });
         let own = Arc::clone(&shared);
@@ -83,35 +83,43 @@ impl Worker {
         Ok(Self(shared))
     }
 
-    /// Tells whenever there is more to see of something that was looked at.
+    /// A channel that changes whenever there is something new to draw.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.0.changes.subscribe()
     }
 
-    /// Has a task worked on before all others.
+    /// Requests work on a task before all others.
     pub(super) fn ask(&self, task: Weak<dyn Task>) {
         let mut state = self.0.state();
-        if state.waiting.back().is_some_and(|last| is(last, &task)) {
+        if state
+            .waiting
+            .back()
+            .is_some_and(|last| is_same_task(last, &task))
+        {
             return;
         }
-        state.waiting.retain(|other| !is(other, &task));
+        state.waiting.retain(|other| !is_same_task(other, &task));
         state.waiting.push_back(task);
-        let dropped = match state.waiting.len() > MAX_WAITING {
-            true => state.waiting.pop_front(),
-            false => None,
+        let dropped = if state.waiting.len() > MAX_WAITING {
+            state.waiting.pop_front()
+        } else {
+            None
         };
         drop(state);
-        self.0.more.notify_one();
+        self.0.wake_up.notify_one();
         if let Some(dropped) = dropped.and_then(|dropped| dropped.upgrade()) {
             dropped.forget();
         }
     }
 
-    /// Says that somebody looks at what was made.
+    /// Records that the results of a task are in use.
     pub(super) fn touch(&self, task: &Weak<dyn Task>) {
         let mut state = self.0.state();
-        // Mostly it is near the end, where those are that are on the screen.
-        let at = state.kept.iter().rposition(|(other, _)| is(other, task));
+        // Those on the screen are near the end.
+        let at = state
+            .kept
+            .iter()
+            .rposition(|(other, _)| is_same_task(other, task));
         if let Some(entry) = at.and_then(|at| state.kept.remove(at)) {
             state.kept.push_back(entry);
         }
@@ -121,19 +129,18 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.0.state().is_over = true;
-        self.0.more.notify_one();
+        self.0.wake_up.notify_one();
     }
 }
 
 impl SharedWork {
     fn work(&self) {
         while let Some(next) = self.next() {
-            // Nobody has it any more.
+            // The task was dropped.
             let Some(task) = next.upgrade() else {
                 continue;
             };
-            // Decoders and grammars may be wrong in ways that panic; then it is this task that
-            // stays undone, and no more.
+            // Decoders and grammars may have bugs that panic; then only this task fails.
             let step = catch_unwind(AssertUnwindSafe(|| task.work()));
             let step = step.unwrap_or_else(|_| {
                 task.fail();
@@ -161,23 +168,24 @@ impl SharedWork {
             if let Some(next) = state.waiting.pop_back() {
                 return Some(next);
             }
-            let woken = self.more.wait(state);
+            let woken = self.wake_up.wait(state);
             state = woken.unwrap_or_else(PoisonError::into_inner);
         }
         None
     }
 
-    /// Goes on with a task after the others, unless somebody has asked for it meanwhile.
+    /// Queues the next step of a task after the others, unless it was requested meanwhile.
     fn again(&self, task: &Weak<dyn Task>) {
         let mut state = self.state();
-        if !state.waiting.iter().any(|other| is(other, task)) {
+        if !state.waiting.iter().any(|other| is_same_task(other, task)) {
             state.waiting.push_front(Weak::clone(task));
         }
     }
 
     fn keep(&self, task: Weak<dyn Task>, bytes: usize) {
         let mut state = self.state();
-        let others = |other: &Weak<dyn Task>| other.strong_count() > 0 && !is(other, &task);
+        let others =
+            |other: &Weak<dyn Task>| other.strong_count() > 0 && !is_same_task(other, &task);
         state.kept.retain(|(other, _)| others(other));
         state.kept.push_back((task, bytes));
         let mut sum: usize = state.kept.iter().map(|(_, bytes)| bytes).sum();
@@ -199,12 +207,12 @@ impl SharedWork {
     }
 }
 
-/// A lock on what is whole at any time, also after a panic.
+/// Locks a mutex whose value is valid even after a panic.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is(one: &Weak<dyn Task>, other: &Weak<dyn Task>) -> bool {
+fn is_same_task(one: &Weak<dyn Task>, other: &Weak<dyn Task>) -> bool {
     addr_eq(one.as_ptr(), other.as_ptr())
 }
 

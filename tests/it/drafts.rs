@@ -201,7 +201,7 @@ fn a_live_message_comes_back_in_order_after_a_restart() {
     tui.press("Alt+L");
     tui.write("one\ntwo\nthr");
     tui.hear(&mut client);
-    humanllm::tui::run::keep(&mut tui.app);
+    humanllm::tui::run::save_drafts(&mut tui.app);
     drop((tui, client));
     let mut tui = TestTui::at(NORMAL, state.path());
     let _client = tui.ask(&body());
@@ -249,12 +249,12 @@ fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
     let mut tui = TestTui::at(NORMAL, state.path());
     tui.write("early words");
     let a = tui.ask(&first);
-    humanllm::tui::run::keep(&mut tui.app);
+    humanllm::tui::run::save_drafts(&mut tui.app);
     tui.press("Alt+N");
     assert_eq!(tui.text(), "early words");
     tui.press("Ctrl+U");
     tui.write("an own draft");
-    humanllm::tui::run::keep(&mut tui.app);
+    humanllm::tui::run::save_drafts(&mut tui.app);
     tui.app.store().keep_draft(None, &"early words".into());
     drop((tui, a));
 

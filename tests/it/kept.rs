@@ -9,7 +9,7 @@ use crate::support::tui::{MIDDLE, NORMAL, SMALL, TestTui, call, codex, message, 
 use crate::support::{Key, Operator, poll};
 use humanllm::export::ExportFormat;
 use humanllm::tui::app::Effect;
-use humanllm::tui::export::{ExportSettings, News};
+use humanllm::tui::export::{ExportSettings, ExportUpdate};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -237,8 +237,8 @@ fn what_nobody_waits_for_any_more_leaves_nothing() {
     let order = orders.next_back().expect("an order");
     assert!(!order.options.dry_run);
     let mut turns = 0;
-    order.carry_out(tui.app.store(), |news| {
-        turns += u32::from(matches!(news, News::Turns(..)));
+    order.run(tui.app.store(), |news| {
+        turns += u32::from(matches!(news, ExportUpdate::Turns(..)));
         turns == 0
     });
     assert_eq!(turns, 1);

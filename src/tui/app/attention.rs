@@ -1,4 +1,5 @@
-//! Calling the person, who may look elsewhere, and leading them on.
+//! Getting the person's attention with the bell and with notifications, and opening the next request
+//! after an answer.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,31 +10,31 @@ use crate::tui::inbox::folder;
 use crate::tui::text::format::{agent_name, waited};
 use crate::tui::text::one_line;
 
-/// Columns of a notification: what is longer is cut by those who show it, or worse.
+/// Columns of a notification. Terminals and desktops cut longer ones, or handle them worse.
 const MAX_LENGTH: u16 = 120;
 
-/// What is known of whether the person is there.
+/// Whether the person is at the terminal.
 #[derive(Debug, Default)]
 pub(super) struct Attention {
-    /// Whether the terminal says that it has lost the focus.
+    /// Whether the terminal has reported that it lost the focus.
     is_away: bool,
-    /// When the person did something last, or was called for one that waits long.
-    stirred: Timestamp,
+    /// When the person last pressed a key, or was last reminded.
+    last_activity: Timestamp,
 }
 
 impl App {
-    /// Takes in whether the terminal has the focus.
+    /// Handles a change of the terminal's focus.
     pub(super) fn on_focus(&mut self, has_focus: bool) {
         self.attention.is_away = !has_focus;
     }
 
-    /// The person did something.
-    pub(super) fn stir(&mut self) {
-        self.attention.stirred = self.now;
+    /// Records that the person did something.
+    pub(super) fn note_activity(&mut self) {
+        self.attention.last_activity = self.now;
     }
 
-    /// Rings for a request that came in, and says what it is where nobody looks.
-    pub(super) fn call_for(&mut self, id: ConversationId) {
+    /// Rings for a new request, with a notification about it if the terminal has no focus.
+    pub(super) fn ring_for_request(&mut self, id: ConversationId) {
         let words = self.inbox.get(id).map(|found| {
             let agent = agent_name(&found.agent);
             match folder(found) {
@@ -41,10 +42,11 @@ impl App {
                 folder => format!("{} · {agent} in {folder}", found.title()),
             }
         });
-        self.call(&words.unwrap_or_default());
+        self.ring(&words.unwrap_or_default());
     }
 
-    pub(super) fn call(&mut self, words: &str) {
+    /// Rings the bell if that is configured, and notifies if the terminal has no focus.
+    pub(super) fn ring(&mut self, words: &str) {
         if self.settings.bell {
             self.effects.push(Effect::Bell);
         }
@@ -54,8 +56,9 @@ impl App {
         }
     }
 
-    /// Calls again if somebody has waited long, and the person has done nothing for as long.
-    pub(super) fn remind(&mut self) {
+    /// Rings again if a request has waited for the configured time, and the person has been idle for
+    /// as long.
+    pub(super) fn remind_of_waiting(&mut self) {
         let Some(after) = self.settings.remind_after else {
             return;
         };
@@ -66,17 +69,19 @@ impl App {
         let Status::Waiting { since } = found.status() else {
             return;
         };
-        let idle = self.now.duration_since(since.max(self.attention.stirred));
+        let idle = self
+            .now
+            .duration_since(since.max(self.attention.last_activity));
         if SignedDuration::try_from(after).is_ok_and(|after| idle >= after) {
             let words = format!("waiting {} · {}", waited(since, self.now), found.title());
-            self.stir();
-            self.call(&words);
+            self.note_activity();
+            self.ring(&words);
         }
     }
 
-    /// Opens the next conversation that waits when the answer in this one has arrived, if that is
-    /// wanted and the person has begun nothing else.
-    pub(super) fn advance(&mut self, from: ConversationId) {
+    /// Opens the next waiting conversation once the answer in this one is delivered, if that is
+    /// configured and the person has not begun something else.
+    pub(super) fn open_next_waiting(&mut self, from: ConversationId) {
         let is_answered = self.inbox.get(from).is_some_and(is_answered);
         let is_idle =
             self.composer().is_idle() && self.is_composing() && matches!(self.dialog, Dialog::None);
@@ -84,13 +89,13 @@ impl App {
             return;
         }
         if let Some(next) = self.next_waiting() {
-            self.show(next);
-            self.tell(Level::Good, "answered · next request");
+            self.open_conversation(next);
+            self.say_news(Level::Good, "answered · next request");
         }
     }
 }
 
-/// Whether the last word is the answer, and not a call whose result comes back.
+/// Whether the last reply was an answer, and not a tool call whose output comes back.
 fn is_answered(conversation: &Conversation) -> bool {
     let is_call =
         |said: &SentReply| matches!(&said.words, ReplyContent::Item(item) if Body::is_call(item));

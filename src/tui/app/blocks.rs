@@ -1,4 +1,4 @@
-//! What is done with the block at hand outside of the program.
+//! What happens to a block of the transcript outside of the program: links, pager, pictures.
 
 use super::{App, Effect, Level};
 use crate::tui::pictures::Picture;
@@ -7,14 +7,14 @@ use crate::tui::terminal::link::Link;
 use crate::tui::transcript::Transcript;
 
 impl App {
-    /// The addresses on the screen that was drawn last.
+    /// The hyperlinks on the screen that was drawn last.
     pub(in crate::tui) fn links(&self) -> Vec<Link> {
         let area = self.transcript_area;
         let links = self.transcript().zip(area);
         links.map_or_else(Vec::new, |(transcript, area)| transcript.links(area))
     }
 
-    /// Gives the selected block, or the last one, to the person's pager.
+    /// Shows the selected block, or the last one, in the person's pager.
     pub(super) fn page(&mut self) {
         let block = self.transcript().and_then(Transcript::block_at_hand);
         match block.map(|block| without_controls(block.text().as_str())) {

@@ -1,4 +1,4 @@
-//! From what was composed to what is sent.
+//! Sending: turns what is in the composer into a reply, checks it, and hands it to the inbox.
 
 use serde_json::{Map, Value};
 
@@ -19,61 +19,64 @@ use crate::tui::transcript::Transcript;
 /// How Codex begins the line that names a process that still runs.
 const RUNNING: &str = "Process running with session ID ";
 
-/// A reply, and how it was composed.
+/// A reply that is ready to be sent, and what it was composed from.
 #[derive(Debug)]
 pub(in crate::tui) struct Composed {
     /// The kind that was chosen.
     pub kind: ReplyKind,
-    /// All that was typed for it.
+    /// All that was typed for it, to be recalled later.
     pub typed: String,
-    /// What comes back should it not arrive.
+    /// The draft that goes back into the composer if the reply is not delivered.
     pub draft: Draft,
     /// What is sent.
     pub reply: Reply,
 }
 
-/// What was refused, and goes all the same if the person presses the same key again.
+/// A reply that was refused because of faults, and is sent if the person presses the same key again.
 #[derive(Debug)]
-pub(in crate::tui) struct Insists {
-    /// What the key does.
+pub(in crate::tui) struct ConfirmAnyway {
+    /// The action of that key.
     pub action: Action,
-    /// The faults that were named.
+    /// The faults that the person was told of.
     faults: Vec<String>,
 }
 
-impl Insists {
-    /// After one more fault was named; `None` for one that cannot be insisted on.
+impl ConfirmAnyway {
+    /// Adds a fault to those the person was told of; `None` if it cannot be overridden.
     fn on(action: Action, mut faults: Vec<String>, problem: &SendProblem) -> Option<Self> {
         faults.push(problem.message.clone());
         problem.soft.then_some(Self { action, faults })
     }
 }
 
-/// Whether the person knows of a problem and goes on.
+/// Whether the person was told of a problem and has decided to send anyway.
 fn is_accepted(problem: &SendProblem, known: &[String]) -> bool {
     problem.soft && known.contains(&problem.message)
 }
 
 impl App {
-    /// Sends what was composed, with all the parts collected before.
+    /// Sends what is in the composer, with all parts added before.
     pub(super) fn submit(&mut self) {
         if self.composer_mut().takes_line_break() {
             return self.newline();
         }
-        if self.send_held() && self.composer().is_idle() {
+        if self.send_delayed() && self.composer().is_idle() {
             return;
         }
-        let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
+        let known = self
+            .confirm_anyway
+            .take()
+            .map_or_else(Vec::new, |it| it.faults);
         if let Err(problem) = self.try_submit(&known) {
-            // What the key does then stands among the keys.
-            self.insists = Insists::on(Action::Submit, known, &problem);
+            // The hints on the status line then say that the same key sends anyway.
+            self.confirm_anyway = ConfirmAnyway::on(Action::Submit, known, &problem);
             self.say(Level::Bad, problem.message);
         }
     }
 
     fn try_submit(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let Some(id) = self.open else {
-            return Err(self.nobody_open());
+            return Err(self.no_open_request());
         };
         let kind = self.composer().kind;
         if kind == ReplyKind::Tool
@@ -85,8 +88,8 @@ impl App {
         }
         let reply = match kind {
             ReplyKind::Reject => self.rejection()?,
-            _ if self.composer().live => self.end_of_live(kind, known)?,
-            _ => self.collected(known)?,
+            _ if self.composer().live => self.finish_live_message(kind, known)?,
+            _ => self.collected_reply(known)?,
         };
         let composed = Composed {
             kind,
@@ -94,22 +97,22 @@ impl App {
             draft: self.composer().reply_draft(),
             reply,
         };
-        // What it is made of is not aside any more.
-        self.touch_draft();
-        if self.is_held(&composed) {
-            self.hold(id, composed);
+        // The words that the draft continues are a part of it now.
+        self.detach_draft();
+        if self.can_be_delayed(&composed) {
+            self.delay(id, composed);
             return Ok(());
         }
         let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
-        // Another request may have stood in line behind this one.
+        // Another request may be queued behind this one.
         self.offer_call(id);
         Ok(())
     }
 
-    /// Why nothing is sent where no conversation is open.
-    fn nobody_open(&self) -> SendProblem {
+    /// Why nothing can be sent while no conversation is open.
+    fn no_open_request(&self) -> SendProblem {
         SendProblem::hard(match self.inbox.waiting() {
             0 => "no request yet; the text is kept".to_owned(),
             _ => {
@@ -119,23 +122,23 @@ impl App {
         })
     }
 
-    /// Forgets what was composed, because it is on its way.
+    /// Clears the composer after its content was sent.
     pub(super) fn clear_composed(&mut self, ends: bool) {
         let composer = self.composer_mut();
         composer.clear_sent();
         if ends {
             composer.kind = ReplyKind::Send;
         }
-        self.keep_draft();
+        self.draft_changed();
         if let Some(id) = self.open {
             if ends {
-                self.end_taking_over(id);
+                self.end_takeover(id);
             }
-            self.return_own_words(id);
+            self.restore_own_words(id);
         }
     }
 
-    /// Hands a reply over. `rest` is what is left to be sent later.
+    /// Hands a reply to the inbox. `rest` is what stays in the composer.
     pub(super) fn deliver(
         &mut self,
         id: ConversationId,
@@ -148,16 +151,19 @@ impl App {
             draft,
             reply,
         } = composed;
-        let drafted = reply.ends().then(|| self.drafts_of(id)).flatten();
+        let drafted = reply
+            .ends()
+            .then(|| self.drafts_for_open_request(id))
+            .flatten();
         self.inbox
             .reply(id, reply, draft, rest, self.now)
             .map_err(|error| SendProblem::hard(error.to_string()))
             .inspect_err(|_| self.sync(id))?;
-        self.remember_of(Some(id), typed);
+        self.add_recall_of(Some(id), typed);
         if drafted.is_some() {
-            self.remembered_of(id).beside.last = drafted;
+            self.conversation_ui(id).composer_drafts.last_answered = drafted;
         }
-        // Whoever has answered goes on with those that wait longest.
+        // After an answer, the next request is the one that has waited longest.
         self.announced = None;
         self.say(
             Level::Good,
@@ -186,8 +192,8 @@ impl App {
         composing::rejection(&self.composer().text())
     }
 
-    /// The parts and what is in the composer, as one reply.
-    fn collected(&mut self, known: &[String]) -> Result<Reply, SendProblem> {
+    /// One reply made of the added parts and what is in the composer.
+    fn collected_reply(&mut self, known: &[String]) -> Result<Reply, SendProblem> {
         let parts = self.composer().parts.iter();
         let items: Result<Vec<Body>, SendProblem> = parts.map(|part| self.item_of(part)).collect();
         let mut items = items?;
@@ -199,26 +205,30 @@ impl App {
             Ok(None) => {}
             Err(problem) => return Err(problem),
         }
-        let conversation = self.conversation().ok_or_else(|| self.nobody_open())?;
+        let conversation = self.conversation().ok_or_else(|| self.no_open_request())?;
         conversation.reply_of(items, |problem| is_accepted(problem, known))
     }
 
-    /// The end of a message that was typed live: what is left of it leaves, and it is closed.
-    fn end_of_live(&mut self, kind: ReplyKind, known: &[String]) -> Result<Reply, SendProblem> {
+    /// Ends a message that is typed live: sends what is left of it, and closes it.
+    fn finish_live_message(
+        &mut self,
+        kind: ReplyKind,
+        known: &[String],
+    ) -> Result<Reply, SendProblem> {
         if !kind.can_be_live() || !self.composer().parts.is_empty() {
-            return self.collected(known);
+            return self.collected_reply(known);
         }
         let text = self.composer().text().trim_end_matches('\n').to_owned();
         let phase = self.conversation().and_then(Conversation::live_phase);
         let began = phase.is_some_and(|phase| {
-            // One of the other kind is ended by the first words of this one.
+            // A message of the other phase ends when this one begins.
             (phase == Phase::FinalAnswer) == (kind == ReplyKind::Send)
         });
         if text.is_empty() && !began {
             return Err(SendProblem::hard("nothing to send"));
         }
         if !began {
-            return self.collected(known);
+            return self.collected_reply(known);
         }
         if !text.is_empty() {
             self.send_live(&text)?;
@@ -235,7 +245,7 @@ impl App {
     /// Sends more of a message that is typed live.
     pub(super) fn send_live(&mut self, text: &str) -> Result<(), SendProblem> {
         let Some(id) = self.open else {
-            return Err(self.nobody_open());
+            return Err(self.no_open_request());
         };
         let phase = match self.composer().kind {
             ReplyKind::Progress => Phase::Commentary,
@@ -243,7 +253,7 @@ impl App {
         };
         let open = self.conversation().and_then(Conversation::live_phase);
         if open.is_some_and(|open| open != phase) {
-            // What is typed now is another message.
+            // What is typed now is a message of its own, so the open one ends.
             let (nothing, rest) = (Draft::default(), self.composer().to_draft());
             let end = self
                 .inbox
@@ -254,7 +264,7 @@ impl App {
             delta: text.to_owned(),
             phase,
         };
-        // The line and nothing else: parts that are collected stay where they are.
+        // Only the line is sent; added parts stay in the composer.
         let composer = self.composer();
         let draft = Draft {
             kind: composer.kind,
@@ -274,18 +284,18 @@ impl App {
         let sent = self.inbox.reply(id, reply, draft, &rest, self.now);
         sent.map_err(|error| SendProblem::hard(error.to_string()))?;
         self.composer_mut().clear();
-        self.keep_draft();
+        self.draft_changed();
         self.sync(id);
         self.with_transcript(Transcript::show_bottom);
         Ok(())
     }
 
-    /// Inserts a line break; where the message is typed live, the line leaves.
+    /// Inserts a line break; if the message is typed live, sends the finished line.
     pub(super) fn newline(&mut self) {
         if let Some(call) = self.composer_mut().open_call() {
-            // The text beside it is not on the screen.
+            // The composer's text is not on the screen now.
             call.paste("\n");
-            return self.keep_draft();
+            return self.draft_changed();
         }
         self.composer_mut().insert("\n", Source::Typed);
         let composer = self.composer();
@@ -298,8 +308,8 @@ impl App {
                 .is_some_and(|c| c.live_phase().is_none());
             let lost = self.lost_command(composer.kind, &text);
             if let Some(problem) = lost.filter(|_| is_first) {
-                // Who means it ends the message, and is asked there.
-                self.keep_draft();
+                // Ending the message asks whether it is to be sent anyway.
+                self.draft_changed();
                 return self.say(Level::Bad, problem.message);
             }
             if let Err(problem) = self.send_live(&text) {
@@ -307,18 +317,19 @@ impl App {
             }
             return;
         }
-        self.keep_draft();
+        self.draft_changed();
     }
 
     /// Switches typing live on or off.
     pub(super) fn toggle_live(&mut self) {
         let composer = self.composer_mut();
         composer.live = !composer.live;
-        let words = match composer.live {
-            true => "live: each line is sent as you finish it",
-            false => "not live: nothing is sent until you send it",
+        let words = if composer.live {
+            "live: each line is sent as you finish it"
+        } else {
+            "not live: nothing is sent until you send it"
         };
-        self.keep_draft();
+        self.draft_changed();
         self.say(Level::Info, words);
     }
 
@@ -326,7 +337,7 @@ impl App {
     fn current_item(&mut self, known: &[String]) -> Result<Option<Body>, SendProblem> {
         let kind = self.composer().kind;
         if let Some(why) = self.unavailable(kind) {
-            return Err(SendProblem::hard(self.instead_of(kind, why)));
+            return Err(SendProblem::hard(self.unavailable_message(kind, why)));
         }
         if kind == ReplyKind::Tool {
             let Some(call) = &mut self.composer_mut().call else {
@@ -347,7 +358,7 @@ impl App {
         }
         let item = self.item_of_text(kind, &text, &composer.options)?;
         if kind == ReplyKind::Command && item.is_some() {
-            self.take_for_shell(known)?;
+            self.confirm_guessed_shell(known)?;
         }
         if let (Some(item), Some(conversation)) = (&item, self.conversation())
             && let Some(problem) = conversation.out_of_form(item)
@@ -358,13 +369,13 @@ impl App {
         Ok(item)
     }
 
-    /// Asks once whether a tool is a shell that only looks like one.
-    fn take_for_shell(&mut self, known: &[String]) -> Result<(), SendProblem> {
+    /// Has the person confirm once that a tool that looks like a shell is one.
+    fn confirm_guessed_shell(&mut self, known: &[String]) -> Result<(), SendProblem> {
         let guess = self.conversation().and_then(Conversation::guessed_shell);
         let Some(((name, question), id)) = guess.zip(self.open) else {
             return Ok(());
         };
-        let taken = &mut self.remembered_of(id).shell;
+        let taken = &mut self.conversation_ui(id).shell;
         if taken.as_ref() != Some(&name) && !is_accepted(&question, known) {
             return Err(question);
         }
@@ -372,13 +383,13 @@ impl App {
         Ok(())
     }
 
-    /// Why a message is not sent that looks like a command.
+    /// Why a message that looks like a shell command is not sent.
     fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<SendProblem> {
         composing::lost_command(kind, text, self.unavailable(ReplyKind::Command))
     }
 
-    /// Why a kind of reply cannot be sent, and for a command what its words can become instead.
-    fn instead_of(&self, kind: ReplyKind, why: &str) -> String {
+    /// The message for a kind of reply that cannot be sent, with a way out for a command.
+    fn unavailable_message(&self, kind: ReplyKind, why: &str) -> String {
         match kind {
             ReplyKind::Command => {
                 let key = self.key_of(Action::NextKind);
@@ -392,7 +403,7 @@ impl App {
         self.conversation().and_then(Conversation::shell)
     }
 
-    /// What a part becomes now.
+    /// The item that a part is sent as.
     pub(in crate::tui) fn item_of(&self, part: &ComposedPart) -> Result<Body, SendProblem> {
         if let Some(why) = self.unavailable(part.kind) {
             return Err(SendProblem::hard(why));
@@ -404,8 +415,7 @@ impl App {
         item.ok_or_else(|| SendProblem::hard("a part is empty: edit or remove it"))
     }
 
-    /// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to
-    /// send.
+    /// The item that a text is sent as; `None` if there is nothing to send.
     pub(super) fn item_of_text(
         &self,
         kind: ReplyKind,
@@ -415,9 +425,12 @@ impl App {
         composing::item_of_text(kind, text, options, self.shell())
     }
 
-    /// Puts what is in the composer behind the parts collected so far.
+    /// Adds what is in the composer to the parts of the reply.
     pub(super) fn add_part(&mut self) {
-        let known = self.insists.take().map_or_else(Vec::new, |it| it.faults);
+        let known = self
+            .confirm_anyway
+            .take()
+            .map_or_else(Vec::new, |it| it.faults);
         let composer = self.composer();
         if composer.kind == ReplyKind::Reject {
             return self.say(Level::Bad, "a rejection is sent alone");
@@ -445,7 +458,7 @@ impl App {
                 composer.kind = ReplyKind::Send;
                 composer.parts.push(part);
                 let count = composer.parts.len();
-                self.keep_draft();
+                self.draft_changed();
                 self.say(
                     Level::Info,
                     format!("part {count} added; Enter sends all of them"),
@@ -453,7 +466,7 @@ impl App {
             }
             Ok(None) => self.say(Level::Bad, "nothing to add"),
             Err(problem) => {
-                self.insists = Insists::on(Action::AddPart, known, &problem);
+                self.confirm_anyway = ConfirmAnyway::on(Action::AddPart, known, &problem);
                 self.say(Level::Bad, problem.message);
             }
         }
@@ -485,7 +498,7 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Tool, Box::new(picker));
     }
 
-    /// Begins a call of the tool at an index of the list that was picked from.
+    /// Begins a call of the tool at an index of the picker's list.
     pub(super) fn begin_call(&mut self, index: usize) {
         let Some(conversation) = self.conversation() else {
             return;
@@ -505,10 +518,10 @@ impl App {
         composer.withdraw();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
-        self.keep_draft();
+        self.draft_changed();
         if let Some(old) = old {
             // Nothing typed is lost: what was begun can be recalled.
-            self.remember(old.text());
+            self.add_recall(old.text());
         }
         self.notice = None;
     }
@@ -520,12 +533,12 @@ impl App {
             None => Err("not composing a call".into()),
         };
         match toggled {
-            Ok(()) => self.keep_draft(),
+            Ok(()) => self.draft_changed(),
             Err(why) => self.say(Level::Bad, why),
         }
     }
 
-    /// Opens the form of what a command can be given besides the command line.
+    /// Opens the form of a shell command's options.
     pub(super) fn ask_options(&mut self) {
         let shell = self.conversation().and_then(Conversation::shell).cloned();
         match shell.as_ref().map(|shell| (shell, shell.options())) {
@@ -540,13 +553,13 @@ impl App {
                 self.dialog = Dialog::Options(Box::new(
                     Form::with_value(schema, &options).with_verb("set"),
                 ));
-                self.keep_draft();
+                self.draft_changed();
             }
         }
     }
 
-    /// Inserts what the answer may be made from: the form of the call that has to be made, a skeleton
-    /// of the JSON that is asked for, or a draft of the summary.
+    /// Inserts a template for the answer: the form of a required call, a skeleton of the JSON that is
+    /// asked for, or a draft of a summary.
     pub(super) fn insert_skeleton(&mut self) {
         let Some(conversation) = self.conversation() else {
             return self.say(Level::Info, "no request yet");
@@ -559,7 +572,7 @@ impl App {
             };
         }
         let drafts = drafts(request);
-        // Asked for again, it gives way to the next.
+        // Pressing the key again goes on to the next template.
         let shown = drafts
             .iter()
             .position(|draft| *draft == self.composer().text());
@@ -577,13 +590,13 @@ impl App {
         composer.kind = ReplyKind::Send;
         let replaces = !composer.text().is_empty();
         composer.replace(&text, Source::Template);
-        self.keep_draft();
+        self.draft_changed();
         if replaces {
             self.say(Level::Info, "replaced; undo brings the old text back");
         }
     }
 
-    /// Answers a permission check, at once. Nothing but a key of the person decides here.
+    /// Answers a permission check at once. Only a key press of the person may do that.
     pub(super) fn decide(&mut self, verdict: &str) {
         let waiting = self.conversation().filter(|found| found.is_waiting());
         let known = waiting.map_or(&[][..], |found| verdicts(found.request()));
@@ -599,16 +612,17 @@ impl App {
         self.submit();
     }
 
-    /// Why a kind of reply cannot be sent now, if it cannot.
+    /// Why a kind of reply cannot be sent now; `None` if it can.
     pub(in crate::tui) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
         self.conversation()?.unavailable(kind)
     }
 }
 
-/// What the composer needs to know of a conversation.
+/// What the composer needs to know about processes that a command left running.
 impl Conversation {
-    /// Whether an output that is new tells of a process that still runs.
-    pub(in crate::tui) fn tells_of_process(&self) -> bool {
+    /// Whether a new tool output reports a process that still runs, and the request has the tool that
+    /// can write to it.
+    pub(in crate::tui) fn has_running_process(&self) -> bool {
         let new = self.items().get(self.new_from()..).unwrap_or_default();
         let new = new.iter().filter(|item| item.output_of().is_some());
         let tells = |part: &ContentPart| match part {
@@ -619,7 +633,7 @@ impl Conversation {
             && self.tools().iter().any(|tool| tool.name == "write_stdin")
     }
 
-    /// The session of the process that was left running last and has not ended since.
+    /// The session ID of the last process that still runs.
     pub(super) fn running_session(&self) -> Option<String> {
         let mut ended = Vec::new();
         for item in self.items().iter().rev() {
@@ -640,7 +654,7 @@ impl Conversation {
         None
     }
 
-    /// The session that a call went on with.
+    /// The session ID in the arguments of the call with this ID.
     fn session_of(&self, call: &str) -> Option<String> {
         self.items()
             .iter()

@@ -1,4 +1,4 @@
-//! What has the keys besides the composer: questions, lists, forms.
+//! The keys of dialogs: questions, lists and forms.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use serde_json::Value;
@@ -8,25 +8,25 @@ use crate::tui::keys::action::Action;
 use crate::tui::{form, picker};
 
 impl App {
-    /// Takes a key that is for the dialog; says whether it was.
-    pub(super) fn key_in_dialog(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+    /// Handles a key while a dialog is open; returns whether it was handled.
+    pub(super) fn on_dialog_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         if action == Some(Action::Help) {
             self.close_for_help();
         }
         match &mut self.dialog {
             Dialog::None => false,
             Dialog::Quit => {
-                self.key_in_quit(key, action);
+                self.on_quit_key(key, action);
                 true
             }
             Dialog::Delete(id) => {
                 let id = *id;
-                self.key_in_delete(id, key)
+                self.on_delete_key(id, key)
             }
-            Dialog::Picker(PickerPurpose::Path, _) => self.key_in_paths(key),
+            Dialog::Picker(PickerPurpose::Path, _) => self.on_path_picker_key(key),
             Dialog::Picker(purpose, picker) => {
                 let purpose = *purpose;
-                // A tool that is not wanted after all: the kinds are still at hand.
+                // Changing the kind of reply closes the list of tools.
                 if purpose == PickerPurpose::Tool
                     && matches!(action, Some(Action::NextKind | Action::PreviousKind))
                 {
@@ -35,7 +35,7 @@ impl App {
                 }
                 match picker.on_key(key) {
                     picker::PickerOutcome::Consumed if purpose == PickerPurpose::Conversation => {
-                        self.ask_for_found();
+                        self.update_conversation_search();
                     }
                     picker::PickerOutcome::Consumed => {}
                     picker::PickerOutcome::Cancelled => self.dialog = Dialog::None,
@@ -43,14 +43,14 @@ impl App {
                         self.dialog = Dialog::None;
                         match purpose {
                             PickerPurpose::Tool => self.begin_call(index),
-                            PickerPurpose::Recall => self.take_recalled(index),
-                            PickerPurpose::Conversation => self.open_found(index),
-                            PickerPurpose::Action => self.act_on_chosen(index),
-                            PickerPurpose::Model => self.hint_to(index),
+                            PickerPurpose::Recall => self.choose_recalled(index),
+                            PickerPurpose::Conversation => self.open_search_result(index),
+                            PickerPurpose::Action => self.run_chosen_action(index),
+                            PickerPurpose::Model => self.prompt_hint_for(index),
                             PickerPurpose::RuleAction => self.choose_rule_action(index),
                             PickerPurpose::Rule => self.save_rule(index),
                             PickerPurpose::Export => self.choose_format(index),
-                            PickerPurpose::Turn => self.fork(index),
+                            PickerPurpose::Turn => self.fork_turn(index),
                             PickerPurpose::Path => {}
                         }
                     }
@@ -60,44 +60,44 @@ impl App {
             Dialog::Options(form) => {
                 if matches!(action, Some(Action::Cancel | Action::Interrupt)) {
                     self.dialog = Dialog::None;
-                    self.keep_draft();
+                    self.draft_changed();
                     return true;
                 }
-                // The chord that opened it closes it too, and keeps what was filled in.
+                // The key that opened the form also closes it, and keeps the values.
                 let done = action == Some(Action::Options)
                     || form.on_key(key) == form::FormOutcome::Submit;
                 if done {
                     self.take_options();
                 }
-                self.keep_draft();
+                self.draft_changed();
                 true
             }
             Dialog::Parts(_) => {
-                self.key_in_parts(key, action);
+                self.on_parts_key(key, action);
                 true
             }
-            Dialog::Find(_) => self.key_in_find(key, action),
+            Dialog::Find(_) => self.on_find_key(key, action),
             Dialog::Prompt(_) => {
-                self.key_in_prompt(key, action);
+                self.on_prompt_key(key, action);
                 true
             }
             Dialog::Export(_) => {
-                self.key_in_export(key, action);
+                self.on_export_key(key, action);
                 true
             }
             Dialog::Marks(_) => {
-                self.key_in_marks(key, action);
+                self.on_marks_key(key, action);
                 true
             }
         }
     }
 
-    /// Closes what the help would stand behind; what was filled in is kept.
+    /// Closes a dialog that would cover the help; the values of a form are kept.
     fn close_for_help(&mut self) {
         match self.dialog {
             Dialog::Options(_) => {
                 self.take_options();
-                self.keep_draft();
+                self.draft_changed();
             }
             Dialog::Picker(..)
             | Dialog::Parts(_)
@@ -110,7 +110,7 @@ impl App {
         }
     }
 
-    fn key_in_quit(&mut self, key: KeyEvent, action: Option<Action>) {
+    fn on_quit_key(&mut self, key: KeyEvent, action: Option<Action>) {
         match (key.code, action) {
             (KeyCode::Char('y' | 'Y') | KeyCode::Enter, _)
             | (_, Some(Action::Quit | Action::Interrupt)) => self.effects.push(Effect::Quit),
@@ -150,7 +150,7 @@ impl App {
         }
     }
 
-    fn key_in_parts(&mut self, key: KeyEvent, action: Option<Action>) {
+    fn on_parts_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Parts(selected) = self.dialog else {
             return;
         };
@@ -176,7 +176,7 @@ impl App {
                     None => Dialog::None,
                 };
                 // Nothing typed is lost: it can be recalled.
-                self.remember(removed.text());
+                self.add_recall(removed.text());
             }
             (KeyCode::Enter, _) if !composer.is_empty() || composer.call.is_some() => {
                 self.say(
@@ -192,7 +192,7 @@ impl App {
             _ => {}
         }
         self.dialog = next;
-        self.keep_draft();
+        self.draft_changed();
     }
 
     pub(super) fn quit(&mut self) {

@@ -1,15 +1,14 @@
-//! Following what happens in the inbox: requests that come and go, and what is said to them by others
-//! than the person.
+//! Changes of the inbox: requests that come and go, and replies of models, rules and scripts.
 
 use super::{App, Level};
 use crate::inbox::{Change, Event, Mode};
 
 impl App {
-    /// Takes in what happened to a request.
+    /// Handles an event from the server or from a model.
     pub fn on_event(&mut self, event: Event) {
         if let Some(change) = self.inbox.apply(event, self.now) {
             self.on_change(change);
-            self.follow_coming();
+            self.start_due_auto();
         }
         self.follow_deleted();
         for id in self.inbox.take_dropped() {
@@ -17,7 +16,7 @@ impl App {
         }
     }
 
-    /// Follows a change of the inbox.
+    /// Handles a change of the inbox.
     pub(super) fn on_change(&mut self, change: Change) {
         match change {
             Change::Arrived {
@@ -33,9 +32,9 @@ impl App {
                 if let Some(found) = self.inbox.get(conversation) {
                     self.list.on_arrival(found);
                 }
-                self.arrived(conversation, automatic, current, attended);
+                self.on_arrived(conversation, automatic, current, attended);
                 if current {
-                    self.make_way_for_newest(conversation);
+                    self.offer_newest_draft(conversation);
                 }
             }
             Change::Delivered {
@@ -43,50 +42,50 @@ impl App {
                 tokens,
             } => {
                 if self.open == Some(conversation) {
-                    // A model may say hundreds of words a second.
-                    self.unsynced = true;
+                    // A model may send hundreds of pieces a second.
+                    self.needs_sync = true;
                     let found = self.inbox.get(conversation);
-                    // Words of a message that goes on are no news.
+                    // More text of an open message is not worth a notice.
                     let goes_on = found.is_some_and(|found| found.live_phase().is_some());
-                    if self.sent_by_itself().is_none()
+                    if self.auto_sent_draft().is_none()
                         && !(goes_on && self.inbox.mode(conversation) == Mode::Auto)
                     {
                         self.say(Level::Good, self.delivered(tokens));
                     }
-                    self.advance(conversation);
+                    self.open_next_waiting(conversation);
                 }
             }
             Change::ClientGone {
                 conversation,
                 mut returned,
             } => {
-                // What was to be sent to it was composed last.
-                if let Some((_, draft)) = self.take_undeliverable() {
+                // The delayed reply was composed last.
+                if let Some((_, draft)) = self.take_undeliverable_reply() {
                     returned.push(draft);
                 }
                 self.sync(conversation);
                 let is_stale = self.is_stale(conversation);
-                self.return_own_words(conversation);
-                self.client_gone(conversation, returned);
+                self.restore_own_words(conversation);
+                self.on_client_gone(conversation, returned);
                 if is_stale {
-                    self.make_way_for_newest(conversation);
+                    self.offer_newest_draft(conversation);
                 }
             }
             Change::AskedAgain { conversation } => {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
-                    self.tell(Level::Info, "asked again, refused again");
+                    self.say_news(Level::Info, "asked again, refused again");
                 }
             }
             Change::Drafted {
                 conversation,
                 draft,
                 what,
-            } => self.drafted(conversation, draft, &what),
+            } => self.on_draft_update(conversation, draft, &what),
             Change::Decided(conversation) => {
                 self.sync(conversation);
-                self.drop_shown(conversation);
-                self.make_way_for_newest(conversation);
+                self.drop_shown_draft(conversation);
+                self.offer_newest_draft(conversation);
             }
             Change::Scripted {
                 conversation,
@@ -94,22 +93,23 @@ impl App {
             } => {
                 self.sync(conversation);
                 if ended {
-                    self.drop_shown(conversation);
-                    self.make_way_for_newest(conversation);
+                    self.drop_shown_draft(conversation);
+                    self.offer_newest_draft(conversation);
                 }
                 if self.open == Some(conversation) {
-                    let words = match ended {
-                        true => "a script answered",
-                        false => "a script sent a note",
+                    let words = if ended {
+                        "a script answered"
+                    } else {
+                        "a script sent a note"
                     };
-                    self.tell(Level::Info, words);
+                    self.say_news(Level::Info, words);
                     self.offer_call(conversation);
                 }
             }
         }
     }
 
-    /// What to say of something that was delivered: how the person does as a model.
+    /// The notice for a delivered reply: its tokens, and the person's speed.
     fn delivered(&self, tokens: u64) -> String {
         if tokens == 0 {
             // A rejection.

@@ -1,101 +1,101 @@
-//! Writing a conversation to a file: which format, where to, and what became of it.
+//! Exporting a conversation to a file: the choice of a format, the form, and the result.
 
 use crossterm::event::KeyEvent;
 
 use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
 use crate::export::{ExportError, ExportFormat, ExportReport};
 use crate::inbox::ConversationId;
-use crate::tui::export::{Exporting, Known, News, before, told};
+use crate::tui::export::{ExportForm, ExportProgress, ExportUpdate, preview, summary};
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::views::{TextView, ViewCommand};
 
-/// The name of the view.
+/// The title of the view.
 const TITLE: &str = "export";
 
-/// What is known of the file that is being made.
+/// The state of the export that is being set up or written.
 #[derive(Debug, Default)]
 pub(super) struct ExportDialog {
     /// The conversation that a format is chosen for.
-    of: Option<ConversationId>,
-    known: Known,
-    /// The form of what is being written.
-    writing: Option<Box<Exporting>>,
+    conversation: Option<ConversationId>,
+    progress: ExportProgress,
+    /// The form of the export that is being written, to be shown again if writing fails.
+    written_form: Option<Box<ExportForm>>,
 }
 
 impl App {
-    /// Lets the person choose a format to write a conversation in; or closes what tells of that.
+    /// Lets the person choose a format for the export; closes the view of an export if it is open.
     pub(super) fn export(&mut self) {
-        if self.tells_of_export() {
+        if self.is_export_view_open() {
             self.focus = Focus::Composer;
             return;
         }
-        let Some(id) = self.at_hand() else {
+        let Some(id) = self.target_conversation() else {
             return self.say(Level::Info, "no conversation to export");
         };
         if !self.store().keeps() {
             return self.say(Level::Info, "nothing is kept that could be exported");
         }
-        if self.exports.writing.is_some() {
+        if self.exports.written_form.is_some() {
             return self.say(Level::Info, "another file is still being written");
         }
         let choices = ExportFormat::ALL.map(|format| Choice::new(format.name(), format.about()));
         let picker = Picker::new("export: as what", choices.into());
-        self.exports.of = Some(id);
+        self.exports.conversation = Some(id);
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Export, Box::new(picker));
     }
 
-    /// Asks where it goes, and says what is taken out of it.
+    /// Opens the form of the export in the chosen format, and previews the redaction.
     pub(super) fn choose_format(&mut self, index: usize) {
         let format = ExportFormat::ALL.get(index).copied();
-        let Some((id, format)) = self.exports.of.take().zip(format) else {
+        let Some((id, format)) = self.exports.conversation.take().zip(format) else {
             return;
         };
-        let exporting = Exporting::new(id, format, &self.settings.export);
+        let exporting = ExportForm::new(id, format, &self.settings.export);
         let view = TextView::new(TITLE, String::new()).opened_by(Action::Export);
         self.focus = Focus::View(Box::new(view));
         self.dialog = Dialog::Export(Box::new(exporting));
-        self.look_for_secrets();
+        self.preview_redaction();
     }
 
-    /// Takes a key while it is asked where a file goes.
-    pub(super) fn key_in_export(&mut self, key: KeyEvent, action: Option<Action>) {
+    /// Handles a key in the form of the export.
+    pub(super) fn on_export_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Export(exporting) = &mut self.dialog else {
             return;
         };
         match action {
             Some(Action::Cancel | Action::Interrupt | Action::Export) => {
                 self.dialog = Dialog::None;
-                if self.tells_of_export() {
+                if self.is_export_view_open() {
                     self.focus = Focus::Composer;
                 }
                 return;
             }
             Some(action) if action.scrolls() => {
-                return self.act_in_focus(ViewCommand::of_action(action));
+                return self.run_view_command(ViewCommand::of_action(action));
             }
             _ => {}
         }
         let settings = &self.settings.export;
-        let before = exporting.order(true, settings);
+        let before = exporting.job(true, settings);
         let outcome = exporting.form.on_key(key);
-        let after = exporting.order(true, settings);
+        let after = exporting.job(true, settings);
         if outcome == FormOutcome::Submit {
             self.write_export();
         } else if (before.options.train, before.redaction) != (after.options.train, after.redaction)
         {
-            self.look_for_secrets();
+            self.preview_redaction();
         }
     }
 
-    /// Has it found out what would be taken out.
-    fn look_for_secrets(&mut self) {
+    /// Begins a dry run that finds out what would be redacted.
+    fn preview_redaction(&mut self) {
         if let Dialog::Export(exporting) = &self.dialog {
-            let order = exporting.order(true, &self.settings.export);
-            self.exports.known = Known::default();
-            self.effects.push(Effect::Export(Box::new(order)));
+            let job = exporting.job(true, &self.settings.export);
+            self.exports.progress = ExportProgress::default();
+            self.effects.push(Effect::Export(Box::new(job)));
         }
         self.show_export();
     }
@@ -108,43 +108,44 @@ impl App {
             self.dialog = Dialog::Export(exporting);
             return self.say(Level::Bad, "a file has a name");
         }
-        let order = exporting.order(false, &self.settings.export);
-        self.exports.known.turns = None;
-        self.exports.writing = Some(exporting);
-        self.effects.push(Effect::Export(Box::new(order)));
+        let job = exporting.job(false, &self.settings.export);
+        self.exports.progress.turns = None;
+        self.exports.written_form = Some(exporting);
+        self.effects.push(Effect::Export(Box::new(job)));
         self.show_export();
     }
 
-    /// Takes in how far an order for [`Effect::Export`] is, one to look only or not.
-    pub fn on_export(&mut self, is_dry: bool, news: News) {
-        let known = &mut self.exports.known;
+    /// Handles an update of an [`Effect::Export`]; `is_dry` says whether it was a dry run.
+    pub fn on_export(&mut self, is_dry: bool, news: ExportUpdate) {
+        let progress = &mut self.exports.progress;
         match news {
-            News::Rules(rules) => known.rules = Some(rules),
-            News::Turns(done, all) => known.turns = Some((done, all)),
-            News::Done(done) if is_dry => {
-                known.would = Some(done.map_err(|error| error.to_string()));
+            ExportUpdate::Rules(rules) => progress.rules = Some(rules),
+            ExportUpdate::Turns(done, all) => progress.turns = Some((done, all)),
+            ExportUpdate::Done(done) if is_dry => {
+                progress.dry_run = Some(done.map_err(|error| error.to_string()));
             }
-            News::Done(done) => return self.on_written(*done),
+            ExportUpdate::Done(done) => return self.on_written(*done),
         }
-        if let Some((done, all)) = known.turns.filter(|_| !is_dry) {
+        if let Some((done, all)) = progress.turns.filter(|_| !is_dry) {
             let words = format!("writing: {done} of {all} turns");
             let is_own = |text: &str| text.starts_with("writing: ");
-            // What else has happened is more than that.
+            // Progress does not replace other notices.
             if self.notice.as_ref().is_none_or(|said| is_own(&said.text)) {
-                self.tell(Level::Info, words);
+                self.say_news(Level::Info, words);
             }
         }
         self.show_export();
     }
 
     fn on_written(&mut self, done: Result<ExportReport, ExportError>) {
-        let exporting = self.exports.writing.take();
+        let exporting = self.exports.written_form.take();
         let error = match done {
             Ok(report) => {
-                match self.tells_of_export() {
-                    // Where nothing is typed, it may take a row more.
-                    true => self.say(Level::Good, told(&report)),
-                    false => self.tell(Level::Good, told(&report)),
+                if self.is_export_view_open() {
+                    // While the view is open nothing is typed, so the notice may take more rows.
+                    self.say(Level::Good, summary(&report))
+                } else {
+                    self.say_news(Level::Good, summary(&report))
                 }
                 return self.show_in_export(report.to_string());
             }
@@ -158,9 +159,9 @@ impl App {
             Some(path) => format!("{} is there already", path.display()),
             None => error.to_string(),
         };
-        let can_change = self.tells_of_export() && matches!(self.dialog, Dialog::None);
+        let can_change = self.is_export_view_open() && matches!(self.dialog, Dialog::None);
         let Some(mut exporting) = exporting.filter(|_| can_change) else {
-            return self.tell(Level::Bad, format!("nothing was written: {why}"));
+            return self.say_news(Level::Bad, format!("nothing was written: {why}"));
         };
         match there.as_ref().and_then(|path| path.file_name()) {
             Some(name) => self.say(
@@ -169,26 +170,26 @@ impl App {
             ),
             None => self.say(Level::Bad, format!("nothing was written: {why}")),
         }
-        exporting.is_there = there;
+        exporting.existing_file = there;
         self.dialog = Dialog::Export(exporting);
         self.show_export();
     }
 
-    /// Whether the view that tells of a file is open.
-    fn tells_of_export(&self) -> bool {
+    /// Whether the view of the export is open.
+    fn is_export_view_open(&self) -> bool {
         self.view()
             .is_some_and(|view| view.is_opened_by(Action::Export))
     }
 
-    /// Says in the view what is known.
+    /// Updates the text of the view.
     fn show_export(&mut self) {
-        let known = &self.exports.known;
-        let text = match (&self.dialog, &self.exports.writing) {
+        let progress = &self.exports.progress;
+        let text = match (&self.dialog, &self.exports.written_form) {
             (Dialog::Export(exporting), _) => {
-                let order = exporting.order(true, &self.settings.export);
-                before(exporting, order.redaction.is_some(), known)
+                let job = exporting.job(true, &self.settings.export);
+                preview(exporting, job.redaction.is_some(), progress)
             }
-            (_, Some(_)) => match known.turns {
+            (_, Some(_)) => match progress.turns {
                 Some((done, all)) => format!("Writing: {done} of {all} turns …"),
                 None => "Writing …".into(),
             },
@@ -198,7 +199,7 @@ impl App {
     }
 
     fn show_in_export(&mut self, text: String) {
-        if self.tells_of_export()
+        if self.is_export_view_open()
             && let Focus::View(view) = &mut self.focus
         {
             view.set_text(text);

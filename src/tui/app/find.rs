@@ -1,4 +1,4 @@
-//! Finding text in what is read: the transcript, or the view in its place.
+//! The incremental search in the transcript, or in the view in its place.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ use crate::tui::text::{Text, columns};
 use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
 
-/// A search under way.
+/// The state of a search.
 #[derive(Debug)]
 pub struct Finder {
     /// Where the query is typed.
@@ -29,12 +29,12 @@ pub struct Finder {
     scan: Option<Scan>,
     /// How many matches there are.
     tally: Option<MatchCount>,
-    /// Where the search began, for a query that is still being typed.
+    /// Where each search for a changed query begins.
     from: SearchPosition,
-    /// Where one was before, to go back there.
+    /// The scroll position before the search, which cancelling goes back to.
     stand: Stand,
     hit: Option<SearchMatch>,
-    /// Which match that is, the first one being 1.
+    /// The number of the current match, counted from 1.
     number: Option<usize>,
 }
 
@@ -52,8 +52,7 @@ impl Finder {
         }
     }
 
-    /// What is found in a line of a block, and how it looks: the match one is at is told from the
-    /// others.
+    /// The matches in a line of a block, with their styles: the current match looks different.
     pub fn found_in(
         &self,
         theme: &Theme,
@@ -69,20 +68,17 @@ impl Finder {
         let matches = search.matches_in(text.line(line)).into_iter();
         let matches = matches.map(|range| {
             let is_hit = hit.is_some_and(|hit| hit.range.start == start + range.start);
-            let style = match is_hit {
-                true => theme.bar(),
-                false => theme.found(),
-            };
+            let style = if is_hit { theme.bar() } else { theme.found() };
             (range, style)
         });
         matches.collect()
     }
 
-    /// Which match one is at, and of how many, in words; nothing if nothing is looked for.
+    /// The number of the current match and of all matches, as text; empty without a query.
     fn count(&self) -> String {
         match (&self.tally, self.number) {
             (Some(tally), Some(number)) if tally.is_done() => {
-                // Backwards, matches that overlap may be others.
+                // Where matches overlap, searching backwards may find others.
                 format!("{}/{}", number.min(tally.count()), tally.count())
             }
             (Some(tally), None) if tally.is_done() => tally.count().to_string(),
@@ -91,7 +87,7 @@ impl Finder {
         }
     }
 
-    /// Draws what is looked for, and how often it is there; says where the cursor belongs.
+    /// Draws the query and the number of matches; returns where the cursor belongs.
     pub(in crate::tui) fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect) -> Option<Position> {
         let (label, count) = ("search: ", format!(" {} ", self.count()));
         let width = |text: &str| u16::try_from(columns(text)).unwrap_or(0);
@@ -121,7 +117,7 @@ impl Finder {
         })
     }
 
-    /// Whether there is more to look through.
+    /// Whether searching or counting is not finished.
     pub fn is_searching(&self) -> bool {
         self.scan.is_some() || self.tally.as_ref().is_some_and(|tally| !tally.is_done())
     }
@@ -131,13 +127,13 @@ impl Finder {
         self.field.insert(text);
     }
 
-    /// Counts anew, because what is searched has changed.
+    /// Counts the matches again, because the text or the query has changed.
     fn recount(&mut self) {
         self.tally = self.search.as_ref().map(MatchCount::new);
         self.number = None;
     }
 
-    /// Looks a bit further, and says what that came to.
+    /// Searches a limited amount of text further, so that no frame is delayed.
     fn go_on(&mut self, reading: &mut dyn Searchable) -> SearchStep {
         let come_to = match &mut self.scan {
             Some(scan) => scan.step(&*reading, search::STEP),
@@ -150,7 +146,7 @@ impl Finder {
             reading.show_hit(hit);
             (self.hit, self.number) = (Some(hit.clone()), None);
         }
-        // Counted are all, once what is looked for is on the screen.
+        // All matches are counted once the first one is on the screen.
         if let (None, Some(tally)) = (&self.scan, &mut self.tally) {
             tally.step(&*reading, search::STEP);
             let hit = self.hit.as_ref().filter(|_| self.number.is_none());
@@ -162,7 +158,7 @@ impl Finder {
         come_to
     }
 
-    /// Looks for the next match from a place.
+    /// Begins to look for the next match from a position.
     fn look(&mut self, from: SearchPosition, direction: Direction) {
         let search = self.search.as_ref();
         self.scan = search.map(|search| search.scan(from, direction));
@@ -170,25 +166,25 @@ impl Finder {
 }
 
 impl App {
-    /// What is read: the view, or the transcript on the screen.
-    pub(in crate::tui) fn reading(&self) -> Option<&dyn Searchable> {
+    /// The text that can be scrolled and searched: the open view, or else the transcript.
+    pub(in crate::tui) fn searchable(&self) -> Option<&dyn Searchable> {
         match &self.focus {
             Focus::View(view) => Some(view.as_ref()),
             Focus::Composer | Focus::Inbox => Some(self.transcript()?),
         }
     }
 
-    pub(super) fn reading_mut(&mut self) -> Option<&mut dyn Searchable> {
+    pub(super) fn searchable_mut(&mut self) -> Option<&mut dyn Searchable> {
         match &mut self.focus {
             Focus::View(view) => Some(view.as_mut()),
             Focus::Composer | Focus::Inbox => {
-                let remembered = self.remembered.get_mut(&self.open?)?;
-                Some(remembered.transcript.as_mut()?)
+                let conversation_ui = self.conversation_uis.get_mut(&self.open?)?;
+                Some(conversation_ui.transcript.as_mut()?)
             }
         }
     }
 
-    /// The search under way.
+    /// The open search.
     pub(in crate::tui) fn finder(&self) -> Option<&Finder> {
         match &self.dialog {
             Dialog::Find(finder) => Some(finder),
@@ -198,46 +194,46 @@ impl App {
 
     /// Opens the search.
     pub(super) fn find(&mut self) {
-        let Some(reading) = self.reading() else {
+        let Some(reading) = self.searchable() else {
             return self.say(Level::Info, "no request yet");
         };
         self.dialog = Dialog::Find(Box::new(Finder::new(reading)));
         self.notice = None;
     }
 
-    /// Takes a key for the search; says whether it was one.
-    pub(super) fn key_in_find(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+    /// Handles a key while the search is open; returns whether it was handled.
+    pub(super) fn on_find_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         let Dialog::Find(finder) = &mut self.dialog else {
             return false;
         };
         match (key.code, action) {
-            (_, Some(Action::Cancel | Action::Interrupt)) => self.stop_finding(true),
-            (_, Some(Action::Submit)) | (KeyCode::Enter, _) => self.stop_finding(false),
+            (_, Some(Action::Cancel | Action::Interrupt)) => self.close_search(true),
+            (_, Some(Action::Submit)) | (KeyCode::Enter, _) => self.close_search(false),
             (_, Some(Action::Search)) if finder.field.is_empty() => {
                 finder.field.insert(&self.last_query);
-                self.find_from_here();
+                self.search_from_start();
             }
             (_, Some(Action::Search)) | (KeyCode::Down, None) => self.find_next(Direction::Next),
             (KeyCode::Up, None) => self.find_next(Direction::Previous),
-            // The draft is not on the screen.
+            // The composer is not on the screen.
             (_, Some(action)) if action.group() == Group::Reply => {}
             (_, Some(action)) => {
                 if action.group() != Group::Read {
-                    self.stop_finding(false);
+                    self.close_search(false);
                 }
                 return false;
             }
             (_, None) => {
                 if finder.field.on_key(key) == Edit::Changed {
-                    self.find_from_here();
+                    self.search_from_start();
                 }
             }
         }
         true
     }
 
-    /// Ends the search, if there is one: where it has come to, or where one was before.
-    pub(super) fn stop_finding(&mut self, goes_back: bool) {
+    /// Closes the search if it is open, and scrolls back to where it began with `goes_back`.
+    pub(super) fn close_search(&mut self, goes_back: bool) {
         let Dialog::Find(finder) = &self.dialog else {
             return;
         };
@@ -247,22 +243,22 @@ impl App {
         }
         self.dialog = Dialog::None;
         self.notice = None;
-        match self.reading_mut() {
+        match self.searchable_mut() {
             Some(reading) if goes_back => reading.go_back(stand),
             Some(reading) => reading.stay(),
             None => {}
         }
     }
 
-    /// Searches anew, because the query changed.
-    pub(super) fn find_from_here(&mut self) {
+    /// Searches from where the search began, because the query has changed.
+    pub(super) fn search_from_start(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
             finder.search = SearchQuery::new(finder.field.text());
             finder.hit = None;
             finder.recount();
             finder.look(finder.from, Direction::Next);
             self.notice = None;
-            self.go_on_finding();
+            self.continue_search();
         }
     }
 
@@ -271,22 +267,22 @@ impl App {
             let hit = finder.hit.as_ref();
             let from = hit.map_or(finder.from, |hit| hit.place(direction));
             finder.look(from, direction);
-            self.go_on_finding();
+            self.continue_search();
         }
     }
 
-    /// Counts anew what is found in a conversation that has changed.
+    /// Counts the matches again, because the conversation has changed.
     pub(super) fn recount(&mut self) {
         if let Dialog::Find(finder) = &mut self.dialog {
             finder.recount();
-            self.go_on_finding();
+            self.continue_search();
         }
     }
 
-    /// Looks a bit further.
-    pub(super) fn go_on_finding(&mut self) {
+    /// Does the next step of the search, and shows its result.
+    pub(super) fn continue_search(&mut self) {
         let mut dialog = std::mem::take(&mut self.dialog);
-        let come_to = match (&mut dialog, self.reading_mut()) {
+        let come_to = match (&mut dialog, self.searchable_mut()) {
             (Dialog::Find(finder), Some(reading)) => finder.go_on(reading),
             _ => SearchStep::Pending,
         };

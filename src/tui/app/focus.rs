@@ -1,4 +1,4 @@
-//! What has the keys: the composer, or what is looked at in its place.
+//! Keyboard focus: the composer, the inbox, or a view.
 
 use crossterm::event::{KeyCode, KeyEvent};
 
@@ -6,20 +6,20 @@ use super::{App, Level};
 use crate::tui::keys::action::{Action, Group};
 use crate::tui::views::{self, TextView, ViewCommand};
 
-/// What has the keys, unless there is a dialog.
+/// The pane that has the keyboard focus while no dialog is open.
 #[derive(Debug, Default)]
 pub enum Focus {
-    /// The composer, to which typing goes.
+    /// The composer.
     #[default]
     Composer,
     /// The list of conversations.
     Inbox,
-    /// What is in the place of the transcript.
+    /// A view in the place of the transcript.
     View(Box<TextView>),
 }
 
 impl App {
-    /// The view in the place of the transcript.
+    /// The open view.
     pub(in crate::tui) fn view(&self) -> Option<&TextView> {
         match &self.focus {
             Focus::View(view) => Some(view),
@@ -27,73 +27,73 @@ impl App {
         }
     }
 
-    /// Whether the list of conversations has the keys.
+    /// Whether the list of conversations has the focus.
     pub(in crate::tui) fn is_in_inbox(&self) -> bool {
         matches!(self.focus, Focus::Inbox)
     }
 
-    /// Whether the composer has the keys, or what stands in its place.
+    /// Whether the composer has the focus.
     pub(in crate::tui) fn is_composing(&self) -> bool {
         matches!(self.focus, Focus::Composer)
     }
 
-    /// Takes a key that is for the view or the inbox; says whether it was. While they have the keys,
-    /// all are for them: nothing is typed or sent that is not on the screen.
-    pub(super) fn key_in_focus(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
-        if self.is_in_inbox() && self.list.is_filtering() && self.key_in_filter(key) {
+    /// Handles a key for the view or the inbox; returns whether it was handled. While one of them has
+    /// the focus it gets all keys, so that nothing is typed or sent that is not on the screen.
+    pub(super) fn on_focused_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        if self.is_in_inbox() && self.list.is_filtering() && self.on_filter_key(key) {
             return true;
         }
         match (&self.focus, ViewCommand::of(key, action)) {
             (Focus::Composer, _) => return false,
-            (Focus::Inbox, ViewCommand::Nothing) => self.key_in_list(key),
-            (_, command) => self.act_in_focus(command),
+            (Focus::Inbox, ViewCommand::Nothing) => self.on_inbox_list_key(key),
+            (_, command) => self.run_view_command(command),
         }
         true
     }
 
-    /// Does what is meant for the view or the inbox.
-    pub(super) fn act_in_focus(&mut self, command: ViewCommand) {
+    /// Runs a command in the view or the inbox.
+    pub(super) fn run_view_command(&mut self, command: ViewCommand) {
         match (&mut self.focus, command) {
             (Focus::Composer, _) => {}
             (_, ViewCommand::Close) => {
                 self.focus = Focus::Composer;
                 self.notice = None;
             }
-            (Focus::Inbox, command) => self.key_in_inbox(command),
-            (_, ViewCommand::Other(action)) => self.act_beside(action),
+            (Focus::Inbox, command) => self.on_inbox_command(command),
+            (_, ViewCommand::Other(action)) => self.act_outside_composer(action),
             (_, ViewCommand::Search) => self.find(),
             (Focus::View(view), command) => view.act(command),
         }
     }
 
-    /// Does what a key means to the list of conversations. None is opened until it is chosen.
-    fn key_in_inbox(&mut self, command: ViewCommand) {
+    /// Runs a command in the list of conversations. Moving in the list opens none of them.
+    fn on_inbox_command(&mut self, command: ViewCommand) {
         match command {
             ViewCommand::Enter => {
                 if let Some(id) = self.list.selected(&self.inbox) {
-                    self.show(id);
+                    self.open_conversation(id);
                 }
             }
             ViewCommand::Search => self.list.begin_filter(&self.inbox),
             ViewCommand::Other(Action::NextConversation) => self.list.go(1, &self.inbox),
             ViewCommand::Other(Action::PreviousConversation) => self.list.go(-1, &self.inbox),
-            ViewCommand::Other(action) => self.act_beside(action),
+            ViewCommand::Other(action) => self.act_outside_composer(action),
             ViewCommand::Lines(rows) => self.list.go(rows, &self.inbox),
             ViewCommand::Pages(pages) => self.list.go_pages(pages, &self.inbox),
-            ViewCommand::Beside(_) | ViewCommand::Close | ViewCommand::Nothing => {}
+            ViewCommand::Sideways(_) | ViewCommand::Close | ViewCommand::Nothing => {}
         }
     }
 
-    /// Takes a key that means something in the list of conversations alone.
-    fn key_in_list(&mut self, key: KeyEvent) {
+    /// Handles the keys that only the list of conversations has.
+    fn on_inbox_list_key(&mut self, key: KeyEvent) {
         match key.code {
-            KeyCode::Char('d') | KeyCode::Delete => self.dismiss(self.at_hand()),
+            KeyCode::Char('d') | KeyCode::Delete => self.dismiss(self.target_conversation()),
             KeyCode::Char('D') => self.dismiss_done(),
             KeyCode::Char('r') => self.list.sort(&self.inbox),
             KeyCode::Char('<') => self.list.widen(false),
             KeyCode::Char('>') => self.list.widen(true),
             KeyCode::Char('h') => {
-                // Where it is all there is to see, it goes with that.
+                // Where the list takes the whole pane, giving up the focus hides it.
                 self.list.hide(self.list.has_column());
                 self.focus = Focus::Composer;
             }
@@ -101,12 +101,12 @@ impl App {
         }
     }
 
-    /// Takes a key that narrows the list of conversations down; says whether it did.
-    fn key_in_filter(&mut self, key: KeyEvent) -> bool {
+    /// Handles a key in the filter of the list of conversations; returns whether it was handled.
+    fn on_filter_key(&mut self, key: KeyEvent) -> bool {
         match key.code {
             KeyCode::Enter => {
                 if let Some(id) = self.list.selected(&self.inbox) {
-                    self.show(id);
+                    self.open_conversation(id);
                 }
                 true
             }
@@ -114,19 +114,20 @@ impl App {
                 self.list.end_filter(&self.inbox);
                 true
             }
-            _ => self.list.key_in_filter(key, &self.inbox),
+            _ => self.list.on_filter_key(key, &self.inbox),
         }
     }
 
-    /// Does what changes neither the draft nor the transcript, which may not be on the screen.
-    fn act_beside(&mut self, action: Action) {
-        if self.acts_beside(action) {
+    /// Runs an action if it is allowed while the composer has no focus.
+    fn act_outside_composer(&mut self, action: Action) {
+        if self.works_outside_composer(action) {
             self.act(action, false);
         }
     }
 
-    /// Whether an action changes neither the draft nor the transcript.
-    pub(super) fn acts_beside(&self, action: Action) -> bool {
+    /// Whether an action changes neither the draft nor the transcript, which may not be on the screen
+    /// while the composer has no focus.
+    pub(super) fn works_outside_composer(&self, action: Action) -> bool {
         match action.group() {
             Group::Reply => false,
             Group::Drafts => action == Action::Mode,
@@ -135,7 +136,7 @@ impl App {
         }
     }
 
-    /// Opens a view, or closes it if that is the one that is open.
+    /// Opens a view, or closes it if it is open.
     pub(super) fn toggle_view(&mut self, action: Action) {
         if self.view().is_some_and(|view| view.is_opened_by(action)) {
             self.focus = Focus::Composer;
@@ -148,7 +149,8 @@ impl App {
         }
     }
 
-    /// Gives the keys to the list of conversations, which shows if it did not; or takes them back.
+    /// Moves the focus to the list of conversations, which is shown if it was hidden, or back to the
+    /// composer.
     pub(super) fn toggle_inbox(&mut self) {
         self.focus = match self.focus {
             Focus::Inbox => Focus::Composer,

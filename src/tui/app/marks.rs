@@ -1,5 +1,4 @@
-//! What the person makes of conversations and turns: labels, a rating, a note, and what stays out of
-//! exports.
+//! Marks on conversations and turns: labels, a rating, a note, and exclusion from exports.
 
 use crossterm::event::KeyEvent;
 
@@ -8,21 +7,21 @@ use crate::inbox::ConversationId;
 use crate::store::Outline;
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
-use crate::tui::marks::{Marking, told};
+use crate::tui::marks::{MarksForm, summary};
 
 impl App {
-    /// Opens the form about the turn of the selected block, or about the conversation.
+    /// Opens the form of marks for the turn of the selected block, or for the conversation.
     pub(super) fn mark(&mut self, id: ConversationId, outline: &Outline) {
-        let turn = self.turn_at_hand(id, outline);
+        let turn = self.target_turn(id, outline);
         if let Some(conversation) = self.inbox.get(id) {
-            let marking = Marking::new(id, outline, turn, conversation.marks());
+            let marking = MarksForm::new(id, outline, turn, conversation.marks());
             self.notice = None;
             self.dialog = Dialog::Marks(Box::new(marking));
         }
     }
 
-    /// Takes a key while the form is open.
-    pub(super) fn key_in_marks(&mut self, key: KeyEvent, action: Option<Action>) {
+    /// Handles a key in the form of marks.
+    pub(super) fn on_marks_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Marks(marking) = &mut self.dialog else {
             return;
         };
@@ -43,7 +42,7 @@ impl App {
             Err(error) => self.say(Level::Bad, error.to_string()),
             Ok(changed) => {
                 self.dialog = Dialog::None;
-                self.say(Level::Good, told(&changed));
+                self.say(Level::Good, summary(&changed));
                 changed
                     .into_iter()
                     .for_each(|marked| self.inbox.mark(marked));

@@ -10,7 +10,7 @@ use crate::tui::transcript::BlockLine;
 const WHEEL_ROWS: i64 = 3;
 
 impl App {
-    /// Takes something that was done with the mouse.
+    /// Handles a mouse event.
     pub fn on_mouse(&mut self, event: MouseEvent) {
         match event.kind {
             MouseEventKind::ScrollUp => self.wheel(-1),
@@ -22,18 +22,20 @@ impl App {
         }
     }
 
-    /// Scrolls what has the keys, or what is read beside the composer.
+    /// Scrolls the pane with the focus, or the transcript if the composer has it.
     fn wheel(&mut self, steps: i64) {
-        match self.is_in_inbox() {
-            true => self.list.go(steps, &self.inbox),
-            false => self.read(|reading| reading.scroll(steps * WHEEL_ROWS)),
+        if self.is_in_inbox() {
+            self.list.go(steps, &self.inbox)
+        } else {
+            self.with_searchable(|reading| reading.scroll(steps * WHEEL_ROWS))
         }
     }
 
-    /// Opens the conversation, or selects the block; a click on a header that is selected folds.
+    /// Opens the clicked conversation, or selects the clicked block; a click on the header of the
+    /// selected block folds it.
     fn click(&mut self, at: Position) {
         if let Some(id) = self.list.at(at) {
-            return self.show(id);
+            return self.open_conversation(id);
         }
         let Some(area) = self.transcript_area.filter(|area| area.contains(at)) else {
             return;

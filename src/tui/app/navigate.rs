@@ -1,4 +1,4 @@
-//! Going from one conversation to another, and around in the one that is open.
+//! Opening conversations, and moving in the open one.
 
 use super::{App, Dialog, Effect, Focus, Level};
 use crate::api::Purpose;
@@ -17,9 +17,9 @@ impl App {
         });
     }
 
-    /// Does something with what is read.
-    pub(super) fn read(&mut self, act: impl FnOnce(&mut dyn Searchable)) {
-        if let Some(reading) = self.reading_mut() {
+    /// Runs `act` on the text that can be scrolled, if there is one.
+    pub(super) fn with_searchable(&mut self, act: impl FnOnce(&mut dyn Searchable)) {
+        if let Some(reading) = self.searchable_mut() {
             act(reading);
         }
     }
@@ -30,16 +30,16 @@ impl App {
         }
     }
 
-    /// The transcript of a conversation, if that has been looked at.
+    /// The transcript of a conversation, if that was ever opened.
     fn transcript_of(&mut self, id: ConversationId) -> Option<&mut Transcript> {
-        self.remembered.get_mut(&id)?.transcript.as_mut()
+        self.conversation_uis.get_mut(&id)?.transcript.as_mut()
     }
 
     pub(in crate::tui) fn transcript_mut(&mut self) -> Option<&mut Transcript> {
         self.transcript_of(self.open?)
     }
 
-    pub(super) fn arrived(
+    pub(super) fn on_arrived(
         &mut self,
         id: ConversationId,
         automatic: bool,
@@ -52,8 +52,8 @@ impl App {
         if automatic {
             return;
         }
-        // Somebody who types and has scrolled up is reading what the words are about; and who
-        // searches is where the search has come to.
+        // Do not scroll away from somebody who types about what they have scrolled up to, or who
+        // searches.
         let has_scrolled = !self.composer().is_empty() && !was_at_bottom;
         let is_reading = self.open == Some(id) && (has_scrolled || self.finder().is_some());
         if current
@@ -62,12 +62,12 @@ impl App {
         {
             transcript.show_new();
         }
-        // Nobody is to be called for a name, or to type the answer to a prompt into the request for one
-        // that came just before it.
+        // Requests for a title or a probe do not ring and do not open: the person must not type the
+        // answer to a prompt into a request for its title that came just before.
         let purpose = self.inbox.get(id).map(|found| found.request().purpose);
         let steps_aside = matches!(purpose, Some(Purpose::Title | Purpose::Probe));
         if !steps_aside && !attended {
-            self.call_for(id);
+            self.ring_for_request(id);
         }
         let is_idle = self.is_idle() && !steps_aside;
         if self.open == Some(id) {
@@ -76,24 +76,24 @@ impl App {
                 self.offer_call(id);
                 self.notice = None;
             } else {
-                self.tell(Level::Info, "another request is waiting behind this one");
+                self.say_news(Level::Info, "another request is waiting behind this one");
             }
         } else if is_idle {
-            self.show(id);
+            self.open_conversation(id);
         } else if attended {
-            // Nobody is to look, and the list says what is going on.
+            // A script or a model has it, and the inbox shows that.
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
             self.announced = Some(id);
             let key = self.key_of(Action::NextWaiting);
-            self.tell(
+            self.say_news(
                 Level::Info,
                 format!("new request · {key} opens it · {title}"),
             );
         }
     }
 
-    pub(super) fn client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
+    pub(super) fn on_client_gone(&mut self, id: ConversationId, returned: Vec<Draft>) {
         let has_returned = !returned.is_empty();
         self.offer_call(id);
         if has_returned {
@@ -106,12 +106,12 @@ impl App {
                 (false, false) => (Level::Bad, "client gone"),
                 (true, _) => (Level::Bad, "client gone; text is back"),
             };
-            self.tell(level, what);
+            self.say_news(level, what);
         }
     }
 
-    /// Whether a new request may take the screen: nothing is being typed, read or asked, and the
-    /// open conversation waits for nothing.
+    /// Whether a new request may open by itself: nothing is being typed, no view or dialog is open, and
+    /// no request waits in the open conversation.
     pub(super) fn is_idle(&self) -> bool {
         self.composer().is_idle()
             && self.is_composing()
@@ -119,11 +119,11 @@ impl App {
             && !self.conversation().is_some_and(Conversation::is_waiting)
     }
 
-    /// Lets a client ask again what was rejected in the conversation at hand.
+    /// Lifts the rejection in the open or selected conversation, so that a retry waits for the person.
     pub(super) fn lift_rejection(&mut self) {
         let rejects = |found: &Conversation| found.rejects(self.now);
         let id = self
-            .at_hand()
+            .target_conversation()
             .filter(|id| self.inbox.get(*id).is_some_and(rejects));
         match id {
             Some(id) => {
@@ -137,8 +137,8 @@ impl App {
         }
     }
 
-    /// The conversation that was announced, else the one that has waited next longest: pressing the
-    /// key again and again comes by all of them.
+    /// The announced conversation, or else the one after the open one in order of waiting, so that
+    /// pressing the key repeatedly visits all of them.
     pub(super) fn next_waiting(&self) -> Option<ConversationId> {
         let is_other = |id: &ConversationId| Some(*id) != self.open;
         let waits = |id: &ConversationId| self.inbox.get(*id).is_some_and(Conversation::is_waiting);
@@ -153,15 +153,15 @@ impl App {
     pub(super) fn step_conversation(&mut self, forward: bool) {
         let next = self.list.step(self.open, forward, &self.inbox);
         match next {
-            Some(id) => self.show(id),
+            Some(id) => self.open_conversation(id),
             _ if self.open.is_none() => self.say(Level::Info, "no request yet"),
             _ => self.say(Level::Info, "no other conversation"),
         }
     }
 
-    /// Opens a conversation, and goes to it.
-    pub(super) fn show(&mut self, id: ConversationId) {
-        self.stop_finding(false);
+    /// Opens a conversation and gives the composer the focus.
+    pub(super) fn open_conversation(&mut self, id: ConversationId) {
+        self.close_search(false);
         self.focus = Focus::Composer;
         if self.open == Some(id) {
             return;
@@ -183,17 +183,17 @@ impl App {
         self.offer_call(id);
     }
 
-    /// Brings the transcript of a conversation up to date, if it has been looked at.
+    /// Updates the transcript of a conversation, if that was ever opened.
     pub(super) fn sync(&mut self, id: ConversationId) {
         let is_open = self.open == Some(id);
         if !is_open && self.transcript_of(id).is_none() {
             return;
         }
-        self.remembered_of(id);
-        if let (Some(conversation), Some(remembered)) =
-            (self.inbox.get(id), self.remembered.get_mut(&id))
+        self.conversation_ui(id);
+        if let (Some(conversation), Some(conversation_ui)) =
+            (self.inbox.get(id), self.conversation_uis.get_mut(&id))
         {
-            remembered
+            conversation_ui
                 .transcript
                 .get_or_insert_default()
                 .sync(conversation);

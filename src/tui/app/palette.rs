@@ -1,4 +1,4 @@
-//! Every action by its name: for keys that the terminal, or something around it, takes away.
+//! The palette: a list of all actions by name, for those whose keys the terminal or the desktop takes.
 
 use super::{App, Dialog, PickerPurpose};
 use crate::tui::keys::action::Action;
@@ -19,30 +19,33 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Action, Box::new(picker));
     }
 
-    /// Does what was chosen, as its key would.
-    pub(super) fn act_on_chosen(&mut self, index: usize) {
+    /// Runs the chosen action as its key would.
+    pub(super) fn run_chosen_action(&mut self, index: usize) {
         let Some(action) = self.listed().nth(index) else {
             return;
         };
-        if self.key_in_held(Some(action)) {
+        if self.key_while_delayed(Some(action)) {
             return;
         }
-        match self.is_composing() {
-            true => self.act(action, false),
-            false => self.act_in_focus(ViewCommand::of_action(action)),
+        if self.is_composing() {
+            self.act(action, false)
+        } else {
+            self.run_view_command(ViewCommand::of_action(action))
         }
     }
 
-    /// The actions that can be chosen: all that do something here, but to choose one.
+    /// The actions in the palette: all that are available now, without the palette itself.
     fn listed(&self) -> impl Iterator<Item = Action> {
         let all = Action::ALL.iter().copied();
-        all.filter(|action| *action != Action::Palette && self.is_of_use(*action))
+        all.filter(|action| *action != Action::Palette && self.is_available(*action))
     }
 
-    /// Whether an action does something to what has the keys, or whatever that is.
-    fn is_of_use(&self, action: Action) -> bool {
+    /// Whether an action does something while the current pane has the focus.
+    fn is_available(&self, action: Action) -> bool {
         match ViewCommand::of_action(action) {
-            ViewCommand::Other(action) => self.is_composing() || self.acts_beside(action),
+            ViewCommand::Other(action) => {
+                self.is_composing() || self.works_outside_composer(action)
+            }
             _ => true,
         }
     }

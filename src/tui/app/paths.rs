@@ -1,4 +1,4 @@
-//! Paths of the folder that the agent works in, which `@` offers where that folder is on this machine.
+//! Completion of paths after `@`, where the agent's working directory is on this machine.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -7,19 +7,19 @@ use crate::inbox::{Conversation, ConversationId};
 use crate::tui::composer::ReplyKind;
 use crate::tui::picker::{Choice, Picker, PickerOutcome};
 
-/// The paths that are offered.
+/// The state of the completion.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
     found: Vec<String>,
-    /// For whom they are being looked for.
-    asked: Option<ConversationId>,
+    /// The conversation that they are being listed for.
+    requested_for: Option<ConversationId>,
 }
 
 impl App {
-    /// Has paths looked for, if somebody has just begun a word with `@`. Nobody waits for them.
-    pub(super) fn ask_for_paths(&mut self, key: &KeyEvent) {
+    /// Has the paths listed in the background, if a word has just begun with `@`.
+    pub(super) fn request_paths(&mut self, key: &KeyEvent) {
         let begins = key.code == KeyCode::Char('@') && self.composer().word() == "@";
-        if !begins || self.paths.asked.is_some() {
+        if !begins || self.paths.requested_for.is_some() {
             return;
         }
         let directory = self
@@ -27,16 +27,16 @@ impl App {
             .and_then(Conversation::directory)
             .map(str::to_owned);
         if let Some(directory) = directory.filter(|path| path.starts_with('/')) {
-            self.paths.asked = self.open;
+            self.paths.requested_for = self.open;
             self.effects.push(Effect::ListPaths(directory.into()));
         }
     }
 
-    /// Takes in the paths that were found for [`Effect::ListPaths`], none if there is no such
-    /// folder, and offers them if the word that they were looked for is still being typed.
+    /// Handles the result of [`Effect::ListPaths`], empty if there is no such folder. Opens the list
+    /// if the word that begins with `@` is still being typed.
     pub fn on_paths(&mut self, found: Vec<String>) {
-        let asked = self.paths.asked.take();
-        let is_free = matches!(self.dialog, Dialog::None) && self.has_composer();
+        let asked = self.paths.requested_for.take();
+        let is_free = matches!(self.dialog, Dialog::None) && self.composer_has_keys();
         let word = self.composer().word();
         let Some(query) = word.strip_prefix('@').filter(|_| is_free) else {
             return;
@@ -51,9 +51,9 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Path, Box::new(picker));
     }
 
-    /// Takes a key while paths are offered; says whether it was for them. What is typed stands in
-    /// the composer too, so that it stays whatever becomes of the list.
-    pub(super) fn key_in_paths(&mut self, key: KeyEvent) -> bool {
+    /// Handles a key while the list of paths is open; returns whether it was handled. What is typed is
+    /// also in the composer, so that it stays when the list is closed.
+    pub(super) fn on_path_picker_key(&mut self, key: KeyEvent) -> bool {
         let Dialog::Picker(PickerPurpose::Path, picker) = &mut self.dialog else {
             return false;
         };
@@ -61,7 +61,7 @@ impl App {
             .modifiers
             .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         let ends = match key.code {
-            // The word is over, or the mark goes.
+            // The word has ended, or the `@` is being deleted.
             KeyCode::Char(' ') => is_plain,
             KeyCode::Backspace => picker.query().is_empty(),
             _ => false,
@@ -74,17 +74,17 @@ impl App {
         match picker.on_key(key) {
             PickerOutcome::Consumed => {
                 let word = format!("@{}", picker.query());
-                self.set_word(&word);
+                self.replace_current_word(&word);
             }
             PickerOutcome::Cancelled => self.dialog = Dialog::None,
             PickerOutcome::Picked(index) => {
                 self.dialog = Dialog::None;
                 if let Some(path) = self.paths.found.get(index) {
                     let word = match self.composer().kind {
-                        ReplyKind::Command => quoted(path),
+                        ReplyKind::Command => shell_quoted(path),
                         _ => path.clone(),
                     };
-                    self.set_word(&word);
+                    self.replace_current_word(&word);
                 }
                 self.paths.found.clear();
             }
@@ -92,19 +92,20 @@ impl App {
         true
     }
 
-    fn set_word(&mut self, word: &str) {
+    fn replace_current_word(&mut self, word: &str) {
         if self.composer().word() != word {
             self.composer_mut().replace_word(word);
-            self.keep_draft();
+            self.draft_changed();
         }
     }
 }
 
-/// A path as one word of a shell.
-fn quoted(path: &str) -> String {
+/// A path, quoted for a shell where it has to be.
+fn shell_quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_./-+@%,:".contains(c);
-    match path.chars().all(is_plain) {
-        true => path.to_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
+    if path.chars().all(is_plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }

@@ -1,4 +1,4 @@
-//! The process that a command left running: what is typed into it.
+//! Writing to a process that a command left running.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::draft::Draft;
 use crate::tui::composer::{ArgumentsEditor, ComposedCall, ReplyKind};
 use crate::tui::transcript::Transcript;
 
-/// The tool that types into a process, as Codex calls it.
+/// Codex's tool that writes to the standard input of a process.
 const WRITE_STDIN: &str = "write_stdin";
 /// What `Ctrl+C` sends to a terminal.
 const CTRL_C: &str = "\u{3}";
@@ -16,9 +16,9 @@ const CTRL_C: &str = "\u{3}";
 const CTRL_D: &str = "\u{4}";
 
 impl App {
-    /// Begins a call that types into the process that the last output left running.
+    /// Begins a call that writes to the last process that still runs.
     pub(super) fn continue_process(&mut self) {
-        if let Some(mut call) = self.call_to_process("") {
+        if let Some(mut call) = self.process_call("") {
             if let ArgumentsEditor::Form(form) = &mut call.editor {
                 form.focus_field("chars");
             }
@@ -26,17 +26,17 @@ impl App {
         }
     }
 
-    /// Interrupts the process, at once.
+    /// Sends `Ctrl+C` to the process at once.
     pub(super) fn interrupt_process(&mut self) {
         self.send_to_process(CTRL_C, "Ctrl+C sent to the process");
     }
 
-    /// Ends the input of the process, at once.
+    /// Sends `Ctrl+D` to the process at once.
     pub(super) fn end_process_input(&mut self) {
         self.send_to_process(CTRL_D, "Ctrl+D sent to the process");
     }
 
-    /// Sends a key to the process. What was composed stays where it is.
+    /// Sends a key to the process. The draft stays in the composer.
     fn send_to_process(&mut self, key: &str, words: &str) {
         let waiting = self
             .conversation()
@@ -44,8 +44,7 @@ impl App {
         let Some(id) = waiting.map(|conversation| conversation.id) else {
             return self.say(Level::Info, "no request waiting");
         };
-        let (Some(call), Some(nothing)) = (self.call_to_process(key), self.call_to_process(""))
-        else {
+        let (Some(call), Some(nothing)) = (self.process_call(key), self.process_call("")) else {
             return;
         };
         let items = vec![call.item()];
@@ -53,8 +52,8 @@ impl App {
         if let Some(problem) = broken {
             return self.say(Level::Bad, problem.message);
         }
-        if self.held_draft(Some(id)).is_some() {
-            // What goes to the process is the last word of this response.
+        if self.delayed_draft(Some(id)).is_some() {
+            // The call ends this response, so a delayed answer goes back into the composer.
             self.unsend();
         }
         let composer = self.composer_mut();
@@ -63,7 +62,7 @@ impl App {
             .as_ref()
             .is_some_and(|begun| begun.item() == nothing.item())
         {
-            // It was begun for this, and holds no words.
+            // An empty call to the process that was begun before is replaced by this one.
             composer.call = None;
             composer.kind = ReplyKind::Send;
         }
@@ -80,8 +79,8 @@ impl App {
         match self.inbox.reply(id, reply, draft, &rest, self.now) {
             Ok(_) => {
                 self.announced = None;
-                self.follow_turn(id);
-                self.keep_draft_of(id);
+                self.follow_open_request(id);
+                self.mark_draft_changed(id);
                 self.say(Level::Good, words);
             }
             Err(error) => self.say(Level::Bad, error.to_string()),
@@ -90,8 +89,8 @@ impl App {
         self.with_transcript(Transcript::show_bottom);
     }
 
-    /// A call that types `chars` into the process that runs; says why there is none.
-    fn call_to_process(&mut self, chars: &str) -> Option<ComposedCall> {
+    /// A call that writes `chars` to the running process; shows a notice if there is none.
+    fn process_call(&mut self, chars: &str) -> Option<ComposedCall> {
         let Some(conversation) = self.conversation() else {
             self.say(Level::Info, "no request yet");
             return None;
@@ -119,7 +118,7 @@ impl App {
 }
 
 impl ComposedCall {
-    /// Whether it types into a process that runs.
+    /// Whether it writes to a running process.
     pub(in crate::tui) fn is_to_process(&self) -> bool {
         self.tool_name() == WRITE_STDIN
     }

@@ -1,4 +1,4 @@
-//! One line that the person is asked for.
+//! A prompt for one line of text.
 
 use crossterm::event::KeyEvent;
 use ratatui::Frame;
@@ -12,60 +12,60 @@ use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line};
 use crate::tui::ui::Ui;
 
-/// A line that is asked for.
+/// The line, and what it is for.
 #[derive(Debug)]
 pub struct Prompt {
     field: LineEditor,
-    asked: PromptPurpose,
+    purpose: PromptPurpose,
 }
 
-/// What it is asked for.
+/// What the line is for.
 #[derive(Debug, Clone)]
 pub(in crate::tui) enum PromptPurpose {
-    /// What a model is told besides the request. It may be nothing.
+    /// A hint to a model besides the request. It may be empty.
     Hint {
         /// The model.
         model: String,
     },
-    /// The words that a rule rejects with.
+    /// The error message of a rule that rejects.
     Rejection,
 }
 
 impl Prompt {
-    /// A hint for a model.
+    /// A prompt for a hint to a model.
     pub(super) fn hint(model: String) -> Self {
         Self {
             field: LineEditor::query(),
-            asked: PromptPurpose::Hint { model },
+            purpose: PromptPurpose::Hint { model },
         }
     }
 
-    /// The words that a rule rejects with.
+    /// A prompt for the error message of a rule that rejects.
     pub(super) fn rejection() -> Self {
         Self {
             field: LineEditor::query(),
-            asked: PromptPurpose::Rejection,
+            purpose: PromptPurpose::Rejection,
         }
     }
 
     fn label(&self) -> String {
-        match &self.asked {
+        match &self.purpose {
             PromptPurpose::Hint { model } => format!(" hint to {model}:"),
             PromptPurpose::Rejection => " reject with:".into(),
         }
     }
 
-    /// What the Tab key does here, if anything.
+    /// The hint for the Tab key, if it does anything.
     pub(in crate::tui) fn tab_words(&self) -> Option<&'static str> {
-        match &self.asked {
+        match &self.purpose {
             PromptPurpose::Hint { .. } => Some("model"),
             PromptPurpose::Rejection => None,
         }
     }
 
-    /// What Enter does here.
+    /// The hint for the Enter key.
     pub(in crate::tui) fn enter_words(&self) -> &'static str {
-        match &self.asked {
+        match &self.purpose {
             PromptPurpose::Hint { .. } => "ask",
             PromptPurpose::Rejection => "go on",
         }
@@ -97,19 +97,19 @@ impl Prompt {
 }
 
 impl App {
-    /// Takes a key while a line is asked for.
-    pub(super) fn key_in_prompt(&mut self, key: KeyEvent, action: Option<Action>) {
+    /// Handles a key in the prompt.
+    pub(super) fn on_prompt_key(&mut self, key: KeyEvent, action: Option<Action>) {
         let Dialog::Prompt(prompt) = &mut self.dialog else {
             return;
         };
         match action {
             Some(Action::Cancel | Action::Interrupt) => self.dialog = Dialog::None,
             Some(Action::Submit) => {
-                let (asked, text) = (prompt.asked.clone(), prompt.field.text().to_owned());
+                let (purpose, text) = (prompt.purpose.clone(), prompt.field.text().to_owned());
                 self.dialog = Dialog::None;
-                self.take_prompted(asked, text);
+                self.on_prompt_submitted(purpose, text);
             }
-            Some(Action::NextKind | Action::PreviousKind) => match &prompt.asked {
+            Some(Action::NextKind | Action::PreviousKind) => match &prompt.purpose {
                 PromptPurpose::Hint { .. } => {
                     let hint = prompt.field.text().to_owned();
                     self.pick_model(hint);

@@ -1,5 +1,5 @@
-//! Making a rule of what is in the composer: what happens with it, to what it applies, and then
-//! somebody else writes it down.
+//! Making a rule from what is in the composer: the person chooses its action and what it applies to,
+//! and [`Effect::SaveRule`] writes it into the configuration.
 
 use super::{App, Dialog, Effect, Level, PickerPurpose};
 use crate::api::{Body, Request};
@@ -9,15 +9,15 @@ use crate::tui::app::prompt::Prompt;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::agent_name;
 
-/// A rule that is to be written down, and what it was made of.
+/// A rule that is to be saved, and the reply that it was made from.
 #[derive(Debug, Clone)]
 pub struct NewRule {
     /// The rule.
     pub rule: RuleTable,
-    made_of: RuleSource,
+    source: RuleSource,
 }
 
-/// Something that a rule was made of.
+/// The reply that a rule was made from, with all that rules match on.
 #[derive(Debug, Clone)]
 struct RuleSource {
     agent: String,
@@ -27,15 +27,15 @@ struct RuleSource {
     item: Body,
 }
 
-/// A rule that the person is about to make.
+/// A rule that is being made in dialogs.
 #[derive(Debug)]
-pub(super) struct Making {
+pub(super) struct PendingRule {
     item: Body,
     then: Then,
     proposals: Vec<Proposal>,
 }
 
-/// What was made of the same may be told apart by what came of it.
+/// Compares the rules alone: what they were made from cannot be compared.
 impl PartialEq for NewRule {
     fn eq(&self, other: &Self) -> bool {
         self.rule == other.rule
@@ -45,29 +45,30 @@ impl PartialEq for NewRule {
 impl Eq for NewRule {}
 
 impl NewRule {
-    /// What rules decide about what this one was made of.
+    /// The decision of `rules` on the reply that this rule was made from, to check that the new rule
+    /// applies to it.
     pub fn decided_by(&self, rules: &Rules) -> Option<Decision> {
-        let made_of = &self.made_of;
+        let source = &self.source;
         let subject = Subject {
-            agent: &made_of.agent,
-            title: &made_of.title,
-            directory: made_of.directory.as_deref(),
-            request: &made_of.request,
+            agent: &source.agent,
+            title: &source.title,
+            directory: source.directory.as_deref(),
+            request: &source.request,
         };
-        rules.of_item(&subject, &made_of.item)
+        rules.of_item(&subject, &source.item)
     }
 }
 
 impl App {
-    /// Begins a rule about what is in the composer.
+    /// Begins to make a rule from what is in the composer.
     pub(super) fn make_rule(&mut self) {
-        let Some(item) = self.item_at_hand() else {
+        let Some(item) = self.target_item() else {
             return self.say(
                 Level::Info,
                 "a rule is made of a reply: type one, or show a draft",
             );
         };
-        self.making = Some(Making {
+        self.pending_rule = Some(PendingRule {
             item,
             then: Then::Hold,
             proposals: Vec::new(),
@@ -83,9 +84,9 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::RuleAction, Box::new(picker));
     }
 
-    /// What the rule would be about: what is composed, or the last part.
-    fn item_at_hand(&mut self) -> Option<Body> {
-        if self.previewed().is_some() {
+    /// The item that the rule is made from: what is in the composer, or the last part.
+    fn target_item(&mut self) -> Option<Body> {
+        if self.previewed_draft().is_some() {
             return None;
         }
         let composer = self.composer();
@@ -103,7 +104,7 @@ impl App {
         composed.or_else(last)
     }
 
-    /// Takes what is to happen, by its place in the list.
+    /// Handles the choice of the rule's action, by its index in the list.
     pub(super) fn choose_rule_action(&mut self, index: usize) {
         match index {
             0 => self.propose_rules(Then::Hold),
@@ -112,15 +113,17 @@ impl App {
         }
     }
 
-    /// Lets the person choose to what the rule applies.
+    /// Lets the person choose what the rule applies to.
     pub(super) fn propose_rules(&mut self, then: Then) {
-        let Some((mut making, conversation)) = self.making.take().zip(self.conversation()) else {
+        let Some((mut pending_rule, conversation)) =
+            self.pending_rule.take().zip(self.conversation())
+        else {
             return;
         };
         let subject = conversation.subject();
         let rules = self.inbox.rules();
-        let mut found = proposals(&subject, &making.item, &then, rules);
-        // The same for this program alone.
+        let mut found = proposals(&subject, &pending_rule.item, &then, rules);
+        // Each proposal again, limited to this agent.
         let agent = agent_name(&conversation.agent).to_owned();
         let of_agent = found
             .iter()
@@ -141,23 +144,24 @@ impl App {
         let choices = found.iter();
         let choices = choices.map(|one| Choice::new(one.about.clone(), one.rule.name.clone()));
         let picker = Picker::new(format!("rule: {} what", then.words()), choices.collect());
-        (making.then, making.proposals) = (then, found);
-        self.making = Some(making);
+        (pending_rule.then, pending_rule.proposals) = (then, found);
+        self.pending_rule = Some(pending_rule);
         self.dialog = Dialog::Picker(PickerPurpose::Rule, Box::new(picker));
     }
 
-    /// Has the rule at an index of the list written down.
+    /// Saves the rule at an index of the list.
     pub(super) fn save_rule(&mut self, index: usize) {
-        let Some((making, conversation)) = self.making.take().zip(self.conversation()) else {
+        let Some((pending_rule, conversation)) = self.pending_rule.take().zip(self.conversation())
+        else {
             return;
         };
-        let Some(proposal) = making.proposals.into_iter().nth(index) else {
+        let Some(proposal) = pending_rule.proposals.into_iter().nth(index) else {
             return;
         };
-        let made_of = RuleSource::new(conversation, making.item);
+        let source = RuleSource::new(conversation, pending_rule.item);
         let rule = proposal.rule;
         self.effects
-            .push(Effect::SaveRule(Box::new(NewRule { rule, made_of })));
+            .push(Effect::SaveRule(Box::new(NewRule { rule, source })));
     }
 }
 

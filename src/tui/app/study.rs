@@ -1,12 +1,12 @@
-//! The clock of a study, which the person starts and stops.
+//! Starting and pausing the clock of a study.
 
 use super::{App, Level};
 use crate::tui::keys::action::Action;
 use crate::tui::text::format::{time_of_day, waited};
 
 impl App {
-    /// Has the study go on if it stands still, and stand still if it does not.
-    pub(super) fn turn_study(&mut self) {
+    /// Pauses the study, or resumes it.
+    pub(super) fn toggle_study(&mut self) {
         let since = self.inbox.paused();
         match (
             self.inbox.set_paused(Some(since.is_none()), self.now),
@@ -20,17 +20,17 @@ impl App {
                     format!("the study goes on; it was paused for {stood}"),
                 );
             }
-            // What holds for as long as it is paused says so itself.
+            // The alert says so for as long as it is paused.
             (Ok(_), None) => self.notice = None,
         }
-        // Models that wrote have stopped, and others may begin.
+        // Pausing stops models that write, and resuming may start some.
         if let Some(id) = self.open {
             self.sync(id);
         }
     }
 
-    /// That the study stands still, in words; nothing if it does not.
-    pub(in crate::tui) fn paused(&self) -> String {
+    /// The alert while the study is paused; empty otherwise.
+    pub(in crate::tui) fn study_pause_notice(&self) -> String {
         let Some(since) = self.inbox.paused() else {
             return String::new();
         };

@@ -1,4 +1,4 @@
-//! The turns of a conversation, where the person means one of them: to mark it, or to ask it again.
+//! Choosing a turn of a conversation: to mark it, or to ask it again.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use crate::store::Outline;
 use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::time_of_day;
 
-/// What a turn is wanted for.
+/// What to do with a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TurnPurpose {
-    /// To say something of it.
+    /// Mark it.
     Mark,
-    /// To ask it again.
+    /// Ask it again, as a conversation of its own.
     Fork,
 }
 
 impl App {
-    /// Has the turns of the conversation at hand read, to do something with one of them.
-    pub(super) fn ask_for_turns(&mut self, wanted: TurnPurpose) {
-        match self.at_hand() {
+    /// Has the turns of the open or selected conversation read.
+    pub(super) fn ask_for_turns(&mut self, purpose: TurnPurpose) {
+        match self.target_conversation() {
             None => self.say(Level::Info, "no conversation yet"),
             Some(_) if !self.store().keeps() => {
                 self.say(
@@ -30,24 +30,23 @@ impl App {
                     "nothing is kept of conversations: the journal is off",
                 );
             }
-            Some(id) => self.effects.push(Effect::ReadTurns(id, wanted)),
+            Some(id) => self.effects.push(Effect::ReadTurns(id, purpose)),
         }
     }
 
-    /// Takes in the turns that were read for [`Effect::ReadTurns`], unless the person does something else
-    /// by now.
-    pub fn on_turns(&mut self, id: ConversationId, wanted: TurnPurpose, outline: &Outline) {
-        if self.at_hand() != Some(id) || !matches!(self.dialog, Dialog::None) {
+    /// Handles the result of [`Effect::ReadTurns`], unless the person has gone elsewhere meanwhile.
+    pub fn on_turns(&mut self, id: ConversationId, purpose: TurnPurpose, outline: &Outline) {
+        if self.target_conversation() != Some(id) || !matches!(self.dialog, Dialog::None) {
             return;
         }
-        match wanted {
+        match purpose {
             TurnPurpose::Mark => self.mark(id, outline),
             TurnPurpose::Fork => self.pick_turn(id, outline),
         }
     }
 
-    /// The turn of the selected block, by its place; `None` if none is selected.
-    pub(super) fn turn_at_hand(&self, id: ConversationId, outline: &Outline) -> Option<usize> {
+    /// The index of the turn that the selected block belongs to; `None` if no block is selected.
+    pub(super) fn target_turn(&self, id: ConversationId, outline: &Outline) -> Option<usize> {
         let conversation = self.inbox.get(id).filter(|_| self.open == Some(id))?;
         let block = self.transcript()?.selected_block()?;
         if let Some(said) = block.said() {
@@ -55,7 +54,7 @@ impl App {
         }
         let last = outline.turns.len().checked_sub(1);
         let Some(item) = block.item() else {
-            // Words of the program about what has come last.
+            // A message of this program at the end of the transcript.
             return last;
         };
         let mut items = conversation.items().iter();
@@ -63,9 +62,9 @@ impl App {
         index.map_or(last, |index| outline.turn_of_item(index, item))
     }
 
-    /// Lets the person choose a turn to be asked again.
+    /// Lets the person choose the turn to ask again.
     fn pick_turn(&mut self, id: ConversationId, outline: &Outline) {
-        let at = self.turn_at_hand(id, outline);
+        let at = self.target_turn(id, outline);
         let Some(at) = at.or(outline.turns.len().checked_sub(1)) else {
             return self.say(Level::Info, "there is no turn to ask again");
         };
@@ -77,15 +76,15 @@ impl App {
         });
         let mut picker = Picker::new("fork: ask which turn again", choices.collect());
         picker.select_at(at);
-        self.forking = Some(id);
+        self.fork_conversation = Some(id);
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Turn, Box::new(picker));
     }
 
-    /// Has the turn at an index of the list asked again.
-    pub(super) fn fork(&mut self, index: usize) {
+    /// Asks the turn at an index of the list again.
+    pub(super) fn fork_turn(&mut self, index: usize) {
         let number = index + 1;
-        if let Some(id) = self.forking.take() {
+        if let Some(id) = self.fork_conversation.take() {
             self.effects.push(Effect::Fork(id, number));
             self.say(
                 Level::Info,

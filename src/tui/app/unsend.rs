@@ -1,5 +1,5 @@
-//! The moment before an answer or a rejection leaves, in which it can be taken back. Until it is over
-//! nobody but the journal knows of it, for which it is a draft.
+//! The delay before an answer or a rejection is sent, in which it can be taken back. Until it is over,
+//! the reply is saved as a draft.
 
 use std::time::Duration;
 
@@ -11,36 +11,36 @@ use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId, RequestId};
 use crate::tui::keys::action::Action;
 
-/// A reply that leaves when its time has come.
+/// A reply that is sent when its delay is over.
 #[derive(Debug)]
 pub(in crate::tui) struct DelayedReply {
     conversation: ConversationId,
-    /// Whom it answers, and nobody else.
+    /// The only request that it may answer.
     request: RequestId,
     composed: Composed,
     due: Timestamp,
 }
 
 impl App {
-    /// Whether a reply can be taken back for a while: what cannot be mended by another note or
-    /// command, and of which nothing has left yet.
-    pub(super) fn is_held(&self, composed: &Composed) -> bool {
+    /// Whether a reply is delayed: one that ends the response for good, and of which nothing was sent
+    /// yet.
+    pub(super) fn can_be_delayed(&self, composed: &Composed) -> bool {
         let reply = &composed.reply;
         let is_last = reply.ends() && !reply.items().iter().any(|item| item.is_call());
         let is_live = composed.draft.live && composed.kind.can_be_live();
         !self.settings.unsend.is_zero() && is_last && !is_live
     }
 
-    /// Has a reply wait for its time.
-    pub(super) fn hold(&mut self, id: ConversationId, composed: Composed) {
+    /// Delays a reply.
+    pub(super) fn delay(&mut self, id: ConversationId, composed: Composed) {
         let Some(request) = self.conversation().and_then(Conversation::open_request) else {
-            // To be told so.
+            // Sending tells the person why it cannot be sent.
             return self.send(id, composed);
         };
-        // A script that answers now would answer behind the person's back.
+        // No script may answer this request meanwhile.
         self.inbox.claim(Some(request));
         let unsend = self.settings.unsend;
-        self.held = Some(DelayedReply {
+        self.delayed_reply = Some(DelayedReply {
             conversation: id,
             request,
             composed,
@@ -49,14 +49,14 @@ impl App {
         self.clear_composed(true);
     }
 
-    /// Sends what is held, if something is; says whether it was.
-    pub(super) fn send_held(&mut self) -> bool {
-        if let Some((id, draft)) = self.take_undeliverable() {
+    /// Sends the delayed reply now; returns whether there was one.
+    pub(super) fn send_delayed(&mut self) -> bool {
+        if let Some((id, draft)) = self.take_undeliverable_reply() {
             self.bring_back(id, vec![draft]);
-            self.tell(Level::Bad, "client gone; text is back");
+            self.say_news(Level::Bad, "client gone; text is back");
             return true;
         }
-        let Some(held) = self.held.take() else {
+        let Some(held) = self.delayed_reply.take() else {
             return false;
         };
         self.inbox.claim(None);
@@ -64,10 +64,14 @@ impl App {
         true
     }
 
-    /// Sends what is held if its time has come.
+    /// Sends the delayed reply if its delay is over.
     pub(super) fn send_due(&mut self) {
-        if self.held.as_ref().is_some_and(|held| held.due <= self.now) {
-            self.send_held();
+        if self
+            .delayed_reply
+            .as_ref()
+            .is_some_and(|held| held.due <= self.now)
+        {
+            self.send_delayed();
         }
     }
 
@@ -78,13 +82,13 @@ impl App {
             self.bring_back(id, vec![draft]);
             self.say(Level::Bad, problem.message);
         }
-        self.keep_draft_of(id);
-        self.follow_turn(id);
+        self.mark_draft_changed(id);
+        self.follow_open_request(id);
     }
 
-    /// Takes a key that takes back what is held: nothing leaves behind the back of somebody who goes.
-    /// Says whether that is all that the key does.
-    pub(super) fn key_in_held(&mut self, action: Option<Action>) -> bool {
+    /// Takes the delayed reply back on keys that cancel or leave, so that nothing is sent while nobody
+    /// looks. Returns whether that is all that the key does.
+    pub(super) fn key_while_delayed(&mut self, action: Option<Action>) -> bool {
         match action {
             Some(Action::Cancel | Action::Interrupt | Action::Quit) => self.unsend(),
             Some(Action::Suspend | Action::Editor | Action::Page) => {
@@ -95,32 +99,32 @@ impl App {
         }
     }
 
-    /// Takes back what is held, if something is: the words are in their composer again, and that is
-    /// on the screen.
+    /// Takes the delayed reply back into its composer, and opens that conversation. Returns whether
+    /// there was one.
     pub(super) fn unsend(&mut self) -> bool {
-        let Some(held) = self.held.take() else {
+        let Some(held) = self.delayed_reply.take() else {
             return false;
         };
         self.inbox.claim(None);
-        self.show(held.conversation);
+        self.open_conversation(held.conversation);
         if !matches!(self.dialog, Dialog::Options(_)) {
-            // What was filled in stays; a list would stand before the words.
+            // Close dialogs that would cover the text; a form keeps its values.
             self.dialog = Dialog::None;
         }
         if self.shown_draft().is_some() {
-            // They are what is on the screen, and the draft waits beside them.
+            // Show the text in the place of a model's draft.
             self.show_own_words();
         }
         self.bring_back(held.conversation, vec![held.composed.draft]);
-        self.put_auto_off();
+        self.postpone_auto();
         self.say(Level::Info, "not sent; text is back");
         true
     }
 
-    /// What was held for a client that is gone, as it was composed.
-    pub(super) fn take_undeliverable(&mut self) -> Option<(ConversationId, Draft)> {
+    /// Removes and returns the draft of the delayed reply, if its request is gone.
+    pub(super) fn take_undeliverable_reply(&mut self) -> Option<(ConversationId, Draft)> {
         let inbox = &self.inbox;
-        let held = self.held.take_if(|held| {
+        let held = self.delayed_reply.take_if(|held| {
             let conversation = inbox.get(held.conversation);
             conversation.and_then(Conversation::open_request) != Some(held.request)
         })?;
@@ -128,27 +132,28 @@ impl App {
         Some((held.conversation, held.composed.draft))
     }
 
-    /// What is held in a conversation, as it was composed: for the journal it is a draft.
-    pub(super) fn held_draft(&self, id: Option<ConversationId>) -> Option<&Draft> {
-        let held = self.held.as_ref();
+    /// The draft of the delayed reply of a conversation, which is saved as long as it is not sent.
+    pub(super) fn delayed_draft(&self, id: Option<ConversationId>) -> Option<&Draft> {
+        let held = self.delayed_reply.as_ref();
         let held = held.filter(|held| Some(held.conversation) == id)?;
         Some(&held.composed.draft)
     }
 
-    /// How long until the countdown says another number; `None` if there is none.
-    pub(super) fn next_count(&self) -> Option<Duration> {
-        let left = self.held.as_ref()?.due.duration_since(self.now);
+    /// How long until the countdown shows the next number; `None` if there is none.
+    pub(super) fn next_countdown_tick(&self) -> Option<Duration> {
+        let left = self.delayed_reply.as_ref()?.due.duration_since(self.now);
         let left = Duration::try_from(left).unwrap_or_default();
         let part = Duration::from_nanos(left.subsec_nanos().into());
-        Some(match part.is_zero() && !left.is_zero() {
-            true => Duration::from_secs(1),
-            false => part,
+        Some(if part.is_zero() && !left.is_zero() {
+            Duration::from_secs(1)
+        } else {
+            part
         })
     }
 
-    /// What is about to be sent, and what keys do about it, in rows for this many columns.
+    /// The rows of the countdown, at most `width` columns wide: the keys, and the delayed reply.
     pub(in crate::tui) fn countdown(&self, width: usize) -> Vec<String> {
-        let Some(held) = &self.held else {
+        let Some(held) = &self.delayed_reply else {
             return Vec::new();
         };
         let left = held.due.duration_since(self.now).as_millis();
@@ -156,9 +161,10 @@ impl App {
         let keys = [Action::Cancel, Action::Submit].map(|action| self.key_of(action));
         let [back, now] = keys;
         let long = format!("sending in {seconds} s · {back} takes it back · {now} sends it");
-        let line = match long.chars().count() > width {
-            true => format!("sending in {seconds} s · {back} back · {now} now"),
-            false => long,
+        let line = if long.chars().count() > width {
+            format!("sending in {seconds} s · {back} back · {now} now")
+        } else {
+            long
         };
         let typed = held.composed.typed.chars();
         vec![line, typed.take(width).collect()]

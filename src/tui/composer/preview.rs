@@ -15,7 +15,7 @@ use crate::api::Body;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, DraftState, Mode, ModelDraft, Partial};
 use crate::tui::app::App;
-use crate::tui::app::drafting::outcome;
+use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
@@ -46,7 +46,7 @@ pub(super) struct Preview<'a> {
 
 impl<'a> Preview<'a> {
     pub(super) fn of(app: &'a App) -> Option<Self> {
-        let draft = app.previewed()?;
+        let draft = app.previewed_draft()?;
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
             // A thought stays until something else is said.
@@ -74,7 +74,7 @@ impl<'a> Preview<'a> {
             whole: items
                 .filter(|item| !matches!(item, Body::Reasoning { .. }))
                 .collect(),
-            base: app.base_of(draft),
+            base: app.continued_words(draft),
             text,
             is_thought,
         })
@@ -163,7 +163,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         let key = app.settings.keymap.chord(action);
         key.map(ToString::to_string).unwrap_or_default()
     };
-    if let Some(draft) = app.sent_by_itself() {
+    if let Some(draft) = app.auto_sent_draft() {
         let writes = if is_roomy { " writes" } else { "" };
         let takes = key(Action::Cancel);
         let mut words = format!("auto · {}{writes} · {takes} takes over", draft.model);
@@ -172,7 +172,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         }
         return vec![one_line(&harmless(&words), room)];
     }
-    if app.is_auto_coming(conversation.id) {
+    if app.is_auto_pending(conversation.id) {
         let words = format!("auto in 1 s · {} stops that", key(Action::Mode));
         return vec![one_line(&words, room)];
     }
@@ -198,7 +198,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         (count, true) => format!("draft {at}/{count}"),
         (count, false) => format!("{count} drafts beside: {next}"),
     };
-    let why = outcome(draft);
+    let why = draft_outcome(draft);
     if !why.is_empty() && !matches!(draft.state, DraftState::Cancelled) {
         let words = match (is_roomy, drafts.len()) {
             (true, 2..) => format!("{name} · {why}"),
@@ -223,7 +223,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         }
         _ => measured(draft, app.now),
     };
-    if shown.is_some() && is_roomy && app.has_own_beside() {
+    if shown.is_some() && is_roomy && app.has_stashed_words() {
         words += &format!(" · {} your words", key(Action::PreviousDraft));
     }
     if let Some(hint) = draft.hint.as_ref().filter(|_| is_roomy) {

@@ -11,7 +11,7 @@ use tui_textarea::{DataCursor, TextArea};
 use super::preview::{Preview, strip};
 use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
-use crate::tui::app::drafting::outcome;
+use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::{ArgumentsEditor, ComposedPart, Composer, PROMPT, ReplyKind};
 use crate::tui::form::Form;
@@ -295,8 +295,8 @@ pub(in crate::tui) fn draw(
 fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, area: Rect) {
     let mut rows = area.rows();
     let parts = &app.composer().parts;
-    let previewed = Preview::of(app).map_or_else(Vec::new, |preview| preview.whole);
-    let count = parts.len().max(previewed.len());
+    let previewed_draft = Preview::of(app).map_or_else(Vec::new, |preview| preview.whole);
+    let count = parts.len().max(previewed_draft.len());
     // Where there is little room, one part shows all the same, and what models do before what is asked.
     let said = words.asks.len() + words.strip.len();
     let fits = usize::from(area.height).saturating_sub(said);
@@ -310,11 +310,11 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, are
         let line = Line::styled(format!(" {words}"), style);
         draw_line(frame.buffer_mut(), row, &line);
     }
-    let last = previewed
+    let last = previewed_draft
         .iter()
         .enumerate()
         .skip(count.saturating_sub(fits));
-    if !previewed.is_empty() {
+    if !previewed_draft.is_empty() {
         for ((index, item), row) in last.zip(rows) {
             let words = item_line(item, index, area.width.saturating_sub(2));
             let line = Line::styled(format!(" {words}"), ui.theme.dim());
@@ -349,7 +349,7 @@ fn strip_style(ui: &Ui, app: &App) -> Style {
     let draft = app.shown_draft();
     let drafts = app.conversation().map_or(&[][..], Conversation::drafts);
     match draft.or(drafts.last()) {
-        Some(draft) if app.sent_by_itself().is_none() && !outcome(draft).is_empty() => {
+        Some(draft) if app.auto_sent_draft().is_none() && !draft_outcome(draft).is_empty() => {
             ui.theme.bad()
         }
         _ => ui.theme.notice(Level::Info),
@@ -487,7 +487,7 @@ fn around(
 fn chosen(app: &App) -> ReplyKind {
     match app.dialog {
         Dialog::Picker(PickerPurpose::Tool, _) => ReplyKind::Tool,
-        _ if app.previewed().is_some() => {
+        _ if app.previewed_draft().is_some() => {
             Preview::of(app).map_or(ReplyKind::Send, |preview| preview.kind)
         }
         _ => app.composer().kind,

@@ -1,5 +1,5 @@
-//! What the rows of a conversation say: what it is, what it is doing, and what tells it from those
-//! beside it.
+//! The content of a conversation's rows: a summary, and what distinguishes it from others with the
+//! same title.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,46 +7,46 @@ use jiff::Timestamp;
 
 use crate::api::Body;
 use crate::inbox::{Conversation, ReplyContent, SentReply};
-use crate::tui::marks::all_in_words;
+use crate::tui::marks::marks_in_words;
 use crate::tui::text::format::agent_name;
 use crate::tui::text::one_line;
 use crate::tui::transcript::block::TranscriptBlock;
 
-/// Columns of what came last.
-const LONGEST_NEWS: u16 = 60;
-/// Columns of a prompt in which a word is looked for that tells it from another.
-const LONGEST_PROMPT: u16 = 4_000;
-/// Characters of the name of a thread that tell it from another.
+/// The most columns of the latest item.
+const MAX_LATEST_COLUMNS: u16 = 60;
+/// Columns of a prompt that are searched for a word that distinguishes it from another.
+const MAX_PROMPT_COLUMNS: u16 = 4_000;
+/// Characters at the end of a thread's ID that are shown to distinguish it from another.
 const TAIL: usize = 4;
 
-/// What is found out about a conversation, until there is something new in it.
+/// A cached summary of a conversation, valid until there is something new in it.
 #[derive(Debug)]
-pub(super) struct About {
-    /// When something had happened last, and how much was said by then.
+pub(super) struct RowSummary {
+    /// The last activity, and the number of replies by then.
     active: Timestamp,
     said: usize,
     is_loaded: bool,
-    /// What came last.
-    pub news: String,
-    /// The beginning of what was asked first.
+    /// The latest item, in words.
+    pub latest: String,
+    /// The beginning of the first prompt.
     prompt: String,
 }
 
-impl About {
+impl RowSummary {
     pub fn new(conversation: &Conversation) -> Self {
         let prompt = conversation.request().prompts().next();
-        let prompt = prompt.map(|item| one_line(&item.text(), LONGEST_PROMPT));
+        let prompt = prompt.map(|item| one_line(&item.text(), MAX_PROMPT_COLUMNS));
         Self {
             active: conversation.last_activity,
             said: conversation.said().len(),
             is_loaded: conversation.is_loaded(),
-            news: news(conversation),
+            latest: latest(conversation),
             prompt: prompt.unwrap_or_default(),
         }
     }
 
-    /// Whether it still says what is so.
-    pub fn is_of(&self, conversation: &Conversation) -> bool {
+    /// Whether it is still valid.
+    pub fn is_current(&self, conversation: &Conversation) -> bool {
         self.active == conversation.last_activity
             && self.said == conversation.said().len()
             && self.is_loaded == conversation.is_loaded()
@@ -63,21 +63,21 @@ pub(in crate::tui) fn folder(conversation: &Conversation) -> &str {
         .unwrap_or(path)
 }
 
-/// All words by which a conversation is looked for in the list.
-pub(super) fn known(conversation: &Conversation) -> String {
+/// The text that the filter of the list matches against.
+pub(super) fn searchable_text(conversation: &Conversation) -> String {
     let directory = conversation.directory().unwrap_or_default();
     let agent = agent_name(&conversation.agent);
     format!(
         "{} {directory} {agent} {} {} {}",
         conversation.title(),
         conversation.request().model,
-        assigned(conversation),
-        all_in_words(conversation.marks())
+        study_assignment(conversation),
+        marks_in_words(conversation.marks())
     )
 }
 
-/// Whose it is in a study: the participant and the condition.
-pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
+/// The participant and the condition of a conversation in a study; empty outside of one.
+pub(in crate::tui) fn study_assignment(conversation: &Conversation) -> String {
     let Some(assigned) = &conversation.request().assignment else {
         return String::new();
     };
@@ -86,8 +86,8 @@ pub(in crate::tui) fn assigned(conversation: &Conversation) -> String {
     parts.join(" ")
 }
 
-/// What came last: nothing where all there is is the title.
-fn news(conversation: &Conversation) -> String {
+/// The latest item in words; empty if there is nothing besides the prompt that is the title.
+fn latest(conversation: &Conversation) -> String {
     if let (
         Some(_),
         Some(SentReply {
@@ -97,16 +97,19 @@ fn news(conversation: &Conversation) -> String {
     ) = (&conversation.automatic, conversation.said().last())
     {
         let text = answer.words();
-        // The answer itself, where it stands in JSON.
+        // Of a JSON answer, show the values.
         let json: Result<BTreeMap<String, String>, _> = serde_json::from_str(&text);
         let values = json.map(|fields| fields.into_values().collect::<Vec<_>>().join(", "));
-        return one_line(&values.unwrap_or_else(|_| text.into_owned()), LONGEST_NEWS);
+        return one_line(
+            &values.unwrap_or_else(|_| text.into_owned()),
+            MAX_LATEST_COLUMNS,
+        );
     }
     match conversation.newest() {
         Some(item) if conversation.is_continued() => {
             let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {
-                "" => one_line(block.beginning(), LONGEST_NEWS),
+                "" => one_line(block.beginning(), MAX_LATEST_COLUMNS),
                 detail => detail.to_owned(),
             };
             format!("{}: {detail}", block.label)
@@ -115,9 +118,9 @@ fn news(conversation: &Conversation) -> String {
     }
 }
 
-/// What tells each conversation from those whose titles look the same, where there are such: the
-/// folder, the client, the model, a word of the prompt, or the end of the thread's name.
-pub(super) fn distinctions(rows: &[(String, &Conversation, &About)]) -> Vec<String> {
+/// What distinguishes each conversation from others with the same title, empty if there are none: the
+/// folder, the client, the model, a word of the prompt, or the end of the thread's ID.
+pub(super) fn distinctions(rows: &[(String, &Conversation, &RowSummary)]) -> Vec<String> {
     let mut alike: HashMap<&str, Vec<usize>> = HashMap::new();
     for (at, (title, ..)) in rows.iter().enumerate() {
         alike.entry(title).or_default().push(at);
@@ -135,7 +138,7 @@ pub(super) fn distinctions(rows: &[(String, &Conversation, &About)]) -> Vec<Stri
                 agent_name(&conversation.agent).to_owned(),
                 request.model.clone(),
                 words[place].clone(),
-                thread.map(|thread| tail(thread)).unwrap_or_default(),
+                thread.map(|thread| thread_tail(thread)).unwrap_or_default(),
             ]
         };
         let traits: Vec<[String; 5]> = (0..group.len()).map(traits).collect();
@@ -159,7 +162,7 @@ pub(super) fn distinctions(rows: &[(String, &Conversation, &About)]) -> Vec<Stri
     found
 }
 
-/// The first words that are not the same in all of these texts.
+/// The first word of each text that is not the same in all of them.
 fn differing_words(texts: &[&str]) -> Vec<String> {
     let mut words: Vec<_> = texts.iter().map(|text| text.split_whitespace()).collect();
     loop {
@@ -174,7 +177,7 @@ fn differing_words(texts: &[&str]) -> Vec<String> {
     }
 }
 
-fn tail(thread: &str) -> String {
+fn thread_tail(thread: &str) -> String {
     let skipped = thread.chars().count().saturating_sub(TAIL);
     format!("#{}", thread.chars().skip(skipped).collect::<String>())
 }

@@ -1,4 +1,4 @@
-//! The rows of the inbox that fit, and how wide they want to be.
+//! Layout and drawing of the inbox pane.
 
 use jiff::Timestamp;
 use ratatui::Frame;
@@ -7,10 +7,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::InboxList;
-use super::row::{About, assigned, distinctions, folder};
+use super::row::{RowSummary, distinctions, folder, study_assignment};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
 use crate::tui::app::App;
-use crate::tui::marks::in_short;
+use crate::tui::marks::short_summary;
 use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::paint::draw_line;
@@ -20,21 +20,22 @@ use crate::tui::ui::Ui;
 
 /// Rows that a conversation takes.
 const ROWS: usize = 2;
-/// Columns left of its words: whether it is open, and what it is doing.
-const MARKS: u16 = 3;
-/// Columns for the name of the conversation that began another.
-const PARENT: u16 = 20;
-/// Says that something is typed and not sent.
-const DRAFT: &str = "✎";
+/// Columns for the marks at the left: whether the conversation is open, and its status.
+const MARK_COLUMNS: u16 = 3;
+/// Columns for the title of the parent conversation.
+const PARENT_COLUMNS: u16 = 20;
+/// The mark of an unsent draft.
+const DRAFT_MARK: &str = "✎";
 /// The least columns of the inbox beside the transcript, and the most that its content makes it.
-const NARROWEST: u16 = 28;
-const WIDEST: u16 = 48;
-/// Columns that the transcript keeps beside it.
-const LEFT: u16 = 60;
-/// Seconds that a client still waits from which the list says so instead of how long it has waited.
+const MIN_COLUMNS: u16 = 28;
+const MAX_COLUMNS: u16 = 48;
+/// Columns that are left to the transcript.
+const MIN_TRANSCRIPT_COLUMNS: u16 = 60;
+/// If a client gives up in less than this many seconds, the list shows the time that is left instead
+/// of the time it has waited.
 const URGENT: u64 = 120;
-/// Columns that a time of waiting takes.
-const WAITING: usize = "waiting 0 m 00 s".len();
+/// Columns of the longest usual waiting time.
+const WAITING_COLUMNS: usize = "waiting 0 m 00 s".len();
 
 /// Draws the list as it was laid out.
 pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
@@ -62,51 +63,51 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     }
 }
 
-/// The rows that show, which are made anew when something of them has changed: hardly any key does
-/// that, and what comes in changes few of them.
+/// The cached rows of the visible conversations, rebuilt only when their key has changed: most key
+/// presses change none of them, and most events few.
 #[derive(Debug, Default)]
 pub(super) struct InboxRows {
-    made_of: Option<RowsKey>,
-    /// What tells each of them from those beside it.
+    key: Option<RowsKey>,
+    /// What distinguishes each of them from others with the same title.
     apart: Vec<String>,
     lines: Vec<(Rect, [Line<'static>; ROWS])>,
 }
 
 impl InboxRows {
-    /// The lines of a conversation as they were made, if they would be made the same now.
+    /// The cached lines of a conversation, if they are still valid.
     fn take(&mut self, now: &RowsKey, at: usize, apart: &str) -> Option<[Line<'static>; ROWS]> {
         let seen = now.shown.get(at)?;
-        let made_of = self.made_of.as_ref().filter(|before| before.is_as(now))?;
-        let at = made_of.shown.iter().position(|before| before == seen)?;
+        let key = self.key.as_ref().filter(|before| before.looks_same(now))?;
+        let at = key.shown.iter().position(|before| before == seen)?;
         let is_same = self.apart.get(at).is_some_and(|before| before == apart);
         is_same.then(|| std::mem::take(&mut self.lines[at].1))
     }
 }
 
-/// All that decides what the rows say.
+/// Everything that the rows depend on.
 #[derive(Debug, PartialEq)]
 struct RowsKey {
     area: Rect,
     theme: Theme,
-    /// Times are told in seconds.
+    /// The current second, because waiting times are shown.
     second: i64,
-    is_entered: bool,
-    shown: Vec<Seen>,
+    has_focus: bool,
+    shown: Vec<RowKey>,
 }
 
 impl RowsKey {
-    /// Whether the rows of both look the same where the conversation does.
-    fn is_as(&self, other: &Self) -> bool {
+    /// Whether the rows look the same for a conversation that has not changed.
+    fn looks_same(&self, other: &Self) -> bool {
         self.area.width == other.area.width
             && self.theme == other.theme
             && self.second == other.second
-            && self.is_entered == other.is_entered
+            && self.has_focus == other.has_focus
     }
 }
 
-/// The same of one conversation.
+/// Everything that the rows of one conversation depend on.
 #[derive(Debug, PartialEq)]
-struct Seen {
+struct RowKey {
     id: ConversationId,
     is_open: bool,
     is_chosen: bool,
@@ -115,37 +116,41 @@ struct Seen {
     status: Status,
     waiting: usize,
     active: Timestamp,
-    /// What is read from the journal later tells more.
+    /// Whether its items are loaded from the journal, which the summary is made from.
     is_loaded: bool,
-    /// The title of the one that began it.
+    /// The title of the parent conversation.
     parent: String,
-    /// What the person makes of it.
+    /// Its marks, in words.
     marks: String,
 }
 
 impl InboxList {
-    /// The columns that it takes of a pane that it shares: those that its content wants, and what
-    /// the person has made of it.
+    /// The width of its column: that of the content, adjusted by the person.
     pub(in crate::tui) fn width(&self, inbox: &Inbox, area: Rect) -> u16 {
         let fits = usize::from(area.height.saturating_sub(1)) / ROWS;
-        let shown = inbox.conversations_from(self.first).take(fits);
+        let shown = inbox.conversations_from(self.first_visible).take(fits);
         let wanted = shown.map(|conversation| {
             let title = columns(conversation.title());
             let agent = columns(agent_name(&conversation.agent));
-            let below = WAITING + columns(folder(conversation)) + agent + 6;
+            let below = WAITING_COLUMNS + columns(folder(conversation)) + agent + 6;
             title.max(below)
         });
-        let wanted = wanted.max().unwrap_or(0) + usize::from(MARKS) + 2;
+        let wanted = wanted.max().unwrap_or(0) + usize::from(MARK_COLUMNS) + 2;
         let wanted = u16::try_from(wanted).unwrap_or(u16::MAX);
-        let own = wanted.clamp(NARROWEST, (area.width / 10 * 3).clamp(NARROWEST, WIDEST));
-        let most = area.width.saturating_sub(LEFT).max(NARROWEST);
-        own.saturating_add_signed(self.wider)
-            .clamp(NARROWEST.min(most) / 2, most)
+        let own = wanted.clamp(
+            MIN_COLUMNS,
+            (area.width / 10 * 3).clamp(MIN_COLUMNS, MAX_COLUMNS),
+        );
+        let most = area
+            .width
+            .saturating_sub(MIN_TRANSCRIPT_COLUMNS)
+            .max(MIN_COLUMNS);
+        own.saturating_add_signed(self.extra_columns)
+            .clamp(MIN_COLUMNS.min(most) / 2, most)
     }
 
-    /// Fits it into a pane, so that the conversation that is chosen, or the open one where the keys
-    /// are elsewhere, is among those that show and the list moves no more than it has to. Without a
-    /// pane, nothing of it shows.
+    /// Lays it out in a pane. Scrolls no further than it has to so that the selected conversation is
+    /// visible, or the open one if the focus is elsewhere. Without a pane it is not shown.
     pub(in crate::tui) fn layout(
         &mut self,
         ui: &Ui,
@@ -156,36 +161,38 @@ impl InboxList {
         let (inbox, open) = (&app.inbox, app.open);
         self.has_column = has_column;
         self.shown.clear();
-        let mut known = std::mem::take(&mut self.abouts);
+        let mut known = std::mem::take(&mut self.summaries);
         let Some(area) = area else {
             self.rows = InboxRows::default();
             return;
         };
-        self.fits = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
+        self.visible_count = (usize::from(area.height.saturating_sub(1)) / ROWS).max(1);
         let mut y = area.y.saturating_add(1);
         for id in self.visible(inbox, open) {
             let Some(conversation) = inbox.get(id) else {
                 continue;
             };
-            let about = known.remove(&id).filter(|about| about.is_of(conversation));
-            let about = about.unwrap_or_else(|| About::new(conversation));
-            self.abouts.insert(id, about);
+            let summary = known
+                .remove(&id)
+                .filter(|summary| summary.is_current(conversation));
+            let summary = summary.unwrap_or_else(|| RowSummary::new(conversation));
+            self.summaries.insert(id, summary);
             let height = u16::try_from(ROWS).unwrap_or(1);
             let place = Rect { y, height, ..area };
             self.shown.push((place.intersection(area), id));
             y = y.saturating_add(height);
         }
-        let made_of = self.made_of(ui, app, area);
-        if self.rows.made_of.as_ref() != Some(&made_of) {
+        let key = self.rows_key(ui, app, area);
+        if self.rows.key.as_ref() != Some(&key) {
             let before = std::mem::take(&mut self.rows);
-            self.rows = self.made(ui, app, made_of, before);
+            self.rows = self.build_rows(ui, app, key, before);
         }
     }
 
-    fn made_of(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
+    fn rows_key(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
         let shown = self.shown.iter().filter_map(|(_, id)| {
             let conversation = app.inbox.get(*id)?;
-            Some(Seen {
+            Some(RowKey {
                 id: *id,
                 is_open: app.open == Some(*id),
                 is_chosen: self.chosen == Some(*id),
@@ -196,61 +203,66 @@ impl InboxList {
                 active: conversation.last_activity,
                 is_loaded: conversation.is_loaded(),
                 parent: parent_of(app, conversation),
-                marks: in_short(conversation.marks()),
+                marks: short_summary(conversation.marks()),
             })
         });
         RowsKey {
             area,
             theme: ui.theme.clone(),
             second: app.now.as_second(),
-            is_entered: app.is_in_inbox(),
+            has_focus: app.is_in_inbox(),
             shown: shown.collect(),
         }
     }
 
-    /// The conversations that show.
+    /// The conversations that are visible, after scrolling.
     fn visible(&mut self, inbox: &Inbox, open: Option<ConversationId>) -> Vec<ConversationId> {
-        let goal = if self.is_entered { self.chosen } else { open };
-        let (count, at) = match &self.held {
-            Some(held) => (held.len(), goal.and_then(|id| held.place(id))),
+        let goal = if self.has_focus { self.chosen } else { open };
+        let (count, at) = match &self.frozen {
+            Some(frozen) => (frozen.len(), goal.and_then(|id| frozen.position(id))),
             None => (
                 inbox.conversations().len(),
                 goal.and_then(|id| inbox.position(id)),
             ),
         };
         let at = at.unwrap_or(0);
-        let least = (at + 1).saturating_sub(self.fits);
-        let most = count.saturating_sub(self.fits);
-        self.first = self.first.clamp(least, at).min(most.max(least));
-        match &self.held {
-            Some(held) => {
-                let held = held.from(self.first);
-                let there = held.filter(|id| inbox.get(*id).is_some());
-                there.take(self.fits).collect()
+        let least = (at + 1).saturating_sub(self.visible_count);
+        let most = count.saturating_sub(self.visible_count);
+        self.first_visible = self.first_visible.clamp(least, at).min(most.max(least));
+        match &self.frozen {
+            Some(frozen) => {
+                let frozen = frozen.from(self.first_visible);
+                let there = frozen.filter(|id| inbox.get(*id).is_some());
+                there.take(self.visible_count).collect()
             }
             None => {
-                let listed = inbox.conversations_from(self.first).take(self.fits);
+                let listed = inbox
+                    .conversations_from(self.first_visible)
+                    .take(self.visible_count);
                 listed.map(|found| found.id).collect()
             }
         }
     }
 
-    /// The title: what the list is narrowed down to, or its name, and how many wait.
+    /// The title: the filter or the name, and how many conversations wait.
     fn title(&self, ui: &Ui, app: &App, width: u16) -> Line<'static> {
         let inbox = &app.inbox;
-        // What has the keys says so, in the colour of its title and without.
-        let (mark, style) = match app.is_in_inbox() {
-            true => ("▸ ", ui.theme.bar()),
-            false => ("", ui.theme.strong()),
+        // The pane with the focus is marked by colour and by a character.
+        let (mark, style) = if app.is_in_inbox() {
+            ("▸ ", ui.theme.bar())
+        } else {
+            ("", ui.theme.strong())
         };
         let name = match &self.filter {
             Some(filter) => format!("{mark}/{}▏", filter.text()),
             None => format!("{mark}inbox"),
         };
-        let counts = match (&self.filter, &self.held) {
-            (Some(_), Some(held)) => format!("{} of {}", held.len(), inbox.conversations().len()),
-            (_, held) => {
-                let came = held.as_ref().map_or(0, |held| held.later());
+        let counts = match (&self.filter, &self.frozen) {
+            (Some(_), Some(frozen)) => {
+                format!("{} of {}", frozen.len(), inbox.conversations().len())
+            }
+            (_, frozen) => {
+                let came = frozen.as_ref().map_or(0, |frozen| frozen.added());
                 let parts = [(came, "new"), (inbox.waiting(), "waiting")].into_iter();
                 let parts = parts.filter(|(count, _)| *count > 0);
                 let parts: Vec<String> = parts
@@ -267,32 +279,36 @@ impl InboxList {
         Line::styled(format!(" {name}{}{counts} ", " ".repeat(gap)), style)
     }
 
-    /// The rows of the conversations that show, each with its place.
-    fn made(&self, ui: &Ui, app: &App, made_of: RowsKey, mut before: InboxRows) -> InboxRows {
-        let width = made_of.area.width;
-        let room = width.saturating_sub(MARKS + 1);
+    /// Builds the rows of the visible conversations, each with its area.
+    fn build_rows(&self, ui: &Ui, app: &App, key: RowsKey, mut before: InboxRows) -> InboxRows {
+        let width = key.area.width;
+        let room = width.saturating_sub(MARK_COLUMNS + 1);
         let found = self.shown.iter().filter_map(|(place, id)| {
-            let about = self.abouts.get(id)?;
-            Some((*place, app.inbox.get(*id)?, about))
+            let summary = self.summaries.get(id)?;
+            Some((*place, app.inbox.get(*id)?, summary))
         });
         let found: Vec<_> = found.collect();
-        let rows = found.iter().map(|(_, conversation, about)| {
-            (one_line(conversation.title(), room), *conversation, *about)
+        let rows = found.iter().map(|(_, conversation, summary)| {
+            (
+                one_line(conversation.title(), room),
+                *conversation,
+                *summary,
+            )
         });
         let rows: Vec<_> = rows.collect();
         let apart = distinctions(&rows);
         let lines = rows.into_iter().zip(&apart).zip(&found).enumerate();
-        let lines = lines.map(|(at, (((title, conversation, about), apart), found))| {
-            let lines = before.take(&made_of, at, apart);
+        let lines = lines.map(|(at, (((title, conversation, summary), apart), found))| {
+            let lines = before.take(&key, at, apart);
             let lines = lines.unwrap_or_else(|| {
-                self.entry((ui, app), conversation, about, (title, apart), width)
+                self.entry((ui, app), conversation, summary, (title, apart), width)
             });
             (found.0, lines)
         });
         InboxRows {
             lines: lines.collect(),
             apart,
-            made_of: Some(made_of),
+            key: Some(key),
         }
     }
 
@@ -300,14 +316,15 @@ impl InboxList {
         &self,
         (ui, app): (&Ui, &App),
         conversation: &Conversation,
-        about: &About,
+        summary: &RowSummary,
         (title, apart): (String, &str),
         width: u16,
     ) -> [Line<'static>; ROWS] {
         let is_open = app.open == Some(conversation.id);
-        let is_chosen = match app.is_in_inbox() {
-            true => self.chosen == Some(conversation.id),
-            false => is_open,
+        let is_chosen = if app.is_in_inbox() {
+            self.chosen == Some(conversation.id)
+        } else {
+            is_open
         };
         let side = match (is_open, is_chosen) {
             (_, true) if app.is_in_inbox() => "▸",
@@ -325,13 +342,13 @@ impl InboxList {
             (false, true) => ui.theme.strong(),
             (false, false) => Style::new(),
         };
-        let room = width.saturating_sub(MARKS + 1);
+        let room = width.saturating_sub(MARK_COLUMNS + 1);
         let draft = if app.has_draft(conversation.id) {
-            DRAFT
+            DRAFT_MARK
         } else {
             ""
         };
-        // What tells it apart may take half of the row.
+        // What distinguishes it may take half of the row.
         let apart = one_line(apart, room / 2);
         let mode = match app.mode(conversation.id) {
             Mode::Manual => "",
@@ -345,7 +362,7 @@ impl InboxList {
         let title = one_line(&title, room.saturating_sub(taken));
         let fill = usize::from(room).saturating_sub(columns(&title) + columns(&behind));
         let edge = || Span::styled(side, ui.theme.strong());
-        let second = one_line(&below(app, conversation, about), room);
+        let second = one_line(&second_row(app, conversation, summary), room);
         [
             Line::from(vec![
                 edge(),
@@ -362,10 +379,10 @@ impl InboxList {
     }
 }
 
-/// What a conversation is doing, where, with whom, and what came last.
-fn below(app: &App, conversation: &Conversation, about: &About) -> String {
+/// The second row: status, folder, agent and the latest item, among others.
+fn second_row(app: &App, conversation: &Conversation, summary: &RowSummary) -> String {
     let mut state = status::state(conversation, app);
-    if let Some((seconds, left)) = status::left(conversation, app.now)
+    if let Some((seconds, left)) = status::time_left(conversation, app.now)
         && seconds < URGENT
     {
         state = left;
@@ -375,10 +392,10 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
         state = format!("{state} {since}");
     }
     let parent = parent_of(app, conversation);
-    let whose = assigned(conversation);
-    let marks = in_short(conversation.marks());
+    let whose = study_assignment(conversation);
+    let marks = short_summary(conversation.marks());
     let parts = match conversation.automatic {
-        Some(_) => vec![state.as_str(), about.news.as_str()],
+        Some(_) => vec![state.as_str(), summary.latest.as_str()],
         None => vec![
             state.as_str(),
             parent.as_str(),
@@ -386,17 +403,17 @@ fn below(app: &App, conversation: &Conversation, about: &About) -> String {
             marks.as_str(),
             folder(conversation),
             agent_name(&conversation.agent),
-            about.news.as_str(),
+            summary.latest.as_str(),
         ],
     };
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" · ")
 }
 
-/// On whose behalf a conversation was begun, in words.
+/// The parent of a conversation that was begun by a subagent, in words; empty if there is none.
 pub(in crate::tui) fn parent_of(app: &App, conversation: &Conversation) -> String {
     let parent = conversation.parent.and_then(|id| app.inbox.get(id));
     parent.map_or_else(String::new, |parent| {
-        format!("↳ {}", one_line(parent.title(), PARENT))
+        format!("↳ {}", one_line(parent.title(), PARENT_COLUMNS))
     })
 }

@@ -1,10 +1,10 @@
-//! Every intent of the person that a key can be bound to.
+//! Every action that a key can be bound to.
 
 /// Defines [`Action`] from one table, so that a new action is one new row below its group: variant,
 /// name in the config file, words for the help view, default keys. The order is that of the help view.
 macro_rules! actions {
     ($([$group:ident, $title:literal] $($variant:ident, $name:literal, $description:literal, [$($key:literal),+];)+)+) => {
-        /// What actions are for: the parts of the help.
+        /// The groups of actions: the sections of the help.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Group {
             $(#[doc = $title] $group,)+
@@ -14,13 +14,13 @@ macro_rules! actions {
             /// All of them, in the order in which help lists them.
             pub const ALL: &[Self] = &[$(Self::$group,)+];
 
-            /// What stands above its actions in the help.
+            /// The heading of the section.
             pub fn title(self) -> &'static str {
                 match self { $(Self::$group => $title,)+ }
             }
         }
 
-        /// Something a person wants to happen, whichever key says so.
+        /// Something that a key can be bound to.
         ///
         /// Typing text is not an action: characters always go to the composer.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,7 +47,7 @@ macro_rules! actions {
                 match self { $($(Self::$variant => &[$($key),+],)+)+ }
             }
 
-            /// What it is for.
+            /// The group that help lists it in.
             pub fn group(self) -> Group {
                 match self { $($(Self::$variant => Group::$group,)+)+ }
             }
@@ -145,7 +145,7 @@ impl Action {
             .find(|action| action.name() == name)
     }
 
-    /// Whether it goes elsewhere in what is read, and does nothing else.
+    /// Whether it scrolls, and does nothing else.
     pub fn scrolls(self) -> bool {
         matches!(
             self,

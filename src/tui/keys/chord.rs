@@ -94,7 +94,7 @@ impl KeyChord {
         })
     }
 
-    /// The same key with nothing held down, where most terminals report that instead.
+    /// The same key without modifiers, if most terminals report that instead.
     pub(crate) fn unmodified(self) -> Option<Self> {
         let is_reported = match self.code {
             KeyCode::Enter | KeyCode::Esc => self.modifiers.contains(KeyModifiers::ALT),
@@ -107,7 +107,7 @@ impl KeyChord {
         })
     }
 
-    /// Brings the many ways in which one key press is reported down to one.
+    /// One form for the many ways in which terminals report the same key press.
     fn normalised(code: KeyCode, mut modifiers: KeyModifiers) -> Self {
         let code = match code {
             KeyCode::BackTab => {
@@ -133,7 +133,7 @@ impl KeyChord {
         Self { code, modifiers }
     }
 
-    /// Refuses what cannot work. `text` is the chord as the person spelled it.
+    /// Refuses chords that cannot work. `text` is the chord as the person spelled it.
     fn check(self, text: &str, shift_written: bool) -> Result<Self, KeyChordError> {
         let same_as = |same_as| {
             Err(KeyChordError::SameAs {

@@ -1,4 +1,5 @@
-//! Which keys mean which [`Action`]: the defaults, overlaid with the `[keys]` table of the config.
+//! Which keys are bound to which [`Action`]: the defaults, overridden by the `[keys]` table of the
+//! config file.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +59,7 @@ pub enum KeymapError {
         /// Why it cannot.
         error: KeyChordError,
     },
-    /// One key, two meanings.
+    /// A key is bound to two actions.
     #[error("`{chord}` is bound to both `{first}` and `{second}`; give one of them another key")]
     Clash {
         /// The key.
@@ -169,8 +170,8 @@ impl Keymap {
         Ok(())
     }
 
-    /// What the key means, if it is bound. Caps Lock does not matter unless the letter with
-    /// Shift has a meaning of its own, and neither does what most terminals cannot tell.
+    /// The action that a key is bound to. Caps Lock is ignored unless the letter with Shift is bound
+    /// itself, and so are modifiers that most terminals do not report.
     pub fn action(&self, event: &KeyEvent) -> Option<Action> {
         let chord = KeyChord::from_event(event)?;
         self.lookup(chord)

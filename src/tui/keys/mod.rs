@@ -1,5 +1,5 @@
-//! What the keys mean: every intent of the person is an [`action`], a [`chord`] is a key with its
-//! modifiers, and the [`keymap`] leads from the one to the other.
+//! Key bindings: an [`action`] is something that a key can be bound to, a [`chord`] is a key with its
+//! modifiers, and the [`keymap`] maps chords to actions.
 
 pub mod action;
 pub mod chord;

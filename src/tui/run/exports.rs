@@ -1,4 +1,4 @@
-//! Files that are made of conversations, one at a time: the one that is wanted now.
+//! Runs exports in the background, one at a time.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::spawn_blocking;
 
 use crate::store::Store;
-use crate::tui::export::{ExportJob, News};
+use crate::tui::export::{ExportJob, ExportUpdate};
 
-/// How often it is told how far it is.
-const EVERY: Duration = Duration::from_millis(100);
+/// The least time between two reports of progress.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The file that is being made, if one is. Where nobody waits for one any more, making it ends.
+/// The export that is running, if one is. Dropping its receiver cancels it.
 pub(super) struct ExportRunner {
     store: Store,
     under_way: Option<UnderWay>,
@@ -19,7 +19,7 @@ pub(super) struct ExportRunner {
 
 struct UnderWay {
     is_dry: bool,
-    news: UnboundedReceiver<News>,
+    news: UnboundedReceiver<ExportUpdate>,
 }
 
 impl ExportRunner {
@@ -30,16 +30,18 @@ impl ExportRunner {
         }
     }
 
-    /// Begins to carry an order out, in the place of the one before it.
-    pub(super) fn begin(&mut self, order: ExportJob) {
+    /// Starts an export, and cancels the one before it.
+    pub(super) fn begin(&mut self, job: ExportJob) {
         let (tell, news) = unbounded_channel();
-        let is_dry = order.options.dry_run;
+        let is_dry = job.options.dry_run;
         self.under_way = Some(UnderWay { is_dry, news });
         let store = self.store.clone();
         spawn_blocking(move || {
             let mut told: Option<Instant> = None;
-            order.carry_out(&store, |news| match news {
-                News::Turns(..) if told.is_some_and(|told| told.elapsed() < EVERY) => {
+            job.run(&store, |news| match news {
+                ExportUpdate::Turns(..)
+                    if told.is_some_and(|told| told.elapsed() < UPDATE_INTERVAL) =>
+                {
                     !tell.is_closed()
                 }
                 news => {
@@ -50,8 +52,9 @@ impl ExportRunner {
         });
     }
 
-    /// Waits for news, and says whether the order is one to look only; for ever if there is none.
-    pub(super) async fn next(&mut self) -> Option<(bool, News)> {
+    /// Waits for the next update, and returns it with whether it is a dry run; waits for ever if no
+    /// export is running.
+    pub(super) async fn next(&mut self) -> Option<(bool, ExportUpdate)> {
         let Some(under_way) = &mut self.under_way else {
             return std::future::pending().await;
         };

@@ -1,4 +1,4 @@
-//! Pictures as files: to keep, or for another program to show.
+//! Writes pictures to files: to keep them, or to open them in another program.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -15,14 +15,14 @@ use crate::tui::pictures::Picture;
 use crate::tui::terminal::program::{command_in, shell};
 use crate::tui::text::format::size;
 
-/// Files of the same kind that a folder may have already.
-const MAX: usize = 10_000;
+/// Numbers that are tried for the name of a new file.
+const MAX_FILES: usize = 10_000;
 
-/// What became of a picture, in words.
+/// The notice about a picture that was saved or opened, or could not be.
 pub(super) type FileNotice = (Level, String);
 
-/// Files that are being written, and those that other programs show. The latter are removed when
-/// this is dropped.
+/// Files that are being written, and temporary ones that other programs show. The latter are removed
+/// when this is dropped.
 pub(super) struct TemporaryFiles {
     done: UnboundedSender<(FileNotice, Vec<TempPath>)>,
     news: UnboundedReceiver<(FileNotice, Vec<TempPath>)>,
@@ -41,7 +41,7 @@ impl TemporaryFiles {
 
     /// Saves pictures to the current folder, under names that nothing has there.
     pub(super) fn save(&self, pictures: Vec<Picture>) {
-        self.work(move || {
+        self.spawn_work(move || {
             let saved: Result<Vec<String>, String> = pictures
                 .iter()
                 .map(|picture| save(picture, Path::new(".")))
@@ -54,10 +54,11 @@ impl TemporaryFiles {
     pub(super) fn open(&self, pictures: Vec<Picture>) {
         let Some(opener) = Opener::of_desktop() else {
             let words = "no display to open it on; set HUMANLLM_OPEN, or save it";
-            return self.work(move || Err(words.into()));
+            return self.spawn_work(move || Err(words.into()));
         };
-        self.work(move || {
-            let files: Result<Vec<TempPath>, String> = pictures.iter().map(temporary).collect();
+        self.spawn_work(move || {
+            let files: Result<Vec<TempPath>, String> =
+                pictures.iter().map(write_temporary).collect();
             let files = files?;
             for file in &files {
                 opener.open(file).map_err(|error| error.to_string())?;
@@ -66,15 +67,15 @@ impl TemporaryFiles {
         });
     }
 
-    /// What has been done.
+    /// Waits for the next notice.
     pub(super) async fn next(&mut self) -> Option<FileNotice> {
         let (notice, files) = self.news.recv().await?;
         self.shown.extend(files);
         Some(notice)
     }
 
-    /// Does something with the disk, for which the screen must not wait.
-    fn work(
+    /// Runs blocking work in the background, because the disk may be slow.
+    fn spawn_work(
         &self,
         work: impl FnOnce() -> Result<(String, Vec<TempPath>), String> + Send + 'static,
     ) {
@@ -90,9 +91,9 @@ impl TemporaryFiles {
     }
 }
 
-/// What shows a file.
+/// The program that opens a file.
 enum Opener {
-    /// A command of the person's.
+    /// The command in `HUMANLLM_OPEN`.
     Own(String),
     /// The program of the desktop.
     Desktop(&'static str),
@@ -121,7 +122,7 @@ impl Opener {
             Self::Own(command) => shell(command),
             Self::Desktop(name) => Command::new(name),
         };
-        // It must not draw on the screen, nor get what is typed.
+        // It must not draw on this terminal, nor read its keys.
         let child = command
             .arg(path)
             .stdin(Stdio::null())
@@ -129,7 +130,7 @@ impl Opener {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        // Somebody closes it some day; the runtime takes note of that.
+        // It may run for long. The runtime reaps it when it exits.
         drop(child);
         Ok(())
     }
@@ -137,16 +138,16 @@ impl Opener {
 
 fn save(picture: &Picture, folder: &Path) -> Result<String, String> {
     let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
-    let (name, mut file) = unused(folder, ending).map_err(|error| error.to_string())?;
+    let (name, mut file) = create_unused(folder, ending).map_err(|error| error.to_string())?;
     file.write_all(&bytes)
         .map_err(|error| format!("{name}: {error}"))?;
     Ok(format!("{name} ({})", size(bytes.len())))
 }
 
-/// A new file, with a name that is the program's own: nothing of it comes from who sent the picture,
-/// and nothing is overwritten or followed.
-fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
-    for number in 1..=MAX {
+/// Creates a new file. Nothing in its name comes from the client that sent the picture, no file is
+/// overwritten, and no link is followed.
+fn create_unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
+    for number in 1..=MAX_FILES {
         let name = match number {
             1 => format!("picture.{ending}"),
             number => format!("picture-{number}.{ending}"),
@@ -164,8 +165,8 @@ fn unused(folder: &Path, ending: &str) -> io::Result<(String, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// A file for as long as the program runs, which nobody else can read.
-fn temporary(picture: &Picture) -> Result<TempPath, String> {
+/// Writes a picture to a temporary file, which no other user can read.
+fn write_temporary(picture: &Picture) -> Result<TempPath, String> {
     let (bytes, ending) = picture.file().map_err(|fault| fault.to_string())?;
     let write = || {
         let mut file = tempfile::Builder::new()
@@ -190,11 +191,14 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::write(at("picture.png"), "mine").unwrap();
         std::os::unix::fs::symlink(at("elsewhere"), at("picture-2.png")).unwrap();
-        let (name, mut file) = unused(folder.path(), "png").unwrap();
+        let (name, mut file) = create_unused(folder.path(), "png").unwrap();
         assert_eq!(name, "picture-3.png");
         file.write_all(b"new").unwrap();
         assert_eq!(fs::read(at("picture.png")).unwrap(), b"mine");
         assert!(!at("elsewhere").exists());
-        assert_eq!(unused(folder.path(), "jpg").unwrap().0, "picture.jpg");
+        assert_eq!(
+            create_unused(folder.path(), "jpg").unwrap().0,
+            "picture.jpg"
+        );
     }
 }

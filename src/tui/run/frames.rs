@@ -1,15 +1,15 @@
-//! When to draw: at once where nothing was drawn lately, and not more often than anybody can see.
+//! When to draw the next frame: at once for a key press, and together for events that come in quickly.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The least time between two frames that nobody has pressed a key for. What many clients ask at once
-/// is not seen sooner if it is drawn more often, and drawing takes what they wait for.
-const FRAME: Duration = Duration::from_millis(12);
+/// The least time between two frames without a key press. Drawing more often would only take time from
+/// the clients.
+const MIN_FRAME_INTERVAL: Duration = Duration::from_millis(12);
 
-/// How long a frame may wait for the news that what was said is delivered.
-const DELIVERY: Duration = Duration::from_millis(5);
+/// How long a frame after a reply waits for the event that the reply was delivered.
+const DELIVERY_WAIT: Duration = Duration::from_millis(5);
 
 /// When to draw next.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// The first frame is due.
+    /// The first frame is due at once.
     pub(super) fn new() -> Self {
         Self {
             last: None,
@@ -27,28 +27,31 @@ impl Frames {
         }
     }
 
-    /// Something has changed that the person did, who is waiting to see it.
+    /// Draws as soon as possible, for something that the person did.
     pub(super) fn draw_now(&mut self) {
         self.next = Some(Instant::now());
     }
 
-    /// The person has said something. Whoever waits for it gets it first, and that it was delivered
-    /// is on the same frame if that does not take long.
-    pub(super) fn draw_said(&mut self) {
-        self.draw_by(Instant::now() + DELIVERY);
+    /// Draws shortly after a reply was sent: the client gets it first, and the frame shows that it was
+    /// delivered if that does not take long.
+    pub(super) fn draw_after_delivery(&mut self) {
+        self.draw_by(Instant::now() + DELIVERY_WAIT);
     }
 
-    /// Something has changed. What follows soon is drawn together.
+    /// Draws soon, together with what changes until then.
     pub(super) fn draw_soon(&mut self) {
         let now = Instant::now();
-        self.draw_by(self.last.map_or(now, |last| now.max(last + FRAME)));
+        self.draw_by(
+            self.last
+                .map_or(now, |last| now.max(last + MIN_FRAME_INTERVAL)),
+        );
     }
 
     fn draw_by(&mut self, latest: Instant) {
         self.next = Some(self.next.map_or(latest, |next| next.min(latest)));
     }
 
-    /// Whether it is time to draw; what is drawn then is everything.
+    /// Whether a frame is due; if so, the caller must draw it.
     pub(super) fn take_due(&mut self) -> bool {
         let now = Instant::now();
         let is_due = self.next.take_if(|next| *next <= now).is_some();
@@ -58,7 +61,7 @@ impl Frames {
         is_due
     }
 
-    /// When it is time to draw.
+    /// When the next frame is due; `None` if nothing has changed.
     pub(super) fn next(&self) -> Option<Instant> {
         self.next
     }

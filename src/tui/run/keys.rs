@@ -1,4 +1,5 @@
-//! Keys, as the terminal hands them over.
+//! Reads input events from the terminal, and keeps together what was pasted into a terminal without
+//! bracketed paste.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,49 +14,51 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::until;
+use super::sleep_until_some;
 use crate::tui::app::App;
 use crate::tui::terminal::input::{Input, Parser};
 use crate::tui::terminal::screen::Keyboard;
 
-/// How long to look for what is there already.
-const AT_ONCE: Duration = Duration::ZERO;
-/// How long to look for what comes behind an Enter that may be a line break of something pasted.
+/// Take only what is there already.
+const NO_WAIT: Duration = Duration::ZERO;
+/// How long to wait for more after an Enter that may be a line break of a pasted text.
 const KEY_GAP: Duration = Duration::from_millis(1);
-/// An Enter so soon after other keys may be one of them.
-const SOON: Duration = Duration::from_millis(5);
-/// Keys that nobody types at once: a terminal hands over what was pasted.
+/// An Enter so soon after other keys may belong to a pasted text.
+const AFTER_KEYS: Duration = Duration::from_millis(5);
+/// So many keys at once are not typed but pasted.
 const BURST: usize = 16;
-/// How long the next part of a burst may take. Were a burst cut behind a line break, that would be
-/// taken for the Enter that submits.
+/// How long to wait for the next part of a burst. If a burst were split after a line break, that would
+/// count as the Enter that submits.
 const BURST_GAP: Duration = Duration::from_millis(20);
 
-/// Bytes that are read at once.
-const PIECE: usize = 16 * 1024;
+/// Bytes that are read from the terminal at once.
+const READ_BYTES: usize = 16 * 1024;
 
-/// The keyboard, and what is known of it.
+/// The terminal's input, and what it has told about itself.
 pub(super) struct KeyInput {
-    /// Reads from it return at once, with nothing if there is nothing.
+    /// Standard input.
     terminal: AsyncFd<OwnedFd>,
     parser: Parser,
     /// When something was read last.
     read_at: Instant,
     resized: Signal,
-    /// Whether the terminal has shown that it tells what was pasted from what was typed.
-    tells_pastes: bool,
+    /// Whether the terminal has sent a bracketed paste before.
+    has_bracketed_paste: bool,
     /// When keys came last.
-    last: Option<Instant>,
-    /// What it says that it can tell; `None` until it has said so.
+    last_keys_at: Option<Instant>,
+    /// The keyboard protocol of the terminal; `None` until it has answered.
     keyboard: Option<Keyboard>,
-    /// What it says that its background is, until that is taken.
+    /// The background colour that the terminal has answered with, until it is taken.
     background: Option<Color>,
     is_closed: bool,
 }
 
 impl KeyInput {
+    /// Begins to read the terminal.
+    ///
     /// # Errors
     ///
-    /// If the system does not let it.
+    /// If standard input cannot be watched, or `SIGWINCH` cannot be caught.
     pub(super) fn new() -> io::Result<Self> {
         // Without a terminal there, the program does not start.
         let terminal = io::stdin().as_fd().try_clone_to_owned()?;
@@ -68,31 +71,32 @@ impl KeyInput {
             parser: Parser::default(),
             read_at: Instant::now(),
             resized: signal(SignalKind::window_change())?,
-            tells_pastes: false,
-            last: None,
+            has_bracketed_paste: false,
+            last_keys_at: None,
             keyboard: None,
             background: None,
             is_closed: false,
         })
     }
 
-    /// What the terminal says that its keyboard can do, once it has answered.
+    /// The keyboard protocol of the terminal, once it has answered.
     pub(super) fn keyboard(&self) -> Option<Keyboard> {
         self.keyboard
     }
 
-    /// What the terminal says that its background is, if it has answered since this was asked.
+    /// The background colour, if the terminal has answered since the last call.
     pub(super) fn take_background(&mut self) -> Option<Color> {
         self.background.take()
     }
 
-    /// The next key and all that were typed with it; nothing where the terminal has answered.
+    /// Waits for the next key, and returns it with all that came with it; empty if the terminal has
+    /// answered a query instead.
     ///
     /// # Errors
     ///
     /// If the terminal is gone.
     pub(super) async fn next(&mut self, app: &App) -> io::Result<Vec<Event>> {
-        let Some(first) = self.first().await? else {
+        let Some(first) = self.wait_for_event().await? else {
             return Ok(Vec::new());
         };
         let mut typed = vec![first];
@@ -102,30 +106,34 @@ impl KeyInput {
         };
         loop {
             let is_alone = typed.len() == 1;
-            let is_soon = self.last.is_some_and(|last| last.elapsed() < SOON);
+            let is_soon = self
+                .last_keys_at
+                .is_some_and(|last| last.elapsed() < AFTER_KEYS);
             let gap = match typed.last() {
                 Some(last) if typed.len() >= BURST && is_pasted(last) => BURST_GAP,
-                Some(last) if submits(last) && (!is_alone || is_soon && !self.tells_pastes) => {
+                Some(last)
+                    if submits(last) && (!is_alone || is_soon && !self.has_bracketed_paste) =>
+                {
                     KEY_GAP
                 }
-                _ => AT_ONCE,
+                _ => NO_WAIT,
             };
-            match self.within(gap)? {
+            match self.poll_event(gap)? {
                 Some(event) => typed.push(event),
                 None => break,
             }
         }
-        self.tells_pastes |= typed.iter().any(|event| matches!(event, Event::Paste(_)));
-        self.last = Some(Instant::now());
+        self.has_bracketed_paste |= typed.iter().any(|event| matches!(event, Event::Paste(_)));
+        self.last_keys_at = Some(Instant::now());
         Ok(typed)
     }
 
-    /// Waits for something from the terminal; `None` where it has answered.
-    async fn first(&mut self) -> io::Result<Option<Event>> {
+    /// Waits for an input event; `None` if the terminal has answered a query instead.
+    async fn wait_for_event(&mut self) -> io::Result<Option<Event>> {
         let keyboard = self.keyboard;
         loop {
-            // What is left of what was read before is no news to the system.
-            if let Some(event) = self.within(AT_ONCE)? {
+            // What was read before and not parsed yet does not make the descriptor readable.
+            if let Some(event) = self.poll_event(NO_WAIT)? {
                 return Ok(Some(event));
             }
             if self.keyboard != keyboard || self.background.is_some() {
@@ -136,15 +144,15 @@ impl KeyInput {
             }
             let patience = self.parser.patience();
             tokio::select! {
-                // Whatever comes from now on is news again.
+                // Wait for the descriptor to become readable again.
                 ready = self.terminal.readable() => ready?.clear_ready(),
                 Some(()) = self.resized.recv() => {
-                    // How large it is now, everybody asks the terminal.
+                    // Whoever needs the size asks the terminal.
                     return Ok(Some(Event::Resize(0, 0)));
                 }
-                () = until(patience.map(|patience| self.read_at + patience)) => {
-                    // What came while nobody looked was in time.
-                    if !self.read(AT_ONCE)? {
+                () = sleep_until_some(patience.map(|patience| self.read_at + patience)) => {
+                    // Bytes that came before the timeout was handled still count.
+                    if !self.read(NO_WAIT)? {
                         self.parser.no_more();
                     }
                 }
@@ -152,8 +160,8 @@ impl KeyInput {
         }
     }
 
-    /// What comes within some time, which is short: nothing is drawn meanwhile.
-    fn within(&mut self, gap: Duration) -> io::Result<Option<Event>> {
+    /// Waits a short time for an input event; it blocks, and nothing is drawn meanwhile.
+    fn poll_event(&mut self, gap: Duration) -> io::Result<Option<Event>> {
         let end = Instant::now() + gap;
         loop {
             while let Some(input) = self.parser.take() {
@@ -173,7 +181,7 @@ impl KeyInput {
         }
     }
 
-    /// Waits for bytes no longer than this, and takes them; says whether there were any.
+    /// Waits at most this long for bytes and hands them to the parser; returns whether there were any.
     fn read(&mut self, patience: Duration) -> io::Result<bool> {
         let patience = Timespec {
             tv_sec: 0,
@@ -184,7 +192,7 @@ impl KeyInput {
             return Ok(false);
         }
         let is_closed = asked[0].revents().contains(PollFlags::HUP);
-        let mut piece = [0; PIECE];
+        let mut piece = [0; READ_BYTES];
         let count = retry_on_intr(|| rustix::io::read(&self.terminal, &mut piece[..]))?;
         self.is_closed = is_closed && count == 0;
         if count > 0 {
@@ -195,7 +203,7 @@ impl KeyInput {
     }
 }
 
-/// Whether something may be a part of what was pasted, where the terminal does not tell.
+/// Whether an event may be a part of a pasted text in a terminal without bracketed paste.
 fn is_pasted(event: &Event) -> bool {
     let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
     let key = event.as_key_press_event();

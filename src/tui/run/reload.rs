@@ -12,34 +12,34 @@ use crate::tui::terminal::screen::Screen;
 
 /// The configuration, read again.
 pub struct Reloaded {
-    /// What holds from now on.
+    /// The settings of the state.
     pub settings: AppSettings,
-    /// The same for models that draft.
+    /// The models that draft, and the rules.
     pub drafting: Drafting,
-    /// The same for the loop.
+    /// The settings of the loop.
     pub options: LoopOptions,
-    /// What has changed but is heeded at the next start only.
+    /// The keys whose changed values take effect after a restart only.
     pub restarts: Vec<&'static str>,
 }
 
-/// Reads the configuration again, and writes into it; an error is what the person has to know.
+/// Functions that read the configuration and add to it. Their errors are messages for the person.
 #[derive(Clone)]
 pub struct Reload {
     /// Reads it.
     pub read: Arc<dyn Fn() -> Result<Reloaded, String> + Send + Sync>,
-    /// Adds a rule to it, and says so.
+    /// Adds a rule to it, and returns the notice about that.
     pub add_rule: AddRule,
 }
 
-/// Adds a rule to the configuration, and says so.
+/// Adds a rule to the configuration, and returns the notice about that.
 type AddRule = Arc<dyn Fn(&NewRule) -> Result<String, String> + Send + Sync>;
 
-/// The configuration as it was read, and what there is to say of that.
+/// The configuration and the notice about it, or an error message.
 type ReloadResult = Result<(Reloaded, String), String>;
 
 impl Reloaded {
-    /// What there is to say of it.
-    pub(super) fn words(&self) -> String {
+    /// The notice about it.
+    pub(super) fn notice(&self) -> String {
         match self.restarts.as_slice() {
             [] => "configuration reloaded".into(),
             keys => {
@@ -49,17 +49,22 @@ impl Reloaded {
         }
     }
 
-    /// Tells the terminal what is different from `before`.
-    pub(super) fn tell(&self, before: &LoopOptions, screen: &mut Screen) -> io::Result<()> {
+    /// Switches mouse and title of the terminal where they differ from `before`.
+    pub(super) fn apply_to_screen(
+        &self,
+        before: &LoopOptions,
+        screen: &mut Screen,
+    ) -> io::Result<()> {
         screen.set_mouse(self.options.mouse)?;
-        match before.title && !self.options.title {
-            true => screen.restore_title(),
-            false => Ok(()),
+        if before.title && !self.options.title {
+            screen.restore_title()
+        } else {
+            Ok(())
         }
     }
 }
 
-/// The configuration that is being read, if it is.
+/// Reloads the configuration in the background, one reload at a time.
 pub(super) struct Reloads {
     reload: Reload,
     under_way: Option<JoinHandle<ReloadResult>>,
@@ -73,12 +78,12 @@ impl Reloads {
         }
     }
 
-    /// Begins to read: the disk may be slow, and the screen must not wait for it.
+    /// Begins to read the configuration in the background, because the disk may be slow.
     pub(super) fn begin(&mut self) {
         let reload = self.reload.clone();
         self.under_way = Some(spawn_blocking(move || {
             let read = (reload.read)().map_err(|error| format!("not applied: {error}"))?;
-            let words = read.words();
+            let words = read.notice();
             Ok((read, words))
         }));
     }
@@ -94,7 +99,7 @@ impl Reloads {
         }));
     }
 
-    /// Waits for what was read; for ever if nothing is.
+    /// Waits for the configuration; for ever if it is not being read.
     pub(super) async fn next(&mut self) -> Option<ReloadResult> {
         match &mut self.under_way {
             Some(reading) => {

@@ -1,5 +1,5 @@
-//! Looking for earlier conversations, one search at a time: what was asked for meanwhile and is not
-//! wanted any more is never looked for.
+//! Searches the journal for conversations in the background, one search at a time. Of the queries that
+//! come in meanwhile, only the last one is run.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::store::{FoundConversation, Store};
 
-/// How many conversations are listed.
-const MAX: u32 = 500;
-/// After which time to look again where the index was behind.
-const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// The most conversations that a search returns.
+const MAX_RESULTS: u32 = 500;
+/// After which time a search is repeated, if the index was not up to date.
+const REPEAT_AFTER: Duration = Duration::from_millis(200);
 
-/// What a search found.
+/// The results of a search.
 pub(super) struct FinishedSearch {
     pub query: String,
     pub found: Vec<FoundConversation>,
-    /// Whether there is more that the index does not know yet.
+    /// Whether the index was not up to date, so that results may be missing.
     pub is_behind: bool,
 }
 
-/// The search under way, and the one after it.
+/// The running search, and the next one.
 pub(super) struct Searches {
     store: Store,
     under_way: Option<JoinHandle<FinishedSearch>>,
@@ -39,29 +39,30 @@ impl Searches {
         }
     }
 
-    /// Looks for these words as soon as it can; without words, for the newest conversations.
+    /// Searches for a query once the running search has ended. An empty query finds the newest
+    /// conversations.
     pub(super) fn begin(&mut self, query: String) {
         self.again = None;
         self.next = Some(query);
-        self.go_on();
+        self.start_next();
     }
 
-    /// Looks for the same words again soon, unless others are looked for meanwhile.
-    pub(super) fn again(&mut self, query: String) {
+    /// Repeats a search soon, unless another one begins meanwhile.
+    pub(super) fn repeat(&mut self, query: String) {
         if self.under_way.is_none() {
-            self.again = Some((Instant::now() + AGAIN_AFTER, query));
+            self.again = Some((Instant::now() + REPEAT_AFTER, query));
         }
     }
 
-    fn go_on(&mut self) {
+    fn start_next(&mut self) {
         if self.under_way.is_none()
             && let Some(query) = self.next.take()
         {
             let store = self.store.clone();
             self.under_way = Some(spawn_blocking(move || {
-                // Asked first: what is put into the index meanwhile may be missing all the same.
+                // Check this before the search: what is indexed meanwhile may still be missing.
                 let is_behind = !query.trim().is_empty() && store.index_is_behind();
-                let found = store.find(&query, MAX);
+                let found = store.find(&query, MAX_RESULTS);
                 FinishedSearch {
                     query,
                     found,
@@ -71,13 +72,13 @@ impl Searches {
         }
     }
 
-    /// Waits for what a search finds; for ever if there is none.
+    /// Waits for the results of the running search; for ever if there is none.
     pub(super) async fn next(&mut self) -> Option<FinishedSearch> {
         loop {
             if let Some(search) = &mut self.under_way {
                 let search = search.await;
                 self.under_way = None;
-                self.go_on();
+                self.start_next();
                 return search.ok();
             }
             let Some((at, _)) = self.again else {
@@ -85,7 +86,7 @@ impl Searches {
             };
             sleep_until(at).await;
             self.next = self.again.take().map(|(_, query)| query);
-            self.go_on();
+            self.start_next();
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The signals that end the program in order: they would end it anyway, and leave the terminal as
-//! it is.
+//! The signals that end the program. They are caught so that it ends in order and restores the
+//! terminal.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,13 +8,13 @@ use std::task::Poll;
 use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind};
 
-/// What ends the program. Not among them: what nobody can or should catch, and `PIPE`, which is
-/// ignored already, so that a connection that is gone is an error and no more.
+/// The signals that end the program. Left out are those that nobody can or should catch, and `PIPE`,
+/// which is ignored, so that writing to a closed connection is only an error.
 const ENDING: [Signal; 12] = [
     Signal::HUP,
     Signal::INT,
     Signal::QUIT,
-    // Somebody else's; where the program aborts by itself there is no way back.
+    // For one from another process; when this program aborts by itself it cannot be caught.
     Signal::ABORT,
     Signal::USR1,
     Signal::USR2,
@@ -26,19 +26,19 @@ const ENDING: [Signal; 12] = [
     Signal::SYS,
 ];
 
-/// The signals that end the program.
+/// Waits for the signals that end the program.
 pub(super) struct EndSignals {
     ending: Vec<(Signal, unix::Signal)>,
-    /// A file that may not grow any more is a fault of writing, which is told where it is written.
+    /// Caught, so that reaching the limit of a file's size is an error of the write instead.
     _file_size: unix::Signal,
 }
 
 impl EndSignals {
-    /// Catches them from now on.
+    /// Begins to catch the signals.
     ///
     /// # Errors
     ///
-    /// If the system does not let it.
+    /// If a signal cannot be caught.
     pub(super) fn new() -> io::Result<Self> {
         let catch = |signal: Signal| unix::signal(SignalKind::from_raw(signal.as_raw()));
         let ending: io::Result<Vec<_>> = ENDING
@@ -51,7 +51,7 @@ impl EndSignals {
         })
     }
 
-    /// The next signal.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) -> Signal {
         poll_fn(|context| {
             for (signal, caught) in &mut self.ending {

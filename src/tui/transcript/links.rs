@@ -42,7 +42,7 @@ impl Transcript {
     pub fn links(&self, area: Rect) -> Vec<Link> {
         let mut found = Vec::new();
         // A line of many rows is read once.
-        let mut at_hand: Option<Addresses> = None;
+        let mut target_conversation: Option<Addresses> = None;
         for (position, row) in self.visible().iter().zip(area.rows()) {
             let (Some(block), BlockLine::Text(number)) = (
                 self.blocks.get(position.block),
@@ -51,11 +51,11 @@ impl Transcript {
                 continue;
             };
             let key = (position.block, position.line);
-            let addresses = match at_hand.take() {
+            let addresses = match target_conversation.take() {
                 Some(addresses) if addresses.line == key => addresses,
                 _ => Addresses::new(key, block.styled(), number, text_width(area.width)),
             };
-            let addresses = at_hand.insert(addresses);
+            let addresses = target_conversation.insert(addresses);
             let Some(pieces) = addresses.rows.get(position.row) else {
                 continue;
             };

@@ -1,6 +1,6 @@
-//! The charts of the statistics, drawn by widgets of ratatui onto a sheet as wide as the pane and as
-//! high as they need, which becomes a text: what scrolls, searches and copies texts does it here too.
-//! All that a chart says stands beside it in words.
+//! The charts of the statistics. Widgets of ratatui draw them into a buffer of their own, which is then
+//! turned into text, so that charts scroll, are searched and copied like any other text. All that a
+//! chart shows is also there in words.
 
 use std::ops::Range;
 
@@ -34,52 +34,56 @@ const NAMES: usize = 23;
 const ROWS: u16 = 7;
 /// Columns of the widest bar that stands for a day.
 const WIDEST_BAR: u16 = 6;
-/// Parts that a value is counted in, so that there are bars for less than one.
-const PARTS: f64 = 1_000.0;
+/// The factor by which values are scaled for widgets that take integers, so that there are bars for
+/// less than one.
+const SCALE: f64 = 1_000.0;
 
-/// A text, and how stretches of it look.
-type Toned = (String, Vec<(Range<usize>, Tone)>);
+/// A text, and the styles of its ranges.
+type TonedText = (String, Vec<(Range<usize>, Tone)>);
 
-/// The names of the pages, and which of them is shown.
+/// The names of the tabs, and the index of the current one.
 pub(super) struct Tabs<const N: usize> {
     pub names: [&'static str; N],
     pub at: usize,
 }
 
 impl<const N: usize> Tabs<N> {
-    /// The one that is shown is told by its brackets too.
+    /// The current tab has brackets, for those who see no colours.
     fn line(&self, theme: &Theme) -> Line<'static> {
         let tabs = self.names.iter().enumerate();
-        let tabs = tabs.map(|(at, name)| match at == self.at {
-            true => Span::styled(format!("[{name}]"), theme.strong()),
-            false => Span::styled(format!(" {name} "), theme.dim()),
+        let tabs = tabs.map(|(at, name)| {
+            if at == self.at {
+                Span::styled(format!("[{name}]"), theme.strong())
+            } else {
+                Span::styled(format!(" {name} "), theme.dim())
+            }
         });
         tabs.collect::<Vec<_>>().into()
     }
 }
 
-/// A page of words.
+/// A tab with text.
 pub(super) fn words<const N: usize>(
     theme: &Theme,
     tabs: &Tabs<N>,
     words: &str,
     width: u16,
-) -> Toned {
+) -> TonedText {
     let mut sheet = Buffer::empty(Rect::new(0, 0, width, 2));
     tabs.line(theme).render(sheet.area, &mut sheet);
-    let (mut text, tones) = toned(&sheet);
+    let (mut text, tones) = toned_text(&sheet);
     text.push('\n');
     text.push_str(words);
     (text, tones)
 }
 
-/// A page of charts.
+/// A tab with charts.
 pub(super) fn statistics<const N: usize>(
     theme: &Theme,
     tabs: &Tabs<N>,
     statistics: &JournalStatistics,
     width: u16,
-) -> Toned {
+) -> TonedText {
     let (beside, panel_width) = match width {
         0..TWO_COLUMNS => (1, width),
         _ => (2, (width - BETWEEN) / 2),
@@ -105,10 +109,10 @@ pub(super) fn statistics<const N: usize>(
         }
         top += height_of(row);
     }
-    toned(&sheet)
+    toned_text(&sheet)
 }
 
-/// Draws a chart into a place on a sheet.
+/// Draws a chart into an area of a buffer.
 type Draw<'a> = Box<dyn Fn(Rect, &mut Buffer) + 'a>;
 
 /// A chart with a title above it.
@@ -134,7 +138,7 @@ fn charts<'a>(theme: &'a Theme, statistics: &'a JournalStatistics) -> Vec<Panel<
     charts
 }
 
-/// All numbers in words, and what is a part of a whole as a gauge.
+/// All numbers in words, and shares as gauges, too.
 fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
     let numbers = numbers.in_words();
     let gauges = numbers.iter().filter(|(.., share)| share.is_some()).count();
@@ -144,7 +148,7 @@ fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
         draw: Box::new(move |area, sheet| {
             let mut rows = area.rows();
             for (name, words, share) in &numbers {
-                // Where there is little room, the gap between them goes.
+                // A narrow pane has a smaller gap.
                 let gap = NAMES.min(usize::from(area.width).saturating_sub(words.len()));
                 let line = Line::raw(format!("{name:<gap$}{words}"));
                 rows.next()
@@ -159,7 +163,7 @@ fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
                     .label(Line::raw(format!("{:>4.0} %", share * 100.0)))
                     .filled_symbol("█")
                     .unfilled_symbol("░")
-                    .filled_style(bar(theme))
+                    .filled_style(bar_style(theme))
                     .unfilled_style(theme.dim());
                 rows.next()
                     .into_iter()
@@ -169,7 +173,7 @@ fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
     }
 }
 
-/// A bar for each agent, with what it stands for before it.
+/// A bar for each agent, with its name and value.
 fn by_agent<'a>(
     theme: &'a Theme,
     statistics: &'a JournalStatistics,
@@ -193,14 +197,14 @@ fn by_agent<'a>(
             let bars = bars.map(|((name, words), value)| {
                 let gap = name_width - columns(name);
                 let label = format!("{name}{:gap$}  {words:>words_width$}", "");
-                Bar::with_label(label, parts(value.unwrap_or(0.0))).text_value("")
+                Bar::with_label(label, scaled(value.unwrap_or(0.0))).text_value("")
             });
             let greatest = values.iter().flatten().copied().fold(0.0, f64::max);
             BarChart::horizontal(bars.collect::<Vec<_>>())
                 .bar_width(1)
                 .bar_gap(0)
-                .bar_style(bar(theme))
-                .max(parts(measure.full(greatest)))
+                .bar_style(bar_style(theme))
+                .max(scaled(measure.full(greatest)))
                 .render(area, sheet);
             if others > 0 {
                 let others = format!("and {others} other agents");
@@ -211,7 +215,7 @@ fn by_agent<'a>(
     }
 }
 
-/// What each day had, and below it in words from when to when, and how much at most.
+/// A chart over days, and below it in words the first and last day and the maximum.
 fn by_day<'a>(
     theme: &'a Theme,
     days: Vec<(Date, Option<&'a Numbers>)>,
@@ -242,7 +246,7 @@ fn by_day<'a>(
     }
 }
 
-/// From when to when, and on which day there was most.
+/// The first and last day, and the day with the maximum, in words.
 fn in_words(values: &[(Date, Option<f64>)], measure: Measure) -> String {
     let (Some((first, _)), Some((last, _))) = (values.first(), values.last()) else {
         return String::new();
@@ -262,20 +266,20 @@ fn in_words(values: &[(Date, Option<f64>)], measure: Measure) -> String {
     }
 }
 
-/// Counts of days as bars, each with its number where there is room; else as a line of small ones.
+/// Counts of days as bars with their numbers, or as a sparkline if there is not enough room.
 fn counts(theme: &Theme, values: &[(Date, Option<f64>)], area: Rect, sheet: &mut Buffer) {
     let days = rows(values.len()).max(1);
     let with_gap = (area.width + 1) / days;
     if with_gap < 3 {
-        // Of more days than columns, several share one.
+        // If there are more days than columns, several share one.
         let shared = values.len().div_ceil(usize::from(area.width).max(1));
         let sums = values.chunks(shared).map(|days| {
             let known = days.iter().filter_map(|(_, value)| *value);
-            known.reduce(|one, other| one + other).map(parts)
+            known.reduce(|one, other| one + other).map(scaled)
         });
         return Sparkline::default()
             .data(sums.collect::<Vec<Option<u64>>>())
-            .style(bar(theme))
+            .style(bar_style(theme))
             .absent_value_symbol("·")
             .absent_value_style(theme.dim())
             .render(area, sheet);
@@ -288,13 +292,13 @@ fn counts(theme: &Theme, values: &[(Date, Option<f64>)], area: Rect, sheet: &mut
             _ => name,
         };
         let words = value.map(|value| format!("{value:.0}"));
-        Bar::with_label(name, parts(value.unwrap_or(0.0))).text_value(words.unwrap_or_default())
+        Bar::with_label(name, scaled(value.unwrap_or(0.0))).text_value(words.unwrap_or_default())
     });
     BarChart::vertical(bars.collect::<Vec<_>>())
         .bar_width(width)
         .bar_gap(1)
-        .bar_style(bar(theme))
-        .value_style(bar(theme).add_modifier(Modifier::REVERSED))
+        .bar_style(bar_style(theme))
+        .value_style(bar_style(theme).add_modifier(Modifier::REVERSED))
         .label_style(theme.dim())
         .render(area, sheet);
 }
@@ -330,46 +334,46 @@ fn line(
         .data(&points)
         .graph_type(GraphType::Line)
         .marker(Marker::Braille)
-        .style(bar(theme));
+        .style(bar_style(theme));
     Chart::new(vec![dataset])
         .x_axis(days)
         .y_axis(amounts)
         .render(area, sheet);
 }
 
-/// How what is counted looks.
-fn bar(theme: &Theme) -> Style {
+/// The style of bars and lines.
+fn bar_style(theme: &Theme) -> Style {
     theme.notice(Level::Info)
 }
 
-/// Such as `11-29`.
+/// Month and day, such as `11-29`.
 fn month_and_day(day: Date) -> String {
     format!("{:02}-{:02}", day.month(), day.day())
 }
 
-/// A value as widgets take it.
-fn parts(value: f64) -> u64 {
-    (value * PARTS) as u64
+/// A value, scaled to an integer for a widget.
+fn scaled(value: f64) -> u64 {
+    (value * SCALE) as u64
 }
 
 fn rows(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// What is on a sheet, without blanks at the ends of its rows.
-fn toned(sheet: &Buffer) -> Toned {
+/// The text and styles of a buffer, without blanks at the ends of its rows.
+fn toned_text(sheet: &Buffer) -> TonedText {
     let (mut text, mut tones) = (String::new(), Vec::new());
     for row in sheet.area.rows() {
         let begin = text.len();
         let mut cells = row.columns();
         while let Some(cell) = cells.next() {
             let cell = &sheet[(cell.x, cell.y)];
-            // A dot of nothing would be copied and found.
+            // An empty braille cell looks like a space, and is copied and searched as one.
             let symbol = match cell.symbol() {
                 "\u{2800}" => " ",
                 symbol => symbol,
             };
-            // What is wide stands in the cells after it too.
+            // A wide character also takes the cells after it.
             if columns(symbol) > 1 {
                 cells.nth(columns(symbol) - 2);
             }
@@ -386,7 +390,7 @@ fn toned(sheet: &Buffer) -> Toned {
     (text, tones)
 }
 
-/// How a cell looks, if there is anything to say of it.
+/// The style of a cell, if it is not the default.
 fn tone(style: Style) -> Option<Tone> {
     let colour = |colour: Option<Color>| colour.filter(|colour| *colour != Color::Reset);
     let sgr = Sgr {

@@ -1,4 +1,4 @@
-//! The help: what the keys do, by what one does with them.
+//! The help: kinds of reply, and all keys by groups of actions.
 
 use super::keys::KEYS;
 use super::{TextView, View};
@@ -50,9 +50,10 @@ fn text(keymap: &Keymap) -> String {
             .filter(|(action, _)| action.group() == *group);
         let lines = actions.map(|(action, chords)| {
             let keys: Vec<String> = chords.iter().map(ToString::to_string).collect();
-            match keys.is_empty() {
-                true => entry("(no key)", action.description()),
-                false => entry(&keys.join(", "), action.description()),
+            if keys.is_empty() {
+                entry("(no key)", action.description())
+            } else {
+                entry(&keys.join(", "), action.description())
             }
         });
         section(group.title(), lines.collect());
@@ -68,9 +69,10 @@ fn text(keymap: &Keymap) -> String {
 }
 
 fn entry(name: &str, what: &str) -> String {
-    match name.len() > NAMES {
-        // What many keys do is where it is looked for, below them.
-        true => format!("{name}\n  {:NAMES$} {what}", ""),
-        false => format!("{name:<NAMES$} {what}"),
+    if name.len() > NAMES {
+        // If there are many keys, the description goes into a row of its own, in its column.
+        format!("{name}\n  {:NAMES$} {what}", "")
+    } else {
+        format!("{name:<NAMES$} {what}")
     }
 }

@@ -1,4 +1,4 @@
-//! What the keys mean in a view: the same in all of them, and in the inbox.
+//! The keys of views and of the inbox, as commands.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -22,34 +22,34 @@ pub(super) const KEYS: [(&str, &str); 11] = [
     ("h", "In the inbox: hide its column"),
 ];
 
-/// What a key means to what has the keys in place of the composer.
+/// A command to the view or the inbox that has the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ViewCommand {
     /// Go down by lines, or up if negative.
     Lines(i64),
     /// Go down by pages, or up if negative.
     Pages(i64),
-    /// Go on by pages that stand beside each other, or back if negative.
-    Beside(i64),
-    /// Open what is chosen.
+    /// Go to the next tab of a view, or to the previous one if negative.
+    Sideways(i64),
+    /// Open the selected conversation, or scroll a view down by a line.
     Enter,
-    /// Look for something.
+    /// Open the search, or the filter of the inbox.
     Search,
-    /// Back to the composer.
+    /// Give the focus back to the composer.
     Close,
-    /// What the key means in the rest of the program.
+    /// An action that is not about scrolling, as elsewhere in the program.
     Other(Action),
-    /// Nothing: the key is for a text that is not on the screen.
+    /// Nothing: the key would be typed into the composer, which has no focus.
     Nothing,
 }
 
 impl ViewCommand {
-    /// What an action means without its key.
+    /// The command for an action that was chosen without a key.
     pub fn of_action(action: Action) -> Self {
         Self::of(KeyCode::Null.into(), Some(action))
     }
 
-    /// What a key means that is bound to this action elsewhere.
+    /// The command for a key that is bound to this action elsewhere.
     pub fn of(key: KeyEvent, action: Option<Action>) -> Self {
         let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
         match (key.code, action) {
@@ -68,8 +68,8 @@ impl ViewCommand {
             (KeyCode::Char('/'), _) => Self::Search,
             (KeyCode::Up | KeyCode::Char('k'), _) => Self::Lines(-1),
             (KeyCode::Down | KeyCode::Char('j'), _) => Self::Lines(1),
-            (KeyCode::Left, _) => Self::Beside(-1),
-            (KeyCode::Right, _) => Self::Beside(1),
+            (KeyCode::Left, _) => Self::Sideways(-1),
+            (KeyCode::Right, _) => Self::Sideways(1),
             (KeyCode::PageUp, _) => Self::Pages(-1),
             (KeyCode::PageDown | KeyCode::Char(' '), _) => Self::Pages(1),
             (KeyCode::Home | KeyCode::Char('g'), _) => Self::Lines(i64::MIN),

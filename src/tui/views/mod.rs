@@ -1,6 +1,6 @@
-//! What takes the place of the transcript for a while. Each view is a file with its title and what
-//! it says; [`TextView`] scrolls, searches and draws all of them. A view has the keys as long as it
-//! is open: nothing can be typed or sent that is not on the screen.
+//! Views that take the place of the transcript: help, tools, raw JSON, statistics, provenance. Each
+//! module makes the text of one view; [`TextView`] scrolls, searches and draws all of them. A view has
+//! the focus as long as it is open, so that nothing is typed or sent that is not on the screen.
 
 mod charts;
 mod help;
@@ -17,7 +17,7 @@ pub use self::text::TextView;
 use crate::tui::app::App;
 use crate::tui::keys::action::Action;
 
-/// The views.
+/// All views that an action opens.
 const VIEWS: [View; 5] = [
     help::VIEW,
     tools::VIEW,
@@ -26,14 +26,14 @@ const VIEWS: [View; 5] = [
     provenance::VIEW,
 ];
 
-/// Why there is nothing to see of a conversation.
-const NONE_YET: &str = "no request yet";
+/// The message if there is no conversation yet.
+const NO_REQUEST: &str = "no request yet";
 
 /// A view that can be opened.
 struct View {
-    /// What opens it, and closes it again.
+    /// The action that opens and closes it.
     action: Action,
-    /// Makes it of what the program knows now, or says why there is nothing to see.
+    /// Makes the view from the current state, or returns why there is nothing to show.
     open: fn(&App) -> Result<TextView, &'static str>,
 }
 
@@ -41,7 +41,7 @@ struct View {
 ///
 /// # Errors
 ///
-/// Why there is nothing to see.
+/// The message for the person, if there is nothing to show.
 pub(super) fn open(action: Action, app: &App) -> Option<Result<TextView, &'static str>> {
     let view = VIEWS.iter().find(|view| view.action == action)?;
     Some((view.open)(app).map(|text| text.opened_by(action)))

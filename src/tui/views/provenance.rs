@@ -1,5 +1,5 @@
-//! Where the words of a reply come from: whose they are, stretch by stretch, when they were asked for
-//! and sent, and what was drafted besides.
+//! The provenance of a reply: where each range of its text comes from, when drafts were asked for, when
+//! it was sent, and the drafts that were not used.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::draft::{Call, Draft, Editor, Hand, Origin, Sender, Source};
 use crate::inbox::{DraftState, ModelDraft, Partial};
 use crate::rules::Decision;
 use crate::tui::app::App;
-use crate::tui::app::drafting::outcome;
+use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::composer::{ComposedCall as OpenCall, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Tone};
@@ -20,7 +20,7 @@ use crate::tui::text::format::time_of_day;
 use crate::tui::transcript::Transcript;
 use crate::tui::transcript::block::TranscriptBlock;
 
-/// Why there is nothing to see.
+/// The message if there is nothing to show.
 const NOTHING: &str = "nothing was said or drafted here";
 
 pub(super) const VIEW: View = View {
@@ -32,18 +32,19 @@ pub(super) const VIEW: View = View {
             spans: Vec::new(),
         };
         page.write();
-        match page.text.is_empty() {
-            true => Err(NOTHING),
-            false => Ok(TextView::foreign(
+        if page.text.is_empty() {
+            Err(NOTHING)
+        } else {
+            Ok(TextView::foreign(
                 "provenance",
                 page.text,
                 Markup::Toned(page.spans),
-            )),
+            ))
         }
     },
 };
 
-/// The page, as far as it is written.
+/// The text of the view while it is built.
 struct ProvenancePage<'a> {
     app: &'a App,
     text: String,
@@ -61,7 +62,7 @@ impl ProvenancePage<'_> {
             .app
             .conversation()
             .map_or(&[][..], |found| found.drafts());
-        let answered = self.app.answered();
+        let answered = self.app.last_answered_drafts();
         if let Some(block) = chosen.or(last)
             && let Some(draft) = block.composed()
         {
@@ -86,7 +87,7 @@ impl ProvenancePage<'_> {
         drafts: &[ModelDraft],
         decision: Option<&Decision>,
     ) {
-        let used = ids_in(draft);
+        let used = draft_ids_in(draft);
         let hand = Hand::of(draft).map_or("you".to_owned(), |hand| hand.to_string());
         self.heading(&format!("{} · {}", block.label, hand));
         for made in drafts.iter().filter(|made| used.contains(&made.id.0)) {
@@ -130,7 +131,7 @@ impl ProvenancePage<'_> {
         }
     }
 
-    /// A part of a reply, each stretch of it behind the mark of where it comes from.
+    /// A part of a reply, each range of it after the name of its source.
     fn part(&mut self, kind: ReplyKind, text: &str, origin: &Origin, call: Option<&Call>) {
         if let Some(call) = call.filter(|_| kind == ReplyKind::Tool) {
             return self.call(call);
@@ -194,11 +195,11 @@ impl ProvenancePage<'_> {
         self.text.push('\n');
     }
 
-    /// All that a model said in a draft, its thoughts too.
+    /// All of a model's draft, including its reasoning.
     fn draft(&mut self, made: &ModelDraft) {
         self.text.push('\n');
         let from = self.text.len();
-        let state = match outcome(made) {
+        let state = match draft_outcome(made) {
             words if !words.is_empty() => words,
             _ if made.is_streaming() => format!("{} · still being made", made.model),
             _ => made.model.clone(),
@@ -293,8 +294,8 @@ impl ProvenancePage<'_> {
     }
 }
 
-/// The drafts of which something is in a reply.
-fn ids_in(draft: &Draft) -> Vec<i64> {
+/// The IDs of the drafts that a reply contains something of.
+fn draft_ids_in(draft: &Draft) -> Vec<i64> {
     let calls = draft.parts.iter().filter_map(|part| part.call.as_ref());
     let calls = calls.chain(&draft.call);
     let calls = calls.filter_map(|call| Some(call.drafted.as_ref()?.draft));

@@ -1,6 +1,6 @@
 //! The request, or the selected block, as JSON.
 
-use super::{NONE_YET, TextView, View};
+use super::{NO_REQUEST, TextView, View};
 use crate::tui::form::pretty;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::Markup;
@@ -10,7 +10,7 @@ use crate::tui::transcript::block::TranscriptBlock;
 pub(super) const VIEW: View = View {
     action: Action::ShowRaw,
     open: |app| {
-        let conversation = app.conversation().ok_or(NONE_YET)?;
+        let conversation = app.conversation().ok_or(NO_REQUEST)?;
         let block = app.transcript().and_then(Transcript::selected_block);
         let text = match block.and_then(TranscriptBlock::raw) {
             Some(raw) => pretty(raw),

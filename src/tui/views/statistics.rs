@@ -1,5 +1,5 @@
-//! How the person does as a model: the totals that are always known, and charts over the journal, which
-//! the worker reads once somebody looks.
+//! The statistics of the person as a model: totals since the start, and charts over the journal, which
+//! the worker reads when a tab with charts is opened.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -19,7 +19,7 @@ use crate::tui::theme::Theme;
 use crate::tui::ui::Ui;
 use crate::tui::worker::{Task, TaskProgress, lock};
 
-/// Turns that are read before other work gets its turn.
+/// Turns that are read in one step of the worker.
 const MAX_TURNS: usize = 500;
 
 pub(super) const VIEW: View = View {
@@ -37,12 +37,12 @@ pub(super) const VIEW: View = View {
             reader,
             at: 0,
             counts: Default::default(),
-            drawn: None,
+            page_key: None,
         })))
     },
 };
 
-/// The pages: title, name, and days before today that belong to it.
+/// The tabs: title, name, and the days that are counted.
 const PAGES: [(&str, &str, Days); 5] = [
     ("statistics", "totals", Days::None),
     ("statistics · today", "today", Days::Before(0)),
@@ -54,50 +54,50 @@ const PAGES: [(&str, &str, Days); 5] = [
 /// Which days of the journal are counted.
 #[derive(Debug, Clone, Copy)]
 enum Days {
-    /// None: what is always known will do.
+    /// None: the tab shows the totals since the start.
     None,
-    /// Today and so many days before it.
+    /// Today and this many days before it.
     Before(i64),
     /// All of them.
     All,
 }
 
-/// All that the view can show.
+/// The tabs of the view.
 #[derive(Debug)]
 struct StatisticsPages {
     totals: String,
     today: Date,
     zone: TimeZone,
     reader: JournalReader,
-    /// Which of the pages is shown.
+    /// The index of the current tab.
     at: usize,
-    /// What was read for the pages. Where nobody has it any more, the worker does not go on with it.
+    /// The statistics of each tab, once requested. Dropping one cancels its work.
     counts: [Option<Arc<Count>>; PAGES.len()],
-    drawn: Option<Drawn>,
+    page_key: Option<PageKey>,
 }
 
-/// What a text was made for.
+/// Everything that the text of a tab depends on.
 #[derive(Debug, PartialEq)]
-struct Drawn {
+struct PageKey {
     page: usize,
     width: u16,
     theme: Theme,
     stage: Stage,
 }
 
-/// How far reading has come.
+/// How far the journal is read.
 #[derive(Debug, Clone)]
 enum Stage {
-    /// So many turns were read.
+    /// This many turns were read so far.
     Reading(usize),
-    /// These are the numbers.
+    /// The statistics.
     Done(Arc<JournalStatistics>),
-    /// Why there are none.
+    /// The error.
     Failed(Arc<str>),
 }
 
 impl PartialEq for Stage {
-    /// Numbers are read once, and never compared one by one.
+    /// Statistics are never changed, so comparing pointers is enough.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Reading(one), Self::Reading(other)) => one == other,
@@ -113,21 +113,21 @@ impl Pages for StatisticsPages {
         PAGES[self.at].0
     }
 
-    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled> {
-        let drawn = Drawn {
+    fn changed_text(&mut self, ui: &Ui, width: u16) -> Option<Styled> {
+        let page_key = PageKey {
             page: self.at,
             width,
             theme: ui.theme.clone(),
             stage: self.stage(ui),
         };
-        if self.drawn.as_ref() == Some(&drawn) {
+        if self.page_key.as_ref() == Some(&page_key) {
             return None;
         }
         let tabs = charts::Tabs {
             names: PAGES.map(|(_, name, _)| name),
             at: self.at,
         };
-        let sheet = match (PAGES[self.at].2, &drawn.stage) {
+        let sheet = match (PAGES[self.at].2, &page_key.stage) {
             (Days::None, _) => charts::words(&ui.theme, &tabs, &self.totals, width),
             (_, Stage::Reading(turns)) => {
                 let words = format!("reading the journal… {turns} requests so far");
@@ -139,7 +139,7 @@ impl Pages for StatisticsPages {
             }
             (_, Stage::Done(statistics)) => charts::statistics(&ui.theme, &tabs, statistics, width),
         };
-        self.drawn = Some(drawn);
+        self.page_key = Some(page_key);
         let (text, tones) = sheet;
         Some(Styled::new(text, Markup::Toned(tones)))
     }
@@ -151,7 +151,7 @@ impl Pages for StatisticsPages {
         if to == self.at {
             return false;
         }
-        // What is not wanted any more is not read to its end.
+        // Cancel unfinished work for the tab that is left.
         self.counts[self.at].take_if(|count| matches!(count.stage(), Stage::Reading(_)));
         self.at = to;
         true
@@ -159,7 +159,7 @@ impl Pages for StatisticsPages {
 }
 
 impl StatisticsPages {
-    /// How far reading has come for the page, which has it go on.
+    /// How far the journal is read for the current tab; requests more work if that is not finished.
     fn stage(&mut self, ui: &Ui) -> Stage {
         let Some(since) = self.since() else {
             return Stage::Reading(0);
@@ -176,7 +176,8 @@ impl StatisticsPages {
         stage
     }
 
-    /// The moment from which on turns count for the page, in milliseconds since 1970.
+    /// The time from which turns count for the current tab, in milliseconds since 1970; `None` if none
+    /// do.
     fn since(&self) -> Option<i64> {
         match PAGES[self.at].2 {
             Days::None => None,
@@ -190,10 +191,10 @@ impl StatisticsPages {
     }
 }
 
-/// Turns that are being counted.
+/// The task that reads the journal and counts turns.
 #[derive(Debug)]
 struct Count {
-    /// Until it is done. Whoever draws never waits for this.
+    /// The work; `None` when it is done. Drawing never locks this.
     gathering: Mutex<Option<Gathering>>,
     stage: Mutex<Stage>,
 }
@@ -248,7 +249,7 @@ impl Task for Count {
     }
 
     fn forget(&self) {
-        // The next look asks again, and what was read stays.
+        // The results are small and stay.
     }
 }
 

@@ -1,4 +1,4 @@
-//! A text that takes the place of the transcript: what it does, and how it looks.
+//! A scrollable, searchable text that takes the place of the transcript.
 
 use std::fmt::Debug;
 
@@ -18,36 +18,37 @@ use crate::tui::text::{columns, row_count, rows};
 use crate::tui::transcript::view::Wrapped;
 use crate::tui::ui::Ui;
 
-/// Texts of which one is shown at a time, and which may change while they are looked at.
+/// Tabs of a view, of which one is shown at a time, and whose text may change while it is shown.
 pub(super) trait Pages: Debug {
-    /// The title of the one that is shown.
+    /// The title of the current tab.
     fn title(&self) -> &'static str;
 
-    /// The text of it in this width, if that is not what this returned last.
-    fn renewed(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
+    /// The text of the current tab for this width, if it has changed since the last call.
+    fn changed_text(&mut self, ui: &Ui, width: u16) -> Option<Styled>;
 
-    /// Shows another one, so many after it, or before it if negative; tells whether there is one.
+    /// Goes to another tab, so many after the current one, or before it if negative; returns whether
+    /// there is one.
     fn turn(&mut self, pages: i64) -> bool;
 }
 
-/// A text with a place in it.
+/// A text and its scroll position.
 #[derive(Debug)]
 pub struct TextView {
     title: &'static str,
-    /// Where the text comes from, unless it is always the same.
+    /// The tabs that the text comes from, if it has any.
     pages: Option<Box<dyn Pages>>,
-    /// What opens it, and closes it again.
+    /// The action that opens and closes it.
     action: Option<Action>,
     text: Styled,
-    /// Whether the text is not the program's own: a line beside it tells.
+    /// Whether the text was written by others, which a line at its left shows.
     is_foreign: bool,
     window: Window,
-    /// A byte that the next layout is to show.
-    goal: Option<usize>,
+    /// The byte of the text that the next layout scrolls to.
+    scroll_target: Option<usize>,
 }
 
 impl TextView {
-    /// A view of words of the program.
+    /// A view of a text by this program.
     pub(in crate::tui) fn new(title: &'static str, text: String) -> Self {
         Self {
             title,
@@ -56,11 +57,11 @@ impl TextView {
             text: Styled::new(text, Markup::Plain),
             is_foreign: false,
             window: Window::default(),
-            goal: None,
+            scroll_target: None,
         }
     }
 
-    /// A view of what somebody else has written.
+    /// A view of a text by others.
     pub(super) fn foreign(title: &'static str, text: String, markup: Markup) -> Self {
         Self {
             text: Styled::new(text, markup),
@@ -69,7 +70,7 @@ impl TextView {
         }
     }
 
-    /// A view of one of several texts of the program.
+    /// A view with several tabs.
     pub(super) fn paged(pages: Box<dyn Pages>) -> Self {
         Self {
             pages: Some(pages),
@@ -84,7 +85,7 @@ impl TextView {
         }
     }
 
-    /// Says something else, from the same place on.
+    /// Replaces the text, and keeps the scroll position.
     pub(in crate::tui) fn set_text(&mut self, text: String) {
         if text != self.as_str() {
             self.text = Styled::new(text, Markup::Plain);
@@ -97,28 +98,28 @@ impl TextView {
         pages.map_or(self.title, |pages| pages.title())
     }
 
-    /// Whether there are other texts beside the one that is shown.
+    /// Whether it has tabs.
     pub fn has_pages(&self) -> bool {
         self.pages.is_some()
     }
 
-    /// Whether an action has opened it, and closes it again.
+    /// Whether this action opens and closes it.
     pub fn is_opened_by(&self, action: Action) -> bool {
         self.action == Some(action)
     }
 
-    /// All that it says.
+    /// All of the text.
     pub fn as_str(&self) -> &str {
         self.text.text().as_str()
     }
 
-    /// Does what a key means here.
+    /// Runs a command.
     pub fn act(&mut self, command: ViewCommand) {
         match command {
             ViewCommand::Lines(lines) => self.scroll(lines),
             ViewCommand::Enter => self.scroll(1),
             ViewCommand::Pages(pages) => self.scroll_pages(pages),
-            ViewCommand::Beside(pages) => {
+            ViewCommand::Sideways(pages) => {
                 if self.pages.as_mut().is_some_and(|own| own.turn(pages)) {
                     self.scroll(i64::MIN);
                 }
@@ -134,12 +135,12 @@ impl TextView {
     pub fn layout(&mut self, ui: &Ui, width: u16, height: u16) {
         let width = width.saturating_sub(self.gutter_width()).max(1);
         let pages = self.pages.as_mut();
-        if let Some(text) = pages.and_then(|pages| pages.renewed(ui, width)) {
+        if let Some(text) = pages.and_then(|pages| pages.changed_text(ui, width)) {
             self.text = text;
         }
         let text = self.text.text();
         self.window.fit(text, (width, height), false);
-        if let Some(byte) = self.goal.take() {
+        if let Some(byte) = self.scroll_target.take() {
             let line = text.line_at(byte);
             let within = byte.saturating_sub(text.start(line));
             let row = rows(text.line(line), width).position(|row| within < row.end);
@@ -166,10 +167,7 @@ impl TextView {
     }
 
     fn gutter(&self) -> &'static str {
-        match self.is_foreign {
-            true => "│ ",
-            false => " ",
-        }
+        if self.is_foreign { "│ " } else { " " }
     }
 
     /// Columns that are not for text: one on the right stays free.
@@ -193,12 +191,12 @@ impl SearchBlocks for TextView {
 
 impl Searchable for TextView {
     fn scroll(&mut self, rows: i64) {
-        self.goal = None;
+        self.scroll_target = None;
         self.window.scroll(self.text.text(), rows);
     }
 
     fn scroll_pages(&mut self, pages: i64) {
-        self.goal = None;
+        self.scroll_target = None;
         self.window.scroll_pages(self.text.text(), pages);
     }
 
@@ -219,7 +217,7 @@ impl Searchable for TextView {
     }
 
     fn show_hit(&mut self, hit: &SearchMatch) {
-        self.goal = Some(hit.range.start);
+        self.scroll_target = Some(hit.range.start);
     }
 
     fn stand(&self) -> Stand {
@@ -230,7 +228,7 @@ impl Searchable for TextView {
     }
 
     fn go_back(&mut self, stand: Stand) {
-        self.goal = None;
+        self.scroll_target = None;
         self.window.show(stand.top, self.text.text());
     }
 

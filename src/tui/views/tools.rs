@@ -1,8 +1,8 @@
-//! The tools that the request offers: what each is for, and what it takes.
+//! The tools that the request offers: their descriptions and parameters.
 
 use serde_json::Value;
 
-use super::{NONE_YET, TextView, View};
+use super::{NO_REQUEST, TextView, View};
 use crate::api::{Property, SchemaReading, SchemaType, Tool};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::Markup;
@@ -10,7 +10,7 @@ use crate::tui::markup::Markup;
 pub(super) const VIEW: View = View {
     action: Action::ShowTools,
     open: |app| {
-        let conversation = app.conversation().ok_or(NONE_YET)?;
+        let conversation = app.conversation().ok_or(NO_REQUEST)?;
         let text = text(conversation.tools());
         Ok(TextView::foreign(
             "tools of this request",
@@ -20,11 +20,11 @@ pub(super) const VIEW: View = View {
     },
 };
 
-/// Lines that one tool takes at most; nobody reads more, and a schema can describe endless ones.
+/// The most lines of one tool: nobody reads more, and a recursive schema has no end.
 const MAX_LINES: usize = 300;
-/// Levels of objects within objects.
+/// The most levels of nested objects.
 const MAX_LEVELS: usize = 8;
-/// Values that are listed.
+/// The most values of an enum that are listed.
 const MAX_VALUES: usize = 40;
 
 /// The tools with their parameters.
@@ -41,10 +41,10 @@ fn text(tools: &[Tool]) -> String {
         if let Some(reading) = tool.reading() {
             let mut lines = ToolLines {
                 text: &mut text,
-                left: MAX_LINES,
+                lines_left: MAX_LINES,
                 open: Vec::new(),
             };
-            lines.inside(reading, 1);
+            lines.children(reading, 1);
         }
         text.push('\n');
     }
@@ -54,30 +54,30 @@ fn text(tools: &[Tool]) -> String {
 
 struct ToolLines<'t, 's> {
     text: &'t mut String,
-    left: usize,
-    /// What is being described, from the outside in.
+    lines_left: usize,
+    /// The schemas that are being described, the outermost first, to find recursion.
     open: Vec<SchemaReading<&'s Value>>,
 }
 
 impl<'s> ToolLines<'_, 's> {
     fn line(&mut self, level: usize, words: &str) {
-        match self.left {
+        match self.lines_left {
             0 => return,
             1 => self.text.push_str(&format!("{}…\n", "  ".repeat(level))),
             _ => self
                 .text
                 .push_str(&format!("{}{words}\n", "  ".repeat(level))),
         }
-        self.left -= 1;
+        self.lines_left -= 1;
     }
 
-    /// What is inside of an object, of the elements of a list, of each of several alternatives.
-    fn inside(&mut self, reading: SchemaReading<&'s Value>, level: usize) {
+    /// Describes the properties of an object, the elements of a list, or the alternatives of a union.
+    fn children(&mut self, reading: SchemaReading<&'s Value>, level: usize) {
         let is_open = self.open.iter().any(|open| open.is_same(&reading));
         if is_open {
             return self.line(level, "… as above");
         }
-        if self.left == 0 || self.open.len() >= MAX_LEVELS {
+        if self.lines_left == 0 || self.open.len() >= MAX_LEVELS {
             return;
         }
         match reading.kind {
@@ -94,32 +94,32 @@ impl<'s> ToolLines<'_, 's> {
                         &format!("or {}", with_about(&alternative.label, &chosen)),
                     );
                     self.open.push(reading.clone());
-                    self.own(&reading, chosen, level + 1);
+                    self.own_properties(&reading, chosen, level + 1);
                     self.open.pop();
                 }
             }
-            SchemaType::List => self.inside(reading.items().read(), level),
-            SchemaType::Map => self.inside(reading.values().read(), level),
+            SchemaType::List => self.children(reading.items().read(), level),
+            SchemaType::Map => self.children(reading.values().read(), level),
             SchemaType::Tuple => {
                 for (at, item) in reading.first_items().iter().enumerate() {
                     let item = item.read();
                     self.line(level, &format!("· [{at}]: {}", words(&item)));
-                    self.inside(item, level + 1);
+                    self.children(item, level + 1);
                 }
             }
             _ => {}
         }
     }
 
-    /// What an alternative has besides what holds for all of them.
-    fn own(
+    /// Describes the properties of an alternative that are not common to all of them.
+    fn own_properties(
         &mut self,
         all: &SchemaReading<&'s Value>,
         chosen: SchemaReading<&'s Value>,
         level: usize,
     ) {
         if !matches!(chosen.kind, SchemaType::Object) {
-            return self.inside(chosen, level);
+            return self.children(chosen, level);
         }
         let common: Vec<String> = all.properties().into_iter().map(|one| one.name).collect();
         for property in chosen.properties() {
@@ -137,11 +137,11 @@ impl<'s> ToolLines<'_, 's> {
         let kind = words(&reading);
         let words = format!("· {}: {kind}{required}{default}", property.name);
         self.line(level, &with_about(&words, &reading));
-        self.inside(reading, level + 1);
+        self.children(reading, level + 1);
     }
 }
 
-/// Words, and what the author of the tool adds to them.
+/// `words`, and the description in the schema, if there is one.
 fn with_about(words: &str, reading: &SchemaReading<&Value>) -> String {
     match reading.description() {
         "" => words.to_owned(),
@@ -149,7 +149,7 @@ fn with_about(words: &str, reading: &SchemaReading<&Value>) -> String {
     }
 }
 
-/// What a value is, with the values that it may have.
+/// The type of a value in words, with the values of an enum.
 fn words(reading: &SchemaReading<&Value>) -> String {
     let of = match reading.kind {
         SchemaType::List => reading.items().read(),

@@ -235,7 +235,7 @@ impl TestTui {
             std::thread::sleep(Duration::from_millis(5));
         }
         let found = self.app.store().find(&query, 500);
-        self.app.on_found(&query, found);
+        self.app.on_search_results(&query, found);
         self.step();
     }
 
@@ -256,7 +256,7 @@ impl TestTui {
                 Effect::Export(order) => {
                     let is_dry = order.options.dry_run;
                     let mut told = Vec::new();
-                    order.carry_out(&store, |news| {
+                    order.run(&store, |news| {
                         told.push(news);
                         true
                     });

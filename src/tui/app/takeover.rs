@@ -1,9 +1,9 @@
-//! Who has the pen: the person, or a model that writes to the client while it drafts. Whoever types
-//! takes it, and one key gives it back.
+//! Who writes to the client: the person, or a model whose draft is sent while it is made. The person
+//! takes over by typing, and hands back with one key.
 
 use crossterm::event::KeyEvent;
 
-use super::beside::AnsweredDraft;
+use super::composer_drafts::AnsweredDraft;
 use super::{App, Level, types};
 use crate::api::{Body, Phase};
 use crate::inbox::{
@@ -13,17 +13,17 @@ use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::{Action, Group};
 
 impl App {
-    /// The draft that is sent while it is made, where the person can take the pen.
-    pub(in crate::tui) fn sent_by_itself(&self) -> Option<&ModelDraft> {
+    /// The draft of the open conversation that is sent while it is made.
+    pub(in crate::tui) fn auto_sent_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
         let sending = conversation.sending()?;
         let mut drafts = conversation.drafts().iter();
         drafts.find(|draft| draft.id == sending)
     }
 
-    /// Whether a model writes to the client, which is said.
-    pub(super) fn has_model_the_pen(&mut self) -> bool {
-        let Some(model) = self.sent_by_itself().map(|draft| draft.model.clone()) else {
+    /// Whether a model writes to the client. If so, a notice says how to take over.
+    pub(super) fn refuse_while_model_sends(&mut self) -> bool {
+        let Some(model) = self.auto_sent_draft().map(|draft| draft.model.clone()) else {
             return false;
         };
         let key = self.key_of(Action::Cancel);
@@ -31,13 +31,13 @@ impl App {
         true
     }
 
-    /// Has a model go on: from the words in the composer, or after what the client has got where the
-    /// message is open or nobody has to look at it first.
-    pub(super) fn go_on_with_draft(&mut self) {
+    /// Has a model continue the text in the composer, as a draft. If a live message is open, or in mode
+    /// `auto`, hands back to the model instead: it continues what was already sent.
+    pub(super) fn continue_draft(&mut self) {
         let Some(id) = self.open else {
             return self.say(Level::Info, "no request yet");
         };
-        if self.has_model_the_pen() {
+        if self.refuse_while_model_sends() {
             return;
         }
         let conversation = self.conversation();
@@ -60,7 +60,7 @@ impl App {
             continues: Some(composer.text()),
             ..DraftRequest::default()
         };
-        // The words are the draft's beginning, and the person's as before without it.
+        // The draft begins with these words, and without the draft they are the person's as before.
         match self.inbox.draft(id, ask, self.now) {
             Ok(draft) => {
                 self.notice = None;
@@ -70,7 +70,7 @@ impl App {
         }
     }
 
-    /// Sends what is in the composer, and gives the pen to a model.
+    /// Sends what is in the composer, and has a model write the rest to the client.
     fn hand_back(&mut self, id: ConversationId) {
         let composer = self.composer();
         if composer.kind.can_be_live() && composer.parts.is_empty() {
@@ -85,40 +85,41 @@ impl App {
         }
         match self.inbox.hand_back(id, None, self.now) {
             Ok(_) => {
-                self.end_taking_over(id);
+                self.end_takeover(id);
                 self.say(Level::Info, "the model goes on");
             }
             Err(error) => self.say(Level::Info, error.to_string()),
         }
     }
 
-    /// Chooses who answers here.
+    /// Changes to the next mode: manual, draft, auto.
     pub(super) fn change_mode(&mut self) {
-        let Some(id) = self.at_hand() else {
+        let Some(id) = self.target_conversation() else {
             return self.say(Level::Info, "no conversation here");
         };
         if self.inbox.models().is_empty() {
-            return self.ask_for_draft_in_vain();
+            return self.say_no_model();
         }
         let mode = self.mode(id).next();
-        self.coming.take_if(|coming| coming.is_in(id));
+        self.pending_auto
+            .take_if(|pending_auto| pending_auto.is_in(id));
         if mode == Mode::Auto {
-            self.let_auto_come(id);
+            self.schedule_auto(id);
         } else {
             if self.open == Some(id) {
-                self.take_pen(true);
+                self.take_over_from_model(true);
             }
             if let Some(change) = self.inbox.set_mode(id, mode, self.now) {
                 self.on_change(change);
             }
-            self.make_way_for_newest(id);
+            self.offer_newest_draft(id);
         }
         let model = self.inbox.models().first().cloned().unwrap_or_default();
         let words = match mode {
             Mode::Manual => "manual: you answer".to_owned(),
             Mode::Draft => format!("draft: {model} drafts what comes in, you send it"),
             Mode::Auto => {
-                let when = if self.is_auto_coming(id) {
+                let when = if self.is_auto_pending(id) {
                     " in 1 s"
                 } else {
                     ""
@@ -129,48 +130,49 @@ impl App {
         self.say(Level::Info, words);
     }
 
-    /// Says how a model is set up.
-    fn ask_for_draft_in_vain(&mut self) {
+    /// Tells how to set up a model, because there is none.
+    fn say_no_model(&mut self) {
         let error = DraftError::NoModel;
         self.say(Level::Info, error.to_string());
     }
 
-    /// The person begins to type: what is there of a draft is theirs, and so is the pen.
+    /// Handles the begin of typing: takes over from a model that sends, and loads an unfinished draft
+    /// into the composer as the person's own.
     pub(super) fn begin_typing(&mut self) {
-        self.take_pen(false);
-        if let Some((id, draft)) = self.open.zip(self.previewed().map(|draft| draft.id)) {
-            self.settle(id, draft);
-            self.touch_draft();
+        self.take_over_from_model(false);
+        if let Some((id, draft)) = self.open.zip(self.previewed_draft().map(|draft| draft.id)) {
+            self.load_draft(id, draft);
+            self.detach_draft();
         }
     }
 
-    /// Takes a key that is bound to nothing and may be typed into a draft.
-    pub(super) fn type_in_draft(&mut self, key: &KeyEvent) {
+    /// Takes over if a key without an action would be typed into a model's draft.
+    pub(super) fn take_over_by_typing(&mut self, key: &KeyEvent) {
         let is_writing =
-            self.previewed().is_some() || (types(key) && self.sent_by_itself().is_some());
+            self.previewed_draft().is_some() || (types(key) && self.auto_sent_draft().is_some());
         if is_writing && self.is_composing() {
             self.begin_typing();
         }
     }
 
-    /// Does what an action means to a draft that is being made; says whether that is all it does.
-    pub(super) fn act_in_draft(&mut self, action: Action) -> bool {
-        if self.sent_by_itself().is_some() {
+    /// Does what an action means while a model writes; returns whether that is all the action does.
+    pub(super) fn act_on_model_draft(&mut self, action: Action) -> bool {
+        if self.auto_sent_draft().is_some() {
             return match action {
                 Action::Cancel => {
-                    self.take_pen(true);
+                    self.take_over_from_model(true);
                     true
                 }
-                Action::Submit if self.composer().is_idle() => self.has_model_the_pen(),
+                Action::Submit if self.composer().is_idle() => self.refuse_while_model_sends(),
                 Action::Submit | Action::AddPart | Action::Newline => {
-                    self.take_pen(false);
+                    self.take_over_from_model(false);
                     false
                 }
                 _ => false,
             };
         }
         let Some((draft, model)) = self
-            .previewed()
+            .previewed_draft()
             .map(|found| (found.id, found.model.clone()))
         else {
             return false;
@@ -207,40 +209,43 @@ impl App {
         }
     }
 
-    /// Stops a draft; what there is of it is in the composer.
+    /// Stops a draft, and loads what there is of it into the composer.
     fn stop_draft(&mut self, draft: DraftId) {
         self.inbox.cancel_draft(draft, self.now);
         if let Some(id) = self.open {
-            self.take_in(id, draft);
+            self.load_finished_draft(id, draft);
         }
     }
 
-    /// Takes the pen from a model that has it. What was sent stays said, and what is typed goes on
-    /// with it. Calls that are whole and were not sent are in the composer where that is wanted.
-    fn take_pen(&mut self, wants_rest: bool) {
-        let Some((id, draft)) = self.open.zip(self.sent_by_itself().cloned()) else {
+    /// Takes over from a model that writes to the client. What was sent stays sent, and what is typed
+    /// continues it. With `wants_rest`, complete calls that were not sent yet go into the composer.
+    fn take_over_from_model(&mut self, wants_rest: bool) {
+        let Some((id, draft)) = self.open.zip(self.auto_sent_draft().cloned()) else {
             return;
         };
         self.inbox.take_over(id, self.now);
         self.sync(id);
         let rest = draft.unsent();
         if wants_rest && rest.iter().any(Body::is_call) {
-            self.take_in(id, draft.id);
+            self.load_finished_draft(id, draft.id);
         }
         let phase = self.conversation().and_then(Conversation::live_phase);
-        let remembered = self.remembered_of(id);
-        let (composer, beside) = (&mut remembered.composer, &mut remembered.beside);
+        let conversation_ui = self.conversation_ui(id);
+        let (composer, composer_drafts) = (
+            &mut conversation_ui.composer,
+            &mut conversation_ui.composer_drafts,
+        );
         if let Some(phase) = phase
             && composer.kind.can_be_live()
         {
-            beside.has_taken_over |= !composer.live;
+            composer_drafts.live_by_takeover |= !composer.live;
             composer.live = true;
             composer.kind = match phase {
                 Phase::Commentary => ReplyKind::Progress,
                 Phase::FinalAnswer => ReplyKind::Send,
             };
         }
-        self.keep_draft_of(id);
+        self.mark_draft_changed(id);
         let words = match phase {
             Some(_) => "you have the pen: what you type goes on where it stopped",
             None => "you have the pen",
@@ -248,26 +253,26 @@ impl App {
         self.say(Level::Info, words);
     }
 
-    /// Nothing is typed live any more that only was because the person took over.
-    pub(super) fn end_taking_over(&mut self, id: ConversationId) {
-        let remembered = self.remembered_of(id);
-        if std::mem::take(&mut remembered.beside.has_taken_over) {
-            remembered.composer.live = false;
+    /// Switches typing live off again if it was on only because the person took over.
+    pub(super) fn end_takeover(&mut self, id: ConversationId) {
+        let conversation_ui = self.conversation_ui(id);
+        if std::mem::take(&mut conversation_ui.composer_drafts.live_by_takeover) {
+            conversation_ui.composer.live = false;
         }
     }
 
-    /// Remembers when a draft that is sent by itself was made: its words are what was said.
-    pub(super) fn note_sent(&mut self, id: ConversationId, draft: DraftId) {
+    /// Remembers a draft that is sent by itself as one for the last answered request.
+    pub(super) fn remember_sent_draft(&mut self, id: ConversationId, draft: DraftId) {
         let Some(conversation) = self.inbox.get(id) else {
             return;
         };
         let Some(request) = conversation.open_request() else {
             return;
         };
-        let Some(remembered) = self.remembered.get_mut(&id) else {
+        let Some(conversation_ui) = self.conversation_uis.get_mut(&id) else {
             return;
         };
-        let last = &mut remembered.beside.last;
+        let last = &mut conversation_ui.composer_drafts.last_answered;
         let is_known = |last: &AnsweredDraft| {
             last.request == request && last.drafts.iter().any(|one| one.id == draft)
         };

@@ -1,4 +1,5 @@
-//! The loop: one `select!` over keys, requests, signals and the clock, then a draw.
+//! The event loop of the terminal interface: one `select!` over keys, requests, signals, finished work
+//! and the clock; then the effects of the event; then a frame if one is due. Nothing else waits.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,10 +19,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use self::reload::{Reload, Reloaded};
 
+use self::background::BackgroundTracker;
 use self::exports::ExportRunner;
 use self::files::TemporaryFiles;
 use self::frames::Frames;
-use self::ground::Following;
 use self::keys::KeyInput;
 use self::reload::Reloads;
 use self::searches::{FinishedSearch, Searches};
@@ -42,21 +43,21 @@ use crate::tui::terminal::screen::Screen;
 use crate::tui::theme::{Ground, ThemeChoice};
 use crate::tui::ui::Ui;
 
+mod background;
 mod exports;
 mod files;
 mod frames;
-mod ground;
 mod keys;
 mod reload;
 mod searches;
 mod signals;
 
-/// How long tmux has to take a text, and the disk a draft.
+/// How long to wait for tmux to take a text, and for the disk to save an edited draft.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the screen may wait for the disk before it calls a reply sent or delivered.
-const SENT_WITHIN: Duration = Duration::from_millis(200);
-/// Events that are taken in before the next look at the keys.
+/// How long a frame that shows a reply as sent or delivered waits until that is saved.
+const SAVING_TIMEOUT: Duration = Duration::from_millis(200);
+/// Events of the server that are handled before keys are looked at again.
 const MAX_EVENTS: usize = 256;
 
 /// Why the loop ended.
@@ -70,42 +71,42 @@ pub enum Exit {
     TerminalGone,
 }
 
-/// What the loop needs to know.
+/// Settings of the loop.
 #[derive(Debug, Clone)]
 pub struct LoopOptions {
-    /// Whether the title of the terminal tells how many wait.
+    /// Whether the terminal's title shows how many requests wait.
     pub title: bool,
-    /// Whether the mouse does anything.
+    /// Whether mouse events are enabled.
     pub mouse: bool,
     /// How the terminal shows a notification.
     pub notifications: Notifications,
-    /// Where the editor's files go.
+    /// The state directory, in which the draft is put for the editor.
     pub state_dir: PathBuf,
-    /// How things look.
+    /// The configured theme.
     pub theme: ThemeChoice,
-    /// What the terminal's environment tells of its background.
+    /// The brightness of the terminal's background according to `COLORFGBG`.
     pub ground: Option<Ground>,
     /// How pictures are shown.
     pub graphics: Graphics,
 }
 
-/// Asks the request of a turn of a conversation again, by its number, and waits for the answer; an error
-/// is what the person has to know.
-pub type Fork = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
+/// Asks the request of a turn again, given its number counted from 1, and blocks until it is answered.
+/// An error is a message for the person.
+pub type ForkTurn = Arc<dyn Fn(ConversationId, usize) -> Result<(), String> + Send + Sync>;
 
 impl LoopOptions {
-    /// What all that is drawn shares at first.
+    /// What everything that is drawn shares, at the start.
     ///
     /// # Errors
     ///
-    /// If the system gives no thread.
+    /// If the worker's thread cannot be started.
     pub fn ui(&self) -> io::Result<Ui> {
         Ui::new(self.theme.theme(self.ground), self.graphics)
     }
 }
 
 /// Runs the terminal interface on the current thread until something ends it. The terminal is
-/// given back in every case. Drafts that have changed last are still to be kept.
+/// restored in every case. The caller must save the drafts that have changed last.
 ///
 /// # Errors
 ///
@@ -116,13 +117,13 @@ pub async fn run(
     mut events: UnboundedReceiver<Event>,
     mut options: LoopOptions,
     reload: Reload,
-    fork: Fork,
+    fork: ForkTurn,
 ) -> io::Result<Exit> {
     let mut signals = EndSignals::new()?;
     let mut screen = Screen::enter(options.mouse)?;
     let mut keys = KeyInput::new()?;
     ui.pictures.measure();
-    let mut made = ui.worker.changes();
+    let mut worker_changes = ui.worker.changes();
     let store = app.store().clone();
     let mut health = store.health();
     let (loaded, mut loads) = tokio::sync::mpsc::unbounded_channel();
@@ -133,121 +134,122 @@ pub async fn run(
     let (read, mut turns) = tokio::sync::mpsc::unbounded_channel();
     let (failed, mut forks) = tokio::sync::mpsc::unbounded_channel();
     let mut frames = Frames::new();
-    let mut keep_at: Option<Instant> = None;
+    let mut save_at: Option<Instant> = None;
     let mut reloads = Reloads::new(reload);
-    let mut following = Following::new(options.ground);
-    if following.ask(&options.theme, &mut screen).is_err() {
+    let mut background = BackgroundTracker::new(options.ground);
+    if background.ask(&options.theme, &mut screen).is_err() {
         return Ok(Exit::TerminalGone);
     }
     loop {
         app.now = Timestamp::now();
         if frames.take_due() {
-            keep_said(app).await;
+            wait_for_saving(app).await;
             let title = options.title.then(|| app.title());
-            if show(&mut screen, ui, app, title).is_err() {
+            if draw_frame(&mut screen, ui, app, title).is_err() {
                 return Ok(Exit::TerminalGone);
             }
         }
         tokio::select! {
-            typed = keys.next(app) => {
-                let Ok(typed) = typed else {
-                    return Ok(Exit::TerminalGone);
-                };
-                if let Some(keyboard) = keys.keyboard()
-                    && screen.tell_keys(keyboard).is_err()
-                {
-                    return Ok(Exit::TerminalGone);
-                }
-                if typed.iter().any(event::Event::is_resize) {
-                    ui.pictures.measure();
-                }
-                if let Some(colour) = keys.take_background() {
-                    following.answered(colour);
-                    ui.theme = following.theme(&options.theme);
-                    frames.draw_now();
-                }
-                take_in(app, typed, &mut frames);
-            }
-            Some(event) = events.recv() => {
-                app.now = Timestamp::now();
-                app.on_event(event);
-                // All that is there already is drawn once.
-                let more = std::iter::from_fn(|| events.try_recv().ok());
-                more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
-                frames.draw_soon();
-            }
-            signal = signals.next() => return Ok(Exit::Signal(number(signal))),
-            // The screen tells something else by itself.
-            () = until(app.next_tick().map(|wait| Instant::now() + wait)) => {
-                app.now = Timestamp::now();
-                app.on_tick();
-                match app.has_saving() {
-                    true => frames.draw_said(),
-                    false => frames.draw_soon(),
-                }
-            }
-            // Colours of code and pictures come when they are ready.
-            Ok(()) = made.changed() => frames.draw_soon(),
-            Some(alert) = news(&mut health) => {
-                app.set_alert(alert);
-                frames.draw_now();
-            }
-            Some((id, loaded)) = loads.recv() => {
-                app.on_loaded(id, loaded);
-                frames.draw_now();
-            }
-            Some(found) = lists.recv() => {
-                app.on_paths(found);
-                frames.draw_now();
-            }
-            Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
-                if app.on_found(&query, found) && is_behind {
-                    searches.again(query);
-                }
-                frames.draw_now();
-            }
-            Some((is_dry, news)) = exports.next() => {
-                app.on_export(is_dry, news);
-                frames.draw_now();
-            }
-            Some((id, wanted, outline)) = turns.recv() => {
-                app.on_turns(id, wanted, &outline);
-                frames.draw_now();
-            }
-            Some(why) = forks.recv() => {
-                let why: String = why;
-                app.say(Level::Bad, why);
-                frames.draw_now();
-            }
-            Some((level, words)) = files.next() => {
-                app.say(level, words);
-                frames.draw_now();
-            }
-            Some(reloaded) = reloads.next() => {
-                frames.draw_now();
-                match reloaded {
-                    Ok((reloaded, words)) => {
-                        app.say(Level::Good, words);
-                        if reloaded.tell(&options, &mut screen).is_err() {
+                    typed = keys.next(app) => {
+                        let Ok(typed) = typed else {
+                            return Ok(Exit::TerminalGone);
+                        };
+                        if let Some(keyboard) = keys.keyboard()
+                            && screen.tell_keys(keyboard).is_err()
+                        {
                             return Ok(Exit::TerminalGone);
                         }
-                        (app.settings, options) = (reloaded.settings, reloaded.options);
-                        app.set_drafting(reloaded.drafting);
-                        ui.theme = following.theme(&options.theme);
-                        ui.pictures.show_as(options.graphics);
-                        if following.ask(&options.theme, &mut screen).is_err() {
-                            return Ok(Exit::TerminalGone);
+                        if typed.iter().any(event::Event::is_resize) {
+                            ui.pictures.measure();
+                        }
+                        if let Some(colour) = keys.take_background() {
+                            background.on_answer(colour);
+                            ui.theme = background.theme(&options.theme);
+                            frames.draw_now();
+                        }
+                        handle_input(app, typed, &mut frames);
+                    }
+                    Some(event) = events.recv() => {
+                        app.now = Timestamp::now();
+                        app.on_event(event);
+                        // All that is there already is drawn once.
+                        let more = std::iter::from_fn(|| events.try_recv().ok());
+                        more.take(MAX_EVENTS).for_each(|event| app.on_event(event));
+                        frames.draw_soon();
+                    }
+                    signal = signals.next() => return Ok(Exit::Signal(signal_number(signal))),
+                    // Something changes with time.
+                    () = sleep_until_some(app.next_tick().map(|wait| Instant::now() + wait)) => {
+                        app.now = Timestamp::now();
+                        app.on_tick();
+                        if app.has_saving() {
+        frames.draw_after_delivery()
+        } else {
+        frames.draw_soon()
+        }
+                    }
+                    // The worker has finished colours of code or pictures.
+                    Ok(()) = worker_changes.changed() => frames.draw_soon(),
+                    Some(alert) = next_health_alert(&mut health) => {
+                        app.set_alert(alert);
+                        frames.draw_now();
+                    }
+                    Some((id, loaded)) = loads.recv() => {
+                        app.on_loaded(id, loaded);
+                        frames.draw_now();
+                    }
+                    Some(found) = lists.recv() => {
+                        app.on_paths(found);
+                        frames.draw_now();
+                    }
+                    Some(FinishedSearch { query, found, is_behind }) = searches.next() => {
+                        if app.on_search_results(&query, found) && is_behind {
+                            searches.repeat(query);
+                        }
+                        frames.draw_now();
+                    }
+                    Some((is_dry, news)) = exports.next() => {
+                        app.on_export(is_dry, news);
+                        frames.draw_now();
+                    }
+                    Some((id, wanted, outline)) = turns.recv() => {
+                        app.on_turns(id, wanted, &outline);
+                        frames.draw_now();
+                    }
+                    Some(why) = forks.recv() => {
+                        let why: String = why;
+                        app.say(Level::Bad, why);
+                        frames.draw_now();
+                    }
+                    Some((level, words)) = files.next() => {
+                        app.say(level, words);
+                        frames.draw_now();
+                    }
+                    Some(reloaded) = reloads.next() => {
+                        frames.draw_now();
+                        match reloaded {
+                            Ok((reloaded, words)) => {
+                                app.say(Level::Good, words);
+                                if reloaded.apply_to_screen(&options, &mut screen).is_err() {
+                                    return Ok(Exit::TerminalGone);
+                                }
+                                (app.settings, options) = (reloaded.settings, reloaded.options);
+                                app.set_drafting(reloaded.drafting);
+                                ui.theme = background.theme(&options.theme);
+                                ui.pictures.show_as(options.graphics);
+                                if background.ask(&options.theme, &mut screen).is_err() {
+                                    return Ok(Exit::TerminalGone);
+                                }
+                            }
+                            Err(error) => app.say(Level::Bad, error),
                         }
                     }
-                    Err(error) => app.say(Level::Bad, error),
+                    () = sleep_until_some(frames.next()) => {}
+                    () = sleep_until_some(save_at) => {}
                 }
-            }
-            () = until(frames.next()) => {}
-            () = until(keep_at) => {}
-        }
         for effect in app.take_effects() {
             match effect {
-                // It comes with each of many requests, and with a frame.
+                // Many requests at once ring once each, and are drawn together.
                 Effect::Bell => frames.draw_soon(),
                 _ => frames.draw_now(),
             }
@@ -281,7 +283,7 @@ pub async fn run(
                 }
                 Effect::Fork(id, number) => {
                     let (fork, failed) = (fork.clone(), failed.clone());
-                    // Until it is answered.
+                    // It blocks until it is answered.
                     spawn_blocking(move || {
                         if let Err(why) = fork(id, number) {
                             let _ = failed.send(why);
@@ -311,75 +313,76 @@ pub async fn run(
                 Effect::Reload => reloads.begin(),
                 Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
-                    keep(app);
+                    save_drafts(app);
                     screen.leave();
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
                     }
-                    come_back(&mut screen, ui)?;
+                    resume_screen(&mut screen, ui)?;
                 }
                 Effect::Page(text) => {
-                    keep(app);
+                    save_drafts(app);
                     screen.leave();
                     match wait_for(Program::pager(text), &mut signals).await {
                         Ok(None) => {}
-                        Ok(Some(signal)) => return Ok(Exit::Signal(number(signal))),
+                        Ok(Some(signal)) => return Ok(Exit::Signal(signal_number(signal))),
                         Err(failure) => app.say(Level::Bad, failure),
                     }
-                    come_back(&mut screen, ui)?;
+                    resume_screen(&mut screen, ui)?;
                 }
                 Effect::Edit => {
-                    keep(app);
+                    save_drafts(app);
                     screen.leave();
                     if let Some(signal) = edit(app, &options, &mut signals).await {
-                        return Ok(Exit::Signal(number(signal)));
+                        return Ok(Exit::Signal(signal_number(signal)));
                     }
-                    come_back(&mut screen, ui)?;
+                    resume_screen(&mut screen, ui)?;
                 }
             }
         }
         let now = Instant::now();
-        keep_at = app.keeps_within().map(|wait| {
+        save_at = app.save_drafts_within().map(|wait| {
             let latest = now + wait;
-            keep_at.map_or(latest, |at| at.min(latest))
+            save_at.map_or(latest, |at| at.min(latest))
         });
-        if keep_at.take_if(|at| *at <= now).is_some() {
-            keep(app);
+        if save_at.take_if(|at| *at <= now).is_some() {
+            save_drafts(app);
         }
     }
 }
 
-/// Takes in what was typed.
-fn take_in(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
+/// Hands input events to the state.
+fn handle_input(app: &mut App, typed: Vec<event::Event>, frames: &mut Frames) {
     if typed.is_empty() {
         return;
     }
     app.now = Timestamp::now();
     app.on_input(typed);
-    match app.has_saving() {
-        true => frames.draw_said(),
-        false => frames.draw_now(),
+    if app.has_saving() {
+        frames.draw_after_delivery()
+    } else {
+        frames.draw_now()
     }
 }
 
-/// Waits until what the screen is about to call sent or delivered is kept, unless the disk is too
-/// slow.
-async fn keep_said(app: &mut App) {
+/// Waits until replies that the next frame shows as sent or delivered are saved, but not longer than
+/// [`SAVING_TIMEOUT`].
+async fn wait_for_saving(app: &mut App) {
     if let Some(saving) = app.take_saving() {
-        let _ = timeout(SENT_WITHIN, app.store().settled(saving)).await;
+        let _ = timeout(SAVING_TIMEOUT, app.store().settled(saving)).await;
     }
 }
 
-/// Keeps the drafts that have changed; returns the last write of it.
-pub fn keep(app: &mut App) -> Saving {
+/// Saves the drafts that have changed; returns the last of the writes.
+pub fn save_drafts(app: &mut App) -> Saving {
     let changed = app.take_dirty_drafts().into_iter();
     let writes = changed.map(|(id, draft)| app.store().keep_draft(id, &draft));
     writes.last().unwrap_or_default()
 }
 
-/// Waits until there is news of how keeping goes, and says what the person must know of it.
-async fn news(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<String>> {
+/// Waits for a change of the journal's health, and returns the alert for it, if it needs one.
+async fn next_health_alert(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<String>> {
     match health {
         Some(health) => {
             health.changed().await.ok()?;
@@ -390,26 +393,31 @@ async fn news(health: &mut Option<watch::Receiver<Health>>) -> Option<Option<Str
 }
 
 /// The number of a signal, for the exit code.
-fn number(signal: Signal) -> u8 {
+fn signal_number(signal: Signal) -> u8 {
     u8::try_from(signal.as_raw()).unwrap_or(0)
 }
 
-/// Waits until then; for ever if there is no such moment.
-async fn until(moment: Option<Instant>) {
+/// Sleeps until a moment; for ever if there is none.
+async fn sleep_until_some(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }
 
-/// Takes the terminal over again from somebody who may have drawn anything.
-fn come_back(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
+/// Takes the terminal back from another program, which may have drawn anything.
+fn resume_screen(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
     ui.pictures.forget_drawn();
     screen.come_back()
 }
 
-/// Draws what changed.
-fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> io::Result<()> {
+/// Draws a frame, and sets the title.
+fn draw_frame(
+    screen: &mut Screen,
+    ui: &Ui,
+    app: &mut App,
+    title: Option<String>,
+) -> io::Result<()> {
     if let Some(title) = title {
         screen.set_title(&title)?;
     }
@@ -419,12 +427,12 @@ fn show(screen: &mut Screen, ui: &Ui, app: &mut App, title: Option<String>) -> i
     })
 }
 
-/// Whether the environment tells of something that stands between the program and the terminal.
+/// Whether an environment variable is set, such as `TMUX` of tmux and `STY` of GNU screen.
 fn is_set(name: &str) -> bool {
     std::env::var_os(name).is_some()
 }
 
-/// Hands a text to the clipboard and says what became of it.
+/// Copies a text to the clipboard; returns the notice about it.
 async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
     if is_set("TMUX") && copy_through_tmux(text).await.is_ok() {
         return Ok(format!("{} bytes copied through tmux", text.len()));
@@ -434,7 +442,7 @@ async fn copy(text: &str, screen: &mut Screen) -> io::Result<String> {
     Ok(copied.notice())
 }
 
-/// Lets tmux copy, which works whatever its `set-clipboard` and `allow-passthrough` say.
+/// Copies through tmux, which works whatever its `set-clipboard` and `allow-passthrough` are.
 async fn copy_through_tmux(text: &str) -> io::Result<()> {
     let [program, arguments @ ..] = TMUX_COMMAND;
     let mut tmux = Command::new(program)
@@ -454,8 +462,8 @@ async fn copy_through_tmux(text: &str) -> io::Result<()> {
         .ok_or_else(|| io::ErrorKind::Other.into())
 }
 
-/// Lets the person edit the draft; returns the signal that ends the program meanwhile. What was
-/// saved in the editor is in the draft then too.
+/// Opens the draft in the person's editor and waits for that. Returns the signal that ends the program
+/// meanwhile; what was saved in the editor is in the draft then too.
 async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) -> Option<Signal> {
     let (text, suffix) = app.composer().edited_text();
     let file = match EditorFile::create(&text, suffix, &options.state_dir) {
@@ -484,9 +492,9 @@ async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) ->
             return signal;
         }
     }
-    let saving = saving.max(keep(app));
+    let saving = saving.max(save_drafts(app));
     let store = app.store();
-    // Until it is certain that the text is kept, there is the file; unless nothing is to be kept.
+    // The file is removed only once the text is saved, unless nothing is to be saved.
     let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };
     if !is_news || !store.keeps() || is_kept.await {
         file.remove();
@@ -494,7 +502,8 @@ async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) ->
     signal
 }
 
-/// Waits until a program has ended as it should; or ends it, because of the signal that is returned.
+/// Waits for a program to exit. If a signal ends this program meanwhile, kills it and returns the
+/// signal.
 async fn wait_for(
     program: io::Result<Program>,
     signals: &mut EndSignals,
@@ -502,20 +511,21 @@ async fn wait_for(
     let mut program = program.map_err(|error| error.to_string())?;
     loop {
         tokio::select! {
-            status = program.wait() => {
-                let status = status.map_err(|error| error.to_string())?;
-                return match status.success() {
-                    true => Ok(None),
-                    false => Err(format!("{} ended with {status}", program.name)),
-                };
-            }
-            signal = signals.next() => {
-                // What the keys of the terminal send to both is the program's.
-                if !matches!(signal, Signal::INT | Signal::QUIT) {
-                    program.kill().await;
-                    return Ok(Some(signal));
+                    status = program.wait() => {
+                        let status = status.map_err(|error| error.to_string())?;
+                        return if status.success() {
+        Ok(None)
+        } else {
+        Err(format!("{} ended with {status}", program.name))
+        };
+                    }
+                    signal = signals.next() => {
+                        // The terminal sends `Ctrl+C` and `Ctrl+\` to both; they are meant for the program.
+                        if !matches!(signal, Signal::INT | Signal::QUIT) {
+                            program.kill().await;
+                            return Ok(Some(signal));
+                        }
+                    }
                 }
-            }
-        }
     }
 }

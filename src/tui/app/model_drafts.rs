@@ -1,9 +1,9 @@
-//! Drafts of models: asking for them, taking them into the composer, and who has the pen.
+//! Drafts of models: asking for them, and showing them in the composer.
 //!
-//! A draft that is being made is not in the composer yet: the screen shows it there, and the composer
-//! takes it in when it is whole, or when the person begins to change it. Then it is theirs.
+//! A draft that is still being made is drawn in the place of the composer's text but is not in it. It
+//! is loaded into the composer once it is complete, or when the person begins to edit it.
 
-use super::beside::AnsweredDraft;
+use super::composer_drafts::AnsweredDraft;
 use super::{App, Dialog, Level, PickerPurpose};
 use crate::api::{Body, Phase, Request};
 use crate::draft::Draft;
@@ -17,36 +17,44 @@ use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
 
 impl App {
-    /// Says which models there are, and what is decided without the person.
+    /// Sets which models there are, and the rules that decide without the person.
     pub fn set_drafting(&mut self, drafting: Drafting) {
         self.inbox.set_drafting(drafting);
     }
 
-    /// The draft that is being made and shown in the place of the composer.
-    pub(in crate::tui) fn previewed(&self) -> Option<&ModelDraft> {
+    /// The unfinished draft that is shown in the place of the composer's text.
+    pub(in crate::tui) fn previewed_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
         let shown = self.shown_draft()?;
         let is_sent = conversation.sending() == Some(shown.id);
         (shown.is_streaming() && !is_sent).then_some(shown)
     }
 
-    /// The draft that the composer shows as the model made it.
+    /// The draft that the composer shows, unchanged by the person.
     pub(in crate::tui) fn shown_draft(&self) -> Option<&ModelDraft> {
         let conversation = self.conversation()?;
-        let shown = self.remembered.get(&conversation.id)?.beside.shown?;
+        let shown = self
+            .conversation_uis
+            .get(&conversation.id)?
+            .composer_drafts
+            .shown?;
         let mut drafts = conversation.drafts().iter();
         drafts.find(|draft| draft.id == shown)
     }
 
-    /// The words that a draft goes on with.
-    pub(in crate::tui) fn base_of(&self, draft: &ModelDraft) -> Option<Draft> {
-        let remembered = self.remembered.get(&self.open?)?;
-        remembered.beside.base(draft)
+    /// The person's draft that a model's draft continues.
+    pub(in crate::tui) fn continued_words(&self, draft: &ModelDraft) -> Option<Draft> {
+        let conversation_ui = self.conversation_uis.get(&self.open?)?;
+        conversation_ui.composer_drafts.continued_draft(draft)
     }
 
-    /// What was drafted for the request of the open conversation that was answered last.
-    pub(in crate::tui) fn answered(&self) -> Option<&AnsweredDraft> {
-        self.remembered.get(&self.open?)?.beside.last.as_ref()
+    /// The drafts for the last answered request of the open conversation.
+    pub(in crate::tui) fn last_answered_drafts(&self) -> Option<&AnsweredDraft> {
+        self.conversation_uis
+            .get(&self.open?)?
+            .composer_drafts
+            .last_answered
+            .as_ref()
     }
 
     /// Asks a model for a draft.
@@ -54,12 +62,12 @@ impl App {
         let Some(id) = self.open else {
             return self.say(Level::Info, "no request yet");
         };
-        if self.has_model_the_pen() {
+        if self.refuse_while_model_sends() {
             return;
         }
-        // One that the same model is still making is not wanted any more.
+        // The new draft replaces one that the same model is still making.
         let model = ask.model.as_ref().or(self.inbox.models().first());
-        let old = self.previewed();
+        let old = self.previewed_draft();
         let old = old
             .filter(|old| Some(&old.model) == model)
             .map(|old| old.id);
@@ -69,25 +77,25 @@ impl App {
         match self.inbox.draft(id, ask, self.now) {
             Ok(draft) => {
                 self.notice = None;
-                self.make_way(id, draft);
+                self.offer_draft(id, draft);
             }
             Err(error) => self.say(Level::Info, error.to_string()),
         }
     }
 
-    /// Lets the person tell a model something first, or choose another.
+    /// Prompts for a hint to a model before it drafts; another model can be chosen there.
     pub(super) fn ask_for_hint(&mut self) {
         if self.inbox.models().is_empty() {
             return self.ask_for_draft(DraftRequest::default());
         }
-        if self.has_model_the_pen() {
+        if self.refuse_while_model_sends() {
             return;
         }
         self.notice = None;
         self.dialog = Dialog::Prompt(Box::new(Prompt::hint(self.inbox.models()[0].clone())));
     }
 
-    /// Lets the person choose the model that they tell something.
+    /// Lets the person choose another model for the hint that they have begun.
     pub(super) fn pick_model(&mut self, hint: String) {
         let models = self.inbox.models().iter();
         let choices = models.map(|model| Choice::new(model.clone(), "")).collect();
@@ -96,8 +104,8 @@ impl App {
         self.dialog = Dialog::Picker(PickerPurpose::Model, Box::new(picker));
     }
 
-    /// Goes back to what the model at an index of the list is told.
-    pub(super) fn hint_to(&mut self, index: usize) {
+    /// Goes back to the prompt for the hint, with the model at an index of the picker's list.
+    pub(super) fn prompt_hint_for(&mut self, index: usize) {
         if let Some(model) = self.inbox.models().get(index).cloned() {
             let mut prompt = Prompt::hint(model);
             prompt.paste(&std::mem::take(&mut self.hint));
@@ -105,69 +113,74 @@ impl App {
         }
     }
 
-    /// Follows what has become of a draft.
-    pub(super) fn drafted(&mut self, id: ConversationId, draft: DraftId, what: &DraftUpdate) {
+    /// Handles an update of a draft.
+    pub(super) fn on_draft_update(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        what: &DraftUpdate,
+    ) {
         if *what != DraftUpdate::Finished {
-            self.follow_turn(id);
+            self.follow_open_request(id);
         }
         match what {
             DraftUpdate::More => {}
             DraftUpdate::Sent => {
                 // There may be hundreds of these a second: what the screen shows follows when it is drawn.
-                self.unsynced |= self.open == Some(id);
-                self.note_sent(id, draft);
+                self.needs_sync |= self.open == Some(id);
+                self.remember_sent_draft(id, draft);
             }
             DraftUpdate::Finished => {
                 self.sync(id);
-                self.drop_shown(id);
-                self.make_way_for_newest(id);
+                self.drop_shown_draft(id);
+                self.offer_newest_draft(id);
             }
-            DraftUpdate::Ready => self.take_in(id, draft),
+            DraftUpdate::Ready => self.load_finished_draft(id, draft),
             DraftUpdate::Held | DraftUpdate::Failed => {
                 self.sync(id);
-                self.take_in(id, draft);
-                self.call_about(id, draft);
+                self.load_finished_draft(id, draft);
+                self.ring_about_draft(id, draft);
             }
         }
     }
 
-    /// Calls the person, to whom a draft is left that was not to be theirs.
-    fn call_about(&mut self, id: ConversationId, draft: DraftId) {
+    /// Rings for a draft that was to be sent by itself and is left to the person.
+    fn ring_about_draft(&mut self, id: ConversationId, draft: DraftId) {
         if self.inbox.mode(id) != Mode::Auto {
             return;
         }
         let words = self.inbox.get(id).map(|found| {
             let mut drafts = found.drafts().iter();
             let draft = drafts.find(|one| one.id == draft);
-            let why = draft.map(outcome).unwrap_or_default();
+            let why = draft.map(draft_outcome).unwrap_or_default();
             (format!("{why} · {}", found.title()), why)
         });
         let Some((words, why)) = words else {
             return;
         };
-        self.call(&words);
+        self.ring(&words);
         if self.open != Some(id) {
             self.announced = Some(id);
             let key = self.key_of(Action::NextWaiting);
-            self.tell(Level::Bad, format!("{why} · {key} opens it"));
+            self.say_news(Level::Bad, format!("{why} · {key} opens it"));
         }
     }
 
-    /// Shows a draft that is new, unless the person has begun something: then it waits beside that.
-    fn make_way(&mut self, id: ConversationId, draft: DraftId) {
+    /// Shows a new draft, unless the person has begun to write something.
+    fn offer_draft(&mut self, id: ConversationId, draft: DraftId) {
         let drafts = self.inbox.get(id).map_or(&[][..], Conversation::drafts);
         let drafts: Vec<DraftId> = drafts.iter().map(|draft| draft.id).collect();
-        let remembered = self.remembered_of(id);
-        let shown = remembered.beside.shown;
+        let conversation_ui = self.conversation_ui(id);
+        let shown = conversation_ui.composer_drafts.shown;
         let is_untouched = shown.is_some_and(|shown| drafts.contains(&shown));
-        if !is_untouched && !remembered.composer.is_idle() {
+        if !is_untouched && !conversation_ui.composer.is_idle() {
             return;
         }
         if is_untouched {
-            remembered.composer.take_draft(Draft::default());
+            conversation_ui.composer.take_draft(Draft::default());
         }
-        remembered.composer.withdraw();
-        remembered.beside.shown = Some(draft);
+        conversation_ui.composer.withdraw();
+        conversation_ui.composer_drafts.shown = Some(draft);
         let is_over = |found: &ModelDraft| found.id == draft && !found.is_streaming();
         let mut drafts = self
             .inbox
@@ -175,14 +188,14 @@ impl App {
             .into_iter()
             .flat_map(Conversation::drafts);
         if drafts.any(is_over) {
-            self.settle(id, draft);
+            self.load_draft(id, draft);
         }
     }
 
-    /// The same for one that was begun without the person.
-    pub(super) fn make_way_for_newest(&mut self, id: ConversationId) {
+    /// Shows the newest draft if no other one is shown, unless the person has begun to write something.
+    pub(super) fn offer_newest_draft(&mut self, id: ConversationId) {
         if self.is_stale(id) {
-            self.return_own_words(id);
+            self.restore_own_words(id);
         }
         let Some(conversation) = self.inbox.get(id) else {
             return;
@@ -191,30 +204,34 @@ impl App {
         let Some(newest) = newest.filter(|newest| conversation.sending() != Some(*newest)) else {
             return;
         };
-        let is_shown = |beside: &super::beside::Beside| beside.shown.is_some();
+        let is_shown = |composer_drafts: &super::composer_drafts::ComposerDrafts| {
+            composer_drafts.shown.is_some()
+        };
         if !self
-            .remembered
+            .conversation_uis
             .get(&id)
-            .is_some_and(|own| is_shown(&own.beside))
+            .is_some_and(|own| is_shown(&own.composer_drafts))
         {
-            self.make_way(id, newest);
+            self.offer_draft(id, newest);
         }
     }
 
-    /// Takes a draft into the composer that has ended, if it is shown or there is nothing else.
-    pub(super) fn take_in(&mut self, id: ConversationId, draft: DraftId) {
-        let Some(remembered) = self.remembered.get(&id) else {
+    /// Loads a draft that has ended into the composer, if it is the one shown or the composer is empty.
+    pub(super) fn load_finished_draft(&mut self, id: ConversationId, draft: DraftId) {
+        let Some(conversation_ui) = self.conversation_uis.get(&id) else {
             return;
         };
-        let is_free = remembered.beside.shown.is_none() && remembered.composer.is_idle();
-        if remembered.beside.shown == Some(draft) || is_free {
-            self.settle(id, draft);
+        let is_free =
+            conversation_ui.composer_drafts.shown.is_none() && conversation_ui.composer.is_idle();
+        if conversation_ui.composer_drafts.shown == Some(draft) || is_free {
+            self.load_draft(id, draft);
         }
     }
 
-    /// Takes what there is of a draft into the composer.
-    pub(super) fn settle(&mut self, id: ConversationId, draft: DraftId) {
-        let Some((conversation, remembered)) = self.inbox.get(id).zip(self.remembered.get_mut(&id))
+    /// Loads what there is of a draft into the composer.
+    pub(super) fn load_draft(&mut self, id: ConversationId, draft: DraftId) {
+        let Some((conversation, conversation_ui)) =
+            self.inbox.get(id).zip(self.conversation_uis.get_mut(&id))
         else {
             return;
         };
@@ -225,47 +242,47 @@ impl App {
         if draft.is_streaming() && conversation.sending() == Some(draft.id) {
             return;
         }
-        let beside = &mut remembered.beside;
-        let composed = composed_of(draft, conversation.request());
-        let composed = match beside.base(draft) {
+        let composer_drafts = &mut conversation_ui.composer_drafts;
+        let composed = draft_of_unsent(draft, conversation.request());
+        let composed = match composer_drafts.continued_draft(draft) {
             Some(base) => base.go_on(composed),
             None => composed,
         };
         if draft.is_streaming() && composed.is_empty() {
             return;
         }
-        beside.shown = Some(draft.id);
+        composer_drafts.shown = Some(draft.id);
         if composed.is_empty() {
-            // There is nothing to look at, and what was typed meanwhile is in nobody's way.
-            beside.shown = None;
+            // The draft is empty, so the composer keeps what was typed meanwhile.
+            composer_drafts.shown = None;
             return;
         }
-        let composer = &mut remembered.composer;
+        let composer = &mut conversation_ui.composer;
         composer.take_draft(composed);
         if conversation.live_phase().is_some() && composer.kind.can_be_live() {
-            beside.has_taken_over |= !composer.live;
+            composer_drafts.live_by_takeover |= !composer.live;
             composer.live = true;
         }
-        self.keep_draft_of(id);
+        self.mark_draft_changed(id);
     }
 
-    /// What is in the composer is the person's from now on.
-    pub(super) fn touch_draft(&mut self) {
+    /// Makes what is in the composer the person's own, no longer the unchanged draft of a model.
+    pub(super) fn detach_draft(&mut self) {
         let shown = self.shown_draft().filter(|draft| draft.continues.is_some());
         let shown = shown.cloned();
-        let open = self.open.and_then(|id| self.remembered.get_mut(&id));
-        if let Some(open) = open.filter(|open| open.beside.shown.is_some()) {
-            open.beside.shown = None;
+        let open = self.open.and_then(|id| self.conversation_uis.get_mut(&id));
+        if let Some(open) = open.filter(|open| open.composer_drafts.shown.is_some()) {
+            open.composer_drafts.shown = None;
             if let Some(draft) = shown {
-                open.beside.drop_base(&draft);
+                open.composer_drafts.drop_continued(&draft);
             }
         }
     }
 
-    /// Whether words of the person are aside.
-    pub(in crate::tui) fn has_own_beside(&self) -> bool {
-        let open = self.open.and_then(|id| self.remembered.get(&id));
-        open.is_some_and(|open| open.beside.has_own())
+    /// Whether own drafts of the person are stashed while a model's is shown.
+    pub(in crate::tui) fn has_stashed_words(&self) -> bool {
+        let open = self.open.and_then(|id| self.conversation_uis.get(&id));
+        open.is_some_and(|open| open.composer_drafts.has_stashed())
     }
 
     /// Shows the next draft or the previous one; after the last and before the first, the person's
@@ -298,112 +315,121 @@ impl App {
         }
     }
 
-    /// Shows a draft; what the person has written makes room for it.
+    /// Shows a draft; what the person has written is stashed.
     pub(super) fn show_draft(&mut self, id: ConversationId, draft: DraftId) {
-        let remembered = self.remembered_of(id);
-        let composer = &mut remembered.composer;
-        if remembered.beside.shown.is_none() {
-            remembered.beside.put(composer.to_draft());
+        let conversation_ui = self.conversation_ui(id);
+        let composer = &mut conversation_ui.composer;
+        if conversation_ui.composer_drafts.shown.is_none() {
+            conversation_ui.composer_drafts.stash(composer.to_draft());
         }
         composer.take_draft(Draft::default());
-        remembered.beside.shown = Some(draft);
-        self.keep_draft_of(id);
-        if self.previewed().is_none() {
-            self.settle(id, draft);
+        conversation_ui.composer_drafts.shown = Some(draft);
+        self.mark_draft_changed(id);
+        if self.previewed_draft().is_none() {
+            self.load_draft(id, draft);
         }
     }
 
-    /// Shows the person's own words in the place of a draft.
+    /// Shows the person's own stashed draft in the place of a model's.
     pub(super) fn show_own_words(&mut self) {
         let Some(id) = self.open else {
             return;
         };
-        let remembered = self.remembered_of(id);
-        remembered.beside.shown = None;
-        let own = remembered.beside.take().unwrap_or_default();
-        remembered.composer.take_draft(own);
-        self.keep_draft_of(id);
+        let conversation_ui = self.conversation_ui(id);
+        conversation_ui.composer_drafts.shown = None;
+        let own = conversation_ui
+            .composer_drafts
+            .unstash()
+            .unwrap_or_default();
+        conversation_ui.composer.take_draft(own);
+        self.mark_draft_changed(id);
     }
 
-    /// A draft that nobody has changed makes room, because somebody else has answered or does.
-    pub(super) fn drop_shown(&mut self, id: ConversationId) {
-        self.clear_shown(id);
-        self.return_own_words(id);
+    /// Removes an unchanged draft from the composer, because somebody else has answered or does now.
+    pub(super) fn drop_shown_draft(&mut self, id: ConversationId) {
+        self.clear_shown_draft(id);
+        self.restore_own_words(id);
     }
 
-    fn clear_shown(&mut self, id: ConversationId) {
-        let remembered = self.remembered.get_mut(&id);
-        let shown = remembered.filter(|remembered| remembered.beside.shown.is_some());
-        if let Some(remembered) = shown {
-            remembered.beside.shown = None;
-            remembered.composer.take_draft(Draft::default());
-            self.keep_draft_of(id);
+    fn clear_shown_draft(&mut self, id: ConversationId) {
+        let conversation_ui = self.conversation_uis.get_mut(&id);
+        let shown = conversation_ui
+            .filter(|conversation_ui| conversation_ui.composer_drafts.shown.is_some());
+        if let Some(conversation_ui) = shown {
+            conversation_ui.composer_drafts.shown = None;
+            conversation_ui.composer.take_draft(Draft::default());
+            self.mark_draft_changed(id);
         }
     }
 
-    /// Whether the composer shows a draft, as the model made it, for a request that does not wait any
-    /// more. It is for no other request, and the journal has it.
+    /// Whether the composer shows an unchanged draft for a request that is not open any more. It is of
+    /// no use for another request, and the journal has it.
     pub(super) fn is_stale(&self, id: ConversationId) -> bool {
-        let remembered = self.remembered.get(&id);
-        let Some(shown) = remembered.and_then(|own| own.beside.shown) else {
+        let conversation_ui = self.conversation_uis.get(&id);
+        let Some(shown) = conversation_ui.and_then(|own| own.composer_drafts.shown) else {
             return false;
         };
         let drafts = self.inbox.get(id).map_or(&[][..], Conversation::drafts);
         drafts.iter().all(|draft| draft.id != shown)
     }
 
-    /// Shows what there is for the request that waits now, in the place of a draft for one before it.
-    pub(super) fn follow_turn(&mut self, id: ConversationId) {
+    /// Replaces a draft for an earlier request with the newest one for the request that is open now.
+    pub(super) fn follow_open_request(&mut self, id: ConversationId) {
         if self.is_stale(id) {
-            self.return_own_words(id);
-            self.make_way_for_newest(id);
+            self.restore_own_words(id);
+            self.offer_newest_draft(id);
         }
     }
 
-    /// Takes in words of the person that did not arrive, oldest first. While a draft is in the place of
-    /// the person's words, they are with those.
+    /// Takes back replies of the person that were not delivered, oldest first: into the composer, or
+    /// into the stash while a model's draft is shown.
     pub(super) fn bring_back(&mut self, id: ConversationId, returned: Vec<Draft>) {
         if self.is_stale(id) {
-            self.return_own_words(id);
+            self.restore_own_words(id);
         }
-        let shown = self.remembered_of(id).beside.shown;
+        let shown = self.conversation_ui(id).composer_drafts.shown;
         let drafts = self.inbox.get(id).map_or(&[][..], Conversation::drafts);
         let mut continued = drafts.iter().filter(|draft| draft.continues.is_some());
         let is_continued = continued.any(|draft| Some(draft.id) == shown);
-        let remembered = self.remembered_of(id);
+        let conversation_ui = self.conversation_ui(id);
         match shown {
-            Some(_) => remembered.beside.bring_back(returned, is_continued),
-            None => remembered.composer.bring_back(returned),
+            Some(_) => conversation_ui
+                .composer_drafts
+                .bring_back(returned, is_continued),
+            None => conversation_ui.composer.bring_back(returned),
         }
-        self.keep_draft_of(id);
+        self.mark_draft_changed(id);
     }
 
-    /// Something was sent, or nothing can be any more: words of the person that made room for a draft
-    /// are back.
-    pub(super) fn return_own_words(&mut self, id: ConversationId) {
+    /// Puts the person's stashed draft back into the composer, after something was sent or because
+    /// nothing can be sent any more.
+    pub(super) fn restore_own_words(&mut self, id: ConversationId) {
         if self.is_stale(id) {
-            self.clear_shown(id);
-            self.end_taking_over(id);
+            self.clear_shown_draft(id);
+            self.end_takeover(id);
         }
         let is_answered = |found: &Conversation| found.drafts().is_empty();
         let is_over = self.inbox.get(id).is_none_or(is_answered);
-        let Some(remembered) = self.remembered.get_mut(&id) else {
+        let Some(conversation_ui) = self.conversation_uis.get_mut(&id) else {
             return;
         };
-        let beside = &mut remembered.beside;
-        if beside.shown.is_none() && beside.has_own() && remembered.composer.is_idle() {
-            let own = beside.take().unwrap_or_default();
-            remembered.composer.take_draft(own);
+        let composer_drafts = &mut conversation_ui.composer_drafts;
+        if composer_drafts.shown.is_none()
+            && composer_drafts.has_stashed()
+            && conversation_ui.composer.is_idle()
+        {
+            let own = composer_drafts.unstash().unwrap_or_default();
+            conversation_ui.composer.take_draft(own);
             if is_over {
-                let more: Vec<Draft> = std::iter::from_fn(|| beside.take()).collect();
-                remembered.composer.bring_back(more);
+                let more: Vec<Draft> = std::iter::from_fn(|| composer_drafts.unstash()).collect();
+                conversation_ui.composer.bring_back(more);
             }
-            self.keep_draft_of(id);
+            self.mark_draft_changed(id);
         }
     }
 
-    /// Remembers what was drafted for a request before it is answered.
-    pub(super) fn drafts_of(&self, id: ConversationId) -> Option<AnsweredDraft> {
+    /// The drafts for the open request, to be remembered when it is answered.
+    pub(super) fn drafts_for_open_request(&self, id: ConversationId) -> Option<AnsweredDraft> {
         let conversation = self.inbox.get(id)?;
         Some(AnsweredDraft {
             request: conversation.open_request()?,
@@ -412,18 +438,18 @@ impl App {
         })
     }
 
-    /// Brings what is on the screen up to date with what models have said since it was drawn.
-    pub(in crate::tui) fn catch_up(&mut self) {
-        if std::mem::take(&mut self.unsynced)
+    /// Updates the open transcript if a model has sent something since the last update.
+    pub(in crate::tui) fn sync_if_needed(&mut self) {
+        if std::mem::take(&mut self.needs_sync)
             && let Some(id) = self.open
         {
             self.sync(id);
         }
     }
 
-    /// Takes what the person told in the line that they were asked for.
-    pub(super) fn take_prompted(&mut self, asked: PromptPurpose, text: String) {
-        match asked {
+    /// Handles the line that was entered into a prompt.
+    pub(super) fn on_prompt_submitted(&mut self, purpose: PromptPurpose, text: String) {
+        match purpose {
             PromptPurpose::Hint { model } => self.ask_for_draft(DraftRequest {
                 model: Some(model),
                 hint: Some(text).filter(|hint| !hint.trim().is_empty()),
@@ -438,15 +464,15 @@ impl App {
     }
 }
 
-/// What there is of a draft and was not sent by itself, as the person would compose it.
-fn composed_of(draft: &ModelDraft, request: &Request) -> Draft {
+/// The part of a model's draft that was not sent yet, in the form that a composer can load.
+fn draft_of_unsent(draft: &ModelDraft, request: &Request) -> Draft {
     let mut items = draft.unsent();
-    items.extend(begun(draft, request));
+    items.extend(partial_item(draft, request));
     Draft::of_items(&items, request, draft.id.0, &draft.model)
 }
 
-/// The item that a draft has begun, as far as it was not sent.
-fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
+/// The unsent part of the item that a model is still writing.
+fn partial_item(draft: &ModelDraft, request: &Request) -> Option<Body> {
     match &draft.partial {
         Partial::Nothing | Partial::Thought(_) => None,
         Partial::Text(text) => {
@@ -471,11 +497,11 @@ fn begun(draft: &ModelDraft, request: &Request) -> Option<Body> {
     }
 }
 
-/// What became of a draft that did not simply come to its end.
-pub(in crate::tui) fn outcome(draft: &ModelDraft) -> String {
+/// Why a draft was held, failed or stopped, for a message; empty if it simply ended.
+pub(in crate::tui) fn draft_outcome(draft: &ModelDraft) -> String {
     match (&draft.decision, &draft.state) {
         (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
-        // What is allowed needs no words.
+        // A draft that a rule allows needs no message.
         (
             Some(Decision {
                 action: Then::Send, ..

@@ -1,12 +1,12 @@
-//! Taking off the list of conversations what is done.
+//! Dismissing conversations from the inbox; the journal keeps them.
 
-use super::past::BUSY;
+use super::conversations::BUSY;
 use super::{App, Level};
 use crate::inbox::ConversationId;
 use crate::tui::keys::action::Action;
 
 impl App {
-    /// Takes a conversation off the list; the journal keeps it.
+    /// Dismisses a conversation from the inbox.
     pub(super) fn dismiss(&mut self, id: Option<ConversationId>) {
         let Some(id) = id else {
             return self.say(Level::Info, "no conversation to dismiss");
@@ -18,18 +18,18 @@ impl App {
         if !self.inbox.dismiss(id) {
             return self.say(Level::Info, BUSY);
         }
-        self.went(id, at);
+        self.on_removed_from_list(id, at);
         self.forget(id);
         self.say_dismissed(1);
     }
 
-    /// Takes all off the list that nobody waits in and that hold no draft.
+    /// Dismisses all conversations in which nobody waits and no draft is unsent.
     pub(super) fn dismiss_done(&mut self) {
         let with_draft = self.inbox.conversations().map(|found| found.id);
         let with_draft: Vec<ConversationId> = with_draft.filter(|id| self.has_draft(*id)).collect();
         let done = self.inbox.dismiss_done(|id| with_draft.contains(&id));
         for id in &done {
-            self.went(*id, 0);
+            self.on_removed_from_list(*id, 0);
             self.forget(*id);
         }
         match done.len() {
@@ -43,12 +43,13 @@ impl App {
             1 => "dismissed".to_owned(),
             count => format!("{count} dismissed"),
         };
-        let found = match self.store().keeps() {
-            true => format!(
+        let found = if self.store().keeps() {
+            format!(
                 " · {} finds it again",
                 self.key_of(Action::FindConversation)
-            ),
-            false => String::new(),
+            )
+        } else {
+            String::new()
         };
         self.say(Level::Good, what + &found);
     }

@@ -1,5 +1,7 @@
-//! What the person sees and does: keys become actions, actions change the state. No terminal, no
-//! clock and no network in here; what must happen outside is asked for by [`Effect`]s.
+//! The state of the terminal interface, and all that changes it: key presses become [`Action`]s,
+//! actions change the [`App`]. It touches no terminal, clock, disk or network, so that tests can drive
+//! it alone; what must happen outside is returned as [`Effect`]s, which the loop in
+//! [`run`](crate::tui::run) carries out.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -11,10 +13,10 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use self::attention::Attention;
-use self::drafts::{Remembered, Unkept};
+use self::conversations::ConversationSearch;
+use self::draft_saving::{ConversationUi, UnsavedDrafts};
 pub use self::find::Finder;
 pub use self::focus::Focus;
-use self::past::Past;
 use self::paths::Paths;
 pub use self::prompt::Prompt;
 pub use self::rule::NewRule;
@@ -24,42 +26,42 @@ use crate::inbox::{Conversation, ConversationId, DraftRequest, Inbox};
 use crate::store::{Saving, Store};
 use crate::study::Study;
 use crate::tui::composer::{ArgumentsEditor, Composer, ReplyKind};
-use crate::tui::export::{ExportJob, Exporting};
+use crate::tui::export::{ExportForm, ExportJob};
 use crate::tui::form::{self, Form};
 use crate::tui::inbox::InboxList;
 use crate::tui::keys::action::Action;
 use crate::tui::keys::keymap::Keymap;
-use crate::tui::marks::Marking;
+use crate::tui::marks::MarksForm;
 use crate::tui::picker::Picker;
 use crate::tui::pictures::Picture;
 use crate::tui::transcript::Transcript;
 
 mod attention;
-mod beside;
+mod auto_start;
 mod blocks;
-mod coming;
 mod compose;
+mod composer_drafts;
+mod conversations;
 mod dialogs;
-pub(in crate::tui) mod drafting;
-mod drafts;
+mod dismiss;
+mod draft_saving;
 mod events;
 mod export;
 mod find;
 mod focus;
-mod forced;
-mod listed;
+mod forced_call;
 mod marks;
+pub(in crate::tui) mod model_drafts;
 mod mouse;
 mod navigate;
 mod palette;
-mod past;
 mod paths;
-mod pen;
 mod process;
 mod prompt;
 mod recall;
 mod rule;
 mod study;
+mod takeover;
 mod turns;
 mod unsend;
 
@@ -75,15 +77,15 @@ pub enum Effect {
     /// Read a conversation of an earlier run, for [`App::on_loaded`].
     Load(ConversationId),
     /// Find the conversations that have these words, the newest ones without any, for
-    /// [`App::on_found`]. The newest such wish is the only one that counts.
+    /// [`App::on_search_results`]. The newest such wish is the only one that counts.
     FindConversations(String),
     /// List what is in a folder, for [`App::on_paths`].
     ListPaths(PathBuf),
-    /// Ring.
+    /// Ring the terminal's bell.
     Bell,
-    /// Show a notification outside of the terminal's window, which nobody looks at.
+    /// Show a desktop notification, because the terminal does not have the focus.
     Notify(String),
-    /// Draw everything anew.
+    /// Clear the screen and draw all of it.
     Redraw,
     /// Reload the configuration.
     Reload,
@@ -93,7 +95,8 @@ pub enum Effect {
     Copy(String),
     /// Show a text in the person's pager.
     Page(String),
-    /// Make a file of a conversation, or look what would be in it, for [`App::on_export`].
+    /// Export a conversation to a file, or find out what would be in that file, for
+    /// [`App::on_export`].
     Export(Box<ExportJob>),
     /// Read the turns of a conversation, for [`App::on_turns`].
     ReadTurns(ConversationId, TurnPurpose),
@@ -105,33 +108,34 @@ pub enum Effect {
     OpenPictures(Vec<Picture>),
 }
 
-/// How much a notice matters.
+/// How serious a [`Notice`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// As it should be.
+    /// Something has worked.
     Good,
-    /// For your information.
+    /// Neither a success nor a failure.
     Info,
     /// Something did not work.
     Bad,
 }
 
-/// What just happened, in words: short and in lower case, without a full stop, so that several can
-/// stand behind each other.
+/// A message on the status line about what just happened: short and in lower case, without a full
+/// stop, so that several can be joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The words.
     pub text: String,
     /// How much it matters.
     pub level: Level,
-    /// Whether it is news from outside, which typing does not push away.
+    /// Whether it is about something that the person did not do themselves. Such a notice stays while
+    /// they type.
     pub is_news: bool,
 }
 
-/// What has the keys besides the composer.
+/// A dialog, which gets the keys in place of the composer.
 #[derive(Debug, Default)]
 pub enum Dialog {
-    /// Nothing.
+    /// No dialog is open.
     #[default]
     None,
     /// The question whether to leave although somebody waits.
@@ -140,27 +144,27 @@ pub enum Dialog {
     Delete(ConversationId),
     /// A list to choose from.
     Picker(PickerPurpose, Box<Picker>),
-    /// What a command is given besides the command line.
+    /// The form of a shell command's options, such as its directory and its timeout.
     Options(Box<Form>),
-    /// The parts collected so far, and which of them is selected.
+    /// The list of the parts of the reply, and the index of the selected one.
     Parts(usize),
     /// The search in the transcript.
     Find(Box<Finder>),
-    /// A line that is asked for.
+    /// A prompt for one line of text.
     Prompt(Box<Prompt>),
-    /// Where a file goes that is made of a conversation.
-    Export(Box<Exporting>),
-    /// What the person makes of a conversation.
-    Marks(Box<Marking>),
+    /// The form of an export: where the file goes and what is in it.
+    Export(Box<ExportForm>),
+    /// The form of a conversation's labels, rating and note.
+    Marks(Box<MarksForm>),
 }
 
 impl Dialog {
-    /// Whether it is a question that a letter answers.
+    /// Whether it is a question that is answered with `y` or `n`.
     pub fn is_question(&self) -> bool {
         matches!(self, Self::Quit | Self::Delete(_))
     }
 
-    /// The form that is to be filled in, if there is one.
+    /// The dialog's form, if it has one.
     pub(super) fn form(&self) -> Option<&Form> {
         match self {
             Self::Options(form) => Some(form),
@@ -170,7 +174,7 @@ impl Dialog {
         }
     }
 
-    /// What is asked for in the place of a reply, where that has nothing to do with one.
+    /// The title above a form that is not about the reply; `None` for all other dialogs.
     pub(super) fn title(&self) -> Option<String> {
         match self {
             Self::Export(exporting) => Some(exporting.title()),
@@ -185,13 +189,13 @@ impl Dialog {
 pub enum PickerPurpose {
     /// A tool to call.
     Tool,
-    /// A text to insert.
+    /// A snippet or an earlier reply to insert.
     Recall,
     /// A conversation to open.
     Conversation,
-    /// Something to do.
+    /// An action to run, from the palette.
     Action,
-    /// A path to write.
+    /// A path to complete, after `@`.
     Path,
     /// A model to ask for a draft.
     Model,
@@ -205,92 +209,94 @@ pub enum PickerPurpose {
     Turn,
 }
 
-/// What does not change while the program runs.
+/// Settings from the configuration and the command line. They change only when the configuration is
+/// reloaded.
 #[derive(Debug)]
 pub struct AppSettings {
-    /// What the keys do.
+    /// Which keys are bound to which actions.
     pub keymap: Keymap,
-    /// The zone that times of day are shown in.
+    /// The time zone of all times that are shown.
     pub zone: TimeZone,
-    /// Whether a request rings.
+    /// Whether a new request rings the bell.
     pub bell: bool,
-    /// After which time of waiting the person is called again, if at all.
+    /// After how much waiting the bell rings again; `None` if it never does.
     pub remind_after: Option<Duration>,
     /// Whether the next conversation that waits opens when one is answered.
     pub auto_advance: bool,
-    /// Where agents reach the server, for the empty screen.
+    /// The base URL that agents are given, for the welcome screen.
     pub base_url: String,
-    /// The command that tells Codex so, for the empty screen.
+    /// The command that sets Codex up for that URL, for the welcome screen.
     pub setup: String,
-    /// Texts to insert, with their names.
+    /// Snippets: their names and their texts.
     pub snippets: Vec<(String, String)>,
-    /// How long an answer or a rejection can be taken back; zero if it leaves at once.
+    /// How long an answer or a rejection is delayed, so that it can be taken back; zero sends at once.
     pub unsend: Duration,
-    /// What files of conversations are made with.
+    /// Where exports go and what is redacted in them.
     pub export: crate::tui::export::ExportSettings,
 }
 
 /// The state of the terminal interface.
 #[derive(Debug)]
 pub struct App {
-    /// What does not change.
+    /// What is configured.
     pub settings: AppSettings,
-    /// The time, as of the last event.
+    /// The current time, which the loop sets before each event.
     pub now: Timestamp,
     pub(super) inbox: Inbox,
+    /// The conversation whose transcript is on the screen.
     pub(super) open: Option<ConversationId>,
-    /// The conversation that the person was last told of, until another one is opened.
+    /// The conversation that the last "new request" notice was about, until another one is opened.
     announced: Option<ConversationId>,
     pub(super) focus: Focus,
     pub(super) dialog: Dialog,
     pub(super) notice: Option<Notice>,
-    /// What stays on the screen for as long as it is so.
+    /// A lasting problem, such as a journal that cannot be written; shown until it is over.
     pub(super) alert: Option<String>,
-    /// What the screen remembers of conversations that the inbox has.
-    remembered: HashMap<ConversationId, Remembered>,
-    /// What is typed before there is a conversation to type it in.
+    /// Composer, drafts and transcript of each conversation that was looked at.
+    conversation_uis: HashMap<ConversationId, ConversationUi>,
+    /// The composer while no conversation is open.
     scratch: Composer,
-    unkept: Unkept,
+    unsaved_drafts: UnsavedDrafts,
     effects: Vec<Effect>,
-    /// What is about to be sent.
-    held: Option<unsend::DelayedReply>,
-    /// That a model is about to answer by itself.
-    coming: Option<coming::Coming>,
+    /// The reply that can still be taken back.
+    delayed_reply: Option<unsend::DelayedReply>,
+    /// The conversation in which a model is about to begin to answer by itself.
+    pending_auto: Option<auto_start::PendingAuto>,
     /// Whether the last key was the interrupt key.
     interrupted: bool,
-    /// Whether the last key tried to send something that has a fault.
-    pub(super) insists: Option<compose::Insists>,
-    /// How far back in what was said the last key has walked, from the newest.
-    walked: Option<usize>,
-    /// What the list that is open offers to be inserted.
-    offered: Vec<recall::Recallable>,
-    /// What was said, oldest first, to be said again, and where.
-    said_before: Vec<(String, Option<ConversationId>)>,
-    past: Past,
+    /// Set if the last key tried to send something that has a fault: the same key again sends it.
+    pub(super) confirm_anyway: Option<compose::ConfirmAnyway>,
+    /// The index in `recalls`, counted from the newest, that the arrow keys have reached.
+    recall_position: Option<usize>,
+    /// What the choices of the open recall list stand for.
+    recall_choices: Vec<recall::Recallable>,
+    /// Earlier replies, oldest first, and the conversations that they were sent in.
+    recalls: Vec<(String, Option<ConversationId>)>,
+    conversation_search: ConversationSearch,
     attention: Attention,
     paths: Paths,
-    /// What was looked for last.
+    /// The last query of the search in the transcript.
     last_query: String,
-    /// What a model is to be told once it is chosen.
+    /// The hint that was typed before the person went to choose another model.
     hint: String,
-    /// The rule that the person is about to make.
-    making: Option<rule::Making>,
-    /// The file of a conversation that is being made.
+    /// The rule that is being made in dialogs.
+    pending_rule: Option<rule::PendingRule>,
+    /// The export that is being set up or written.
     exports: self::export::ExportDialog,
-    /// The conversation of which a turn is to be asked again.
-    forking: Option<ConversationId>,
-    /// Whether models have said something in the open conversation since it was drawn.
-    unsynced: bool,
+    /// The conversation whose turns are listed to be forked.
+    fork_conversation: Option<ConversationId>,
+    /// Whether a model has sent something in the open conversation since its transcript was updated.
+    needs_sync: bool,
     /// The list of conversations on the screen.
     pub(super) list: InboxList,
-    /// Where the transcript is on the screen, if it is.
+    /// The area of the screen that the transcript takes; `None` if it is not shown.
     pub(super) transcript_area: Option<Rect>,
 }
 
 impl App {
-    /// A program that has just started.
+    /// The state at the start of the program.
     pub fn new(settings: AppSettings, store: Store, now: Timestamp) -> Self {
-        let said_before = store.recalls();
+        let recalls = store.recalls();
         Self {
             settings,
             now,
@@ -301,68 +307,69 @@ impl App {
             dialog: Dialog::default(),
             notice: None,
             alert: None,
-            remembered: HashMap::new(),
+            conversation_uis: HashMap::new(),
             scratch: Composer::default(),
-            unkept: Unkept::default(),
+            unsaved_drafts: UnsavedDrafts::default(),
             effects: Vec::new(),
-            held: None,
-            coming: None,
+            delayed_reply: None,
+            pending_auto: None,
             interrupted: false,
-            insists: None,
-            walked: None,
-            offered: Vec::new(),
-            said_before,
-            past: Past::default(),
+            confirm_anyway: None,
+            recall_position: None,
+            recall_choices: Vec::new(),
+            recalls,
+            conversation_search: ConversationSearch::default(),
             attention: Attention::default(),
             paths: Paths::default(),
             last_query: String::new(),
             hint: String::new(),
-            making: None,
+            pending_rule: None,
             exports: self::export::ExportDialog::default(),
-            forking: None,
-            unsynced: false,
+            fork_conversation: None,
+            needs_sync: false,
             list: InboxList::default(),
             transcript_area: None,
         }
     }
 
-    /// Where all of it is kept.
+    /// The store of the inbox.
     pub fn store(&self) -> &Store {
         self.inbox.store()
     }
 
-    /// Says what a study goes by, from now on.
+    /// Sets the configuration of the study.
     pub fn set_study(&mut self, study: Study) {
         self.inbox.set_study(study, self.now);
     }
 
-    /// The conversation on the screen.
+    /// The open conversation.
     pub fn conversation(&self) -> Option<&Conversation> {
         self.inbox.get(self.open?)
     }
 
-    /// The composer on the screen.
+    /// The composer of the open conversation.
     pub fn composer(&self) -> &Composer {
-        let own = self.open.and_then(|id| self.remembered.get(&id));
+        let own = self.open.and_then(|id| self.conversation_uis.get(&id));
         own.map_or(&self.scratch, |own| &own.composer)
     }
 
-    /// The transcript on the screen.
+    /// The transcript of the open conversation.
     pub fn transcript(&self) -> Option<&Transcript> {
-        self.remembered.get(&self.open?)?.transcript.as_ref()
+        self.conversation_uis.get(&self.open?)?.transcript.as_ref()
     }
 
-    /// What must happen outside, and is forgotten here.
+    /// Returns what must happen outside, and removes it from the state.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether something was said or delivered since [`App::take_saving`] was asked.
+    /// Whether a reply was sent or delivered since the last [`App::take_saving`].
     pub fn has_saving(&self) -> bool {
         self.inbox.has_saving()
     }
 
-    /// The last write of something said or delivered since this was asked; `None` if nothing was.
+    /// The last write to the store of a reply that was sent or delivered since the last call; `None`
+    /// if there was none.
     pub fn take_saving(&mut self) -> Option<Saving> {
         self.inbox.take_saving()
     }
@@ -375,7 +382,8 @@ impl App {
         }
     }
 
-    /// How long until the screen tells something else by itself; `None` if it does not.
+    /// How long until [`App::on_tick`] must be called because something changes with time; `None` if
+    /// nothing does.
     pub fn next_tick(&self) -> Option<Duration> {
         if let Dialog::Find(finder) = &self.dialog
             && finder.is_searching()
@@ -389,35 +397,41 @@ impl App {
             let wait = Duration::try_from(at.duration_since(self.now));
             wait.unwrap_or_default()
         });
-        let waits = [time, due, self.next_count(), self.next_coming()];
+        let waits = [
+            time,
+            due,
+            self.next_countdown_tick(),
+            self.next_auto_start(),
+        ];
         waits.into_iter().flatten().min()
     }
 
-    /// Goes on with what takes longer than a frame.
+    /// Does what is due by now: delayed replies, models that begin by themselves, reminders, and the
+    /// next step of a search.
     pub fn on_tick(&mut self) {
         self.send_due();
-        self.follow_coming();
+        self.start_due_auto();
         for change in self.inbox.do_due(self.now) {
             self.on_change(change);
         }
-        self.go_on_finding();
-        self.remind();
+        self.continue_search();
+        self.remind_of_waiting();
     }
 
-    /// Takes everything that was typed by now.
+    /// Handles all input events that have arrived by now.
     ///
     /// Where a terminal knows no bracketed paste, pasted lines look like typed ones that all came
     /// at once. A submit key with more text behind it is therefore a line break.
     pub fn on_input(&mut self, events: Vec<event::Event>) {
-        if let Some(rows) = self.typed_wheel(&events) {
-            return self.read(|reading| reading.scroll(rows));
+        if let Some(rows) = self.wheel_from_arrows(&events) {
+            return self.with_searchable(|reading| reading.scroll(rows));
         }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         if let Some(id) = self.open {
             self.inbox.typed(id, keys.clone().count(), self.now);
         }
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
-        let is_pasted = self.takes_text() && after_submit.any(|key| types(&key));
+        let is_pasted = self.accepts_text() && after_submit.any(|key| types(&key));
         // In one piece, because the text area lays itself out anew with each change.
         let mut pasted = String::new();
         for event in events {
@@ -445,39 +459,39 @@ impl App {
         self.on_paste(&pasted);
     }
 
-    /// Takes a key.
+    /// Handles a key press.
     pub fn on_key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
             return;
         }
         let looked_elsewhere = !self.is_composing() || !matches!(self.dialog, Dialog::None);
-        self.take_key(key);
-        self.follow_coming();
+        self.dispatch_key(key);
+        self.start_due_auto();
         if looked_elsewhere && self.open.is_none() && self.is_idle() {
-            // Who comes back to nothing goes to what has come in meanwhile.
+            // The dialog or view that kept a new request from opening is closed.
             if let Some(id) = self.next_waiting() {
-                self.show(id);
+                self.open_conversation(id);
             }
         }
     }
 
-    fn take_key(&mut self, key: KeyEvent) {
-        self.stir();
+    fn dispatch_key(&mut self, key: KeyEvent) {
+        self.note_activity();
         let action = self.settings.keymap.action(&key);
         let again = std::mem::take(&mut self.interrupted);
-        let walked = self.walked.take();
-        // What was said of the last key does not hold any more.
+        let recall_position = self.recall_position.take();
+        // A notice about the last key is outdated.
         self.notice
             .take_if(|notice| action.is_some() || !notice.is_news);
-        self.insists
-            .take_if(|insists| action != Some(insists.action));
-        if self.key_in_held(action) {
+        self.confirm_anyway
+            .take_if(|confirm_anyway| action != Some(confirm_anyway.action));
+        if self.key_while_delayed(action) {
             return;
         }
-        if !matches!(self.dialog, Dialog::None) && self.key_in_dialog(key, action) {
+        if !matches!(self.dialog, Dialog::None) && self.on_dialog_key(key, action) {
             return;
         }
-        if self.key_in_focus(key, action) {
+        if self.on_focused_key(key, action) {
             return;
         }
         if !matches!(
@@ -487,45 +501,45 @@ impl App {
             self.list.release();
         }
         match action {
-            None => self.type_in_draft(&key),
-            Some(Action::Cancel) if self.act_in_draft(Action::Cancel) => return,
+            None => self.take_over_by_typing(&key),
+            Some(Action::Cancel) if self.act_on_model_draft(Action::Cancel) => return,
             Some(_) => {}
         }
-        if self.key_in_call(key, action) {
+        if self.on_call_editor_key(key, action) {
             return;
         }
         match action {
             Some(action) => self.act(action, again),
-            None if self.has_composer() && self.walk(key, walked) => {}
+            None if self.composer_has_keys() && self.walk_recalls(key, recall_position) => {}
             None => self.type_key(key),
         }
     }
 
-    /// Whether the keys are for the text of the composer.
-    fn has_composer(&self) -> bool {
+    /// Whether keys edit the text of the composer.
+    fn composer_has_keys(&self) -> bool {
         self.is_composing() && self.composer().kind != ReplyKind::Tool
     }
 
-    /// Takes pasted text, which is text and never a command.
+    /// Handles pasted text, which never runs an action.
     pub fn on_paste(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
-        self.insists = None;
-        self.walked = None;
+        self.confirm_anyway = None;
+        self.recall_position = None;
         self.notice.take_if(|notice| !notice.is_news);
         if matches!(self.dialog, Dialog::Delete(_)) {
-            // Whoever goes on writing does not mean it.
+            // Pasting is no answer to the question.
             self.dialog = Dialog::None;
         }
         if self.is_in_inbox() && matches!(self.dialog, Dialog::None) && self.list.is_filtering() {
             return self.list.paste(text, &self.inbox);
         }
         if matches!(self.dialog, Dialog::Picker(PickerPurpose::Path, _)) {
-            // The word goes on as it was pasted.
+            // The text goes into the composer, and the list of paths closes.
             self.dialog = Dialog::None;
         }
-        if !self.takes_text() {
+        if !self.accepts_text() {
             let key = self.key_of(Action::Cancel);
             return self.say(
                 Level::Info,
@@ -538,7 +552,7 @@ impl App {
             Dialog::Picker(purpose, picker) => {
                 picker.paste(text);
                 if *purpose == PickerPurpose::Conversation {
-                    self.ask_for_found();
+                    self.update_conversation_search();
                 }
             }
             Dialog::Options(form) => {
@@ -550,7 +564,7 @@ impl App {
             Dialog::Marks(marking) => marking.paste(text),
             Dialog::Find(finder) => {
                 finder.paste(text);
-                self.find_from_here();
+                self.search_from_start();
             }
             Dialog::None => {
                 self.begin_typing();
@@ -558,7 +572,7 @@ impl App {
                     Some(call) => call.paste(text),
                     None => self.paste(text),
                 }
-                self.keep_draft();
+                self.draft_changed();
             }
         }
     }
@@ -571,7 +585,7 @@ impl App {
         }
     }
 
-    /// Takes what the person wrote in their editor.
+    /// Replaces the draft with the text that was saved in the person's editor.
     pub fn on_edited(&mut self, text: &str) {
         // Editors end the last line; a draft does not.
         let text = text.strip_suffix('\n').unwrap_or(text);
@@ -579,17 +593,17 @@ impl App {
             Some(call) => call.set_text(text),
             None => self.composer_mut().edited(text),
         }
-        self.keep_draft();
+        self.draft_changed();
     }
 
-    /// Takes what is left where the editor failed: the draft stays, and a text that was saved all
-    /// the same can be recalled.
+    /// Handles an editor that failed: the draft stays as it is, and a text that the editor had saved
+    /// can be recalled. Returns the write of that text.
     pub fn on_edit_failed(&mut self, text: Option<String>, failure: &str) -> Saving {
         let (saving, recall) = match text {
             Some(text) => {
                 let key = self.key_of(Action::Recall);
                 let recall = format!("; {key} recalls what it saved");
-                (self.remember(text), recall)
+                (self.add_recall(text), recall)
             }
             None => Default::default(),
         };
@@ -600,12 +614,12 @@ impl App {
         saving
     }
 
-    /// Says for as long as it is so what the person has to know whatever else happens.
+    /// Sets the problem that is shown until it is over, or `None`.
     pub fn set_alert(&mut self, alert: Option<String>) {
         self.alert = alert;
     }
 
-    /// Says something on the status line, until the next key.
+    /// Shows a notice until the next key.
     pub fn say(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
@@ -614,8 +628,8 @@ impl App {
         });
     }
 
-    /// Says what happened without the person's doing, which stays while they type.
-    fn tell(&mut self, level: Level, text: impl Into<String>) {
+    /// Shows a notice about something that the person did not do; it stays while they type.
+    fn say_news(&mut self, level: Level, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
             level,
@@ -623,18 +637,18 @@ impl App {
         });
     }
 
-    /// Whether a key sends what was composed.
+    /// Whether a key is bound to [`Action::Submit`].
     pub(super) fn submits(&self, key: &KeyEvent) -> bool {
         self.settings.keymap.action(key) == Some(Action::Submit)
     }
 
-    /// Whether there is something to type a text into.
-    fn takes_text(&self) -> bool {
+    /// Whether there is a field that text can be pasted into.
+    fn accepts_text(&self) -> bool {
         self.is_composing() || !matches!(self.dialog, Dialog::None)
     }
 
     fn act(&mut self, action: Action, again: bool) {
-        if self.act_in_draft(action) {
+        if self.act_on_model_draft(action) {
             return;
         }
         match action {
@@ -656,17 +670,20 @@ impl App {
             Action::Live => self.toggle_live(),
             Action::Draft => self.ask_for_draft(DraftRequest::default()),
             Action::DraftWith => self.ask_for_hint(),
-            Action::ContinueDraft => self.go_on_with_draft(),
+            Action::ContinueDraft => self.continue_draft(),
             Action::NextDraft => self.step_draft(true),
             Action::PreviousDraft => self.step_draft(false),
             Action::Mode => self.change_mode(),
             Action::SaveRule => self.make_rule(),
             Action::Recall => self.recall(),
             Action::Editor => self.effects.push(Effect::Edit),
-            Action::ExpandPaste => match self.composer_mut().expand_paste() {
-                true => self.keep_draft(),
-                false => self.say(Level::Info, "no long paste here"),
-            },
+            Action::ExpandPaste => {
+                if self.composer_mut().expand_paste() {
+                    self.draft_changed()
+                } else {
+                    self.say(Level::Info, "no long paste here")
+                }
+            }
             Action::Undo | Action::Redo => {
                 let redo = action == Action::Redo;
                 let composer = self.composer_mut();
@@ -676,30 +693,30 @@ impl App {
                     None => composer.undo(),
                 };
                 if changed {
-                    self.keep_draft();
+                    self.draft_changed();
                 }
             }
             Action::NextConversation => self.step_conversation(true),
             Action::PreviousConversation => self.step_conversation(false),
             Action::NextWaiting => match self.next_waiting() {
-                Some(id) => self.show(id),
+                Some(id) => self.open_conversation(id),
                 None => self.say(Level::Info, "no other requests waiting"),
             },
             Action::Inbox => self.toggle_inbox(),
             Action::WidenInbox => self.list.widen(true),
             Action::NarrowInbox => self.list.widen(false),
-            Action::Dismiss => self.dismiss(self.at_hand()),
+            Action::Dismiss => self.dismiss(self.target_conversation()),
             Action::DismissDone => self.dismiss_done(),
             Action::LiftRejection => self.lift_rejection(),
             Action::FindConversation => self.find_conversation(),
             Action::Palette => self.open_palette(),
             Action::DeleteConversation => self.ask_to_delete(),
-            Action::ScrollUp => self.read(|reading| reading.scroll_pages(-1)),
-            Action::ScrollDown => self.read(|reading| reading.scroll_pages(1)),
-            Action::ScrollLineUp => self.read(|reading| reading.scroll(-1)),
-            Action::ScrollLineDown => self.read(|reading| reading.scroll(1)),
-            Action::ScrollTop => self.read(|reading| reading.scroll(i64::MIN)),
-            Action::ScrollBottom => self.read(|reading| reading.scroll(i64::MAX)),
+            Action::ScrollUp => self.with_searchable(|reading| reading.scroll_pages(-1)),
+            Action::ScrollDown => self.with_searchable(|reading| reading.scroll_pages(1)),
+            Action::ScrollLineUp => self.with_searchable(|reading| reading.scroll(-1)),
+            Action::ScrollLineDown => self.with_searchable(|reading| reading.scroll(1)),
+            Action::ScrollTop => self.with_searchable(|reading| reading.scroll(i64::MIN)),
+            Action::ScrollBottom => self.with_searchable(|reading| reading.scroll(i64::MAX)),
             Action::Search => self.find(),
             Action::NextPrompt => self.with_transcript(|transcript| transcript.go_to_prompt(true)),
             Action::PreviousPrompt => {
@@ -720,7 +737,7 @@ impl App {
             | Action::Help => {
                 self.toggle_view(action);
             }
-            Action::Study => self.turn_study(),
+            Action::Study => self.toggle_study(),
             Action::Export => self.export(),
             Action::Mark => self.ask_for_turns(TurnPurpose::Mark),
             Action::Fork => self.ask_for_turns(TurnPurpose::Fork),
@@ -742,14 +759,14 @@ impl App {
         }
     }
 
-    /// The key of an action, for a sentence about it.
+    /// The key bound to an action, for a message; empty if none is.
     fn key_of(&self, action: Action) -> String {
         let key = self.settings.keymap.chord(action);
         key.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Takes a key that is for the call that is being put together; says whether it was.
-    fn key_in_call(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+    /// Handles a key in the editor of a tool call's arguments; returns whether it was handled.
+    fn on_call_editor_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
         // The form moves between its fields with the keys that send and choose elsewhere.
         let for_fields = matches!(
             action,
@@ -759,11 +776,11 @@ impl App {
             return false;
         };
         if action == Some(Action::Cancel) {
-            // The call is still there when the kind is chosen again, unless nobody has begun it.
+            // The call is kept for when the kind is chosen again, unless it was only offered.
             let composer = self.composer_mut();
             composer.withdraw();
             composer.kind = ReplyKind::Send;
-            self.keep_draft();
+            self.draft_changed();
             return true;
         }
         match &mut call.editor {
@@ -773,20 +790,20 @@ impl App {
                         self.composer_mut().touch();
                         self.submit();
                     }
-                    form::FormOutcome::Consumed => self.keep_draft(),
+                    form::FormOutcome::Consumed => self.draft_changed(),
                     form::FormOutcome::Ignored => return false,
                 }
                 true
             }
             ArgumentsEditor::Text(area) if action.is_none() => {
                 if area.input(key) {
-                    self.keep_draft();
+                    self.draft_changed();
                 }
                 true
             }
             ArgumentsEditor::Text(area) if action == Some(Action::Newline) => {
                 area.insert_newline();
-                self.keep_draft();
+                self.draft_changed();
                 true
             }
             _ => false,
@@ -808,25 +825,26 @@ impl App {
                         Some(why) => self.say(Level::Info, why),
                         None => {
                             self.composer_mut().kind = ReplyKind::Command;
-                            return self.keep_draft();
+                            return self.draft_changed();
                         }
                     }
                 }
-                // As it would on a command line; who writes a table selects no block before.
+                // A pipe into the pager, as in a shell. Somebody who types a Markdown table has no
+                // block selected.
                 KeyCode::Char('|') if self.has_selected_block() => {
-                    self.key_in_held(Some(Action::Page));
+                    self.key_while_delayed(Some(Action::Page));
                     return self.page();
                 }
                 KeyCode::Backspace if composer.kind == ReplyKind::Command => {
                     self.composer_mut().kind = ReplyKind::Send;
-                    return self.keep_draft();
+                    return self.draft_changed();
                 }
                 _ => {}
             }
         }
         if self.composer_mut().input(key) {
-            self.keep_draft();
-            self.ask_for_paths(&key);
+            self.draft_changed();
+            self.request_paths(&key);
         }
     }
 
@@ -839,7 +857,7 @@ impl App {
             kind = kind.step(forward);
         }
         self.composer_mut().kind = kind;
-        self.keep_draft();
+        self.draft_changed();
     }
 
     pub(in crate::tui) fn composer_mut(&mut self) -> &mut Composer {
@@ -850,7 +868,7 @@ impl App {
     }
 }
 
-/// Whether a key is a character of a text.
+/// Whether a key types a character.
 fn types(key: &KeyEvent) -> bool {
     let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
     matches!(key.code, KeyCode::Char(_)) && !key.modifiers.intersects(chords)

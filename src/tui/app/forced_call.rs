@@ -1,4 +1,4 @@
-//! Requests that leave nothing but one call: its form opens by itself.
+//! Requests whose `tool_choice` leaves only one tool: the form of that call opens by itself.
 
 use super::App;
 use crate::api::Tool;
@@ -6,31 +6,31 @@ use crate::inbox::{Conversation, ConversationId};
 use crate::tui::composer::{ComposedCall, ReplyKind};
 
 impl App {
-    /// Opens the form of the only call that a request leaves, once for each request, where nothing
-    /// is being composed; takes back one that nobody has touched and that is not wanted any more.
+    /// Opens the form of the only call that a request allows, once for each request and only if
+    /// nothing is being composed. Closes an untouched form of an earlier request.
     pub(super) fn offer_call(&mut self, id: ConversationId) {
         let found = self.inbox.get(id);
         let open = found.and_then(Conversation::open_request);
         let call = found
             .and_then(Conversation::forced_tool)
             .map(ComposedCall::new);
-        let remembered = self.remembered_of(id);
-        if remembered.offered_to == open {
+        let conversation_ui = self.conversation_ui(id);
+        if conversation_ui.offered_to == open {
             return;
         }
-        remembered.offered_to = open;
-        remembered.composer.withdraw();
-        let is_free = remembered.composer.is_idle()
-            && remembered.composer.kind == ReplyKind::Send
-            && remembered.beside.shown.is_none();
+        conversation_ui.offered_to = open;
+        conversation_ui.composer.withdraw();
+        let is_free = conversation_ui.composer.is_idle()
+            && conversation_ui.composer.kind == ReplyKind::Send
+            && conversation_ui.composer_drafts.shown.is_none();
         if let Some(call) = call.filter(|_| open.is_some() && is_free) {
-            remembered.composer.offer(call);
+            conversation_ui.composer.offer(call);
         }
     }
 }
 
 impl Conversation {
-    /// The tool that has to be called, where the request leaves no other.
+    /// The tool that has to be called, if the request allows no other.
     pub(in crate::tui) fn forced_tool(&self) -> Option<&Tool> {
         let choice = &self.request().tool_choice;
         if !choice.requires_call() {

@@ -1,4 +1,4 @@
-//! Conversations of the past: finding them, loading them, and deleting one for good.
+//! The list of all conversations: searching it, loading earlier ones, and deleting one for good.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -15,30 +15,29 @@ use crate::tui::picker::{Choice, Picker};
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::transcript::Transcript;
 
-/// Characters of an excerpt that stand before what was found.
+/// Characters of an excerpt that are shown before the match.
 const BEFORE: usize = 10;
-/// Bytes of prompts by which a conversation is found where there is no journal to search.
+/// Bytes of prompts that are searched where there is no journal.
 const MAX_TEXT: usize = 4_000;
 /// Why a conversation cannot be deleted or dismissed.
 pub(super) const BUSY: &str = "a request is waiting here, or your answer is still being sent";
 
-/// What is known of the past besides what the inbox lists.
+/// The search for a conversation, and which ones could not be loaded.
 #[derive(Debug, Default)]
-pub(super) struct Past {
-    /// The conversations that can be picked from: those that the inbox lists, and then what was
-    /// found in the journal.
-    found: Vec<ConversationHeader>,
-    /// How many of them the inbox lists.
-    listed: usize,
-    /// The query that was asked last.
-    asked: String,
+pub(super) struct ConversationSearch {
+    /// The conversations in the picker: those of the inbox, and then those found in the journal.
+    results: Vec<ConversationHeader>,
+    /// How many of them are from the inbox.
+    listed_count: usize,
+    /// The last query that was sent to the journal.
+    query: String,
     /// The conversations that could not be loaded.
     unreadable: HashSet<ConversationId>,
 }
 
 impl App {
-    /// Lets the person choose a conversation by all that is known of it: those of the inbox in its
-    /// order until they type, and after them what the journal has.
+    /// Opens the picker of conversations: those of the inbox in its order, and after them those of the
+    /// journal.
     pub(super) fn find_conversation(&mut self) {
         let title = "find a conversation";
         let listed = self.inbox.conversations();
@@ -48,67 +47,66 @@ impl App {
             .conversations()
             .map(Conversation::header)
             .collect();
-        let picker = match self.store().keeps() {
-            true => {
-                let newest = Effect::FindConversations(String::new());
-                self.effects.push(newest);
-                Picker::asking(title, choices)
-            }
+        let picker = if self.store().keeps() {
+            let newest = Effect::FindConversations(String::new());
+            self.effects.push(newest);
+            Picker::asking(title, choices)
+        } else {
             // What the inbox lists is all that there is.
-            false => Picker::new(title, choices),
+            Picker::new(title, choices)
         };
-        self.past.asked.clear();
-        self.past.listed = found.len();
-        self.past.found = found;
+        self.conversation_search.query.clear();
+        self.conversation_search.listed_count = found.len();
+        self.conversation_search.results = found;
         self.notice = None;
         self.dialog = Dialog::Picker(PickerPurpose::Conversation, Box::new(picker));
     }
 
-    /// Has the query of the list answered, if it has changed.
-    pub(super) fn ask_for_found(&mut self) {
+    /// Searches the journal for the query of the picker, if it has changed.
+    pub(super) fn update_conversation_search(&mut self) {
         if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
             && picker.asks()
-            && picker.query() != self.past.asked
+            && picker.query() != self.conversation_search.query
         {
-            self.past.asked = picker.query().to_owned();
-            let search = Effect::FindConversations(self.past.asked.clone());
+            self.conversation_search.query = picker.query().to_owned();
+            let search = Effect::FindConversations(self.conversation_search.query.clone());
             self.effects.push(search);
         }
     }
 
-    /// Takes in what was found for [`Effect::FindConversations`]; nothing if that is not what is
-    /// asked any more. Tells whether it is.
-    pub fn on_found(&mut self, query: &str, found: Vec<FoundConversation>) -> bool {
+    /// Handles the results of [`Effect::FindConversations`]. Returns whether the picker still shows
+    /// that query; otherwise they are dropped.
+    pub fn on_search_results(&mut self, query: &str, found: Vec<FoundConversation>) -> bool {
         let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog else {
             return false;
         };
         if picker.query() != query {
             return false;
         }
-        let listed = self.past.listed;
-        // What the list has already is not offered twice; what it has and does not match is found
-        // by its text.
+        let listed = self.conversation_search.listed_count;
+        // Do not list a conversation twice if the picker already shows it. One of the inbox that the
+        // picker hides was found by its text.
         let matching = picker.matching().iter().filter(|at| **at < listed);
-        let matching = matching.filter_map(|at| self.past.found.get(*at));
+        let matching = matching.filter_map(|at| self.conversation_search.results.get(*at));
         let matching: HashSet<ConversationId> = matching.map(|header| header.id).collect();
         let mut found = found;
         found.retain(|found| !matching.contains(&found.header.id));
         let choices = found
             .iter()
-            .map(|found| self.choice_of_found(found))
+            .map(|found| self.result_choice(found))
             .collect();
         let chosen = picker.selected().filter(|_| picker.has_moved());
         let chosen = chosen
-            .and_then(|at| self.past.found.get(at))
+            .and_then(|at| self.conversation_search.results.get(at))
             .map(|one| one.id);
-        self.past.found.truncate(listed);
-        self.past
-            .found
+        self.conversation_search.results.truncate(listed);
+        self.conversation_search
+            .results
             .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
-            // Whoever has gone to one stays there, and who has not stays at the best.
+            // Keep the selection if the person has moved it; otherwise the best match is selected.
             picker.offer(choices);
-            let mut all = self.past.found.iter();
+            let mut all = self.conversation_search.results.iter();
             if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
                 picker.select_at(at);
             }
@@ -116,16 +114,16 @@ impl App {
         true
     }
 
-    /// Opens the conversation at an index of the list that was picked from.
-    pub(super) fn open_found(&mut self, index: usize) {
-        if let Some(header) = self.past.found.get(index).cloned() {
+    /// Opens the conversation at an index of the picker's list.
+    pub(super) fn open_search_result(&mut self, index: usize) {
+        if let Some(header) = self.conversation_search.results.get(index).cloned() {
             let id = header.id;
             self.inbox.insert(header);
-            self.show(id);
+            self.open_conversation(id);
         }
     }
 
-    /// A conversation that the inbox lists: where it is and with whom, and by what else it is found.
+    /// The choice for a conversation of the inbox, with more text that it is found by.
     fn choice_of(&self, conversation: &Conversation) -> Choice {
         let folder = folder(conversation);
         let mut more = format!(
@@ -152,9 +150,9 @@ impl App {
         }
     }
 
-    /// A conversation of the journal, with the words in which it was found.
-    fn choice_of_found(&self, found: &FoundConversation) -> Choice {
-        let detail = self.detail(&found.header, around_found(&found.excerpt));
+    /// The choice for a conversation of the journal, with an excerpt around the match.
+    fn result_choice(&self, found: &FoundConversation) -> Choice {
+        let detail = self.detail(&found.header, excerpt_around_match(&found.excerpt));
         Choice::new(found.header.title.clone(), detail)
     }
 
@@ -169,11 +167,10 @@ impl App {
         parts.collect::<Vec<_>>().join(" · ")
     }
 
-    /// Takes in a conversation of an earlier run that was asked for by [`Effect::Load`]; `None` if it
-    /// cannot be read.
+    /// Handles the result of [`Effect::Load`]; `None` if the conversation cannot be read.
     pub fn on_loaded(&mut self, id: ConversationId, loaded: Option<LoadedConversation>) {
         let Some(loaded) = loaded else {
-            self.past.unreadable.insert(id);
+            self.conversation_search.unreadable.insert(id);
             return;
         };
         self.inbox.load(loaded);
@@ -183,18 +180,23 @@ impl App {
         }
     }
 
-    /// What stands in the place of the transcript of the open conversation while that is not there.
-    pub(in crate::tui) fn instead_of_transcript(&self) -> Option<&'static str> {
+    /// The message in the place of a transcript that is being loaded or cannot be read.
+    pub(in crate::tui) fn transcript_placeholder(&self) -> Option<&'static str> {
         let conversation = self.conversation().filter(|found| !found.is_loaded())?;
-        match self.past.unreadable.contains(&conversation.id) {
-            true => Some("cannot read this conversation from the journal"),
-            false => Some("loading…"),
+        if self
+            .conversation_search
+            .unreadable
+            .contains(&conversation.id)
+        {
+            Some("cannot read this conversation from the journal")
+        } else {
+            Some("loading…")
         }
     }
 
-    /// Asks whether to delete the open conversation, or the chosen one where the inbox has the keys.
+    /// Asks whether to delete the open conversation, or the selected one if the inbox has the focus.
     pub(super) fn ask_to_delete(&mut self) {
-        match self.at_hand() {
+        match self.target_conversation() {
             None => self.say(Level::Info, "no conversation to delete"),
             Some(id) if self.inbox.is_busy(id) => self.say(Level::Info, BUSY),
             Some(id) => {
@@ -204,9 +206,9 @@ impl App {
         }
     }
 
-    /// Takes a key that may answer the question whether to delete a conversation; says whether it
-    /// did. Whoever goes on writing does not mean it.
-    pub(super) fn key_in_delete(&mut self, id: ConversationId, key: KeyEvent) -> bool {
+    /// Handles a key while it is asked whether to delete a conversation; returns whether it was an
+    /// answer. Any other key closes the question and does what it does elsewhere.
+    pub(super) fn on_delete_key(&mut self, id: ConversationId, key: KeyEvent) -> bool {
         let chords = KeyModifiers::CONTROL | KeyModifiers::ALT;
         self.dialog = Dialog::None;
         match key.code {
@@ -230,31 +232,31 @@ impl App {
         self.say(Level::Good, "deleted");
     }
 
-    /// Follows what a script has deleted.
+    /// Handles conversations that a script has deleted.
     pub(super) fn follow_deleted(&mut self) {
         for (id, at) in self.inbox.take_deleted() {
             if matches!(self.dialog, Dialog::Delete(asked) if asked == id) {
                 self.dialog = Dialog::None;
             }
             if self.open == Some(id) {
-                self.tell(Level::Info, "this was deleted by a command");
+                self.say_news(Level::Info, "this was deleted by a command");
             }
             self.forget_deleted(id, at);
         }
     }
 
-    /// Forgets a conversation that is deleted, and stood at a place in the list.
+    /// Forgets a deleted conversation; `at` is its index in the inbox before that.
     fn forget_deleted(&mut self, id: ConversationId, at: usize) {
-        self.remembered.remove(&id);
-        self.unkept.forget(id);
-        self.said_before.retain(|(_, said)| *said != Some(id));
-        self.past.unreadable.remove(&id);
-        self.went(id, at);
+        self.conversation_uis.remove(&id);
+        self.unsaved_drafts.forget(id);
+        self.recalls.retain(|(_, said)| *said != Some(id));
+        self.conversation_search.unreadable.remove(&id);
+        self.on_removed_from_list(id, at);
     }
 
-    /// Follows a conversation that is off the list, where it stood at a place: if it was open, the
-    /// one that is there now opens.
-    pub(super) fn went(&mut self, id: ConversationId, at: usize) {
+    /// Handles the removal of a conversation from the inbox; `at` was its index there. If it was open,
+    /// the one at that index now opens.
+    pub(super) fn on_removed_from_list(&mut self, id: ConversationId, at: usize) {
         self.list.forget(id, &self.inbox);
         self.announced.take_if(|announced| *announced == id);
         if self.open != Some(id) {
@@ -265,25 +267,27 @@ impl App {
         let last = self.inbox.conversations().len().saturating_sub(1);
         let next = self.inbox.conversations_from(at.min(last)).next();
         if let Some(next) = next.map(|next| next.id) {
-            self.show(next);
+            self.open_conversation(next);
         }
-        // Somebody who clears the list up stays there.
+        // Keep the focus in the inbox for somebody who is cleaning it up.
         if matches!(focus, Focus::Inbox) {
             self.focus = focus;
         }
     }
 
-    /// The open conversation, or the chosen one where the inbox has the keys.
-    pub(super) fn at_hand(&self) -> Option<ConversationId> {
-        match self.is_in_inbox() {
-            true => self.list.selected(&self.inbox),
-            false => self.open,
+    /// The conversation that actions apply to: the selected one if the inbox has the focus, else the
+    /// open one.
+    pub(super) fn target_conversation(&self) -> Option<ConversationId> {
+        if self.is_in_inbox() {
+            self.list.selected(&self.inbox)
+        } else {
+            self.open
         }
     }
 }
 
-/// The part of an excerpt that begins shortly before what was found.
-fn around_found(excerpt: &Excerpt) -> String {
+/// The part of an excerpt that begins shortly before the first match.
+fn excerpt_around_match(excerpt: &Excerpt) -> String {
     let text = &excerpt.text;
     let found = excerpt.found.first().map_or(0, |found| found.start);
     let before = text.get(..found).unwrap_or_default();
