@@ -132,9 +132,10 @@ impl Composer {
     pub fn to_draft(&self) -> Draft {
         let call = self.call.as_ref().filter(|_| !self.is_offered);
         Draft {
-            kind: match self.is_offered {
-                true => ReplyKind::Send,
-                false => self.kind,
+            kind: if self.is_offered {
+                ReplyKind::Send
+            } else {
+                self.kind
             },
             text: self.text(),
             cursor: Some(self.cursor()),
@@ -437,9 +438,10 @@ impl Composer {
         let before = self.area.lines().to_vec();
         let from = cursor_of(&self.area);
         let is_changed = self.edit(key);
-        match is_changed {
-            true => self.delete_broken(&before),
-            false => self.leave_mark(from),
+        if is_changed {
+            self.delete_broken(&before)
+        } else {
+            self.leave_mark(from)
         }
         self.follow(Source::Typed);
         is_changed

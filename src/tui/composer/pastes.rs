@@ -26,10 +26,12 @@ impl Pastes {
     pub(super) fn fold(&mut self, text: &str) -> Option<String> {
         let lines = text.lines().count();
         let characters = text.chars().count();
-        let what = match () {
-            () if lines > MAX_LINES => format!("{} lines", grouped(lines)),
-            () if characters > MAX_CHARACTERS => format!("{} characters", grouped(characters)),
-            () => return None,
+        let what = if lines > MAX_LINES {
+            format!("{} lines", grouped(lines))
+        } else if characters > MAX_CHARACTERS {
+            format!("{} characters", grouped(characters))
+        } else {
+            return None;
         };
         let mark = format!("[pasted {what} #{}]", self.all.len() + 1);
         self.all.push(Paste {

@@ -102,9 +102,10 @@ impl<'a> Preview<'a> {
         let width = area.width.saturating_sub(PROMPT);
         let rows = self.rows(width);
         let first = rows.len().saturating_sub(usize::from(area.height));
-        let style = match self.is_thought {
-            true => ui.theme.dim(),
-            false => ratatui::style::Style::new(),
+        let style = if self.is_thought {
+            ui.theme.dim()
+        } else {
+            ratatui::style::Style::new()
         };
         let mut cursor = None;
         let last = rows.into_iter().enumerate().skip(first);
@@ -206,9 +207,10 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         };
         return wrapped(&harmless(&words), room);
     }
-    let mut words = match is_roomy {
-        true => format!("{name} · {}", draft.model),
-        false => name,
+    let mut words = if is_roomy {
+        format!("{name} · {}", draft.model)
+    } else {
+        name
     };
     words += &match (&draft.state, &draft.partial) {
         (DraftState::Cancelled, _) => " · stopped".to_owned(),
@@ -248,14 +250,13 @@ fn wrapped(words: &str, room: u16) -> Vec<String> {
     let all: Vec<String> = rows(&words, room)
         .map(|row| words[row].trim_end().to_owned())
         .collect();
-    match all.len() > MAX_WORDS {
-        true => {
-            let (first, rest) = all.split_at(MAX_WORDS - 1);
-            let mut first = first.to_vec();
-            first.push(one_line(&rest.join(" "), room));
-            first
-        }
-        false => all,
+    if all.len() > MAX_WORDS {
+        let (first, rest) = all.split_at(MAX_WORDS - 1);
+        let mut first = first.to_vec();
+        first.push(one_line(&rest.join(" "), room));
+        first
+    } else {
+        all
     }
 }
 

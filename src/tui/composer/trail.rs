@@ -136,9 +136,12 @@ impl Trail {
         } else {
             &mut self.done
         };
-        let sides = |change: &TextChange| match redo {
-            false => (change.after.chars(), change.before.chars()),
-            true => (change.before.chars(), change.after.chars()),
+        let sides = |change: &TextChange| {
+            if redo {
+                (change.before.chars(), change.after.chars())
+            } else {
+                (change.after.chars(), change.before.chars())
+            }
         };
         let is_whole = |change: &TextChange| change.at == 0 && sides(change) == (old, new);
         let is_same = |change: &TextChange| {
@@ -163,9 +166,10 @@ impl Trail {
         let Some(change) = change else {
             return;
         };
-        let (gone, back) = match redo {
-            false => (&change.after, &change.before),
-            true => (&change.before, &change.after),
+        let (gone, back) = if redo {
+            (&change.before, &change.after)
+        } else {
+            (&change.after, &change.before)
         };
         if is_whole(&change) {
             self.origin = back.clone();
@@ -174,9 +178,10 @@ impl Trail {
             self.apply(lines, difference, back.clone());
         }
         self.cut = (self.cut + gone.of_models()).saturating_sub(back.of_models());
-        match redo {
-            false => self.undone.push(change),
-            true => self.done.push(change),
+        if redo {
+            self.done.push(change)
+        } else {
+            self.undone.push(change)
         }
     }
 

@@ -332,9 +332,10 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, are
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
         let words = part_line(app, part, index, area.width.saturating_sub(2));
-        let style = match selected == Some(index) {
-            true => ui.theme.bar(),
-            false => ui.theme.dim(),
+        let style = if selected == Some(index) {
+            ui.theme.bar()
+        } else {
+            ui.theme.dim()
         };
         let line = Line::from(vec![
             Span::styled(mark, ui.theme.strong()),
@@ -390,9 +391,10 @@ fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
     // What has no keys steps back.
-    let bar = match app.is_composing() {
-        true => ui.theme.bar(),
-        false => ui.theme.dim(),
+    let bar = if app.is_composing() {
+        ui.theme.bar()
+    } else {
+        ui.theme.dim()
     };
     let labels = |name: fn(ReplyKind) -> &'static str, pad: &str| {
         ReplyKind::ALL.map(|kind| {
@@ -416,11 +418,13 @@ fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     let mut spans = vec![Span::styled("─", ui.theme.rule())];
     let whole = labels(ReplyKind::label, " ");
     let close = apart(labels(ReplyKind::short, ""));
-    spans.extend(match () {
-        () if width(&whole) <= room => whole.into(),
+    spans.extend(if width(&whole) <= room {
+        whole.into()
+    } else if width(&close) <= room {
         // All of them, with one blank between two.
-        () if width(&close) <= room => close,
-        () => around(ui, labels(ReplyKind::short, " "), chosen, room),
+        close
+    } else {
+        around(ui, labels(ReplyKind::short, " "), chosen, room)
     });
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
@@ -557,9 +561,10 @@ fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Positi
         return draw_area(frame, composer.area(), rest);
     }
     let waits = app.conversation().is_some_and(Conversation::is_waiting);
-    let words = match waits {
-        true => composer.kind.placeholder(),
-        false => &nobody_here(app),
+    let words = if waits {
+        composer.kind.placeholder()
+    } else {
+        &nobody_here(app)
     };
     let words = one_line(words, rest.width);
     frame.render_widget(Paragraph::new(words).style(ui.theme.dim()), rest);

@@ -116,12 +116,11 @@ impl Node {
         }
         let changed = before != choice.picked();
         self.settle();
-        match changed {
-            true => {
-                self.refit();
-                RowChange::Edited
-            }
-            false => RowChange::Moved,
+        if changed {
+            self.refit();
+            RowChange::Edited
+        } else {
+            RowChange::Moved
         }
     }
 
@@ -155,9 +154,10 @@ impl Node {
             (NodeContent::Object(object), FieldKind::Union(_)) => object.choice.picked().is_none(),
             (NodeContent::Object(_) | NodeContent::List(_), _) => false,
         };
-        self.state = match empty {
-            true => AnswerState::Unset,
-            false => AnswerState::Set,
+        self.state = if empty {
+            AnswerState::Unset
+        } else {
+            AnswerState::Set
         };
     }
 

@@ -46,9 +46,10 @@ impl FixedChoice {
     /// Takes back what was typed last, and with the first character the choice.
     pub(super) fn erase(&mut self, options: &[JsonValue]) {
         self.typed.pop();
-        self.picked = match self.typed.is_empty() {
-            true => None,
-            false => matching(options, &self.typed).first().copied(),
+        self.picked = if self.typed.is_empty() {
+            None
+        } else {
+            matching(options, &self.typed).first().copied()
         };
     }
 
@@ -114,9 +115,10 @@ fn matching(options: &[JsonValue], typed: &str) -> Vec<usize> {
             .collect()
     };
     let begin = all(|label, typed| label.starts_with(typed));
-    match begin.is_empty() {
-        true => all(|label, typed| label.contains(typed)),
-        false => begin,
+    if begin.is_empty() {
+        all(|label, typed| label.contains(typed))
+    } else {
+        begin
     }
 }
 

@@ -193,9 +193,10 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return FormOutcome::Ignored;
         };
-        let change = match on_list {
-            true => node.on_list_key(key),
-            false => node.on_key(key),
+        let change = if on_list {
+            node.on_list_key(key)
+        } else {
+            node.on_key(key)
         };
         let edited = match change {
             RowChange::Edited => true,

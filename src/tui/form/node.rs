@@ -269,9 +269,10 @@ impl Node {
     /// What is wrong with what was typed, before any schema is asked.
     pub(super) fn mistake(&self) -> Option<String> {
         if self.is_missing() {
-            return Some(match self.is_undecided() {
-                true => "needs a choice".into(),
-                false => "needs a value".into(),
+            return Some(if self.is_undecided() {
+                "needs a choice".into()
+            } else {
+                "needs a value".into()
             });
         }
         match &self.content {
@@ -351,9 +352,10 @@ pub(super) fn fields_of<A>(
         .properties()
         .into_iter()
         .map(|property| {
-            let role = match property.required {
-                true => NodeRole::Required,
-                false => NodeRole::Optional,
+            let role = if property.required {
+                NodeRole::Required
+            } else {
+                NodeRole::Optional
             };
             let node = match given.remove(&property.name) {
                 Some((_, answer)) => into_node(answer, &property.schema, role, budget),

@@ -69,10 +69,7 @@ fn walk<'a>(
         NodeContent::Object(object) => {
             let chooses = node.choosing().is_some();
             if !is_root || chooses {
-                let name = match is_root {
-                    true => "one of".into(),
-                    false => name,
-                };
+                let name = if is_root { "one of".into() } else { name };
                 rows.push(FormRow {
                     place: place.clone(),
                     node,
@@ -116,10 +113,7 @@ fn walk<'a>(
         NodeContent::Line(_) | NodeContent::Choice(_) | NodeContent::Raw(_) => rows.push(FormRow {
             place: place.clone(),
             node,
-            name: match is_root {
-                true => "JSON".into(),
-                false => name,
-            },
+            name: if is_root { "JSON".into() } else { name },
             depth,
         }),
     }

@@ -102,9 +102,12 @@ impl Spec {
     pub(super) fn properties(&self) -> Vec<Property> {
         let mut all = self.reading.properties();
         let is_command = all.iter().any(|one| Use::of(&one.name) == Use::Directory);
-        let rank = |name: &str| match is_command {
-            true => Use::of(name),
-            false => Use::Other,
+        let rank = |name: &str| {
+            if is_command {
+                Use::of(name)
+            } else {
+                Use::Other
+            }
         };
         all.sort_by_cached_key(|one| {
             // Where everything is required, `null` is how an argument is left out: those come later.

@@ -148,9 +148,10 @@ impl Form {
         let name = name(row, names);
         let gap = usize::from(names).saturating_sub(columns(&name)) + 1;
         let mark = if has_focus { "› " } else { "  " };
-        let name_style = match has_focus {
-            true => theme.strong(),
-            false => Style::new(),
+        let name_style = if has_focus {
+            theme.strong()
+        } else {
+            Style::new()
         };
         let left = put(
             buffer,
@@ -193,9 +194,10 @@ impl Form {
             (NodeRole::Extra, _) => "unknown",
             (NodeRole::Root | NodeRole::Element, _) => "",
         };
-        let kind = match node.is_misfit() {
-            true => format!("JSON instead of {}", node.spec.words()),
-            false => node.spec.words(),
+        let kind = if node.is_misfit() {
+            format!("JSON instead of {}", node.spec.words())
+        } else {
+            node.spec.words()
         };
         let about = match node.spec.about.as_str() {
             "" => node.chosen_about(),
@@ -222,9 +224,10 @@ fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
 
 /// The name of a row with its indentation, and a mark if it has to be filled in.
 fn name(row: &FormRow, width: u16) -> String {
-    let star = match row.node.role == NodeRole::Required && !row.node.spec.nullable {
-        true => "*",
-        false => "",
+    let star = if row.node.role == NodeRole::Required && !row.node.spec.nullable {
+        "*"
+    } else {
+        ""
     };
     let indent = " ".repeat((row.depth.min(INDENTS) * 2).min(usize::from(width / 2)));
     let taken = u16::try_from(indent.len() + star.len()).unwrap_or(u16::MAX);
@@ -292,9 +295,10 @@ fn choice_value(
     let picked = label(picked, are_words(options));
     let text = one_line(&picked, width);
     let typed = choice.typed();
-    let at = match picked.to_lowercase().starts_with(&typed.to_lowercase()) {
-        true => columns(typed),
-        false => 0,
+    let at = if picked.to_lowercase().starts_with(&typed.to_lowercase()) {
+        columns(typed)
+    } else {
+        0
     };
     let taken = u16::try_from(columns(&text) + 1).unwrap_or(u16::MAX);
     let mut parts = vec![(text, Style::new())];

@@ -47,9 +47,10 @@ impl Fence {
         // What is left of the marks is left of the code too.
         let margin = open.find(['`', '~']).unwrap_or(0);
         let lines = text[self.body.clone()].split_inclusive('\n').map(|line| {
-            let blank = match self.quoted {
-                true => line.find(|c| !matches!(c, ' ' | '\t' | '>')),
-                false => line.find(|c| !matches!(c, ' ' | '\t')),
+            let blank = if self.quoted {
+                line.find(|c| !matches!(c, ' ' | '\t' | '>'))
+            } else {
+                line.find(|c| !matches!(c, ' ' | '\t'))
             };
             &line[blank
                 .unwrap_or(line.trim_end_matches(['\r', '\n']).len())
@@ -82,9 +83,10 @@ pub(super) fn find(text: &str) -> Vec<Fence> {
         };
         let line = opening.line.clone();
         let quoted = bytes[line.start..opening.marks.start].contains(&b'>');
-        let limit = match quoted {
-            true => quotation_end(bytes, line.end),
-            false => bytes.len(),
+        let limit = if quoted {
+            quotation_end(bytes, line.end)
+        } else {
+            bytes.len()
         };
         let close = next_marks(&bytes[..limit], line.end, Some(&opening))
             .map_or(limit..limit, |closing| closing.line);

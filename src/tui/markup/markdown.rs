@@ -97,15 +97,14 @@ impl Markdown {
         }
         let before = line.len() - line.trim_start_matches([' ', '\t', '>']).len();
         let rest = &line[before..];
-        let marks = match is_list_item(rest) {
-            true => {
-                let marker = rest.find([' ', '\t']).unwrap_or(0) + 1;
-                let is_box = ["[ ] ", "[x] ", "[X] "]
-                    .iter()
-                    .any(|mark| rest[marker..].starts_with(mark));
-                marker + if is_box { "[ ] ".len() } else { 0 }
-            }
-            false => 0,
+        let marks = if is_list_item(rest) {
+            let marker = rest.find([' ', '\t']).unwrap_or(0) + 1;
+            let is_box = ["[ ] ", "[x] ", "[X] "]
+                .iter()
+                .any(|mark| rest[marker..].starts_with(mark));
+            marker + if is_box { "[ ] ".len() } else { 0 }
+        } else {
+            0
         };
         u16::try_from(columns(&line[..before + marks])).unwrap_or(u16::MAX)
     }

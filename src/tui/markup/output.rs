@@ -287,9 +287,10 @@ impl OutputScreen {
 fn next_special(bytes: &[u8], at: usize, is_drawing: bool) -> usize {
     let rest = &bytes[at..];
     let end = memchr3(b'\x1B', b'\r', b'\x08', rest).unwrap_or(rest.len());
-    let end = match is_drawing {
-        true => memchr(b'\n', &rest[..end]).unwrap_or(end),
-        false => end,
+    let end = if is_drawing {
+        memchr(b'\n', &rest[..end]).unwrap_or(end)
+    } else {
+        end
     };
     at + end
 }

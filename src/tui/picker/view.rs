@@ -101,9 +101,10 @@ impl Picker {
         };
         let room = width.saturating_sub(2).saturating_sub(taken);
         // What was found stands in the detail, which must have room beside a long label.
-        let kept = match row.is_found {
-            true => columns(&row.detail).min(usize::from(room) * 3 / 5),
-            false => 0,
+        let kept = if row.is_found {
+            columns(&row.detail).min(usize::from(room) * 3 / 5)
+        } else {
+            0
         };
         let kept = u16::try_from(kept).unwrap_or(u16::MAX);
         let label = one_line(&row.label, room.saturating_sub(kept));

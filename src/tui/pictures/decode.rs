@@ -119,9 +119,10 @@ pub(super) fn decode(data: &str) -> Result<DynamicImage, DecodeError> {
 }
 
 fn within_limits((columns, rows): Pixels) -> Result<(), DecodeError> {
-    match u64::from(columns) * u64::from(rows) <= MAX_PIXELS {
-        true => Ok(()),
-        false => Err(DecodeError::TooLarge),
+    if u64::from(columns) * u64::from(rows) <= MAX_PIXELS {
+        Ok(())
+    } else {
+        Err(DecodeError::TooLarge)
     }
 }
 

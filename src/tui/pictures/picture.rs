@@ -115,9 +115,10 @@ impl Picture {
         };
         drop(state);
         let source: Weak<PictureSource> = Arc::downgrade(&self.0);
-        match is_new {
-            true => worker.ask(source),
-            false => worker.touch(&(source as Weak<dyn Task>)),
+        if is_new {
+            worker.ask(source)
+        } else {
+            worker.touch(&(source as Weak<dyn Task>))
         }
         look
     }

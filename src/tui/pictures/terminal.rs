@@ -62,9 +62,10 @@ impl Graphics {
             "KONSOLE_VERSION",
             "ALACRITTY_WINDOW_ID",
         ];
-        match is_set("KITTY_WINDOW_ID") && !others.into_iter().any(is_set) {
-            true => Self::Kitty,
-            false => Self::HalfBlocks,
+        if is_set("KITTY_WINDOW_ID") && !others.into_iter().any(is_set) {
+            Self::Kitty
+        } else {
+            Self::HalfBlocks
         }
     }
 }

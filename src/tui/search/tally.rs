@@ -47,15 +47,16 @@ impl MatchCount {
             let end = text.floor_char_boundary(start.saturating_add(APART));
             let (count, next) = self.search.count(text, start, end);
             self.count += count;
-            self.at = match next < text.len() {
-                true => SearchPosition {
+            self.at = if next < text.len() {
+                SearchPosition {
                     byte: next,
                     ..self.at
-                },
-                false => SearchPosition {
+                }
+            } else {
+                SearchPosition {
                     block: self.at.block + 1,
                     byte: 0,
-                },
+                }
             };
             left = left.saturating_sub(end - start + count * MATCH_COST + BLOCK_COST);
         }

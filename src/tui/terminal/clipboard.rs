@@ -81,10 +81,11 @@ pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> Copied {
     // BEL rather than ESC \ ends it, because within a passthrough ESC has a meaning.
     let plain = format!("\x1b]52;c;{data}\x07");
     let passed = passed_through(&plain, in_tmux, in_screen);
-    copied(match in_tmux {
+    copied(if in_tmux {
         // tmux takes one of the two, or both to the same end.
-        true => plain + &passed,
-        false => passed,
+        plain + &passed
+    } else {
+        passed
     })
 }
 

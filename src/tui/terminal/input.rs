@@ -67,9 +67,10 @@ impl Parser {
         let mut at = 0;
         while at < self.buffer.len() {
             let rest = &self.buffer[at..];
-            let found = match rest.starts_with(PASTE) {
-                true => self.paste(at),
-                false => parse(rest),
+            let found = if rest.starts_with(PASTE) {
+                self.paste(at)
+            } else {
+                parse(rest)
             };
             match found {
                 Sequence::Input(input, length) => {
@@ -213,9 +214,10 @@ fn character(bytes: &[u8]) -> Sequence {
             match std::str::from_utf8(whole) {
                 Ok(text) => {
                     let c = text.chars().next().unwrap_or_default();
-                    let shift = match c.is_uppercase() {
-                        true => KeyModifiers::SHIFT,
-                        false => KeyModifiers::NONE,
+                    let shift = if c.is_uppercase() {
+                        KeyModifiers::SHIFT
+                    } else {
+                        KeyModifiers::NONE
                     };
                     Sequence::Input(key(KeyCode::Char(c), shift), length)
                 }
@@ -274,9 +276,10 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
     }
     let is_last = |byte: &u8| !(0x20..=0x3f).contains(byte);
     let Some(end) = bytes.iter().take(MAX_LENGTH).position(is_last) else {
-        return match bytes.len() < MAX_LENGTH {
-            true => Sequence::Part,
-            false => Sequence::Nothing(MAX_LENGTH),
+        return if bytes.len() < MAX_LENGTH {
+            Sequence::Part
+        } else {
+            Sequence::Nothing(MAX_LENGTH)
         };
     };
     let (parameters, last) = (&bytes[..end], bytes[end]);
@@ -338,9 +341,12 @@ fn numbers<const COUNT: usize>(text: &str) -> Option<[u16; COUNT]> {
 /// desktop, whose keys type nothing. Caps Lock and Num Lock are no matter.
 fn modifiers(told: u32) -> Option<KeyModifiers> {
     let bits = told.saturating_sub(1);
-    let flag = |bit: u32, modifier| match bits & bit != 0 {
-        true => modifier,
-        false => KeyModifiers::NONE,
+    let flag = |bit: u32, modifier| {
+        if bits & bit != 0 {
+            modifier
+        } else {
+            KeyModifiers::NONE
+        }
     };
     (bits & 0b11_1000 == 0).then(|| {
         flag(1, KeyModifiers::SHIFT) | flag(2, KeyModifiers::ALT) | flag(4, KeyModifiers::CONTROL)
@@ -398,9 +404,10 @@ fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Inpu
         (_, c) => KeyCode::Char(c),
     };
     let is_other_key = has_control && matches!(c, 'i' | 'I' | 'm' | 'M' | '[');
-    let modifiers = match is_other_key {
-        true => modifiers.difference(control),
-        false => modifiers,
+    let modifiers = if is_other_key {
+        modifiers.difference(control)
+    } else {
+        modifiers
     };
     Some(key(code, modifiers))
 }
@@ -449,9 +456,12 @@ fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
         _ if is_release => MouseEventKind::Up(button),
         _ => MouseEventKind::Down(button),
     };
-    let flag = |bit: u16, modifier| match told & bit != 0 {
-        true => modifier,
-        false => KeyModifiers::NONE,
+    let flag = |bit: u16, modifier| {
+        if told & bit != 0 {
+            modifier
+        } else {
+            KeyModifiers::NONE
+        }
     };
     Input::Event(Event::Mouse(MouseEvent {
         kind,

@@ -208,9 +208,10 @@ impl Screen {
             return Ok(());
         }
         self.mouse = mouse;
-        match mouse {
-            true => execute!(self.terminal.backend_mut(), EnableMouseCapture),
-            false => execute!(self.terminal.backend_mut(), DisableMouseCapture),
+        if mouse {
+            execute!(self.terminal.backend_mut(), EnableMouseCapture)
+        } else {
+            execute!(self.terminal.backend_mut(), DisableMouseCapture)
         }
     }
 

@@ -43,9 +43,10 @@ pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
 /// The time of day where it is of today, else the date: `07:41`, `2026-01-02`.
 pub fn day_or_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let [at, now] = [at, now].map(|at| zone.to_datetime(at));
-    match at.date() == now.date() {
-        true => format!("{:02}:{:02}", at.hour(), at.minute()),
-        false => at.date().to_string(),
+    if at.date() == now.date() {
+        format!("{:02}:{:02}", at.hour(), at.minute())
+    } else {
+        at.date().to_string()
     }
 }
 

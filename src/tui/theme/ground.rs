@@ -14,9 +14,10 @@ pub enum Ground {
 impl Ground {
     /// The ground of this colour: what black letters stand out from more than white ones is light.
     pub fn of(colour: Color) -> Self {
-        match contrast(colour, Color::Black) > contrast(colour, WHITE) {
-            true => Self::Light,
-            false => Self::Dark,
+        if contrast(colour, Color::Black) > contrast(colour, WHITE) {
+            Self::Light
+        } else {
+            Self::Dark
         }
     }
 
@@ -60,9 +61,10 @@ pub(super) fn contrast(one: Color, other: Color) -> f32 {
 fn luminance(colour: Color) -> f32 {
     let [red, green, blue] = red_green_blue(colour).map(|part| {
         let part = f32::from(part) / 255.0;
-        match part <= 0.04045 {
-            true => part / 12.92,
-            false => ((part + 0.055) / 1.055).powf(2.4),
+        if part <= 0.04045 {
+            part / 12.92
+        } else {
+            ((part + 0.055) / 1.055).powf(2.4)
         }
     });
     0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -129,9 +129,10 @@ impl TranscriptBlock {
                     Some(Body::LocalShellCall { .. } | Body::ShellCall { .. })
                 ),
             };
-            let text = match is_command {
-                true => item_text(call),
-                false => item_kind(call).1,
+            let text = if is_command {
+                item_text(call)
+            } else {
+                item_kind(call).1
             };
             let call = one_line(text.lines().next().unwrap_or_default(), CALL_WIDTH);
             let between = if self.detail.is_empty() { "" } else { " · " };

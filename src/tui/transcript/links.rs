@@ -27,9 +27,10 @@ impl Addresses {
         let ranges: Vec<Range<usize>> = links(words)
             .filter(|range| ends || range.end < words.len())
             .collect();
-        let rows = match ranges.is_empty() {
-            true => Vec::new(),
-            false => text.rows(number, width),
+        let rows = if ranges.is_empty() {
+            Vec::new()
+        } else {
+            text.rows(number, width)
         };
         Self { line, ranges, rows }
     }

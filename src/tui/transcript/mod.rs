@@ -111,9 +111,10 @@ impl Transcript {
             while let Some(said) = old.next_if(TranscriptBlock::is_said) {
                 said_before.push(said);
             }
-            let same = match old.peek_mut().is_some_and(|block| block.takes_item(item)) {
-                true => old.next(),
-                false => None,
+            let same = if old.peek_mut().is_some_and(|block| block.takes_item(item)) {
+                old.next()
+            } else {
+                None
             };
             last_is_made = same.is_none();
             let mut block = same.unwrap_or_else(|| {
@@ -188,9 +189,10 @@ impl Transcript {
     pub fn go_to_prompt(&mut self, forward: bool) {
         let at = self.selected.unwrap_or(self.window.top().block);
         let is_prompt = |index: &usize| self.blocks[*index].kind == self::block::BlockKind::Prompt;
-        let found = match forward {
-            true => (at + 1..self.blocks.len()).find(is_prompt),
-            false => (0..at.min(self.blocks.len())).rev().find(is_prompt),
+        let found = if forward {
+            (at + 1..self.blocks.len()).find(is_prompt)
+        } else {
+            (0..at.min(self.blocks.len())).rev().find(is_prompt)
         };
         if let Some(index) = found {
             self.selected = Some(index);
@@ -322,9 +324,10 @@ impl Transcript {
         self.above.clear();
         self.above.push(0);
         for block in &self.blocks {
-            let text = match block.folded {
-                true => 0,
-                false => u64::try_from(block.size).unwrap_or(u64::MAX),
+            let text = if block.folded {
+                0
+            } else {
+                u64::try_from(block.size).unwrap_or(u64::MAX)
             };
             all = HEADER_WEIGHT.saturating_add(text).saturating_add(all);
             self.above.push(all);
@@ -380,9 +383,10 @@ impl Transcript {
 
     /// The pictures of a block, unless words have to do.
     fn pictures<'b>(&self, block: &'b TranscriptBlock) -> &'b [Picture] {
-        match self.setting.shows_pictures() {
-            true => &block.pictures,
-            false => &[],
+        if self.setting.shows_pictures() {
+            &block.pictures
+        } else {
+            &[]
         }
     }
 
@@ -496,9 +500,12 @@ impl Searchable for Transcript {
         self.fold_found();
         self.selected = stand.selected;
         self.goal = None;
-        self.with_window(|window, this| match stand.is_at_end {
-            true => window.show_end(this),
-            false => window.show(stand.top, this),
+        self.with_window(|window, this| {
+            if stand.is_at_end {
+                window.show_end(this)
+            } else {
+                window.show(stand.top, this)
+            }
         });
     }
 

@@ -65,9 +65,10 @@ impl ExitStatus {
     fn worst(self, others: impl Iterator<Item = Self>) -> Self {
         others.fold(self, |found, other| {
             let is_worse = other.has_failed() && !found.has_failed();
-            match is_worse || found == Self::default() {
-                true => other,
-                false => found,
+            if is_worse || found == Self::default() {
+                other
+            } else {
+                found
             }
         })
     }
@@ -226,9 +227,10 @@ fn json(text: &str) -> Option<&str> {
 
 /// JSON on lines of its own, unless it is on several already.
 fn laid_out(json: &str) -> Cow<'_, str> {
-    match json.contains('\n') {
-        true => json.into(),
-        false => pretty(json).into(),
+    if json.contains('\n') {
+        json.into()
+    } else {
+        pretty(json).into()
     }
 }
 

@@ -48,9 +48,10 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 (fold, content)
             }
             BlockLine::Text(number) => {
-                let base = match block.failed && block.kind != BlockKind::Output {
-                    true => ui.theme.bad(),
-                    false => ui.theme.text(block.kind),
+                let base = if block.failed && block.kind != BlockKind::Output {
+                    ui.theme.bad()
+                } else {
+                    ui.theme.text(block.kind)
                 };
                 let found = finder
                     .map(|finder| finder.found_in(&ui.theme, block.text(), position.block, number));

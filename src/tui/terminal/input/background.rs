@@ -41,13 +41,14 @@ pub(super) fn half(bytes: &[u8]) -> usize {
     let value = bytes.get(BEGINNING.len()..).unwrap_or_default();
     let common = |kind: &[u8]| kind.iter().zip(value).take_while(|(a, b)| a == b).count();
     let kind = common(b"rgb:").max(common(b"rgba:"));
-    let numbers = match value[..kind].ends_with(b":") {
-        true => value[kind..]
+    let numbers = if value[..kind].ends_with(b":") {
+        value[kind..]
             .iter()
             .take(LONGEST_NUMBERS)
             .take_while(|byte| byte.is_ascii_hexdigit() || **byte == b'/')
-            .count(),
-        false => 0,
+            .count()
+    } else {
+        0
     };
     BEGINNING.len() + kind + numbers
 }
