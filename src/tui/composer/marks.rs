@@ -1,5 +1,5 @@
-//! Pieces of the text that are one thing: marks of what was pasted, in which no cursor stands and of
-//! which no part is deleted, and the word that is being typed.
+//! Parts of the text that are handled whole: placeholders for pasted text, which the cursor skips and
+//! which are deleted as one, and the word at the cursor.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use super::{Composer, cursor_of};
 use crate::draft::{Cursor, Source};
 
 impl Composer {
-    /// Puts the text that a mark stands for in its place: of the mark at the cursor, or before it,
-    /// or the first. Says whether there was one.
+    /// Replaces a placeholder by its text: the one at the cursor, or before it, or else the first.
+    /// Returns whether there was one.
     pub fn expand_paste(&mut self) -> bool {
         let cursor = cursor_of(&self.area);
         let lines = self.area.lines().iter().enumerate();
@@ -33,7 +33,7 @@ impl Composer {
         true
     }
 
-    /// The word that is being typed: what stands between the cursor and the blank before it.
+    /// The word that is being typed: from the whitespace before the cursor up to the cursor.
     pub fn word(&self) -> String {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
@@ -42,7 +42,7 @@ impl Composer {
         word.unwrap_or_default().to_owned()
     }
 
-    /// Puts another in the place of the word that is being typed.
+    /// Replaces the word that is being typed.
     pub fn replace_word(&mut self, word: &str) {
         let Cursor { line, column } = cursor_of(&self.area);
         let start = column.saturating_sub(self.word().chars().count());
@@ -51,7 +51,7 @@ impl Composer {
         self.follow(Source::Typed);
     }
 
-    /// Moves the cursor out of a mark, to the end that it was going to.
+    /// Moves the cursor out of a placeholder, in the direction in which it was moving.
     pub(super) fn leave_mark(&mut self, from: Cursor) {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
@@ -65,7 +65,7 @@ impl Composer {
         self.jump(line, column);
     }
 
-    /// Where a change took a part of a mark away, takes all of it away.
+    /// Where a change removed a part of a placeholder, removes all of it.
     pub(super) fn delete_broken(&mut self, before: &[String]) {
         let old: Vec<char> = before.join("\n").chars().collect();
         let new: Vec<char> = self.area.lines().join("\n").chars().collect();
@@ -113,7 +113,7 @@ impl Composer {
     }
 
     fn jump(&mut self, line: usize, column: usize) {
-        // What a person has typed is not as long as that, and a mark has to be on the screen.
+        // Typed text is not that long, and a placeholder has to be on the screen.
         if let (Ok(line), Ok(column)) = (u16::try_from(line), u16::try_from(column)) {
             self.area.move_cursor(CursorMove::Jump(line, column));
         }

@@ -1,4 +1,4 @@
-//! The composer: what the person is about to say, and how.
+//! The composer: the reply that the person is writing, with its kind, its options and its parts.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Modifier, Style};
@@ -35,28 +35,29 @@ pub struct Composer {
     pub call: Option<ComposedCall>,
     /// Whether the call is there because the request wants it, and nobody has touched it.
     is_offered: bool,
-    /// What is collected already, to be sent together.
+    /// The parts collected so far, which are sent together.
     pub parts: Vec<ComposedPart>,
-    /// Whether lines leave as soon as they are complete.
+    /// Whether lines are sent as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
     pastes: Pastes,
-    /// Where its characters come from.
+    /// Where the characters of the text come from: the person, a paste, a model.
     trail: Trail,
-    /// What was cleared last, all of it.
+    /// The draft that was cleared last, for undo.
     cleared: Option<Box<Draft>>,
-    /// Texts that were put in the place of others, which undo takes back at once.
+    /// Texts that replaced all of the text. The text area counts two changes for each, undo takes
+    /// them back as one.
     replacing: Vec<String>,
-    /// Those that it has taken back.
+    /// The replacements that undo has taken back, for redo.
     taken_back: Vec<String>,
 }
 
-/// One part of a reply of several.
+/// One part of a reply that has several.
 #[derive(Debug)]
 pub struct ComposedPart {
-    /// How it was composed, to change it again.
+    /// The kind it was composed as, to change it again.
     pub kind: ReplyKind,
-    /// As it was typed.
+    /// The text as it was typed.
     pub typed: String,
     /// The options of a command.
     pub options: Map<String, Value>,
@@ -149,8 +150,8 @@ impl Composer {
         }
     }
 
-    /// What is going to be sent, as plain data: a draft beside a call is not of it, nor is a call
-    /// that was begun beside the draft.
+    /// What is going to be sent, as plain data: the call without the text where a call is composed,
+    /// else the text without the call.
     pub fn reply_draft(&self) -> Draft {
         let draft = self.to_draft();
         match self.kind {
@@ -168,7 +169,7 @@ impl Composer {
         }
     }
 
-    /// What is left once that was sent.
+    /// What stays in the composer once [`Self::reply_draft`] was sent.
     pub fn rest_draft(&self) -> Draft {
         let draft = self.to_draft();
         match self.kind {
@@ -186,14 +187,14 @@ impl Composer {
         }
     }
 
-    /// The composer that was written down.
+    /// A composer with the contents of a saved draft.
     pub fn from_draft(draft: Draft) -> Self {
         let mut composer = Self::new(&draft.text);
         composer.restore(draft);
         composer
     }
 
-    /// Makes it hold what the draft holds. Undo takes back what that does to the text.
+    /// Replaces the contents by those of a draft. The change of the text can be undone.
     fn restore(&mut self, draft: Draft) {
         self.withdraw();
         self.kind = draft.kind;
@@ -219,8 +220,8 @@ impl Composer {
             .collect();
     }
 
-    /// Makes it hold a draft of a model, or other words in the place of one: calls are in their forms
-    /// where these say all that the model wrote. Undo takes back what that does to the text.
+    /// Replaces the contents by a draft of a model. A call is shown as a form where the form keeps all
+    /// that the model wrote. The change of the text can be undone.
     pub fn take_draft(&mut self, mut draft: Draft) {
         draft.live |= self.live;
         let parts = draft.parts.iter_mut().map(|part| &mut part.call);
@@ -282,13 +283,13 @@ impl Composer {
         self.trail.is_cut()
     }
 
-    /// Follows a change of the text: what is new comes from `source`.
+    /// Records a change of the text, whose new characters come from `source`.
     fn follow(&mut self, source: Source) {
         let cursor = cursor_of(&self.area);
         self.trail.follow(self.area.lines(), source, cursor);
     }
 
-    /// Whether something that was pasted is folded.
+    /// Whether a placeholder stands for pasted text somewhere.
     fn has_folded(&self) -> bool {
         let mut lines = self.area.lines().iter();
         !self.pastes.is_empty() && lines.any(|line| !self.pastes.in_line(line).is_empty())
@@ -305,19 +306,19 @@ impl Composer {
         self.is_empty() && !has_call && self.parts.is_empty()
     }
 
-    /// Puts a call here that nobody has begun: as long as nobody touches it, it is no draft.
+    /// Shows a call that the request asks for. It counts as a draft once the person touches it.
     pub fn offer(&mut self, call: ComposedCall) {
         self.call = Some(call);
         self.kind = ReplyKind::Tool;
         self.is_offered = true;
     }
 
-    /// What is here is the person's own from now on.
+    /// Makes an offered call the person's own.
     pub fn touch(&mut self) {
         self.is_offered = false;
     }
 
-    /// Takes a call back that was offered and that nobody has touched.
+    /// Removes an offered call that nobody has touched.
     pub fn withdraw(&mut self) {
         if std::mem::take(&mut self.is_offered) {
             self.call = None;
@@ -325,12 +326,12 @@ impl Composer {
         }
     }
 
-    /// The call that has the keys, if that is what is being composed.
+    /// The call, if that is what is being composed.
     pub fn open_call(&mut self) -> Option<&mut ComposedCall> {
         self.call.as_mut().filter(|_| self.kind == ReplyKind::Tool)
     }
 
-    /// What the editor of the person gets: the call's text, or the draft.
+    /// The text for an external editor, of the call or of the draft, and the suffix of its file.
     pub fn edited_text(&self) -> (String, &'static str) {
         match &self.call {
             Some(call) if self.kind == ReplyKind::Tool => (call.text(), call.suffix()),
@@ -338,8 +339,7 @@ impl Composer {
         }
     }
 
-    /// All that was typed for the reply, as one text: a draft beside a call is not of it, nor is a
-    /// call that was begun beside the draft.
+    /// All that was typed for what is going to be sent, as one text.
     pub fn typed_for_reply(&self) -> String {
         let last = match self.kind {
             ReplyKind::Tool => self.call.as_ref().map(ComposedCall::text),
@@ -359,7 +359,7 @@ impl Composer {
         texts.join("\n")
     }
 
-    /// The text of what the chosen kind sends, besides a call.
+    /// The text that the chosen kind of reply sends; empty for a call.
     pub fn own_text(&self) -> String {
         match self.kind {
             ReplyKind::Tool => String::new(),
@@ -367,7 +367,7 @@ impl Composer {
         }
     }
 
-    /// Forgets what was composed, because it became a part or was sent.
+    /// Clears the text or the call, whichever is being composed, because it became a part or was sent.
     pub fn clear_current(&mut self) {
         self.cleared = None;
         if self.kind == ReplyKind::Tool {
@@ -378,13 +378,13 @@ impl Composer {
         }
     }
 
-    /// Forgets what was sent: a draft beside a call stays, and so does a call beside the draft.
+    /// Clears what was sent: the text stays when a call was sent, a call when the text was.
     pub fn clear_sent(&mut self) {
         self.clear_current();
         self.parts.clear();
     }
 
-    /// Forgets everything; undo brings it back.
+    /// Clears everything; undo brings it back.
     pub fn clear_all(&mut self) {
         let draft = self.to_draft();
         self.clear();
@@ -400,14 +400,14 @@ impl Composer {
         };
     }
 
-    /// Takes in what was said and did not arrive, oldest first.
+    /// Puts replies that could not be delivered back into the composer, oldest first.
     pub fn bring_back(&mut self, returned: Vec<Draft>) {
         let mut draft = self.to_draft();
         draft.bring_back(returned);
         self.restore(draft);
     }
 
-    /// Takes a part out of the collection to change it.
+    /// Moves a part back into the composer, to change it.
     pub fn take_back(&mut self, index: usize) {
         if index >= self.parts.len() {
             return;
@@ -428,7 +428,7 @@ impl Composer {
         &self.area
     }
 
-    /// Takes a key that no action is bound to; says whether the text changed.
+    /// Handles a key that no action is bound to; returns whether the text changed.
     pub fn input(&mut self, key: KeyEvent) -> bool {
         if !self.has_folded() {
             let is_changed = self.edit(key);
@@ -456,7 +456,7 @@ impl Composer {
         }
     }
 
-    /// Inserts text from somewhere as it is, line breaks included.
+    /// Inserts text as it is, line breaks included.
     pub fn insert(&mut self, text: &str, source: Source) {
         // What terminals send for a line break in pasted text is `\r`.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -464,7 +464,7 @@ impl Composer {
         self.follow(source);
     }
 
-    /// Takes pasted text; says whether it is so long that a mark stands for it.
+    /// Inserts pasted text; returns whether it is so long that a placeholder stands for it.
     pub fn paste(&mut self, text: &str) -> bool {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         match self.pastes.fold(&text) {
@@ -479,8 +479,8 @@ impl Composer {
         }
     }
 
-    /// Whether Enter is to break the line here, because there is a backslash before the cursor, as in
-    /// shells; it goes away, unless it is a shell's own. Two of them are text.
+    /// Whether Enter inserts a line break, because there is a backslash before the cursor as in shells.
+    /// The backslash is removed, except in a command, where the shell reads it. Two of them are text.
     pub fn takes_line_break(&mut self) -> bool {
         if self.kind == ReplyKind::Tool {
             return false;
@@ -497,12 +497,12 @@ impl Composer {
         breaks
     }
 
-    /// Replaces the text by one from somewhere; undo brings the old one back.
+    /// Replaces the text; undo brings the old one back.
     pub fn replace(&mut self, text: &str, source: Source) {
         self.put(text, Origin::of(text, source), false);
     }
 
-    /// The same with a text of which it is known where its characters come from.
+    /// Replaces the text by one whose characters have known origins.
     fn put(&mut self, text: &str, origin: Origin, is_cut: bool) {
         let yanked = self.area.yank_text();
         self.area.select_all();
@@ -510,12 +510,12 @@ impl Composer {
             self.replacing.push(text.to_owned());
         }
         self.area.insert_str(text);
-        // What was cut before is still what can be pasted.
+        // Keep what the person cut before.
         self.area.set_yank_text(yanked);
         self.trail.rewrite(self.area.lines(), origin, is_cut);
     }
 
-    /// The text changes by somebody who edits it elsewhere.
+    /// Replaces the text by what an external editor made of it.
     pub fn edited(&mut self, text: &str) {
         let mut trail = std::mem::replace(&mut self.trail, Trail::new(&[]));
         let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
@@ -524,12 +524,12 @@ impl Composer {
         self.put(text, origin, is_cut);
     }
 
-    /// Forgets the text, because it was sent; undo brings it back.
+    /// Clears the text; undo brings it back.
     pub fn clear(&mut self) {
         self.put("", Origin::default(), false);
     }
 
-    /// The text that is selected, which is selected no longer.
+    /// Returns the selected text and ends the selection.
     pub fn take_selection(&mut self) -> Option<String> {
         self.area
             .selection_range()
@@ -538,7 +538,7 @@ impl Composer {
         Some(self.pastes.expand(self.area.yank_text()))
     }
 
-    /// Takes the last change back.
+    /// Undoes the last change; returns whether there was one.
     pub fn undo(&mut self) -> bool {
         let was_idle = self.is_idle();
         if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text.is_empty()) {
@@ -562,7 +562,7 @@ impl Composer {
         true
     }
 
-    /// Does the last change again.
+    /// Redoes the change that was undone last; returns whether there was one.
     pub fn redo(&mut self) -> bool {
         if !self.area.redo() {
             return false;
@@ -585,7 +585,7 @@ impl Composer {
         rows_of(&self.area, width)
     }
 
-    /// Fits what is typed into a place of this size.
+    /// Fits the text, or the text of a call, into an area of this size.
     pub fn lay_out(&mut self, (width, height): (u16, u16)) {
         match self.open_call().map(|call| &mut call.editor) {
             Some(ArgumentsEditor::Text(area)) => fill(area, (width, height)),
@@ -595,8 +595,8 @@ impl Composer {
     }
 }
 
-/// Shows as much of a text as there is room for: the text area leaves where it is what it has
-/// scrolled to, also when less of it is left than there is room for.
+/// Scrolls up until the area is full. The text area itself keeps its scroll offset when text is
+/// removed, and would leave rows empty.
 pub(super) fn fill(area: &mut TextArea, (width, height): (u16, u16)) {
     let (top, _) = area.scroll_offset();
     let bottom = usize::from(top) + usize::from(height);
@@ -626,7 +626,7 @@ fn cursor_of(area: &TextArea) -> Cursor {
     Cursor { line, column }
 }
 
-/// Puts the cursor somewhere, or at the end, where it also goes if the place is out of reach.
+/// Moves the cursor to a position; to the end if there is none or it is out of range.
 fn put_cursor(area: &mut TextArea, cursor: Option<Cursor>) {
     let place = cursor.and_then(|Cursor { line, column }| {
         let place = (u16::try_from(line).ok()?, u16::try_from(column).ok()?);

@@ -1,15 +1,15 @@
-//! What was pasted and is too long to be looked at: a mark in the text stands for it.
+//! Long pasted texts, for each of which a placeholder such as `[pasted 120 lines #1]` is shown.
 
 use std::fmt::Write;
 use std::ops::Range;
 
-/// Lines that are shown as they are.
+/// Pasted text of up to this many lines is shown as it is.
 const MAX_LINES: usize = 20;
-/// Characters that are shown as they are.
+/// Pasted text of up to this many characters is shown as it is.
 const MAX_CHARACTERS: usize = 2_000;
 
-/// All that was pasted, with its marks. What has lost its mark stays, because undo brings marks
-/// back.
+/// All pasted texts with their placeholders. They are kept after a placeholder was deleted, because
+/// undo brings placeholders back.
 #[derive(Debug, Default)]
 pub(super) struct Pastes {
     all: Vec<Paste>,
@@ -22,7 +22,7 @@ struct Paste {
 }
 
 impl Pastes {
-    /// Takes a text if it is long; returns the mark that stands for it.
+    /// Keeps the text if it is long, and returns the placeholder for it.
     pub(super) fn fold(&mut self, text: &str) -> Option<String> {
         let lines = text.lines().count();
         let characters = text.chars().count();
@@ -41,9 +41,9 @@ impl Pastes {
         Some(mark)
     }
 
-    /// The text with all that the marks stand for.
+    /// The text with every placeholder replaced by what it stands for.
     pub(super) fn expand(&self, mut text: String) -> String {
-        // What is put in may look like a mark, and is none.
+        // The pasted text may contain what looks like a placeholder, and is not expanded again.
         let mut marks: Vec<(usize, &Paste)> = self
             .all
             .iter()
@@ -59,7 +59,7 @@ impl Pastes {
         text
     }
 
-    /// Where marks are in a line, in characters, and what they stand for.
+    /// The placeholders in a line: their ranges in characters, and the texts that they stand for.
     pub(super) fn in_line<'a>(&'a self, line: &str) -> Vec<(Range<usize>, &'a str)> {
         let of = |paste: &'a Paste| {
             let found = line.match_indices(&paste.mark);

@@ -1,5 +1,4 @@
-//! A draft that a model is making, in the place where it will be composed; and the line that says how
-//! far it is.
+//! Shows the draft that a model is writing in the place of the composer, and the status lines of drafts.
 //!
 //! A draft may be long, and grows with every frame: only its end is looked at.
 
@@ -24,23 +23,23 @@ use crate::tui::ui::Ui;
 
 /// Rows of a draft that are laid out at most.
 const MAX_ROWS: usize = 100;
-/// Rows for what became of a draft.
+/// Rows for the error of a draft.
 const MAX_WORDS: usize = 3;
-/// Columns from which there is room for all that can be said.
+/// Columns from which the status line shows everything.
 const ROOMY: u16 = 60;
-/// Bytes of a token, where nobody has counted.
+/// Bytes of a token on average, where the server reports no count.
 const TOKEN: usize = 4;
 
-/// What there is of a draft, as it will be composed.
+/// What a model has written of a draft so far.
 pub(super) struct Preview<'a> {
-    /// What it becomes.
+    /// The kind of reply it becomes.
     pub kind: ReplyKind,
     /// The items before the one that is being made.
     pub whole: Vec<&'a Body>,
-    /// Words of the person that it goes on with.
+    /// The person's text that it continues.
     base: Option<Draft>,
     text: Cow<'a, str>,
-    /// Whether that is a thought, which is not sent.
+    /// Whether `text` is reasoning, which is not sent.
     is_thought: bool,
 }
 
@@ -49,7 +48,7 @@ impl<'a> Preview<'a> {
         let draft = app.previewed()?;
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
-            // A thought stays until something else is said.
+            // Reasoning stays on the screen until something else follows.
             Partial::Nothing => match draft.items.last() {
                 Some(thought @ Body::Reasoning { .. }) => (ReplyKind::Send, thought.words(), true),
                 _ => (ReplyKind::Send, "".into(), false),
@@ -152,8 +151,8 @@ fn tail(text: &str, width: u16) -> Vec<String> {
     found
 }
 
-/// The line that says how far the drafts are, or who has the pen; more of them where something went
-/// wrong, and none where no model has anything to do with this.
+/// The status of the drafts: which model writes, how much and how fast. Several lines for an error;
+/// none where no model is involved.
 pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     let room = width.saturating_sub(2);
     let Some(conversation) = app.conversation().filter(|found| found.is_waiting()) else {
@@ -234,7 +233,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     vec![one_line(&harmless(&words), room)]
 }
 
-/// What a rule decided about a request of which there is no draft.
+/// Which rule held a request of which there is no draft, and why.
 fn decided(conversation: &Conversation, room: u16) -> Vec<String> {
     let decision = conversation.decision();
     let words = decision.map(|decision| {
@@ -244,7 +243,7 @@ fn decided(conversation: &Conversation, room: u16) -> Vec<String> {
     words.map_or_else(Vec::new, |words| wrapped(&harmless(&words), room))
 }
 
-/// Words in as many rows as there may be.
+/// Wraps a text into [`MAX_OUTCOME_ROWS`] at most; the last one is cut.
 fn wrapped(words: &str, room: u16) -> Vec<String> {
     let words = words.replace('\n', " ");
     let all: Vec<String> = rows(&words, room)
@@ -293,8 +292,8 @@ fn seconds(from: Timestamp, to: Timestamp) -> String {
     format!(" · {:.1} s", took.as_secs_f64().max(0.0))
 }
 
-/// How a conversation goes on, where that is not always the same: with the model's name if there is
-/// room for it.
+/// The mode of a conversation, with the model's name if there is room for it; empty where there is no
+/// model and so only one mode.
 pub(in crate::tui) fn mode_of(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
     let model = app.inbox.models().first();
     match (app.mode(conversation.id), model) {

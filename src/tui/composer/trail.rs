@@ -7,23 +7,23 @@ use crate::draft::{Cursor, Origin, Source};
 /// Changes that undo can take back; the text area remembers as many.
 const MAX_CHANGES: usize = 500;
 
-/// Where the characters of a text come from. What a change costs is that of comparing the text with
-/// itself, line by line, and of the lines that differ.
+/// Tracks where the characters of a text come from. A change costs a comparison of all lines, and of
+/// the characters of those that differ.
 #[derive(Debug)]
 pub(super) struct Trail {
-    /// The text as it is followed so far.
+    /// The text after the last recorded change.
     lines: Vec<String>,
     origin: Origin,
     done: Vec<TextChange>,
     undone: Vec<TextChange>,
-    /// How many characters of models have been taken out of what is left of them.
+    /// How many characters written by models were deleted, while others of them are left.
     cut: usize,
 }
 
-/// A stretch of the text that became another.
+/// A part of the text that was replaced by another.
 #[derive(Debug)]
 struct TextChange {
-    /// The first character of it.
+    /// The index of its first character.
     at: usize,
     before: Origin,
     after: Origin,
@@ -33,18 +33,18 @@ struct TextChange {
 struct Difference {
     old: Range<usize>,
     new: usize,
-    /// The lines that differ.
+    /// The lines that differ in the old text.
     old_lines: Range<usize>,
     new_lines: Range<usize>,
 }
 
 impl Difference {
-    /// The same where it may as well end at the cursor: what was put in, or taken out, has the same
-    /// letters before it as at its end.
+    /// Shifts an insertion so that it ends at the cursor. Comparing texts cannot tell which of several
+    /// equal letters in a row was typed; the cursor can.
     fn ending_at(mut self, cursor: Cursor, lines: &[String]) -> Self {
         let text = match (self.old.is_empty(), self.new) {
             (true, 1..) => lines,
-            // What was taken out is not there to be looked at any more.
+            // What was deleted is not there to be compared any more.
             _ => return self,
         };
         let before = text.iter().take(cursor.line);
@@ -75,7 +75,7 @@ impl Difference {
 }
 
 impl Trail {
-    /// That of a text that was typed.
+    /// A tracker for a text that was typed.
     pub(super) fn new(lines: &[String]) -> Self {
         let mut origin = Origin::default();
         origin.push(count(lines), Source::Typed);
@@ -93,13 +93,12 @@ impl Trail {
         &self.origin
     }
 
-    /// Whether words of a model were taken out.
+    /// Whether text of a model was deleted, while some of it is left.
     pub(super) fn is_cut(&self) -> bool {
         self.cut > 0 && self.origin.of_models() > 0
     }
 
-    /// Follows a change: what is new comes from `source`. It ends where the cursor is then, which tells
-    /// the letter that was typed from the same one beside it.
+    /// Records a change, whose new characters come from `source` and end at `cursor`.
     pub(super) fn follow(&mut self, lines: &[String], source: Source, cursor: Cursor) {
         let difference = self.difference(lines);
         let Some(difference) = difference.map(|found| found.ending_at(cursor, lines)) else {
@@ -112,7 +111,7 @@ impl Trail {
         self.keep(change);
     }
 
-    /// Another text takes the place of this one.
+    /// Records that another text replaced this one.
     pub(super) fn rewrite(&mut self, lines: &[String], origin: Origin, is_cut: bool) {
         let mut origin = origin.slice(0..count(lines));
         std::mem::swap(&mut self.origin, &mut origin);
@@ -125,7 +124,7 @@ impl Trail {
         });
     }
 
-    /// Follows a change that took another one back, or made it again.
+    /// Records that a change was undone, or redone.
     pub(super) fn follow_back(&mut self, lines: &[String], redo: bool) {
         let Some(difference) = self.difference(lines) else {
             return;
@@ -152,11 +151,11 @@ impl Trail {
             .iter()
             .rposition(|one| is_whole(one) || is_same(one));
         let Some(change) = found.map(|at| {
-            // Those behind it are of changes that came to nothing.
+            // Those after it are of changes that had no effect on the text.
             changes.truncate(at + 1);
             changes.pop()
         }) else {
-            // Nobody knows any more: it is the person who brings it back.
+            // The origin is not known any more, so it counts as typed.
             let end = Cursor {
                 line: usize::MAX,
                 column: 0,
@@ -226,7 +225,8 @@ impl Trail {
         let mut bottom = old.iter().rev().zip(new.iter().rev());
         let mut bottom = bottom.by_ref().take(rest).take_while(same).count();
         if top + bottom == least {
-            // The line break is of what differs; with a line beside it, there is something to compare.
+            // Whole lines were added or removed: include one more line, so that their line breaks are
+            // compared too.
             match top {
                 0 => bottom = bottom.saturating_sub(1),
                 _ => top -= 1,
@@ -252,7 +252,7 @@ impl Trail {
     }
 }
 
-/// The characters of a text, with its line breaks.
+/// The number of characters of a text, line breaks included.
 fn count(lines: &[String]) -> usize {
     let all: usize = lines.iter().map(|line| line.chars().count() + 1).sum();
     all.saturating_sub(1)

@@ -1,5 +1,5 @@
-//! The composer: the parts collected, the kinds of reply, and under them the text area, or what
-//! stands in its place: a form, a list, a search.
+//! Draws the composer: the parts collected, the kinds of reply, and below them the text area or what
+//! replaces it: a form, a list, a search.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -24,41 +24,41 @@ use crate::tui::ui::Ui;
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tui) enum ComposerPlacement {
-    /// Under the transcript, as high as its text.
+    /// Below the transcript, as high as its text needs.
     Below,
-    /// Right of it, as high as the screen.
+    /// To the right of the transcript, as high as the screen.
     Beside,
 }
 
 /// Rows for the parts that are collected; more of them scroll.
 const MAX_PARTS: usize = 5;
-/// Rows for what the request asks of the answer.
+/// Rows for what the request expects of the answer.
 const MAX_ASKS: usize = 2;
-/// Rows that what is answered has at least, with its title, beside all that the composer may show.
+/// Rows that are left for the transcript at least, its title included.
 const LEAST_READ: u16 = 4;
-/// Rows that what is typed has at least, if it has as many.
+/// Rows that are left for the text at least, if it has as many.
 const LEAST_TYPED: u16 = 3;
 
-/// What is said around the text, found out once for each frame.
+/// The labels around the text, made once a frame.
 pub(in crate::tui) struct ComposerLabels {
-    /// What is about to be sent, and what the request asks of the answer, in rows.
+    /// The countdown of a reply that is about to be sent, and what the request expects of the answer.
     asks: Vec<String>,
-    /// How far drafts of models are, or who has the pen.
+    /// The status of drafts of models.
     strip: Vec<String>,
-    /// What the reply becomes, or why it cannot be sent.
+    /// What sending does, or why the reply cannot be sent.
     target: String,
-    /// Whether that has a line of its own: where it is not the same every time, and there is no
-    /// room for it beside the kinds of reply.
+    /// Whether `effect` has a line of its own: it differs from reply to reply, and there is no room
+    /// for it beside the kinds of reply.
     has_line: bool,
-    /// Rows that what is typed or chosen from takes, if there is room.
+    /// Rows that the text, form or list takes if there is room.
     rows: u16,
 }
 
 impl ComposerLabels {
-    /// The words for a composer of this width.
+    /// The labels for a composer of this width.
     pub(in crate::tui) fn new(app: &App, width: u16, place: ComposerPlacement) -> Self {
         let composer = app.composer();
-        // What has nothing to do with a reply says what it is itself.
+        // A dialog that has nothing to do with a reply has a title of its own.
         let target = match app.dialog.title() {
             Some(_) => String::new(),
             None => target(app),
@@ -101,7 +101,7 @@ impl ComposerLabels {
     }
 }
 
-/// Rows of what is typed, or of the form or the list in its place.
+/// Rows of the text, or of the form or list in its place.
 fn rows_of(app: &App, width: u16) -> usize {
     let composer = app.composer();
     match (&app.dialog, &composer.call) {
@@ -121,8 +121,8 @@ fn rows_of(app: &App, width: u16) -> usize {
     }
 }
 
-/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
-/// a list up to half of it. Whatever is said around that, some rows are left for what is answered.
+/// Rows that the composer takes below the transcript: a text up to a third of the pane, a form or
+/// a list up to half of it. Some rows are always left for the transcript.
 pub(in crate::tui) fn height(app: &App, words: &ComposerLabels, height: u16) -> u16 {
     let composer = app.composer();
     let most = match (&app.dialog, &composer.call) {
@@ -137,7 +137,7 @@ pub(in crate::tui) fn height(app: &App, words: &ComposerLabels, height: u16) -> 
     (rows + around).min(height.saturating_sub(left).max(2))
 }
 
-/// What the request asks of the answer; nothing if it leaves everything free.
+/// What the request expects of the answer; nothing if it sets no constraints.
 fn asks(app: &App, width: u16) -> Vec<String> {
     let waiting = app
         .conversation()
@@ -187,7 +187,7 @@ impl Areas {
             ComposerPlacement::Below => u16::from(words.has_line),
         };
         let target = target.min(area.height.saturating_sub(2));
-        // What is typed needs some of the room, but where a part is chosen that comes first.
+        // The text needs some of the room, but where a part is being chosen the parts come first.
         let least = match app.dialog {
             Dialog::Parts(_) => 1,
             _ => words.rows.clamp(1, LEAST_TYPED),
@@ -210,7 +210,7 @@ impl Areas {
     }
 }
 
-/// Fits what is in the composer into its place.
+/// Fits the contents of the composer into its area.
 pub(in crate::tui) fn lay_out(
     app: &mut App,
     words: &ComposerLabels,
@@ -243,7 +243,7 @@ pub(in crate::tui) fn draw(
     let areas = Areas::new(app, words, area, place);
     let body = areas.body;
     draw_above(frame, ui, app, words, areas.above);
-    // Words that help are worth lines of their own where there is room.
+    // The effect stands beside the kinds of reply, unless it has a line of its own.
     let beside = match place {
         ComposerPlacement::Below if !words.has_line => words.target.as_str(),
         _ => "",
@@ -291,13 +291,13 @@ pub(in crate::tui) fn draw(
     }
 }
 
-/// Draws what the request asks, and the parts collected so far.
+/// Draws what the request expects, and the parts collected so far.
 fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, area: Rect) {
     let mut rows = area.rows();
     let parts = &app.composer().parts;
     let previewed = Preview::of(app).map_or_else(Vec::new, |preview| preview.whole);
     let count = parts.len().max(previewed.len());
-    // Where there is little room, one part shows all the same, and what models do before what is asked.
+    // In little room one part is shown in any case, and the draft status goes before expectations.
     let said = words.asks.len() + words.strip.len();
     let fits = usize::from(area.height).saturating_sub(said);
     let fits = fits.max(usize::from(count > 0));
@@ -345,7 +345,7 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, are
     }
 }
 
-/// How the line of drafts looks: what needs the person stands out.
+/// The style of the draft status: errors stand out.
 fn strip_style(ui: &Ui, app: &App) -> Style {
     let draft = app.shown_draft();
     let drafts = app.conversation().map_or(&[][..], Conversation::drafts);
@@ -375,7 +375,7 @@ fn part_line(app: &App, part: &ComposedPart, index: usize, width: u16) -> String
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
-/// Draws what is asked for in the place of a reply.
+/// Draws the title of a dialog that replaces the reply.
 fn draw_rule(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
     let title = one_line(title, area.width.saturating_sub(5));
     let rest = usize::from(area.width).saturating_sub(columns(&title) + 3);
@@ -390,7 +390,7 @@ fn draw_rule(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
 fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     let composer = app.composer();
     let chosen = chosen(app);
-    // What has no keys steps back.
+    // Without the keyboard focus it is dim.
     let bar = if app.is_composing() {
         ui.theme.bar()
     } else {
@@ -454,7 +454,7 @@ fn apart(labels: [Span<'static>; ReplyKind::ALL.len()]) -> Vec<Span<'static>> {
     spans
 }
 
-/// As many kinds as fit, the chosen one among them, and marks where there are more.
+/// As many kinds as fit, the chosen one among them, and `‹` or `›` where there are more.
 fn around(
     ui: &Ui,
     labels: [Span<'static>; ReplyKind::ALL.len()],
@@ -487,7 +487,7 @@ fn around(
     spans
 }
 
-/// The kind of reply that is being made: whoever looks for a tool makes a call.
+/// The kind of reply that is being composed; a call while a tool is being looked for.
 fn chosen(app: &App) -> ReplyKind {
     match app.dialog {
         Dialog::Picker(PickerPurpose::Tool, _) => ReplyKind::Tool,
@@ -498,7 +498,7 @@ fn chosen(app: &App) -> ReplyKind {
     }
 }
 
-/// What the reply becomes, or why it cannot be sent.
+/// What sending does, or why the reply cannot be sent.
 fn target(app: &App) -> String {
     let composer = app.composer();
     let kind = chosen(app);
@@ -529,7 +529,7 @@ fn target(app: &App) -> String {
     }
 }
 
-/// Whether the client that waits hears nothing before the response has ended.
+/// Whether the waiting client receives nothing before the response has ended.
 fn gets_all_at_once(app: &App) -> bool {
     let waiting = app.conversation().filter(|found| found.is_waiting());
     waiting.is_some_and(|found| found.request().gets_all_at_once())
@@ -571,7 +571,7 @@ fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Positi
     (!rest.is_empty()).then(|| rest.as_position())
 }
 
-/// What stands where nobody waits for what is typed: whether others do.
+/// The placeholder where nobody waits for a reply: whether other conversations do.
 fn nobody_here(app: &App) -> String {
     let done = app.conversation().map(Conversation::status);
     let done = match (app.inbox.waiting(), done) {
@@ -593,7 +593,7 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option
     if area.is_empty() {
         return None;
     }
-    // The text area leaves control characters out, but these pass for letters with it.
+    // The text area leaves control characters out, but takes these for letters.
     let breaks = |symbol: &str| symbol.contains(['\u{2028}', '\u{2029}']);
     let buffer = frame.buffer_mut();
     for row in area.intersection(buffer.area).rows() {
@@ -616,8 +616,8 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option
     })
 }
 
-/// The column of the cursor in its row. The text area counts the characters of an emoji that is
-/// joined from several; the screen shows one.
+/// The column of the cursor in its row. The text area counts each character of a joined emoji; the
+/// screen shows a single one.
 fn cursor_column(field: &TextArea<'static>, row: usize) -> usize {
     let DataCursor(line, at) = field.cursor();
     let DataCursor(_, start) = field.screen_to_data(row, 0);

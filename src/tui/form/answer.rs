@@ -1,4 +1,4 @@
-//! What keys do to the answer in one row.
+//! Handles a key press in one form row.
 
 use std::sync::Arc;
 
@@ -8,21 +8,21 @@ use super::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
 use super::spec::FieldKind;
 use crate::tui::line::Edit;
 
-/// What a key did to a row.
+/// What a key press did in a row.
 pub(super) enum RowChange {
-    /// The answer is another one.
+    /// The answer changed.
     Edited,
-    /// It is still the same.
+    /// Only the cursor or the fold moved.
     Moved,
-    /// The answer, or the row with it, is to go.
+    /// The answer, or the row with it, is to be removed.
     Remove,
-    /// The answer is to be what the schema proposes.
+    /// The default of the schema is to become the answer.
     Accept,
     Ignored,
 }
 
 impl Node {
-    /// Takes a key for the row of this node.
+    /// Handles a key press in the row of this node.
     pub(super) fn on_key(&mut self, key: KeyEvent) -> RowChange {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let ctrl_d = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
@@ -85,7 +85,7 @@ impl Node {
         }
     }
 
-    /// Takes a key for a row in which something is chosen.
+    /// Handles a key press in a row with options.
     fn on_choice_key(&mut self, key: KeyEvent, plain: bool, ctrl_d: bool) -> RowChange {
         let spec = Arc::clone(&self.spec);
         let (FieldKind::Choice(options) | FieldKind::Union(options)) = &spec.kind else {
@@ -124,7 +124,7 @@ impl Node {
         }
     }
 
-    /// Takes a key for the row that adds to this list.
+    /// Handles a key press in the row that adds to this list.
     pub(super) fn on_list_key(&mut self, key: KeyEvent) -> RowChange {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let NodeContent::List(items) = &self.content else {
@@ -145,7 +145,7 @@ impl Node {
         }
     }
 
-    /// Makes the state follow what was typed.
+    /// Sets the state by whether there is an answer now.
     pub(super) fn settle(&mut self) {
         let empty = match (&self.content, &self.spec.kind) {
             (NodeContent::Line(_), FieldKind::Text) => false,
@@ -161,7 +161,7 @@ impl Node {
         };
     }
 
-    /// Takes the answer back; where there is none and there may be `null`, answers that.
+    /// Clears the answer; where there was none and `null` is allowed, answers `null`.
     pub(super) fn clear(&mut self) {
         let null = self.state == AnswerState::Unset && self.spec.nullable && !self.is_misfit();
         let had = self.has_answers();
@@ -171,7 +171,7 @@ impl Node {
         }
     }
 
-    /// Answers what the schema proposes, if it does.
+    /// Answers with the default of the schema; returns whether it has one.
     pub(super) fn accept(&mut self) -> bool {
         let Some(default) = self.spec.default.clone() else {
             return false;
@@ -181,7 +181,7 @@ impl Node {
     }
 }
 
-/// Whether the key goes to the end of a proposal, which accepts it.
+/// Whether the key accepts the default that is shown: one that moves to its end.
 fn accepts(key: KeyEvent) -> bool {
     match key.code {
         KeyCode::Right | KeyCode::End => key.modifiers.is_empty(),

@@ -1,4 +1,4 @@
-//! What the keys do.
+//! Handles key presses and pasted text: moving between rows, adding and removing elements, undo.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -8,7 +8,7 @@ use super::spec::Spec;
 use super::*;
 
 impl Form {
-    /// Takes a key.
+    /// Handles a key press.
     pub fn on_key(&mut self, key: KeyEvent) -> FormOutcome {
         if key.kind == KeyEventKind::Release {
             return FormOutcome::Ignored;
@@ -27,7 +27,7 @@ impl Form {
         }
     }
 
-    /// Takes pasted text, which is text and never a key.
+    /// Inserts pasted text, in which nothing is taken for a key.
     pub fn paste(&mut self, text: &str) -> FormOutcome {
         // What terminals send for a line break in pasted text is `\r`.
         self.insert(&text.replace("\r\n", "\n").replace('\r', "\n"))
@@ -61,7 +61,7 @@ impl Form {
             (NodeContent::Choice(choice), FieldKind::Choice(options))
             | (NodeContent::Object(Object { choice, .. }), FieldKind::Union(options)) => {
                 let typed = text.trim().chars();
-                // Each character matters: all have to be tried.
+                // Type every character, also after one that matched nothing.
                 typed.fold(false, |any, c| choice.type_char(c, options) | any)
             }
             _ => false,
@@ -76,14 +76,14 @@ impl Form {
         FormOutcome::Consumed
     }
 
-    /// Moves to the next or the previous row; past the ends only `around`.
-    fn step(&mut self, forward: bool, around: bool) -> FormOutcome {
+    /// Moves to the next or the previous row; with `wrap` from the last to the first and back.
+    fn step(&mut self, forward: bool, wrap: bool) -> FormOutcome {
         let rows = self.rows();
         let (count, at) = (rows.len(), self.position().unwrap_or(0));
         let to = match forward {
             true if at + 1 < count => at + 1,
             false if at > 0 => at - 1,
-            _ if around && count > 0 => (at + if forward { 1 } else { count - 1 }) % count,
+            _ if wrap && count > 0 => (at + if forward { 1 } else { count - 1 }) % count,
             _ => return FormOutcome::Ignored,
         };
         let place = rows[to].place.clone();
@@ -91,7 +91,7 @@ impl Form {
         FormOutcome::Consumed
     }
 
-    /// Goes on: to what is still missing, or to the end.
+    /// Handles Enter: goes to the next answer that is missing, or submits the form.
     fn enter(&mut self) -> FormOutcome {
         let before = self.moment();
         if self.focus.add {
@@ -155,7 +155,7 @@ impl Form {
         }
     }
 
-    /// Where an answer is still missing, after the row with the focus or else before it.
+    /// The next row with a missing answer: after the one with the focus, or else before it.
     fn next_missing(&self) -> Option<RowPath> {
         let places: Vec<(RowPath, bool)> = rows(&self.root, RowKind::Sent)
             .into_iter()
@@ -177,7 +177,7 @@ impl Form {
                 .modifiers
                 .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         if types && self.typing.as_ref() == Some(&self.focus) {
-            // The same word goes on: what it was before is remembered already.
+            // Typing goes on in the same row: the state before it is on the undo stack already.
             if let Some(node) = self.node_mut() {
                 node.on_key(key);
             }
@@ -219,7 +219,7 @@ impl Form {
         FormOutcome::Consumed
     }
 
-    /// Follows a change that can be undone.
+    /// Records a change that can be undone.
     fn edited(&mut self, before: UndoState) {
         self.remember(before);
         // `null` is no answer any more where there is one below it.
@@ -236,7 +236,7 @@ impl Form {
         self.changed();
     }
 
-    /// Whether what the list with the focus holds can be typed.
+    /// Whether the elements of the list with the focus are typed in one line.
     fn adds_lines(&self) -> bool {
         self.node().is_some_and(|node| {
             let spec = Spec::of(&node.spec.items());
@@ -247,7 +247,7 @@ impl Form {
         })
     }
 
-    /// Adds an element to the list with the focus, and goes there.
+    /// Adds an element to the list with the focus, and moves the focus to it.
     fn add(&mut self) -> bool {
         let Some(node) = self.node_mut() else {
             return false;
@@ -261,7 +261,7 @@ impl Form {
         node.state = AnswerState::Set;
         self.focus = self.focus.child(at);
         if let Some(node) = self.node() {
-            // What has no row of its own is entered.
+            // An element without a row of its own: focus its first field.
             let inside = rows(node, RowKind::Shown)
                 .first()
                 .map(|row| row.place.clone());
@@ -275,7 +275,7 @@ impl Form {
         true
     }
 
-    /// Takes away the answer with the focus, and its row if nothing but the answer asks for it.
+    /// Removes the answer with the focus, and its row if the schema does not ask for it.
     fn remove(&mut self) {
         let Some(node) = self.node_mut() else {
             return;

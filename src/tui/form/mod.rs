@@ -2,13 +2,13 @@
 //!
 //! - [`Form`] is the state: it takes keys and gives JSON
 //! - `json` is JSON that keeps how numbers were written
-//! - `spec` is what a schema asks for, one level at a time
+//! - `spec` is what to fill in for a schema, one level at a time
 //! - `node` is what has been answered, as a tree; `row` lists it; `union` is where it may be of
 //!   several kinds
 //! - `choice` is what is chosen, and a `Line` what is typed; `keys` moves between
 //!   rows, `answer` gives the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
-//! - `saved` writes answers down and reads them, half typed or wrong as they may be
+//! - `saved` serializes answers and reads them back, half typed or wrong as they may be
 //! - `view` draws the rows
 //!
 //! Whatever the schema says, any JSON can be shown, edited and given back: what the schema does not
@@ -42,18 +42,18 @@ use self::spec::{FieldKind, FieldSchema};
 /// Changes that can be undone.
 const HISTORY: usize = 200;
 
-/// What a form did with a key.
+/// What a key press did in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormOutcome {
-    /// It was for the form.
+    /// The form handled it.
     Consumed,
     /// The person is done: nothing that is required is missing any more.
     Submit,
-    /// It means nothing here.
+    /// The key has no meaning here.
     Ignored,
 }
 
-/// A text that is no JSON, and where it stops being it.
+/// A text that is not JSON, with the parser's error.
 #[derive(Debug, thiserror::Error)]
 #[error("not valid JSON ({0})")]
 pub struct NotJson(#[from] serde_json::Error);
@@ -65,17 +65,17 @@ pub struct Form {
     checker: Checker,
     root: Node,
     focus: RowPath,
-    /// What is wrong, once the person has been told.
+    /// The errors to show; `None` before the form was checked for the first time.
     found: Option<Vec<RowError>>,
     undo: Vec<UndoState>,
     redo: Vec<UndoState>,
     /// Where the last change was typing, so that words are undone and not letters.
     typing: Option<RowPath>,
-    /// What becomes of it when the person is done, in a word.
+    /// What submitting the form does, in a word such as `send`.
     verb: &'static str,
 }
 
-/// What it was like.
+/// A state of the form that undo or redo goes back to.
 #[derive(Debug, Clone)]
 struct UndoState {
     root: Node,
@@ -83,7 +83,7 @@ struct UndoState {
 }
 
 impl Form {
-    /// An empty form. `schema` may be anything; what is not understood is asked for as JSON.
+    /// An empty form. `schema` may be anything; what is not understood is filled in as JSON.
     pub fn new(schema: &Value) -> Self {
         let checker = Checker::new(schema);
         let schema = FieldSchema::new(Arc::new(schema.clone()));
@@ -103,15 +103,14 @@ impl Form {
         form
     }
 
-    /// The form with another word for what becomes of it when the person is done; it is sent
-    /// unless this says otherwise.
+    /// The form with another word than `send` for what submitting it does.
     #[must_use]
     pub fn with_verb(mut self, verb: &'static str) -> Self {
         self.verb = verb;
         self
     }
 
-    /// A form that is filled in.
+    /// A form that is filled in with a value.
     pub fn with_value(schema: &Value, value: &Value) -> Self {
         let mut form = Self::new(schema);
         form.root = Node::filled(value.into(), &form.schema, NodeRole::Root, &mut { BUDGET });
@@ -186,14 +185,14 @@ impl Form {
         self.root.state == AnswerState::Unset && !self.root.has_answers()
     }
 
-    /// What is wrong, in the order of the rows. Nothing of it keeps the value from being sent.
+    /// All errors in the order of the rows. None of them keeps the value from being sent.
     pub fn validate(&self) -> Vec<FieldError> {
         let found = self.checker.check(&self.root);
         found.into_iter().map(|found| found.error).collect()
     }
 
-    /// Validates, and shows what is wrong from now on, with the focus on the first of it. Returns
-    /// whether nothing is.
+    /// Validates, shows errors from now on, and moves the focus to the first one. Returns whether the
+    /// form is valid.
     pub fn check(&mut self) -> bool {
         let found = self.checker.check(&self.root);
         if let Some(first) = found.first() {
@@ -210,7 +209,7 @@ impl Form {
         self.checker.problem()
     }
 
-    /// Takes the last change back.
+    /// Undoes the last change; returns whether there was one.
     pub fn undo(&mut self) -> bool {
         let Some(moment) = self.undo.pop() else {
             return false;
@@ -220,7 +219,7 @@ impl Form {
         true
     }
 
-    /// Does the last change again.
+    /// Redoes the change that was undone last; returns whether there was one.
     pub fn redo(&mut self) -> bool {
         let Some(moment) = self.redo.pop() else {
             return false;
@@ -251,7 +250,7 @@ impl Form {
         self.redo.clear();
     }
 
-    /// Follows a change.
+    /// Ends a run of typing, and validates again where errors are shown.
     fn changed(&mut self) {
         self.typing = None;
         if self.found.is_some() {
@@ -263,7 +262,7 @@ impl Form {
         rows(&self.root, RowKind::Shown)
     }
 
-    /// Which row has the focus.
+    /// The index of the row with the focus.
     fn position(&self) -> Option<usize> {
         self.rows().iter().position(|row| row.place == self.focus)
     }
@@ -318,7 +317,7 @@ impl Form {
     }
 }
 
-/// The same JSON in one line, in which nothing is rounded; what is no JSON stays as it is.
+/// JSON text on one line, without rounding any number; text that is not JSON stays as it is.
 pub fn compact(text: &str) -> String {
     JsonValue::parse(text).map_or_else(|_| text.to_owned(), |json| json.to_string())
 }

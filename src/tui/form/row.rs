@@ -1,4 +1,4 @@
-//! The form as a list: which rows there are, and which one has the focus.
+//! The form as a list of rows, each with its path in the tree.
 
 use super::node::{Node, NodeContent};
 
@@ -24,7 +24,7 @@ impl RowPath {
     }
 }
 
-/// A row, and the node it is about.
+/// A row, and the node it shows.
 #[derive(Debug)]
 pub(super) struct FormRow<'a> {
     pub(super) place: RowPath,
@@ -38,7 +38,7 @@ pub(super) struct FormRow<'a> {
 pub(super) enum RowKind {
     /// Those on the screen.
     Shown,
-    /// Those of which the JSON is made, on the screen or not.
+    /// Those that make up the JSON, on the screen or not.
     Sent,
 }
 

@@ -1,5 +1,5 @@
-//! The answers as they are written down. Unlike the JSON of the form they tell what was only begun:
-//! a number without its digits, an object that is not sent, where the cursor was.
+//! Serializes a form. Unlike the JSON of its value this keeps what is unfinished: a number without its
+//! digits, an object that is not sent, the position of the cursor.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::spec::{FieldKind, FieldSchema, Spec};
 use super::{BUDGET, Form};
 use crate::tui::line::LineEditor;
 
-/// A form that was written down.
+/// A serialized form.
 #[derive(Serialize, Deserialize)]
 struct SavedForm {
     root: SavedAnswer,
@@ -92,7 +92,7 @@ pub(super) struct SavedField {
 }
 
 impl Form {
-    /// The answers, to be written down.
+    /// The answers as JSON that [`Self::from_saved`] reads.
     pub fn save(&self) -> Value {
         let saved = SavedForm {
             root: SavedAnswer::of(&self.root),
@@ -105,8 +105,8 @@ impl Form {
         serde_json::to_value(saved).unwrap_or(Value::Null)
     }
 
-    /// A form with the answers that were written down for the same schema. What cannot be read is
-    /// taken for the value of the form.
+    /// A form with saved answers to the same schema. What [`Self::save`] did not write is taken for
+    /// the value of the form.
     pub fn from_saved(schema: &Value, answers: &Value) -> Self {
         let Ok(saved) = SavedForm::deserialize(answers) else {
             return Self::with_value(schema, answers);
@@ -161,7 +161,7 @@ impl SavedAnswer {
         }
     }
 
-    /// Whether a field of some kind can take it as the answer that it is.
+    /// Whether a field of this kind can hold the answer without turning it into raw JSON.
     pub(super) fn fits(&self, kind: &FieldKind) -> bool {
         match (&self.content, kind) {
             (None, _) => false,
@@ -176,7 +176,7 @@ impl SavedAnswer {
         }
     }
 
-    /// The node that the answer belongs to, as far as the schema is still the same.
+    /// The node with this answer, as far as the schema still fits.
     pub(super) fn into_node(
         self,
         schema: &FieldSchema,
@@ -270,7 +270,7 @@ impl SavedChoice {
         }
     }
 
-    /// The choice among options of which it may be one.
+    /// The choice among these options; none if the saved option is not one of them.
     fn among(self, options: &[JsonValue]) -> FixedChoice {
         let (picked, typed) = self.into_parts();
         let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;

@@ -10,7 +10,7 @@ use super::saved::{SavedAnswer, SavedField};
 use super::spec::{FieldKind, Spec};
 
 impl Spec {
-    /// The alternative that was chosen; without any, what holds for all of them.
+    /// The chosen alternative; without one, what all alternatives have in common.
     pub(super) fn chosen(self: &Arc<Self>, choice: &FixedChoice) -> Arc<Self> {
         let chosen = choice.picked().and_then(|at| self.alternatives.get(at));
         chosen.map_or_else(|| Arc::clone(self), |one| Self::of(&one.schema))
@@ -65,7 +65,7 @@ impl Fit {
 }
 
 impl Spec {
-    /// Whether a value is of this kind, whatever is inside of it.
+    /// Whether a value is of this kind; its contents are not checked.
     fn may_be(&self, json: &JsonValue) -> bool {
         match (&self.kind, json) {
             (FieldKind::Choice(options), json) => options.contains(json),
@@ -80,7 +80,7 @@ impl Spec {
 }
 
 impl Node {
-    /// What can be chosen in the row of this node, and what is.
+    /// The choice in the row of this node, and its options.
     pub(super) fn choosing(&self) -> Option<(&FixedChoice, &[JsonValue])> {
         match (&self.content, &self.spec.kind) {
             (NodeContent::Choice(choice), FieldKind::Choice(options)) => Some((choice, options)),
@@ -111,7 +111,7 @@ impl Node {
         is_union && matches!(self.content, NodeContent::Object(_)) && !self.is_decided()
     }
 
-    /// The alternative that was chosen: its place among all, `null` included, and how many those are.
+    /// The index of the chosen alternative among all, `null` included, and how many there are.
     pub(super) fn picked_alternative(&self) -> Option<(usize, usize)> {
         let NodeContent::Object(object) = &self.content else {
             return None;
@@ -120,7 +120,7 @@ impl Node {
         Some((chosen.index, chosen.count))
     }
 
-    /// What the author of the tool says about the alternative that was chosen.
+    /// The description that the author of the tool gave of the chosen alternative.
     pub(super) fn chosen_about(&self) -> String {
         match &self.content {
             NodeContent::Object(object) => self.spec.chosen(&object.choice).about.clone(),
@@ -150,7 +150,7 @@ impl Node {
         let mut answers = std::mem::take(&mut object.aside);
         let mut unknown = Vec::new();
         for field in object.fields.take().into_iter().flatten() {
-            // What answers itself is answered anew.
+            // A field with a single option is answered anew.
             let alone = matches!(&field.node.spec.kind, FieldKind::Choice(all) if all.len() == 1);
             let is_answered = field.node.state != AnswerState::Unset || field.node.has_answers();
             if alone || !is_answered {
@@ -176,7 +176,7 @@ impl Node {
         fit.extend(unknown);
         let fit = fit.into_iter().map(|saved| (saved.name, saved.answer));
         let mut fields = fields_of(&spec, fit, &mut { BUDGET }, SavedAnswer::into_node);
-        // What tells the alternatives apart is said, required or not.
+        // The property that tells the alternatives apart is set, required or not.
         let chosen = object.choice.picked();
         let chosen = chosen.and_then(|at| self.spec.alternatives.get(at));
         let tag = chosen.and_then(|chosen| chosen.tag.as_ref());

@@ -1,4 +1,4 @@
-//! The form on the screen: a row for each field, what is wrong below it, and help in the last line.
+//! Draws the form: a row for each field, its errors below it, and help in the last line.
 
 use std::collections::HashMap;
 
@@ -12,16 +12,16 @@ use super::*;
 use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
 
-/// The most bytes that can be seen in a column: longer texts need not be looked at.
+/// Options that are listed in a row; there is no room for more.
 const CELL: usize = 64;
-/// Columns before a name: the mark of the row with the focus.
+/// Columns before a name, for the mark of the row with the focus.
 const MARK: u16 = 2;
-/// Levels that are told apart by their indentation.
+/// Levels that are indented; deeper ones stand at the same column.
 const INDENTS: usize = 5;
 /// Errors shown for one row.
 const ERRORS: usize = 2;
 
-/// What stands in one line of the form.
+/// One line of the form.
 enum FormLine<'a> {
     Row(&'a FormRow<'a>),
     Error(&'a str),
@@ -31,7 +31,7 @@ enum FormLine<'a> {
 type StyledParts = Vec<(String, Style)>;
 
 impl Form {
-    /// How many lines there is something to show in: rows, what is wrong with them, and help.
+    /// How many lines it takes: rows, errors and help.
     pub fn lines(&self) -> usize {
         let rows = self.rows();
         self.items(&rows).len() + 1
@@ -57,7 +57,7 @@ impl Form {
         let is_focus =
             |item: &FormLine| matches!(item, FormLine::Row(row) if row.place == self.focus);
         let at = items.iter().position(is_focus).unwrap_or(0);
-        // Around the row with the focus, as far as there is something.
+        // Keep the row with the focus in the middle, as far as there are lines.
         let first = at
             .saturating_sub(height / 2)
             .min(items.len().saturating_sub(height));
@@ -121,7 +121,7 @@ impl Form {
             items.push(FormLine::Row(row));
             items.extend(shown(of_row));
         }
-        // What is wrong with the whole, or with what is folded away.
+        // Errors of the whole value, or of fields that are folded away.
         let root = shown(errors.remove(&RowPath::default()));
         let mut whole: Vec<FormLine> = root.collect();
         whole.extend(items);
@@ -175,7 +175,7 @@ impl Form {
         has_cursor.then(|| Position::new(rest.x + at, rest.y))
     }
 
-    /// What the row with the focus is about.
+    /// Help on the row with the focus: keys, type and description.
     fn help(&self) -> String {
         let enter = format!("Enter {}", self.enter_words());
         let Some(node) = self.node().filter(|_| self.position().is_some()) else {
@@ -209,7 +209,7 @@ impl Form {
     }
 }
 
-/// Draws parts one after the other, and returns how many columns they took.
+/// Draws styled texts one after the other; returns how many columns they took.
 fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
     let mut x = area.x;
     for (text, style) in parts {
@@ -237,7 +237,7 @@ fn name(row: &FormRow, width: u16) -> String {
     )
 }
 
-/// The value of a row, and in which of its columns the cursor is.
+/// The value of a row, and the column of the cursor in it.
 fn value(theme: &Theme, row: &FormRow, width: u16, has_cursor: bool) -> (StyledParts, usize) {
     let node = row.node;
     let state = node.state;
@@ -312,7 +312,7 @@ fn choice_value(
     (parts, at)
 }
 
-/// What a field without an answer shows in place of one.
+/// What a field without an answer shows: its default, its options or its type.
 fn proposed(node: &Node) -> String {
     match (&node.spec.kind, &node.spec.default) {
         (_, Some(default)) => format!("default: {default}"),
@@ -327,7 +327,7 @@ fn proposed(node: &Node) -> String {
     }
 }
 
-/// Words that are no answer: in brackets, so that it does not take colours to see that.
+/// A text that is not an answer: dim, and in brackets for those who do not see that.
 fn proposal(theme: &Theme, words: &str, width: u16) -> (String, Style) {
     let words = match width {
         0..4 => String::new(),

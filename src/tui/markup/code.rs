@@ -1,4 +1,4 @@
-//! Code in colours, which arrive when they are ready.
+//! Highlights code in the background.
 //!
 //! Grammars are made of hundreds of regular expressions: loading them and reading a long file take
 //! longer than a frame may. So the [`Worker`] does that, a slice at a time; until it has come to a
@@ -14,16 +14,16 @@ use super::tone::{LineSpans, Spans};
 use crate::tui::text::Text;
 use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
-/// Longer code is plain: with the slowest grammars this much takes some seconds.
+/// Code of more bytes is plain: with the slowest grammars this much takes some seconds.
 const MAX: usize = 256 * 1024;
 
-/// How long code is worked on before other code has its turn, and what is new is shown.
+/// How long code is highlighted before other tasks have their turn and the result is shown.
 const SLICE: Duration = Duration::from_millis(30);
 
-/// How long code is worked on at all; what is left then is plain.
+/// How long code is highlighted altogether; the rest stays plain.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Some code.
+/// A stretch of code, with the spans found so far.
 #[derive(Debug)]
 pub(super) struct HighlightedCode {
     text: Text,
@@ -31,11 +31,11 @@ pub(super) struct HighlightedCode {
     language: String,
     spans: Mutex<Spans>,
     reading: Mutex<HighlightProgress>,
-    /// Whether nothing more comes.
+    /// Whether highlighting has ended.
     is_read: AtomicBool,
 }
 
-/// How far the code has been read.
+/// How far the code has been highlighted.
 #[derive(Debug)]
 struct HighlightProgress {
     reader: Option<GrammarReader>,
@@ -60,7 +60,7 @@ impl HighlightedCode {
         })
     }
 
-    /// What is known of a line so far. Asking is what starts the work.
+    /// The spans of a line found so far. The first call starts the work.
     pub fn spans(self: &Arc<Self>, index: usize, worker: &Worker) -> LineSpans {
         if !self.is_read.load(Ordering::Relaxed) {
             let code: Weak<Self> = Arc::downgrade(self);
@@ -74,7 +74,7 @@ impl HighlightedCode {
         self.text.as_str().get(..self.bytes.end).unwrap_or_default()
     }
 
-    /// Reads for a while; says whether there is more.
+    /// Highlights for one [`SLICE`]; returns whether there is more to do.
     fn read(&self, spans: &mut Spans) -> bool {
         let mut reading = lock(&self.reading);
         let reading = &mut *reading;
@@ -126,12 +126,12 @@ impl Task for HighlightedCode {
         }
     }
 
-    /// What was read until then stays coloured.
+    /// What was highlighted before the failure stays so.
     fn fail(&self) {
         self.end();
     }
 
-    /// What was read is small and stays; the rest is read when somebody looks.
+    /// The spans are small and stay.
     fn forget(&self) {}
 }
 

@@ -1,5 +1,5 @@
-//! Where in Markdown the fenced code blocks are: the one thing that cannot be told from the
-//! lines around the visible ones.
+//! Finds the fenced code blocks of Markdown: the one construct that cannot be told from the lines
+//! around the visible ones.
 
 use std::ops::Range;
 
@@ -10,23 +10,22 @@ use memchr::{memchr, memchr2, memrchr};
 pub(super) struct Fence {
     /// The line that opens it, with its separator.
     pub open: Range<usize>,
-    /// What is between the lines.
+    /// The lines between them.
     pub body: Range<usize>,
     /// The line that closes it, with its separator; empty where nothing closes it.
     pub close: Range<usize>,
-    /// What follows the opening marks: the language, mostly.
+    /// The info string after the opening marks, mostly the language.
     pub info: Range<usize>,
     /// Whether it is in a quotation, so that all its lines start with `>`.
     pub quoted: bool,
 }
 
-/// A fenced code block, as somebody wants it who copies it.
+/// A fenced code block, ready to be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeBlock {
-    /// Its bytes of the text.
+    /// The byte range of its body in the text.
     pub body: Range<usize>,
-    /// The code, without what puts it into a list item or a quotation, and without the line break at
-    /// its end.
+    /// The code, without the indentation of a list item, quotation marks, and the last line break.
     pub text: String,
 }
 
@@ -44,7 +43,7 @@ pub fn code_blocks(text: &str) -> Vec<CodeBlock> {
 impl Fence {
     fn code(&self, text: &str) -> String {
         let open = &text[self.open.clone()];
-        // What is left of the marks is left of the code too.
+        // The code is indented as much as the opening marks.
         let margin = open.find(['`', '~']).unwrap_or(0);
         let lines = text[self.body.clone()].split_inclusive('\n').map(|line| {
             let blank = if self.quoted {
@@ -69,7 +68,7 @@ impl Fence {
 /// More fences than this are not looked for: each takes memory, and nobody reads as many.
 const MAX: usize = 20_000;
 
-/// What may be before the marks on their line: indentation, quotation, list markers.
+/// The most bytes before the marks on their line: indentation, quotation, list markers.
 const PREFIX: usize = 64;
 
 /// Finds the fences, in order, in one pass over the text.
@@ -117,7 +116,7 @@ impl FenceMarks {
     }
 }
 
-/// The next marks that open a fence, or that close the one `of` opened.
+/// The next marks that open a fence, or that close the one that `of` opened.
 fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<FenceMarks> {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'`', b'~', rest)) {
         let start = at + found;
@@ -156,7 +155,7 @@ fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<Fe
     None
 }
 
-/// Whether a fence may stand after this, which is from the start of its line.
+/// Whether a fence may follow this beginning of a line.
 fn is_prefix(mut prefix: &[u8], in_list: bool) -> bool {
     loop {
         prefix = match prefix {

@@ -1,11 +1,11 @@
-//! JSON, coloured by its tokens alone: it need not be whole, nor valid.
+//! Colours JSON by its tokens alone: it need be neither complete nor valid.
 
 use memchr::{memchr, memchr2};
 
 use super::tone::{LineSpans, Tone};
 use crate::tui::text::{PIECE, Text};
 
-/// What cannot be seen by looking at a line alone.
+/// What cannot be told from a line alone.
 ///
 /// A string never goes on after a line break, so only where a long line was cut into pieces can a
 /// piece start within one.
@@ -69,7 +69,8 @@ fn cut_strings(text: &Text, hard: std::ops::Range<usize>, found: &mut Vec<(usize
     }
 }
 
-/// The tokens of a line; `inside` if it starts within a string, and whether after a backslash.
+/// The tones of the tokens of a line. `inside` is given if the line starts within a string: whether
+/// after a backslash.
 pub(super) fn spans(line: &str, inside: Option<bool>) -> LineSpans {
     let bytes = line.as_bytes();
     let mut spans = Vec::new();
@@ -104,7 +105,7 @@ pub(super) fn spans(line: &str, inside: Option<bool>) -> LineSpans {
     spans
 }
 
-/// Where the string ends whose inside starts at `at`: after its quote, or at the end of the line.
+/// The end of the string whose contents start at `at`: after its quote, or at the end of the line.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Markdown, as far as the person looks at it.
+//! Styles Markdown, only as far as it is on the screen.
 //!
 //! The fences are found once, over the whole text; between them, what is visible is parsed a
 //! [`Region`] at a time: the lines around it up to the next blank ones.
@@ -21,27 +21,27 @@ use crate::tui::worker::Worker;
 /// what is visible.
 const LINES: usize = 128;
 
-/// The most bytes parsed together; regions with more are parsed line by line.
+/// The most bytes parsed together; larger regions are parsed line by line.
 const BYTES: usize = 64 * 1024;
 
-/// How deep styles are nested. Each level paints all that is in it, and a few kilobytes of `>` are
-/// thousands of levels, which nobody could tell apart.
+/// The most levels of nested styles. Each level paints all that is in it, and a few kilobytes of `>`
+/// are thousands of levels.
 const DEPTH: usize = 32;
 
-/// How far back a list is looked for that an indented line might belong to.
+/// How many lines back a list item is looked for that an indented line may belong to.
 const LOOK_BACK: usize = 64;
 
-/// What is known about a text in Markdown.
+/// The fences of a Markdown text, and caches of what was parsed last.
 #[derive(Debug)]
 pub(super) struct Markdown {
     fences: Vec<Fence>,
-    /// The insides of the fences that were looked at.
+    /// The bodies of the fences, made when they are first looked at.
     bodies: Vec<OnceCell<CodeBody>>,
-    /// The region that was looked at last, which is most often the next one too.
+    /// The region that was parsed last, which most often holds the next line too.
     last: RefCell<Option<Region>>,
-    /// The table that was looked at last.
+    /// The table that was found last.
     table: RefCell<Option<MarkdownTable>>,
-    /// Lines that would belong to a table if there were one.
+    /// Lines that have bars but make no table.
     no_table: RefCell<Range<usize>>,
 }
 
@@ -65,7 +65,7 @@ impl Markdown {
         }
     }
 
-    /// The rows of a line of a table that has room at `width`.
+    /// The rows of a table line; `None` if it is not in a table, or the table has no room at `width`.
     pub fn table_rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         if !text.line(index).as_bytes().contains(&b'|')
             || self.fence_at(text.start(index)).is_some()
@@ -86,8 +86,8 @@ impl Markdown {
         last.as_ref()?.rows(text, index, width)
     }
 
-    /// The columns that are left free where a line of prose goes on: those of its indentation, of the
-    /// marks of a quotation, and of the bullet, number or box of a list item.
+    /// The columns that the rows of a line of prose after the first are indented by: those of its
+    /// indentation, its quotation marks, and the bullet, number or box of a list item.
     pub fn hang(&self, text: &Text, index: usize) -> u16 {
         let line = text.line(index);
         let is_prose = line.starts_with([' ', '\t', '-', '*', '+', '>'])
@@ -109,7 +109,7 @@ impl Markdown {
         u16::try_from(columns(&line[..before + marks])).unwrap_or(u16::MAX)
     }
 
-    /// The fence that a byte is in or on.
+    /// The index of the fence that a byte is in, its opening and closing lines included.
     fn fence_at(&self, offset: usize) -> Option<usize> {
         let after = self
             .fences
@@ -160,7 +160,7 @@ impl Markdown {
         spans
     }
 
-    /// The lines to parse in order to know what a line is.
+    /// The lines that have to be parsed to style a line.
     fn region(&self, text: &Text, index: usize) -> Range<usize> {
         let is_prose = |line: usize| {
             !text.line(line).trim_ascii().is_empty() && self.fence_at(text.start(line)).is_none()
@@ -229,8 +229,8 @@ impl Region {
     }
 }
 
-/// How much indentation of a region belongs to the list item it continues. The list itself may be
-/// out of the region, without which indented words would be taken for code.
+/// How much indentation of a region belongs to the list item it continues. The item may be outside of
+/// the region, and without it an indented paragraph would be taken for code.
 fn margin(text: &Text, first: usize) -> usize {
     let own = indentation(text.line(first));
     if own == 0 {
@@ -314,7 +314,7 @@ fn painted(source: &str) -> Canvas {
 struct Painter<'a> {
     source: &'a str,
     canvas: Canvas,
-    // How many of these the parser is in.
+    // How many open tags of each kind the parser is in.
     strong: usize,
     emphasis: usize,
     links: usize,
@@ -374,7 +374,7 @@ impl Painter<'_> {
             }
             Tag::CodeBlock(kind) => {
                 self.code += 1;
-                // Indented code is as likely something that was pasted.
+                // Indented text is as likely something that was pasted as code.
                 if let CodeBlockKind::Fenced(_) = kind {
                     self.canvas.paint(range, Tone::Code);
                 }
@@ -415,7 +415,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Paints what is between marks of `marks` bytes, and the marks.
+    /// Paints the marks of `marks` bytes at both ends, and what is between them.
     fn enclosed(&mut self, range: Range<usize>, marks: usize, tone: Tone) {
         let marks = marks.min(range.len() / 2);
         self.canvas.paint(range.clone(), Tone::Marker);
@@ -436,7 +436,7 @@ impl Painter<'_> {
                 .paint(range.start..range.start + marks, Tone::Marker);
             return;
         }
-        // The other kind of heading is underlined by its last line.
+        // A setext heading is underlined by its last line.
         let heading = self.source[range.clone()].trim_end();
         if let Some(line) = heading.rfind('\n') {
             self.canvas
@@ -444,7 +444,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Marks the tags in HTML; what is between them are still words to read.
+    /// Paints HTML tags as markup, but not the text between them.
     fn tags(&mut self, range: Range<usize>) {
         let html = &self.source[range.clone()];
         let mut at = 0;
@@ -458,8 +458,8 @@ impl Painter<'_> {
         }
     }
 
-    /// Marks tags that have a line of their own. Agents wrap what they put in in tags, and with the
-    /// names they choose, such as `<environment_context>`, these are no HTML.
+    /// Paints tags that have a line of their own. Agents wrap inserted text in tags whose names, such as
+    /// `<environment_context>`, the parser does not take for HTML.
     fn lone_tags(&mut self) {
         let mut at = 0;
         for line in self.source.split_inclusive('\n') {
@@ -479,7 +479,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Marks addresses that are written out.
+    /// Paints URLs that are written out.
     fn addresses(&mut self) {
         for range in addresses(self.source) {
             let is_free = !matches!(

@@ -1,4 +1,4 @@
-//! What programs write to terminals, as text and colours.
+//! Turns what programs write to terminals into text and colours.
 //!
 //! Nothing of it may act on the person's own terminal, and no words may get lost on the way. So:
 //!
@@ -19,17 +19,17 @@ use ratatui::style::Modifier;
 use super::sgr;
 use super::tone::{LineSpans, Sgr, Tone};
 
-/// The longest control sequence that is taken for one.
+/// The longest control sequence that is recognized, in bytes.
 const SEQUENCE: usize = 256;
 
-/// The most characters of a line that may be drawn over. Whoever writes more before going back is
-/// not drawing a progress bar.
+/// The most characters of a line that may be overwritten. A program that writes more before it
+/// goes back is not drawing a progress bar.
 const REACH: usize = 512;
 
 /// The most columns that are skipped at once, so that a few bytes cannot become a long line.
 const SKIP: usize = 64;
 
-/// What is where nothing was written.
+/// A cell that nothing was written to.
 const BLANK: (char, Sgr) = (
     ' ',
     Sgr {
@@ -39,7 +39,7 @@ const BLANK: (char, Sgr) = (
     },
 );
 
-/// What an output shows less than was written.
+/// Counts what was removed from an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Control sequences without words, other than colours.
@@ -186,7 +186,7 @@ impl OutputScreen {
         returns
     }
 
-    /// Goes on with the line in cells.
+    /// Moves the current line into cells, so that it can be overwritten.
     fn draw(&mut self) {
         if self.is_drawing {
             return;
@@ -224,10 +224,10 @@ impl OutputScreen {
         }
     }
 
-    /// Takes an escape sequence, and says how long it is.
+    /// Handles an escape sequence; returns its length in bytes.
     fn escape(&mut self, rest: &str) -> usize {
         let Some(len) = control_sequence(rest.as_bytes()) else {
-            // It stays, to be seen. What else is in it is read on as text.
+            // It stays visible, and what follows is read as text.
             self.write("\x1B");
             return 1;
         };
@@ -247,11 +247,11 @@ impl OutputScreen {
         len
     }
 
-    /// Does what a control sequence does within a line.
+    /// Carries out a control sequence that moves or erases within the line.
     fn control(&mut self, action: char, count: Option<u16>) {
         let count = usize::from(count.unwrap_or(0));
         match (action, count) {
-            // There is nothing after what was written last; compilers and grep erase it all the same.
+            // There is nothing to erase after the last character; compilers and grep do it all the same.
             ('K', 0) if !self.is_drawing => return,
             // Some programs skip columns instead of writing spaces.
             ('C', by) if !self.is_drawing => return self.write(&" ".repeat(by.clamp(1, SKIP))),
@@ -275,7 +275,7 @@ impl OutputScreen {
         let erased = &mut self.cells[range.start.min(end)..end];
         self.is_overwritten |= erased.iter().any(|(c, _)| *c != ' ');
         erased.fill(BLANK);
-        // What is blank up to the end is not there.
+        // Blank cells at the end are dropped.
         let blank = self.cells.iter().rev();
         let blank = blank.take_while(|cell| **cell == BLANK).count();
         let kept = self.cells.len() - blank;
@@ -283,7 +283,8 @@ impl OutputScreen {
     }
 }
 
-/// Where the next byte is that is more than text; line breaks only count while a line is drawn.
+/// The index of the next byte that is not plain text. Line breaks count only while a line is kept in
+/// cells.
 fn next_special(bytes: &[u8], at: usize, is_drawing: bool) -> usize {
     let rest = &bytes[at..];
     let end = memchr3(b'\x1B', b'\r', b'\x08', rest).unwrap_or(rest.len());
@@ -312,7 +313,7 @@ fn control_sequence(bytes: &[u8]) -> Option<usize> {
     matches!(inside.get(end), Some(b'@'..=b'~')).then_some(end + 3)
 }
 
-/// The control sequence that the parser found, unless it is of a private kind.
+/// The parameters and the final byte of a control sequence, unless it is a private one.
 #[derive(Default)]
 struct ControlSequence(Option<(Params, char)>);
 

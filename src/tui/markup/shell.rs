@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::patch;
 use super::tone::{Spans, Tone};
 
-/// Commands longer than this are plain; ordinary ones are a few lines.
+/// Commands of more bytes are plain; ordinary ones have a few lines.
 const MAX: usize = 256 * 1024;
 
 /// Words of the shell after which a command starts.
@@ -14,7 +14,7 @@ const KEYWORDS: [&str; 17] = [
     "!", "[[", "((", "select",
 ];
 
-/// Words of the shell after which a name follows.
+/// Words of the shell that are followed by a name.
 const NAMING: [&str; 3] = ["for", "case", "function"];
 
 /// Reads a whole command.
@@ -37,7 +37,8 @@ struct Lexer<'a> {
     at: usize,
     /// Whether the next word is a command.
     command: bool,
-    /// The words that end the documents that start after this line, and whether tabs are stripped.
+    /// The here-documents that start after this line: the word that ends each, and whether tabs are
+    /// stripped.
     heredocs: VecDeque<(&'a str, bool)>,
     spans: Spans,
 }
@@ -105,8 +106,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A document up to the line that ends it. Patches are coloured as such: that is how agents
-    /// without a tool for them apply them.
+    /// A here-document up to the line that ends it. Patches are coloured as such: agents without a tool
+    /// for patches apply them in this way.
     fn heredoc(&mut self, end: &str, tabs: bool) {
         let is_patch = self.rest().starts_with("*** Begin Patch");
         while self.at < self.text.len() {
@@ -193,7 +194,7 @@ impl<'a> Lexer<'a> {
         };
     }
 
-    /// What the word is that starts here, by its plain letters.
+    /// The tone of the word that starts here.
     fn word_tone(&self) -> Option<Tone> {
         if !self.command {
             return None;

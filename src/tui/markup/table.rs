@@ -1,30 +1,30 @@
-//! Tables of Markdown: where they are, and how wide their columns.
+//! Markdown tables: finds them and lays out their columns.
 
 use std::ops::Range;
 
 use super::layout::RowPiece;
 use crate::tui::text::{Text, columns, rows};
 
-/// The most lines of a table; those after them are laid out as any others.
+/// The most lines of a table; further lines are laid out as plain text.
 const LINES: usize = 512;
 
 /// The most bytes of a table.
 const BYTES: usize = 64 * 1024;
 
-/// A column is not made narrower than this for others to have room.
+/// The width below which no column is shrunk to make room for others.
 const NARROWEST: u16 = 4;
 
-/// A table.
+/// A table in a Markdown text.
 #[derive(Debug)]
 pub(super) struct MarkdownTable {
-    /// Its lines, the head first, then the one that tells it is a table.
+    /// Its lines: the header row, the delimiter row, then the rest.
     pub lines: Range<usize>,
-    /// Columns left of it.
+    /// Columns of indentation.
     indent: u16,
     /// Whether a bar stands at either end of a line.
     is_framed: bool,
     align: Vec<Align>,
-    /// How wide each column is if there is room.
+    /// The width of each column if there is room.
     natural: Vec<u16>,
 }
 
@@ -38,8 +38,8 @@ enum Align {
 }
 
 impl MarkdownTable {
-    /// The table that a line belongs to. Lines are `known` that have bars and make no table, which
-    /// grow by those that are looked at: there are texts in which each line has one.
+    /// The table that a line belongs to. `not_tables` caches lines that have bars but make no table, and
+    /// is extended here: there are texts in which every line has a bar.
     pub fn find(text: &Text, index: usize, known: &mut Range<usize>) -> Option<Self> {
         if !is_row(text, index) {
             return None;
@@ -48,7 +48,7 @@ impl MarkdownTable {
         let mut start = index;
         while start > first {
             if known.contains(&start) {
-                // The one before the first of them has a bar too.
+                // The line before the first of them has a bar too.
                 start = known.start.saturating_sub(1).max(first);
             } else if text.start(index) - text.start(start) > BYTES || !is_row(text, start - 1) {
                 break;
@@ -56,7 +56,7 @@ impl MarkdownTable {
                 start -= 1;
             }
         }
-        // The line under the head.
+        // Find the delimiter row.
         let mut rule = start + 1;
         let align = loop {
             if known.contains(&rule) {
@@ -107,7 +107,7 @@ impl MarkdownTable {
         })
     }
 
-    /// The rows of one of its lines; nothing if there is no room for so many columns.
+    /// The rows of one of its lines; `None` if the pane is too narrow for the columns.
     pub fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         let widths = self.fitted(width)?;
         if index == self.lines.start + 1 {
@@ -137,7 +137,7 @@ impl MarkdownTable {
         Some((0..height).map(row).collect())
     }
 
-    /// How wide the columns are in a pane of this width: the widest give way first.
+    /// The widths of the columns in a pane of this width: the widest are shrunk first.
     fn fitted(&self, width: u16) -> Option<Vec<u16>> {
         let count = u16::try_from(self.natural.len()).ok()?;
         let bars = 3 * (count - 1) + if self.is_framed { 4 } else { 0 };
@@ -158,7 +158,7 @@ impl MarkdownTable {
         Some(widths.collect())
     }
 
-    /// A part of a cell in its column.
+    /// The part of a cell that is in one row, aligned in its column.
     fn cell(&self, line: &str, part: Range<usize>, column: usize, width: u16) -> Vec<RowPiece> {
         let shown = line[part.clone()].trim_ascii_end();
         let part = part.start..part.start + shown.len();
@@ -176,7 +176,7 @@ impl MarkdownTable {
         ]
     }
 
-    /// The line under the head.
+    /// The row that separates header and body.
     fn rule(&self, widths: &[u16]) -> Vec<RowPiece> {
         self.framed(widths.iter().enumerate().map(|(column, width)| {
             let align = self.align.get(column).copied().unwrap_or_default();
@@ -219,7 +219,7 @@ impl MarkdownTable {
     }
 }
 
-/// Whether a line can be one of a table: all of a line that has a bar, and is no quotation.
+/// Whether a line can belong to a table: it is a whole line with a bar, and not a quotation.
 fn is_row(text: &Text, index: usize) -> bool {
     let line = text.line(index);
     let is_whole = |index: usize| index + 1 == text.len() || !text.separator(index).is_empty();
@@ -240,7 +240,7 @@ fn cells(line: &str) -> Vec<Range<usize>> {
         let cell = &line[start..bar];
         let words = cell.trim_ascii();
         let from = start + cell.len() - cell.trim_ascii_start().len();
-        // Nothing is outside of the bars at either end.
+        // Outside of the bars at either end there is no cell.
         let is_outside = words.is_empty() && (start == 0 || bar == bytes.len());
         if !is_outside {
             cells.push(from..from + words.len());
@@ -250,9 +250,9 @@ fn cells(line: &str) -> Vec<Range<usize>> {
     cells
 }
 
-/// Which way the cells of each column are aligned, if a line says so and nothing else.
+/// The alignment of each column, if the line is a delimiter row.
 fn aligned(line: &str) -> Option<Vec<Align>> {
-    // Quick, because all lines above one that has a bar are asked.
+    // A quick check first: every line above one with a bar is tried.
     if !line.bytes().all(|byte| b"|-: \t".contains(&byte)) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Sizes, durations and times of day, in few columns.
+//! Formats sizes, durations and times of day for the terminal.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -40,7 +40,7 @@ pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
-/// The time of day where it is of today, else the date: `07:41`, `2026-01-02`.
+/// The time of day if `at` is today, else the date: `07:41`, `2026-01-02`.
 pub fn day_or_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let [at, now] = [at, now].map(|at| zone.to_datetime(at));
     if at.date() == now.date() {

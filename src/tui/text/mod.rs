@@ -39,8 +39,8 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 /// lines to stay whole and small enough to wrap in well under a millisecond.
 pub const PIECE: usize = 4096;
 
-/// How far back from the end of a full piece a space is looked for, so that the cut which nobody
-/// asked for falls between words where there are any.
+/// How far back from the end of a full piece a space is looked for, so that a cut falls between words
+/// where it can.
 const PIECE_SLACK: usize = 256;
 
 /// The most bytes one cell holds. The longest emoji sequences in use take 35; a "grapheme" of a
@@ -51,10 +51,10 @@ const CELL: usize = 64;
 /// Columns between tab stops, counted from the start of the row.
 const TAB: usize = 4;
 
-/// Stands for whatever cannot be shown as itself.
+/// Replaces characters that cannot be shown.
 const REPLACEMENT: char = '\u{FFFD}';
 
-/// What a combining mark with nothing before it is put on.
+/// The base for a combining mark that has none.
 const CIRCLE: char = '\u{25CC}';
 
 /// An immutable text, indexed by line.
@@ -403,7 +403,7 @@ struct Brush<'a> {
 }
 
 impl Brush<'_> {
-    /// Takes the style of the byte at `at`, and says how far it reaches.
+    /// Switches to the style of the byte at `at`; returns where that style ends.
     fn turn(&mut self, at: usize) -> usize {
         while let Some((range, _)) = self.spans.first()
             && range.end <= at
@@ -490,7 +490,7 @@ pub fn one_line(text: &str, width: u16) -> String {
     let mut more = looked_at < text.len();
     let mut out = String::new();
     let mut column = 0;
-    // How much of `out` leaves room for the ellipsis.
+    // The length of `out` that leaves room for the ellipsis.
     let mut room = 0;
     let mut gap = false;
     for (at, cell) in cells(&text[..looked_at]) {

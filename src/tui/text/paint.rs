@@ -1,8 +1,7 @@
-//! Puts lines on the screen.
+//! Draws lines into a buffer faster than ratatui does.
 //!
-//! Most of what is drawn are single characters of one known width. ratatui looks at all text as
-//! clusters, style by style and cell by cell; a frame that does so for thousands of cells takes longer
-//! for it than for all the rest.
+//! Most of what is drawn are single characters of a known width. ratatui segments all text into grapheme
+//! clusters and styles it cell by cell, which takes longer than all the rest of a frame.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
@@ -37,7 +36,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
             if let Some(cell) = cells.next() {
                 cell.set_char(c).set_style(span.style);
             }
-            // What is behind a wide character is not seen.
+            // The cells behind a wide character are not drawn.
             cells.by_ref().take(width - 1).for_each(|cell| cell.reset());
         }
     }
