@@ -1,4 +1,4 @@
-//! From a `data:` URL to pixels, within limits.
+//! Decodes pictures in `data:` URLs, within limits.
 
 use std::fmt;
 use std::io::Cursor;
@@ -10,9 +10,9 @@ use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 use super::header::{self, Pixels};
 
-/// Characters of base64.
+/// The most characters of base64 that are decoded.
 const MAX_TEXT: usize = 20 << 20;
-/// Pixels.
+/// The most pixels that are decoded.
 const MAX_PIXELS: u64 = 50_000_000;
 /// Bytes that a decoder may take at once: all pixels with four bytes each, and room to work.
 const MAX_MEMORY: u64 = 256 << 20;
@@ -52,7 +52,7 @@ pub(super) fn base64_of(url: &str) -> Option<&str> {
     encoding.eq_ignore_ascii_case("base64").then_some(data)
 }
 
-/// The size that the beginning tells, if it tells one.
+/// The size from the header of the file, if it is in its beginning.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub(super) fn size(data: &str) -> Result<Option<Pixels>, DecodeError> {
     size.map_or(Ok(()), within_limits).map(|()| size)
 }
 
-/// The bytes of the file, and how the name of such a file ends.
+/// The bytes of the file, and the extension for its name.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ fn bytes(data: &str) -> Result<Vec<u8>, DecodeError> {
     BASE64.decode(data).map_err(|_| DecodeError::Broken)
 }
 
-/// The pixels.
+/// Decodes the picture.
 ///
 /// # Errors
 ///
@@ -109,7 +109,7 @@ pub(super) fn decode(data: &str) -> Result<DynamicImage, DecodeError> {
         reader.limits(limits);
         std::io::Result::Ok(reader)
     };
-    // Not what the header told: that was read by other rules than the decoder's.
+    // Not the size from `header`, which is read by other rules than the decoder's.
     let size = reader().map_err(|_| DecodeError::Broken)?.into_dimensions();
     within_limits(size.map_err(fault)?)?;
     reader()

@@ -1,15 +1,15 @@
-//! The size of a picture, from its first bytes.
+//! Reads the size of a picture from its first bytes.
 //!
-//! This runs where rows are counted, so it allocates nothing and cannot fail in surprising ways; a
-//! size that it does not find is told by the decoder later.
+//! This runs where rows are counted, so it allocates nothing. A size that it does not find comes from
+//! the decoder later.
 //!
 //! The crate imagesize 0.15 does the same for more kinds, but takes the scale of a lossy WebP for a part of
 //! its size, and stops at the bytes that may fill up a JPEG before a marker.
 
-/// Columns and rows of pixels.
+/// Width and height in pixels.
 pub(super) type Pixels = (u32, u32);
 
-/// The size of the picture that begins with `bytes`, if it is told there.
+/// The size of the picture that begins with `bytes`, if it is in there.
 pub(super) fn pixels(bytes: &[u8]) -> Option<Pixels> {
     let found = png(bytes)
         .or_else(|| gif(bytes))

@@ -1,4 +1,4 @@
-//! A picture of the transcript.
+//! A picture in the transcript, which is decoded in the background.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
@@ -13,7 +13,7 @@ use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 #[derive(Clone, Debug)]
 pub struct Picture(Arc<PictureSource>);
 
-/// The same picture, not one that looks the same.
+/// Compares by identity, not by content.
 impl PartialEq for Picture {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -22,38 +22,39 @@ impl PartialEq for Picture {
 
 impl Eq for Picture {}
 
-/// How a picture looks now.
+/// What there is to show of a picture now.
 #[derive(Clone, Debug)]
 pub enum PictureLook {
-    /// It is being worked on.
+    /// It is being decoded.
     Loading,
-    /// Like this.
+    /// It can be drawn.
     Ready(Arc<Rendition>),
     /// It cannot be shown.
     Failed(DecodeError),
 }
 
-/// What a picture is made of. The data stays in the item, which is there anyway.
+/// Where the data of a picture is, and what was made of it. The data stays in the item, which is kept
+/// anyway.
 #[derive(Debug)]
 pub(super) struct PictureSource {
     item: Arc<Item>,
     part: usize,
-    /// What the beginning of the data tells, once somebody wanted to know.
+    /// The size from the beginning of the data, read when it is first needed.
     head: OnceLock<Result<Option<Pixels>, DecodeError>>,
     state: Mutex<PictureState>,
 }
 
 #[derive(Debug, Default)]
 struct PictureState {
-    /// What the decoder found, which may be more than the beginning tells.
+    /// The size found by the decoder, also where the beginning does not tell it.
     size: Option<Pixels>,
     fault: Option<DecodeError>,
     rendition: Option<Arc<Rendition>>,
-    /// What the rendition is to be, or is, made for.
+    /// What the rendition is, or is to be, made for.
     wanted: Option<RenditionKey>,
 }
 
-/// What a rendition is made for.
+/// What a rendition depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RenditionKey {
     setting: PictureSetting,
@@ -77,7 +78,7 @@ impl Picture {
         pictures.map(|part| Self(Arc::new(source(part)))).collect()
     }
 
-    /// The bytes of its file, and how the name of such a file ends.
+    /// The bytes of its file, and the extension for its name.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Picture {
         decode::file(self.0.data().unwrap_or_default())
     }
 
-    /// The rows that it takes in this many columns: one, for words, where it has no size.
+    /// The rows that it takes in this many columns; one, for a message, where its size is not known.
     pub fn rows(&self, room: u16, setting: PictureSetting) -> usize {
         let state = self.0.state();
         let size = match (state.fault, state.size) {
@@ -97,8 +98,8 @@ impl Picture {
         size.map_or(1, |size| cells(size, setting.font(), room).height.into())
     }
 
-    /// How it looks in this many columns. Asking is what starts the work. A picture that was made
-    /// for another size is better than none until there is the right one.
+    /// What there is to show in this many columns. The first call starts the work. A rendition for
+    /// another size is shown until there is the right one.
     pub fn look(&self, room: u16, setting: PictureSetting, worker: &Worker) -> PictureLook {
         if let Err(fault) = self.0.head() {
             return PictureLook::Failed(fault);
@@ -144,7 +145,7 @@ impl Task for PictureSource {
 }
 
 impl PictureSource {
-    /// Makes what is wanted; returns about how many bytes that keeps.
+    /// Makes the wanted rendition; returns about how many bytes it takes in memory.
     fn make(&self) -> Option<usize> {
         let wanted = self.state().wanted?;
         let data = self.data()?;

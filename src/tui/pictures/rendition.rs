@@ -1,4 +1,4 @@
-//! A picture in characters, and in the terminal's graphics.
+//! A picture as the terminal can show it: in half blocks, and in its graphics protocol.
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgba, RgbaImage};
@@ -22,11 +22,12 @@ const MAX_COLUMNS: u16 = 80;
 /// Rows that a picture takes at most.
 const MAX_ROWS: u16 = 20;
 
-/// What is under transparent pixels. Most pictures with such are drawn dark, for paper.
+/// The colour behind transparent pixels: most pictures that have them are drawn dark, for paper.
 const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
 
-/// The characters that a picture takes in `room` columns: a column for each of its own at most, so
-/// that small pictures stay small, and as many rows as keep its shape.
+/// The size of a picture in terminal cells, in at most `room` columns: at most a column for each pixel
+/// column, so that small pictures stay small, and as many rows as keep its proportions. `(width, height)`
+/// is the size of a cell in pixels.
 pub(super) fn cells((columns, rows): Pixels, (width, height): (u16, u16), room: u16) -> Size {
     let most_columns = f64::from(room.clamp(1, MAX_COLUMNS));
     let columns = f64::from(columns.max(1));
@@ -47,7 +48,7 @@ pub struct Rendition {
     /// All of it in half blocks.
     blocks: Buffer,
     graphics: Option<Protocol>,
-    /// About how many bytes all this takes.
+    /// About how many bytes all this takes in memory.
     weight: usize,
 }
 
@@ -85,7 +86,7 @@ impl Rendition {
         let data = match &graphics {
             Some(Protocol::Sixel(sixel)) => sixel.data.len(),
             Some(Protocol::ITerm2(iterm)) => iterm.data.len(),
-            // What is sent is not told: four bytes a pixel, in base64.
+            // Its data is not accessible: four bytes a pixel, in base64.
             Some(Protocol::Kitty(_)) => area.area() as usize * font_area(setting) * 4 * 4 / 3,
             Some(Protocol::Halfblocks(_)) | None => 0,
         };
@@ -96,7 +97,7 @@ impl Rendition {
         })
     }
 
-    /// The characters that it takes.
+    /// The size in terminal cells.
     pub fn size(&self) -> Size {
         self.blocks.area.as_size()
     }
@@ -106,8 +107,8 @@ impl Rendition {
         self.weight
     }
 
-    /// Draws all of it in the terminal's graphics; says whether it could. That takes all of its
-    /// rows and columns, and nothing may be drawn over them.
+    /// Draws all of it in the terminal's graphics; returns whether that was possible. It needs room for
+    /// all of its rows and columns, and nothing may be drawn over them.
     pub fn draw_graphics(&self, area: Rect, buffer: &mut Buffer) -> bool {
         let (size, free) = (self.size(), area.intersection(buffer.area));
         match &self.graphics {
@@ -139,12 +140,12 @@ impl std::fmt::Debug for Rendition {
     }
 }
 
-/// Pixels of a character.
+/// The pixels of a terminal cell.
 fn font_area(setting: PictureSetting) -> usize {
     usize::from(setting.font().0) * usize::from(setting.font().1)
 }
 
-/// The picture in this many pixels, without transparent ones.
+/// The picture scaled to this many pixels, without transparency.
 fn on_paper(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
     let picture = picture.resize_exact(columns, rows, FilterType::Triangle);
     if !picture.color().has_alpha() {
@@ -155,7 +156,7 @@ fn on_paper(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
     paper.into()
 }
 
-/// A name that no other picture in the terminal has: other programs may have sent some.
+/// An id that no other picture in the terminal has, of this or of other programs.
 fn id() -> u32 {
     let [.., a, b, c, d] = *Uuid::now_v7().as_bytes();
     u32::from_be_bytes([a, b, c, d]).max(1)

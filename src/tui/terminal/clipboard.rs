@@ -1,7 +1,7 @@
-//! Copying to the clipboard of whoever sits at the terminal, through the terminal: OSC 52.
+//! Copies to the clipboard of the person at the terminal, through the terminal: OSC 52.
 //!
-//! It works over SSH, because the terminal at the other end acts on it. Nothing comes back, so
-//! nobody can tell whether it did: say what was sent, not that it arrived.
+//! This works over SSH, because the terminal at the other end acts on it. There is no response, so
+//! messages say what was sent, not that it was copied.
 //!
 //! # Inside tmux
 //!
@@ -32,19 +32,19 @@ pub const LIMIT: usize = 74_994;
 /// GNU screen passes strings of up to 768 bytes on to the terminal.
 const SCREEN_PIECE: usize = 700;
 
-/// A text on its way to the clipboard.
+/// The escape sequence that copies a text, and how much of the text is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
     /// What to write to the terminal, as it is.
     pub sequence: String,
     /// How many bytes of the text are in it.
     pub bytes: usize,
-    /// How many bytes at its end are not.
+    /// How many bytes at its end were left out.
     pub cut: usize,
 }
 
 impl Copied {
-    /// What was done, for the person.
+    /// A message for the person.
     pub fn notice(&self) -> String {
         match (self.bytes, self.cut) {
             (0, 0) => "nothing to copy".into(),
@@ -56,7 +56,8 @@ impl Copied {
     }
 }
 
-/// A text as it is copied: a shell that it is pasted into must not take a part of it for a key.
+/// The text without control characters except for line breaks and tabs: a shell that it is pasted into
+/// would take them for keys.
 pub fn without_controls(text: &str) -> String {
     let stays = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     text.chars().filter(stays).collect()
@@ -82,14 +83,14 @@ pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> Copied {
     let plain = format!("\x1b]52;c;{data}\x07");
     let passed = passed_through(&plain, in_tmux, in_screen);
     copied(if in_tmux {
-        // tmux takes one of the two, or both to the same end.
+        // tmux acts on one of the two, or on both with the same result.
         plain + &passed
     } else {
         passed
     })
 }
 
-/// A sequence as it reaches the terminal through what stands before it.
+/// The sequence wrapped so that tmux or GNU screen passes it on to the terminal.
 pub(super) fn passed_through(sequence: &str, in_tmux: bool, in_screen: bool) -> String {
     if in_tmux {
         format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))

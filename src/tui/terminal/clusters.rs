@@ -1,5 +1,5 @@
-//! Characters of which terminals do not agree how wide they are, such as flags, skin tones and
-//! joined emoji, and what it takes to have their rows right all the same.
+//! Draws characters whose width differs between terminals, such as flags, skin tones and joined emoji,
+//! so that the rest of their row stays in place.
 //!
 //! Where a terminal takes more columns for one than is left for it, or fewer, it leaves something
 //! behind in columns that have not changed and would not be sent. So a row that has one, or had one,
@@ -28,7 +28,7 @@ pub(super) struct DrawnRows {
 
 #[derive(Clone, Debug, Default)]
 struct DrawnRow {
-    /// What is in it, if the terminal may have it elsewhere.
+    /// Its cells, if it has a character of uncertain width.
     uncertain: Option<Vec<Cell>>,
     links: Vec<Link>,
     /// Whether its cells have their width forced upon them. That changes nothing but that they differ
@@ -37,7 +37,7 @@ struct DrawnRow {
 }
 
 impl DrawnRows {
-    /// Has the rows of the next frame sent whole that must be. The links are in the order of the
+    /// Marks the rows of the next frame that have to be sent whole. The links are in the order of the
     /// screen.
     pub(super) fn prepare(&mut self, buffer: &mut Buffer, links: &[Link]) {
         if self.area != buffer.area {
@@ -120,7 +120,7 @@ pub(super) fn draw<'a, W: Write>(
         blank.set_symbol(" ");
         let end = x.saturating_add(cell.cell_width().max(1));
         terminal.draw((x..end).map(|x| (x, y, &blank)))?;
-        // What has no room in the row is not to go on in the next one.
+        // A character without room in the row must not wrap into the next one.
         queue!(terminal, DisableLineWrap)?;
         terminal.draw(iter::once((x, y, cell)))?;
         queue!(terminal, EnableLineWrap)?;
@@ -131,9 +131,9 @@ pub(super) fn draw<'a, W: Write>(
     }
 }
 
-/// Whether terminals do not agree how wide this is.
+/// Whether the width of this grapheme cluster differs between terminals.
 fn is_uncertain(symbol: &str) -> bool {
-    // Nearly all of them.
+    // A quick check, which covers nearly all cells.
     if symbol.len() <= 3 || symbol.starts_with('\x1b') {
         return false;
     }
@@ -144,18 +144,17 @@ fn is_uncertain(symbol: &str) -> bool {
     }
 }
 
-/// Half of a flag.
+/// A regional indicator: half of a flag.
 fn is_flag_letter(c: char) -> bool {
     matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
-/// Emoji that are still added to, which older terminals do not know.
+/// A block of emoji that new ones are added to, which older terminals do not know.
 fn is_recent(c: char) -> bool {
     matches!(c, '\u{1FA70}'..='\u{1FAFF}')
 }
 
-/// What makes one emoji of several characters, or another one of it: joiners, selectors, keycaps,
-/// skin tones.
+/// Characters that join emoji or change the one before them: joiners, selectors, keycaps, skin tones.
 fn is_joining(c: char) -> bool {
     is_flag_letter(c)
         || matches!(

@@ -1,7 +1,7 @@
-//! What the terminal sends, taken apart: keys in every way in which terminals tell them, what was
-//! pasted, the mouse, and answers to what it was asked.
+//! Parses what the terminal sends: keys in all encodings, pasted text, the mouse, and responses to
+//! queries.
 //!
-//! crossterm's own reader knows no `CSI 27 ; … ~`, in which xterm tells Enter with Shift. Its events
+//! crossterm's own parser does not know `CSI 27 ; … ~`, in which xterm encodes Shift+Enter. Its event types
 //! are used here all the same.
 
 use std::collections::VecDeque;
@@ -18,50 +18,51 @@ mod background;
 const ESC: u8 = 0x1b;
 const PASTE: &[u8] = b"\x1b[200~";
 const END_OF_PASTE: &[u8] = b"\x1b[201~";
-/// Bytes of a sequence that no terminal sends.
+/// Bytes after which a sequence is given up: no terminal sends one that long.
 const MAX_LENGTH: usize = 4096;
 
-/// How long the rest of a sequence may take that may be the escape key.
+/// How long to wait for more after `ESC`, which may be the escape key or the start of a sequence.
 const SEQUENCE_GAP: Duration = Duration::from_millis(5);
-/// The same for what may be the beginning of an answer, and is Alt with a bracket otherwise: a key
-/// that is rare enough to wait for what may come from far away.
+/// The same after `ESC ]`, which may be Alt+] or the start of an OSC response: the key is rare enough to
+/// wait for a response from far away.
 const ANSWER_GAP: Duration = Duration::from_millis(50);
-/// The same once it is certain that it is an answer.
+/// The same once it is certain to be a response.
 const LONG_ANSWER_GAP: Duration = Duration::from_secs(1);
 
-/// Something that the terminal sent.
+/// One input from the terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// A key, a paste, the mouse.
+    /// A key, a paste, the mouse, or a change of focus.
     Event(Event),
-    /// It can tell all keys apart, by kitty's protocol.
+    /// The response to `CSI ? u`: the terminal knows kitty's keyboard protocol.
     TellsKeys,
-    /// It has answered everything that it was asked of its keys.
+    /// The response to `CSI c`, the primary device attributes. Every terminal sends it, and it comes
+    /// after the one about the keyboard.
     Answered,
-    /// The colour that it has behind the text.
+    /// The response to OSC 11: the background colour.
     Background(Color),
 }
 
-/// Takes bytes, in whatever pieces they come.
+/// Parses bytes, in whatever pieces they arrive.
 #[derive(Debug, Default)]
 pub struct Parser {
     buffer: Vec<u8>,
-    /// Bytes of a paste that were searched for its end.
+    /// Bytes of an incomplete paste that were searched for its end already.
     searched: usize,
     found: VecDeque<Input>,
 }
 
-/// What stands at the beginning of some bytes, and how many of them it takes.
+/// What was parsed at the beginning of some bytes, with its length in bytes.
 enum Sequence {
     Input(Input, usize),
-    /// Something that means nothing here.
+    /// A sequence that has no meaning here.
     Nothing(usize),
-    /// The beginning of something.
+    /// The beginning of a sequence; more bytes are needed.
     Part,
 }
 
 impl Parser {
-    /// Takes what was read.
+    /// Parses bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
         let mut at = 0;
@@ -84,13 +85,13 @@ impl Parser {
         self.buffer.drain(..at);
     }
 
-    /// The next thing that is whole.
+    /// The next complete input.
     pub fn take(&mut self) -> Option<Input> {
         self.found.pop_front()
     }
 
-    /// How long after the last bytes it is time for [`Parser::no_more`], unless others follow; `None`
-    /// if there is nothing that it would change.
+    /// How long after the last bytes to call [`Parser::time_out`], unless more arrive; `None` if no
+    /// incomplete sequence is waiting.
     pub fn patience(&self) -> Option<Duration> {
         match &self.buffer[..] {
             [ESC] | [ESC, ESC] => Some(SEQUENCE_GAP),
@@ -100,7 +101,7 @@ impl Parser {
         }
     }
 
-    /// Nothing has followed: what may be keys are, and what is half an answer is nothing.
+    /// Ends waiting for more: what can be a key becomes one, and an incomplete response is dropped.
     pub fn no_more(&mut self) {
         while self.patience().is_some() {
             let bytes = std::mem::take(&mut self.buffer);
@@ -120,12 +121,12 @@ impl Parser {
         }
     }
 
-    /// The paste that begins at a place.
+    /// Parses the paste that begins at byte `at` of the buffer.
     fn paste(&mut self, at: usize) -> Sequence {
         let rest = &self.buffer[at..];
         let from = self.searched.max(PASTE.len());
         let Some(end) = rest.get(from..).and_then(|rest| find(rest, END_OF_PASTE)) else {
-            // The end may have come in part. What is before the paste is taken out of the buffer.
+            // A part of the end may have arrived. The caller removes what is before the paste.
             self.searched = rest.len().saturating_sub(END_OF_PASTE.len());
             return Sequence::Part;
         };
@@ -136,7 +137,7 @@ impl Parser {
     }
 }
 
-/// Reads what the bytes, of which there is at least one, begin with.
+/// Parses the beginning of the bytes, of which there is at least one.
 fn parse(bytes: &[u8]) -> Sequence {
     if bytes.starts_with(b"\x1b]")
         && let Some(found) = background::answer(bytes)
@@ -148,7 +149,7 @@ fn parse(bytes: &[u8]) -> Sequence {
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
         [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
-        // Some terminals put Esc before what a key is with Alt.
+        // Some terminals encode Alt as an Esc before the sequence of the key.
         [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {
             found @ Sequence::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
             Sequence::Part => Sequence::Part,
@@ -161,7 +162,7 @@ fn parse(bytes: &[u8]) -> Sequence {
 }
 
 impl Sequence {
-    /// The same, behind some bytes more.
+    /// The same with a longer length.
     fn after(self, more: usize) -> Self {
         match self {
             Self::Input(input, length) => Self::Input(input, length + more),
@@ -186,7 +187,7 @@ fn plain(code: KeyCode, length: usize) -> Sequence {
     Sequence::Input(key(code, KeyModifiers::NONE), length)
 }
 
-/// A character, or a key that is told as a control character.
+/// Parses a character, or a key that is encoded as a control character.
 fn character(bytes: &[u8]) -> Sequence {
     let Some(&first) = bytes.first() else {
         return Sequence::Part;
@@ -228,7 +229,7 @@ fn character(bytes: &[u8]) -> Sequence {
     }
 }
 
-/// What stands behind `ESC O`.
+/// Parses what follows `ESC O` (SS3).
 fn single_shift(bytes: &[u8]) -> Sequence {
     let Some(&last) = bytes.first() else {
         return Sequence::Part;
@@ -240,7 +241,7 @@ fn single_shift(bytes: &[u8]) -> Sequence {
     }
 }
 
-/// The key of a letter that ends a sequence.
+/// The key by the final letter of its sequence.
 fn cursor_key(last: u8) -> Option<KeyCode> {
     Some(match last {
         b'A' => KeyCode::Up,
@@ -254,7 +255,7 @@ fn cursor_key(last: u8) -> Option<KeyCode> {
     })
 }
 
-/// What stands behind `ESC [`.
+/// Parses what follows `ESC [` (CSI).
 fn control_sequence(bytes: &[u8]) -> Sequence {
     match bytes {
         // The function keys of the Linux console.
@@ -265,7 +266,7 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
             };
         }
         [b'['] => return Sequence::Part,
-        // The mouse as it was told first: three bytes.
+        // The first mouse encoding (X10): three bytes.
         [b'M', button, column, row, ..] => {
             let of = |byte: &u8| u16::from(byte.saturating_sub(32));
             let mouse = mouse(of(button), of(column), of(row), false);
@@ -283,7 +284,7 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
         };
     };
     let (parameters, last) = (&bytes[..end], bytes[end]);
-    // What is broken off by something else means nothing; what broke it off may.
+    // A sequence that is broken off by another byte is ignored; that byte is not.
     let length = end + usize::from((0x40..=0x7e).contains(&last));
     match std::str::from_utf8(parameters)
         .ok()
@@ -294,7 +295,7 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
     }
 }
 
-/// The meaning of a sequence that is whole.
+/// The input that a complete control sequence means.
 fn sequence(parameters: &str, last: u8) -> Option<Input> {
     if let Some(answer) = parameters.strip_prefix('?') {
         return match last {
@@ -307,7 +308,7 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
         let [button, column, row] = numbers(mouse_is)?;
         return matches!(last, b'M' | b'm').then(|| mouse(button, column, row, last == b'm'));
     }
-    // Numbers, each of which may have others behind colons.
+    // Numbers, each of which may have sub-parameters after colons.
     let fields: Vec<Vec<Option<u32>>> = parameters
         .split(';')
         .map(|field| field.split(':').map(|number| number.parse().ok()).collect())
@@ -337,8 +338,8 @@ fn numbers<const COUNT: usize>(text: &str) -> Option<[u16; COUNT]> {
     numbers?.try_into().ok()
 }
 
-/// What is held down with a key, as terminals count it; `None` where it is held down for the
-/// desktop, whose keys type nothing. Caps Lock and Num Lock are no matter.
+/// The modifiers of a key by xterm's parameter; `None` with Super, Hyper or Meta, whose keys belong to
+/// the desktop. Caps Lock and Num Lock are ignored.
 fn modifiers(told: u32) -> Option<KeyModifiers> {
     let bits = told.saturating_sub(1);
     let flag = |bit: u32, modifier| {
@@ -353,7 +354,7 @@ fn modifiers(told: u32) -> Option<KeyModifiers> {
     })
 }
 
-/// The keys with a number and a tilde.
+/// The key of `CSI number ~`.
 fn numbered_key(number: u32) -> Option<KeyCode> {
     let function = |first: u32, key: u8| {
         let more = u8::try_from(number - first).ok()?;
@@ -375,8 +376,9 @@ fn numbered_key(number: u32) -> Option<KeyCode> {
     }
 }
 
-/// A key that is told by the number of its character. What other terminals cannot tell from
-/// another key is that key here too, so that a key means one thing everywhere.
+/// The key of a code point, as kitty's protocol and xterm's `modifyOtherKeys` send it. Keys that other
+/// terminals cannot tell apart, such as Ctrl+I and Tab, are one here too, so that a key means the same
+/// everywhere.
 fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Input> {
     let (shift, control) = (KeyModifiers::SHIFT, KeyModifiers::CONTROL);
     let c = match shifted.filter(|_| modifiers.contains(shift)) {
@@ -391,7 +393,7 @@ fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Inpu
         (9, _) => KeyCode::Tab,
         (8 | 127, _) => KeyCode::Backspace,
         (57_399..=57_427, _) => keypad_key(code)?,
-        // The others of the private use area: volume, and modifiers by themselves.
+        // Other functional keys of kitty's protocol: media keys, and modifiers by themselves.
         (57_344..=63_743, _) => return None,
         (_, c) if c.is_control() => return None,
         (_, 'i' | 'I') if has_control => KeyCode::Tab,
@@ -412,7 +414,7 @@ fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Inpu
     Some(key(code, modifiers))
 }
 
-/// The keys of the number pad, as kitty's protocol counts them.
+/// The keypad keys of kitty's protocol.
 fn keypad_key(code: u32) -> Option<KeyCode> {
     let characters = "0123456789./*-+";
     Some(match code {
@@ -437,7 +439,7 @@ fn keypad_key(code: u32) -> Option<KeyCode> {
     })
 }
 
-/// What the mouse did, at a place that is counted from 1.
+/// A mouse event by its button code, at a position that is counted from 1.
 fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
     let button = match told & 3 {
         0 => MouseButton::Left,
@@ -450,7 +452,7 @@ fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
         (66, _) => MouseEventKind::ScrollLeft,
         (67, _) => MouseEventKind::ScrollRight,
         (3, true) => MouseEventKind::Moved,
-        // Which button it was is not told.
+        // The button is not known.
         (3, false) => MouseEventKind::Up(MouseButton::Left),
         (_, true) => MouseEventKind::Drag(button),
         _ if is_release => MouseEventKind::Up(button),

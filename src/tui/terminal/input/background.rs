@@ -1,19 +1,19 @@
-//! The colour behind the text, which terminals tell when asked (OSC 11): soon, late or never, and
+//! Parses the response to a query of the background colour (OSC 11). It comes soon, late or never, and
 //! perhaps in pieces among the keys.
 
 use ratatui::style::Color;
 
 use super::{ESC, Input, Sequence};
 
-/// What every answer begins with.
+/// The beginning of every response.
 const BEGINNING: &[u8] = b"\x1b]11;";
 const BEL: u8 = 0x07;
-/// Bytes of a colour that no terminal tells.
+/// Bytes after which a colour is given up: no terminal sends one that long.
 const MAX_LENGTH: usize = 64;
-/// Bytes of four numbers with four digits, which are the longest.
+/// Bytes of four numbers with four digits each, the longest colour.
 const LONGEST_NUMBERS: usize = 19;
 
-/// Reads what bytes begin with that begin with `ESC ]`; `None` if that is a key.
+/// Parses bytes that begin with `ESC ]`; `None` if it is no response to OSC 11.
 pub(super) fn answer(bytes: &[u8]) -> Option<Sequence> {
     let Some(value) = bytes.strip_prefix(BEGINNING) else {
         return BEGINNING.starts_with(bytes).then_some(Sequence::Part);
@@ -25,18 +25,18 @@ pub(super) fn answer(bytes: &[u8]) -> Option<Sequence> {
         Some((value, [ESC, b'\\', ..])) => whole(value, 2),
         None if value.len() >= MAX_LENGTH => Sequence::Nothing(half(bytes)),
         Some((_, [ESC])) | None => Sequence::Part,
-        // Something came between.
+        // Something else came in between.
         Some(_) => Sequence::Nothing(half(bytes)),
     };
     Some(found)
 }
 
-/// Whether this is certainly the beginning of an answer.
+/// Whether this is certainly the beginning of a response.
 pub(super) fn is_answer(bytes: &[u8]) -> bool {
     bytes.starts_with(BEGINNING)
 }
 
-/// Bytes of an answer whose rest does not come; what stands behind them was typed.
+/// The length of a response whose rest does not arrive; what follows it was typed.
 pub(super) fn half(bytes: &[u8]) -> usize {
     let value = bytes.get(BEGINNING.len()..).unwrap_or_default();
     let common = |kind: &[u8]| kind.iter().zip(value).take_while(|(a, b)| a == b).count();
@@ -53,7 +53,7 @@ pub(super) fn half(bytes: &[u8]) -> usize {
     BEGINNING.len() + kind + numbers
 }
 
-/// All of an answer, whose end takes some bytes.
+/// A complete response, whose terminator has `end` bytes.
 fn whole(value: &[u8], end: usize) -> Sequence {
     let length = BEGINNING.len() + value.len() + end;
     match std::str::from_utf8(value).ok().and_then(colour) {
@@ -62,7 +62,7 @@ fn whole(value: &[u8], end: usize) -> Sequence {
     }
 }
 
-/// The colour in `rgb:RRRR/GGGG/BBBB` and what is like it.
+/// The colour in `rgb:RRRR/GGGG/BBBB`, with one to four digits each, or in `rgba:…`.
 fn colour(value: &str) -> Option<Color> {
     let parts = value
         .strip_prefix("rgb:")
