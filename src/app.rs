@@ -33,7 +33,7 @@ use crate::tui::export;
 use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, Fork, LoopOptions, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
-use crate::tui::theme::{Base, Ground, ThemeChoice};
+use crate::tui::theme::{Background, ThemeBase, ThemeChoice};
 
 /// How long connections have to take in that their response has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -278,7 +278,7 @@ fn fork(config: &Config, address: SocketAddr, store: &Store) -> Fork {
 fn options(config: &Config, environment: &Environment) -> LoopOptions {
     // Whoever sets this wants no colours anywhere (<https://no-color.org>).
     let theme = match environment.get_filled("NO_COLOR") {
-        Some(_) => ThemeChoice::of(Base::None),
+        Some(_) => ThemeChoice::of(ThemeBase::None),
         None => config.theme.clone(),
     };
     let ground = environment
@@ -287,11 +287,11 @@ fn options(config: &Config, environment: &Environment) -> LoopOptions {
     LoopOptions {
         title: config.tui.title,
         mouse: config.tui.mouse,
-        notifications: config.tui.notify.in_environment(environment),
+        notifications: config.tui.notify.resolve(environment),
         state_dir: config.state_dir.clone(),
-        ground: ground.and_then(Ground::of_colorfgbg),
+        ground: ground.and_then(Background::of_colorfgbg),
         graphics: match theme.base {
-            Base::None => Graphics::Words,
+            ThemeBase::None => Graphics::Words,
             _ => Graphics::of(environment),
         },
         theme,

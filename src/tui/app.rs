@@ -761,7 +761,7 @@ impl App {
         if action == Some(Action::Cancel) {
             // The call is still there when the kind is chosen again, unless nobody has begun it.
             let composer = self.composer_mut();
-            composer.withdraw();
+            composer.withdraw_offer();
             composer.kind = ReplyKind::Send;
             self.keep_draft();
             return true;

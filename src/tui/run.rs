@@ -39,7 +39,7 @@ use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::program::Program;
 use crate::tui::terminal::screen::Screen;
-use crate::tui::theme::{Ground, ThemeChoice};
+use crate::tui::theme::{Background, ThemeChoice};
 use crate::tui::ui::Ui;
 
 mod exports;
@@ -84,7 +84,7 @@ pub struct LoopOptions {
     /// How things look.
     pub theme: ThemeChoice,
     /// What the terminal's environment tells of its background.
-    pub ground: Option<Ground>,
+    pub ground: Option<Background>,
     /// How pictures are shown.
     pub graphics: Graphics,
 }
@@ -154,7 +154,7 @@ pub async fn run(
                     return Ok(Exit::TerminalGone);
                 };
                 if let Some(keyboard) = keys.keyboard()
-                    && screen.tell_keys(keyboard).is_err()
+                    && screen.enable_keyboard(keyboard).is_err()
                 {
                     return Ok(Exit::TerminalGone);
                 }
@@ -312,7 +312,7 @@ pub async fn run(
                 Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
                     keep(app);
-                    screen.leave();
+                    screen.suspend();
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
@@ -321,7 +321,7 @@ pub async fn run(
                 }
                 Effect::Page(text) => {
                     keep(app);
-                    screen.leave();
+                    screen.suspend();
                     match wait_for(Program::pager(text), &mut signals).await {
                         Ok(None) => {}
                         Ok(Some(signal)) => return Ok(Exit::Signal(number(signal))),
@@ -331,7 +331,7 @@ pub async fn run(
                 }
                 Effect::Edit => {
                     keep(app);
-                    screen.leave();
+                    screen.suspend();
                     if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(number(signal)));
                     }
@@ -405,7 +405,7 @@ async fn until(moment: Option<Instant>) {
 /// Takes the terminal over again from somebody who may have drawn anything.
 fn come_back(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
     ui.pictures.forget_drawn();
-    screen.come_back()
+    screen.resume()
 }
 
 /// Draws what changed.

@@ -6,7 +6,7 @@ use super::{App, Dialog, Effect, Level};
 use crate::api::Body;
 use crate::inbox::{Conversation, ConversationId, ReplyContent, SentReply, Status};
 use crate::tui::inbox::folder;
-use crate::tui::text::format::{agent_name, waited};
+use crate::tui::text::format::{agent_name, elapsed};
 use crate::tui::text::one_line;
 
 /// Columns of a notification: what is longer is cut by those who show it, or worse.
@@ -68,7 +68,7 @@ impl App {
         };
         let idle = self.now.duration_since(since.max(self.attention.stirred));
         if SignedDuration::try_from(after).is_ok_and(|after| idle >= after) {
-            let words = format!("waiting {} · {}", waited(since, self.now), found.title());
+            let words = format!("waiting {} · {}", elapsed(since, self.now), found.title());
             self.stir();
             self.call(&words);
         }

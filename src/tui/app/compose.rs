@@ -100,7 +100,7 @@ impl App {
             self.hold(id, composed);
             return Ok(());
         }
-        let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
+        let (ends, rest) = (composed.reply.ends(), self.composer().remaining_draft());
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
         // Another request may have stood in line behind this one.
@@ -433,7 +433,7 @@ impl App {
                     origin,
                     cut,
                     kind: composer.kind,
-                    typed: composer.own_text(),
+                    typed: composer.reply_text(),
                     options: std::mem::take(&mut composer.options),
                     call: match composer.kind {
                         ReplyKind::Tool => composer.call.take(),
@@ -502,7 +502,7 @@ impl App {
 
     pub(super) fn set_call(&mut self, call: ComposedCall) {
         let composer = self.composer_mut();
-        composer.withdraw();
+        composer.withdraw_offer();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
         self.keep_draft();
@@ -516,7 +516,7 @@ impl App {
     /// Switches a call between its form and raw JSON.
     pub(super) fn toggle_form(&mut self) {
         let toggled = match self.composer_mut().open_call() {
-            Some(call) => call.toggle(),
+            Some(call) => call.toggle_raw_json(),
             None => Err("not composing a call".into()),
         };
         match toggled {

@@ -166,7 +166,7 @@ impl App {
         if is_untouched {
             remembered.composer.take_draft(Draft::default());
         }
-        remembered.composer.withdraw();
+        remembered.composer.withdraw_offer();
         remembered.beside.shown = Some(draft);
         let is_over = |found: &ModelDraft| found.id == draft && !found.is_streaming();
         let mut drafts = self
@@ -373,7 +373,7 @@ impl App {
         let remembered = self.remembered_of(id);
         match shown {
             Some(_) => remembered.beside.bring_back(returned, is_continued),
-            None => remembered.composer.bring_back(returned),
+            None => remembered.composer.restore_undelivered(returned),
         }
         self.keep_draft_of(id);
     }
@@ -396,7 +396,7 @@ impl App {
             remembered.composer.take_draft(own);
             if is_over {
                 let more: Vec<Draft> = std::iter::from_fn(|| beside.take()).collect();
-                remembered.composer.bring_back(more);
+                remembered.composer.restore_undelivered(more);
             }
             self.keep_draft_of(id);
         }

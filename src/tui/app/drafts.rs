@@ -100,7 +100,7 @@ impl App {
     /// Takes in a text that was left behind when the program ended: it can be recalled, and is
     /// there to be sent to whoever asks first.
     pub fn on_left_behind(&mut self, text: &str) {
-        self.scratch.bring_back(vec![text.into()]);
+        self.scratch.restore_undelivered(vec![text.into()]);
         self.unkept.changed.insert(None);
         self.remember(text.to_owned());
         let key = self.key_of(Action::Recall);

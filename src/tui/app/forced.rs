@@ -19,7 +19,7 @@ impl App {
             return;
         }
         remembered.offered_to = open;
-        remembered.composer.withdraw();
+        remembered.composer.withdraw_offer();
         let is_free = remembered.composer.is_idle()
             && remembered.composer.kind == ReplyKind::Send
             && remembered.beside.shown.is_none();

@@ -52,7 +52,7 @@ impl App {
             true => {
                 let newest = Effect::FindConversations(String::new());
                 self.effects.push(newest);
-                Picker::asking(title, choices)
+                Picker::with_search(title, choices)
             }
             // What the inbox lists is all that there is.
             false => Picker::new(title, choices),
@@ -67,7 +67,7 @@ impl App {
     /// Has the query of the list answered, if it has changed.
     pub(super) fn ask_for_found(&mut self) {
         if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
-            && picker.asks()
+            && picker.has_search()
             && picker.query() != self.past.asked
         {
             self.past.asked = picker.query().to_owned();
@@ -107,7 +107,7 @@ impl App {
             .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
             // Whoever has gone to one stays there, and who has not stays at the best.
-            picker.offer(choices);
+            picker.set_search_results(choices);
             let mut all = self.past.found.iter();
             if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
                 picker.select_at(at);
@@ -147,7 +147,7 @@ impl App {
         Choice {
             detail: self.detail(&header, folder.to_owned()),
             label: header.title,
-            more,
+            keywords: more,
             ..Choice::default()
         }
     }

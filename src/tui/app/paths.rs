@@ -18,7 +18,7 @@ pub(super) struct Paths {
 impl App {
     /// Has paths looked for, if somebody has just begun a word with `@`. Nobody waits for them.
     pub(super) fn ask_for_paths(&mut self, key: &KeyEvent) {
-        let begins = key.code == KeyCode::Char('@') && self.composer().word() == "@";
+        let begins = key.code == KeyCode::Char('@') && self.composer().current_word() == "@";
         if !begins || self.paths.asked.is_some() {
             return;
         }
@@ -37,7 +37,7 @@ impl App {
     pub fn on_paths(&mut self, found: Vec<String>) {
         let asked = self.paths.asked.take();
         let is_free = matches!(self.dialog, Dialog::None) && self.has_composer();
-        let word = self.composer().word();
+        let word = self.composer().current_word();
         let Some(query) = word.strip_prefix('@').filter(|_| is_free) else {
             return;
         };
@@ -93,8 +93,8 @@ impl App {
     }
 
     fn set_word(&mut self, word: &str) {
-        if self.composer().word() != word {
-            self.composer_mut().replace_word(word);
+        if self.composer().current_word() != word {
+            self.composer_mut().replace_current_word(word);
             self.keep_draft();
         }
     }

@@ -64,7 +64,7 @@ impl Prompt {
     }
 
     /// What Enter does here.
-    pub(in crate::tui) fn enter_words(&self) -> &'static str {
+    pub(in crate::tui) fn enter_hint(&self) -> &'static str {
         match &self.asked {
             PromptPurpose::Hint { .. } => "ask",
             PromptPurpose::Rejection => "go on",

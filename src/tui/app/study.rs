@@ -2,7 +2,7 @@
 
 use super::{App, Level};
 use crate::tui::keys::action::Action;
-use crate::tui::text::format::{time_of_day, waited};
+use crate::tui::text::format::{elapsed, time_of_day};
 
 impl App {
     /// Has the study go on if it stands still, and stand still if it does not.
@@ -14,7 +14,7 @@ impl App {
         ) {
             (Err(refused), _) => self.say(Level::Info, refused.to_string()),
             (Ok(_), Some(since)) => {
-                let stood = waited(since, self.now);
+                let stood = elapsed(since, self.now);
                 self.say(
                     Level::Good,
                     format!("the study goes on; it was paused for {stood}"),

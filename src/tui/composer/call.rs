@@ -110,7 +110,7 @@ impl ComposedCall {
     }
 
     /// The call that a model drafted: as a form, where that keeps all that the model wrote.
-    pub fn of_model(draft: draft::Call) -> Self {
+    pub fn from_model_draft(draft: draft::Call) -> Self {
         let mut call = Self::from_draft(draft);
         if let (CallTarget::Function { schema, .. }, ArgumentsEditor::Text(_)) =
             (&call.target, &call.editor)
@@ -236,7 +236,7 @@ impl ComposedCall {
     /// # Errors
     ///
     /// For a tool that takes plain text, and for text that is not JSON.
-    pub fn toggle(&mut self) -> Result<(), String> {
+    pub fn toggle_raw_json(&mut self) -> Result<(), String> {
         let CallTarget::Function { schema, .. } = &self.target else {
             return Err(format!("{} takes plain text", self.title()));
         };
@@ -283,9 +283,9 @@ impl ComposedCall {
     }
 
     /// What Enter does in its form; `None` if the arguments are not in a form.
-    pub fn enter_words(&self) -> Option<&'static str> {
+    pub fn enter_hint(&self) -> Option<&'static str> {
         match &self.editor {
-            ArgumentsEditor::Form(form) => Some(form.enter_words()),
+            ArgumentsEditor::Form(form) => Some(form.enter_hint()),
             ArgumentsEditor::Text(_) => None,
         }
     }

@@ -5,17 +5,17 @@ use ratatui::style::{Modifier, Style};
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
+use self::origin_tracker::OriginTracker;
 use self::pastes::Pastes;
-use self::trail::Trail;
 use crate::draft::{self, Cursor, Draft, Origin, Source};
 use crate::tui::text::row_count;
 
 mod call;
 mod kind;
-mod marks;
+mod origin_tracker;
 mod pastes;
+mod placeholders;
 pub(super) mod preview;
-mod trail;
 pub(super) mod view;
 
 pub use call::{ArgumentsEditor, ComposedCall};
@@ -42,14 +42,14 @@ pub struct Composer {
     area: TextArea<'static>,
     pastes: Pastes,
     /// Where the characters of the text come from: the person, a paste, a model.
-    trail: Trail,
+    origin_tracker: OriginTracker,
     /// The draft that was cleared last, for undo.
     cleared: Option<Box<Draft>>,
     /// Texts that replaced all of the text. The text area counts two changes for each, undo takes
     /// them back as one.
-    replacing: Vec<String>,
+    replacements: Vec<String>,
     /// The replacements that undo has taken back, for redo.
-    taken_back: Vec<String>,
+    undone_replacements: Vec<String>,
 }
 
 /// One part of a reply that has several.
@@ -112,7 +112,7 @@ impl Composer {
     pub fn new(text: &str) -> Self {
         let area = area(text);
         let mut composer = Self {
-            trail: Trail::new(area.lines()),
+            origin_tracker: OriginTracker::new(area.lines()),
             kind: ReplyKind::default(),
             options: Map::new(),
             call: None,
@@ -122,8 +122,8 @@ impl Composer {
             area,
             pastes: Pastes::default(),
             cleared: None,
-            replacing: Vec::new(),
-            taken_back: Vec::new(),
+            replacements: Vec::new(),
+            undone_replacements: Vec::new(),
         };
         put_cursor(&mut composer.area, None);
         composer
@@ -145,7 +145,7 @@ impl Composer {
             parts: self.parts.iter().map(ComposedPart::to_draft).collect(),
             live: self.live,
             origin: self.origin(),
-            cut: self.trail.is_cut(),
+            cut: self.origin_tracker.is_cut(),
             ..Draft::default()
         }
     }
@@ -170,7 +170,7 @@ impl Composer {
     }
 
     /// What stays in the composer once [`Self::reply_draft`] was sent.
-    pub fn rest_draft(&self) -> Draft {
+    pub fn remaining_draft(&self) -> Draft {
         let draft = self.to_draft();
         match self.kind {
             ReplyKind::Tool => Draft {
@@ -196,14 +196,14 @@ impl Composer {
 
     /// Replaces the contents by those of a draft. The change of the text can be undone.
     fn restore(&mut self, draft: Draft) {
-        self.withdraw();
+        self.withdraw_offer();
         self.kind = draft.kind;
         self.live = draft.live;
         self.options = draft.options;
         let stays = self.text() == draft.text && self.origin() == draft.origin;
         if !stays {
             let known = draft.origin.slice(0..draft.text.chars().count());
-            self.put(&draft.text, known, draft.cut);
+            self.replace_with_origin(&draft.text, known, draft.cut);
         }
         // Where something is folded, the cursor of the same text is where it was.
         if !stays || !self.has_folded() {
@@ -227,7 +227,7 @@ impl Composer {
         let parts = draft.parts.iter_mut().map(|part| &mut part.call);
         for call in parts.chain([&mut draft.call]) {
             if let Some(fresh) = call.take_if(|call| call.drafted.is_some()) {
-                *call = Some(ComposedCall::of_model(fresh).to_draft());
+                *call = Some(ComposedCall::from_model_draft(fresh).to_draft());
             }
         }
         self.restore(draft);
@@ -260,39 +260,40 @@ impl Composer {
     /// Where the characters of the text come from.
     pub fn origin(&self) -> Origin {
         if !self.has_folded() {
-            return self.trail.origin().clone();
+            return self.origin_tracker.origin().clone();
         }
         let mut origin = Origin::default();
         let (mut line_at, mut copied) = (0, 0);
         for line in self.area.lines() {
-            for (mark, text) in self.pastes.in_line(line) {
+            for (mark, text) in self.pastes.placeholders_in(line) {
                 let before = copied..line_at + mark.start;
-                origin.extend(&self.trail.origin().slice(before));
+                origin.extend(&self.origin_tracker.origin().slice(before));
                 origin.push(text.chars().count(), Source::Pasted);
                 copied = line_at + mark.end;
             }
             line_at += line.chars().count() + 1;
         }
-        let all = self.trail.origin().chars();
-        origin.extend(&self.trail.origin().slice(copied..all));
+        let all = self.origin_tracker.origin().chars();
+        origin.extend(&self.origin_tracker.origin().slice(copied..all));
         origin
     }
 
     /// Whether words of a model were taken out of the text.
     pub fn is_cut(&self) -> bool {
-        self.trail.is_cut()
+        self.origin_tracker.is_cut()
     }
 
     /// Records a change of the text, whose new characters come from `source`.
-    fn follow(&mut self, source: Source) {
+    fn record_edit(&mut self, source: Source) {
         let cursor = cursor_of(&self.area);
-        self.trail.follow(self.area.lines(), source, cursor);
+        self.origin_tracker
+            .record_edit(self.area.lines(), source, cursor);
     }
 
     /// Whether a placeholder stands for pasted text somewhere.
     fn has_folded(&self) -> bool {
         let mut lines = self.area.lines().iter();
-        !self.pastes.is_empty() && lines.any(|line| !self.pastes.in_line(line).is_empty())
+        !self.pastes.is_empty() && lines.any(|line| !self.pastes.placeholders_in(line).is_empty())
     }
 
     /// Whether there is no text at all.
@@ -319,7 +320,7 @@ impl Composer {
     }
 
     /// Removes an offered call that nobody has touched.
-    pub fn withdraw(&mut self) {
+    pub fn withdraw_offer(&mut self) {
         if std::mem::take(&mut self.is_offered) {
             self.call = None;
             self.kind = ReplyKind::Send;
@@ -360,7 +361,7 @@ impl Composer {
     }
 
     /// The text that the chosen kind of reply sends; empty for a call.
-    pub fn own_text(&self) -> String {
+    pub fn reply_text(&self) -> String {
         match self.kind {
             ReplyKind::Tool => String::new(),
             _ => self.text(),
@@ -392,23 +393,23 @@ impl Composer {
             live: self.live,
             area: std::mem::take(&mut self.area),
             pastes: std::mem::take(&mut self.pastes),
-            trail: std::mem::replace(&mut self.trail, Trail::new(&[])),
-            replacing: std::mem::take(&mut self.replacing),
-            taken_back: std::mem::take(&mut self.taken_back),
+            origin_tracker: std::mem::replace(&mut self.origin_tracker, OriginTracker::new(&[])),
+            replacements: std::mem::take(&mut self.replacements),
+            undone_replacements: std::mem::take(&mut self.undone_replacements),
             cleared: Some(Box::new(draft)),
             ..Self::default()
         };
     }
 
     /// Puts replies that could not be delivered back into the composer, oldest first.
-    pub fn bring_back(&mut self, returned: Vec<Draft>) {
+    pub fn restore_undelivered(&mut self, returned: Vec<Draft>) {
         let mut draft = self.to_draft();
         draft.bring_back(returned);
         self.restore(draft);
     }
 
     /// Moves a part back into the composer, to change it.
-    pub fn take_back(&mut self, index: usize) {
+    pub fn edit_part(&mut self, index: usize) {
         if index >= self.parts.len() {
             return;
         }
@@ -419,7 +420,7 @@ impl Composer {
             self.call = Some(call);
         }
         if !part.typed.is_empty() {
-            self.put(&part.typed, part.origin, part.cut);
+            self.replace_with_origin(&part.typed, part.origin, part.cut);
         }
     }
 
@@ -432,18 +433,18 @@ impl Composer {
     pub fn input(&mut self, key: KeyEvent) -> bool {
         if !self.has_folded() {
             let is_changed = self.edit(key);
-            self.follow(Source::Typed);
+            self.record_edit(Source::Typed);
             return is_changed;
         }
         let before = self.area.lines().to_vec();
         let from = cursor_of(&self.area);
         let is_changed = self.edit(key);
         if is_changed {
-            self.delete_broken(&before)
+            self.delete_broken_placeholders(&before)
         } else {
-            self.leave_mark(from)
+            self.leave_placeholder(from)
         }
-        self.follow(Source::Typed);
+        self.record_edit(Source::Typed);
         is_changed
     }
 
@@ -461,7 +462,7 @@ impl Composer {
         // What terminals send for a line break in pasted text is `\r`.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         self.area.insert_str(text);
-        self.follow(source);
+        self.record_edit(source);
     }
 
     /// Inserts pasted text; returns whether it is so long that a placeholder stands for it.
@@ -492,41 +493,42 @@ impl Composer {
         let breaks = backslashes % 2 == 1;
         if breaks && self.kind != ReplyKind::Command {
             self.area.delete_char();
-            self.follow(Source::Typed);
+            self.record_edit(Source::Typed);
         }
         breaks
     }
 
     /// Replaces the text; undo brings the old one back.
     pub fn replace(&mut self, text: &str, source: Source) {
-        self.put(text, Origin::of(text, source), false);
+        self.replace_with_origin(text, Origin::of(text, source), false);
     }
 
     /// Replaces the text by one whose characters have known origins.
-    fn put(&mut self, text: &str, origin: Origin, is_cut: bool) {
+    fn replace_with_origin(&mut self, text: &str, origin: Origin, is_cut: bool) {
         let yanked = self.area.yank_text();
         self.area.select_all();
         if self.area.cut() && !text.is_empty() {
-            self.replacing.push(text.to_owned());
+            self.replacements.push(text.to_owned());
         }
         self.area.insert_str(text);
         // Keep what the person cut before.
         self.area.set_yank_text(yanked);
-        self.trail.rewrite(self.area.lines(), origin, is_cut);
+        self.origin_tracker
+            .replace_all(self.area.lines(), origin, is_cut);
     }
 
     /// Replaces the text by what an external editor made of it.
     pub fn edited(&mut self, text: &str) {
-        let mut trail = std::mem::replace(&mut self.trail, Trail::new(&[]));
+        let mut trail = std::mem::replace(&mut self.origin_tracker, OriginTracker::new(&[]));
         let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-        trail.follow(&lines, Source::Typed, cursor_of(&self.area));
+        trail.record_edit(&lines, Source::Typed, cursor_of(&self.area));
         let (origin, is_cut) = (trail.origin().clone(), trail.is_cut());
-        self.put(text, origin, is_cut);
+        self.replace_with_origin(text, origin, is_cut);
     }
 
     /// Clears the text; undo brings it back.
     pub fn clear(&mut self) {
-        self.put("", Origin::default(), false);
+        self.replace_with_origin("", Origin::default(), false);
     }
 
     /// Returns the selected text and ends the selection.
@@ -549,12 +551,12 @@ impl Composer {
         if !self.area.undo() {
             return false;
         }
-        if self.is_empty() && self.replacing.last() == Some(&before) {
+        if self.is_empty() && self.replacements.last() == Some(&before) {
             // For the text area, these are two changes.
             self.area.undo();
-            self.taken_back.extend(self.replacing.pop());
+            self.undone_replacements.extend(self.replacements.pop());
         }
-        self.trail.follow_back(self.area.lines(), false);
+        self.origin_tracker.record_undo(self.area.lines(), false);
         let text = self.text();
         if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text == text) {
             self.restore(*draft);
@@ -567,16 +569,16 @@ impl Composer {
         if !self.area.redo() {
             return false;
         }
-        if self.is_empty() && !self.taken_back.is_empty() && self.area.redo() {
+        if self.is_empty() && !self.undone_replacements.is_empty() && self.area.redo() {
             let text = self.area.lines().join("\n");
-            match self.taken_back.pop_if(|again| *again == text) {
-                Some(again) => self.replacing.push(again),
+            match self.undone_replacements.pop_if(|again| *again == text) {
+                Some(again) => self.replacements.push(again),
                 None => {
                     self.area.undo();
                 }
             }
         }
-        self.trail.follow_back(self.area.lines(), true);
+        self.origin_tracker.record_undo(self.area.lines(), true);
         true
     }
 
@@ -588,16 +590,16 @@ impl Composer {
     /// Fits the text, or the text of a call, into an area of this size.
     pub fn lay_out(&mut self, (width, height): (u16, u16)) {
         match self.open_call().map(|call| &mut call.editor) {
-            Some(ArgumentsEditor::Text(area)) => fill(area, (width, height)),
+            Some(ArgumentsEditor::Text(area)) => fill_viewport(area, (width, height)),
             Some(ArgumentsEditor::Form(_)) => {}
-            None => fill(&mut self.area, (width.saturating_sub(PROMPT), height)),
+            None => fill_viewport(&mut self.area, (width.saturating_sub(PROMPT), height)),
         }
     }
 }
 
 /// Scrolls up until the area is full. The text area itself keeps its scroll offset when text is
 /// removed, and would leave rows empty.
-pub(super) fn fill(area: &mut TextArea, (width, height): (u16, u16)) {
+pub(super) fn fill_viewport(area: &mut TextArea, (width, height): (u16, u16)) {
     let (top, _) = area.scroll_offset();
     let bottom = usize::from(top) + usize::from(height);
     if top == 0 || area.lines().len() >= bottom {

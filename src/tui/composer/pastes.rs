@@ -17,7 +17,7 @@ pub(super) struct Pastes {
 
 #[derive(Debug)]
 struct Paste {
-    mark: String,
+    placeholder: String,
     text: String,
 }
 
@@ -33,12 +33,12 @@ impl Pastes {
         } else {
             return None;
         };
-        let mark = format!("[pasted {what} #{}]", self.all.len() + 1);
+        let placeholder = format!("[pasted {what} #{}]", self.all.len() + 1);
         self.all.push(Paste {
-            mark: mark.clone(),
+            placeholder: placeholder.clone(),
             text: text.to_owned(),
         });
-        Some(mark)
+        Some(placeholder)
     }
 
     /// The text with every placeholder replaced by what it stands for.
@@ -48,23 +48,26 @@ impl Pastes {
             .all
             .iter()
             .flat_map(|paste| {
-                let found: Vec<usize> = text.match_indices(&paste.mark).map(|(at, _)| at).collect();
+                let found: Vec<usize> = text
+                    .match_indices(&paste.placeholder)
+                    .map(|(at, _)| at)
+                    .collect();
                 found.into_iter().map(move |at| (at, paste))
             })
             .collect();
         marks.sort_by_key(|(at, _)| *at);
         for (at, paste) in marks.into_iter().rev() {
-            text.replace_range(at..at + paste.mark.len(), &paste.text);
+            text.replace_range(at..at + paste.placeholder.len(), &paste.text);
         }
         text
     }
 
     /// The placeholders in a line: their ranges in characters, and the texts that they stand for.
-    pub(super) fn in_line<'a>(&'a self, line: &str) -> Vec<(Range<usize>, &'a str)> {
+    pub(super) fn placeholders_in<'a>(&'a self, line: &str) -> Vec<(Range<usize>, &'a str)> {
         let of = |paste: &'a Paste| {
-            let found = line.match_indices(&paste.mark);
+            let found = line.match_indices(&paste.placeholder);
             let starts = found.map(|(at, _)| line[..at].chars().count());
-            let length = paste.mark.chars().count();
+            let length = paste.placeholder.chars().count();
             starts
                 .map(|start| (start..start + length, paste.text.as_str()))
                 .collect::<Vec<_>>()
@@ -112,7 +115,7 @@ mod tests {
         assert_eq!(second, "[pasted 2,023 characters #2]");
         let text = format!("日{second}, {first}!");
         assert_eq!(pastes.expand(text.clone()), format!("日{long}, {lines}!"));
-        let places = pastes.in_line(&text);
+        let places = pastes.placeholders_in(&text);
         let places: Vec<_> = places.into_iter().map(|(range, _)| range).collect();
         assert_eq!(places, [1..29, 31..54]);
         assert_eq!(grouped(1_234_567), "1,234,567");

@@ -18,24 +18,24 @@ use crate::tui::app::drafting::outcome;
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::{columns, harmless, one_line, rows, shown};
+use crate::tui::text::{columns, one_line, rows, sanitize, shown};
 use crate::tui::ui::Ui;
 
 /// Rows of a draft that are laid out at most.
 const MAX_ROWS: usize = 100;
 /// Rows for the error of a draft.
-const MAX_WORDS: usize = 3;
+const MAX_OUTCOME_ROWS: usize = 3;
 /// Columns from which the status line shows everything.
-const ROOMY: u16 = 60;
+const ROOMY_WIDTH: u16 = 60;
 /// Bytes of a token on average, where the server reports no count.
-const TOKEN: usize = 4;
+const BYTES_PER_TOKEN: usize = 4;
 
 /// What a model has written of a draft so far.
 pub(super) struct Preview<'a> {
     /// The kind of reply it becomes.
     pub kind: ReplyKind,
     /// The items before the one that is being made.
-    pub whole: Vec<&'a Body>,
+    pub finished_items: Vec<&'a Body>,
     /// The person's text that it continues.
     base: Option<Draft>,
     text: Cow<'a, str>,
@@ -70,7 +70,7 @@ impl<'a> Preview<'a> {
         let items = draft.items.iter().skip(draft.sent);
         Some(Self {
             kind,
-            whole: items
+            finished_items: items
                 .filter(|item| !matches!(item, Body::Reasoning { .. }))
                 .collect(),
             base: app.base_of(draft),
@@ -81,12 +81,12 @@ impl<'a> Preview<'a> {
 
     /// Its last rows at a width.
     fn rows(&self, width: u16) -> Vec<String> {
-        let mut last = tail(&self.text, width);
+        let mut last = last_rows(&self.text, width);
         if let Some(base) = &self.base
             && !self.is_thought
             && last.len() < MAX_ROWS
         {
-            last = tail(&format!("{}{}", base.text, self.text), width);
+            last = last_rows(&format!("{}{}", base.text, self.text), width);
         }
         last
     }
@@ -132,7 +132,7 @@ impl<'a> Preview<'a> {
 }
 
 /// The last rows of a text at a width.
-fn tail(text: &str, width: u16) -> Vec<String> {
+fn last_rows(text: &str, width: u16) -> Vec<String> {
     let width = width.saturating_sub(1).max(1);
     // As much as can be on that many rows.
     let most = MAX_ROWS * usize::from(width) * 4;
@@ -153,12 +153,12 @@ fn tail(text: &str, width: u16) -> Vec<String> {
 
 /// The status of the drafts: which model writes, how much and how fast. Several lines for an error;
 /// none where no model is involved.
-pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
+pub(super) fn draft_status(app: &App, width: u16) -> Vec<String> {
     let room = width.saturating_sub(2);
     let Some(conversation) = app.conversation().filter(|found| found.is_waiting()) else {
         return Vec::new();
     };
-    let is_roomy = width >= ROOMY;
+    let is_roomy = width >= ROOMY_WIDTH;
     let key = |action: Action| {
         let key = app.settings.keymap.chord(action);
         key.map(ToString::to_string).unwrap_or_default()
@@ -168,9 +168,9 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         let takes = key(Action::Cancel);
         let mut words = format!("auto · {}{writes} · {takes} takes over", draft.model);
         if is_roomy {
-            words += &measured(draft, app.now);
+            words += &token_stats(draft, app.now);
         }
-        return vec![one_line(&harmless(&words), room)];
+        return vec![one_line(&sanitize(&words), room)];
     }
     if app.is_auto_coming(conversation.id) {
         let words = format!("auto in 1 s · {} stops that", key(Action::Mode));
@@ -184,7 +184,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     let drafts: Vec<&ModelDraft> = drafts.collect();
     let shown = app.shown_draft();
     let Some(draft) = shown.or(drafts.last().copied()) else {
-        return decided(conversation, room);
+        return hold_reason(conversation, room);
     };
     let at = drafts
         .iter()
@@ -204,7 +204,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
             (true, 2..) => format!("{name} · {why}"),
             _ => why,
         };
-        return wrapped(&harmless(&words), room);
+        return wrapped(&sanitize(&words), room);
     }
     let mut words = if is_roomy {
         format!("{name} · {}", draft.model)
@@ -214,15 +214,15 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     words += &match (&draft.state, &draft.partial) {
         (DraftState::Cancelled, _) => " · stopped".to_owned(),
         (DraftState::Streaming, Partial::Nothing) if draft.items.is_empty() => {
-            format!(" · asked{}", seconds(draft.begun, app.now))
+            format!(" · asked{}", elapsed(draft.begun, app.now))
         }
         (DraftState::Streaming, Partial::Thought(_)) => {
-            format!(" · thinking…{}", measured(draft, app.now))
+            format!(" · thinking…{}", token_stats(draft, app.now))
         }
         (DraftState::Streaming, Partial::Call { title, .. }) if is_roomy => {
-            format!(" · {title}{}", measured(draft, app.now))
+            format!(" · {title}{}", token_stats(draft, app.now))
         }
-        _ => measured(draft, app.now),
+        _ => token_stats(draft, app.now),
     };
     if shown.is_some() && is_roomy && app.has_own_beside() {
         words += &format!(" · {} your words", key(Action::PreviousDraft));
@@ -230,17 +230,17 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     if let Some(hint) = draft.hint.as_ref().filter(|_| is_roomy) {
         words += &format!(" · «{hint}»");
     }
-    vec![one_line(&harmless(&words), room)]
+    vec![one_line(&sanitize(&words), room)]
 }
 
 /// Which rule held a request of which there is no draft, and why.
-fn decided(conversation: &Conversation, room: u16) -> Vec<String> {
+fn hold_reason(conversation: &Conversation, room: u16) -> Vec<String> {
     let decision = conversation.decision();
     let words = decision.map(|decision| {
         let (rule, matched) = (&decision.rule, &decision.matched);
         format!("held by \"{rule}\": {matched}")
     });
-    words.map_or_else(Vec::new, |words| wrapped(&harmless(&words), room))
+    words.map_or_else(Vec::new, |words| wrapped(&sanitize(&words), room))
 }
 
 /// Wraps a text into [`MAX_OUTCOME_ROWS`] at most; the last one is cut.
@@ -249,8 +249,8 @@ fn wrapped(words: &str, room: u16) -> Vec<String> {
     let all: Vec<String> = rows(&words, room)
         .map(|row| words[row].trim_end().to_owned())
         .collect();
-    if all.len() > MAX_WORDS {
-        let (first, rest) = all.split_at(MAX_WORDS - 1);
+    if all.len() > MAX_OUTCOME_ROWS {
+        let (first, rest) = all.split_at(MAX_OUTCOME_ROWS - 1);
         let mut first = first.to_vec();
         first.push(one_line(&rest.join(" "), room));
         first
@@ -260,7 +260,7 @@ fn wrapped(words: &str, room: u16) -> Vec<String> {
 }
 
 /// How many tokens, how fast, and how long it took.
-fn measured(draft: &ModelDraft, now: Timestamp) -> String {
+fn token_stats(draft: &ModelDraft, now: Timestamp) -> String {
     let counted = draft.usage.as_ref().map(|usage| usage.output);
     let about = if counted.is_some() { "" } else { "~" };
     let tokens = counted.unwrap_or_else(|| {
@@ -270,7 +270,7 @@ fn measured(draft: &ModelDraft, now: Timestamp) -> String {
             Partial::Text(text) | Partial::Thought(text) => text.len(),
             Partial::Call { arguments, .. } => arguments.len(),
         };
-        u64::try_from((items + partial).div_ceil(TOKEN)).unwrap_or(0)
+        u64::try_from((items + partial).div_ceil(BYTES_PER_TOKEN)).unwrap_or(0)
     });
     let end = draft.ended.unwrap_or(now);
     let writing = draft.first.map(|first| end.duration_since(first));
@@ -283,18 +283,18 @@ fn measured(draft: &ModelDraft, now: Timestamp) -> String {
     let unit = if tokens == 1 { "token" } else { "tokens" };
     format!(
         " · {about}{tokens} {unit}{speed}{}",
-        seconds(draft.begun, end)
+        elapsed(draft.begun, end)
     )
 }
 
-fn seconds(from: Timestamp, to: Timestamp) -> String {
+fn elapsed(from: Timestamp, to: Timestamp) -> String {
     let took: SignedDuration = to.duration_since(from);
     format!(" · {:.1} s", took.as_secs_f64().max(0.0))
 }
 
 /// The mode of a conversation, with the model's name if there is room for it; empty where there is no
 /// model and so only one mode.
-pub(in crate::tui) fn mode_of(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
+pub(in crate::tui) fn mode_label(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
     let model = app.inbox.models().first();
     match (app.mode(conversation.id), model) {
         (Mode::Manual, None) => String::new(),

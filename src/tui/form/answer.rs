@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
+use super::node::{AnswerState, Node, NodeContent, NodeRole, ROW_BUDGET};
 use super::spec::FieldKind;
 use crate::tui::line::Edit;
 
@@ -28,7 +28,7 @@ impl Node {
         let ctrl_d = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
         let forward = matches!(key.code, KeyCode::Right | KeyCode::Char(' '));
         let misfit = self.is_misfit();
-        if self.choosing().is_some() {
+        if self.choice_options().is_some() {
             return self.on_choice_key(key, plain, ctrl_d);
         }
         match &mut self.content {
@@ -42,7 +42,7 @@ impl Node {
                     if back && (self.state != AnswerState::Unset || only_answer || misfit) {
                         return RowChange::Remove;
                     }
-                    if accepts(key)
+                    if accepts_default(key)
                         && self.state == AnswerState::Unset
                         && self.spec.default.is_some()
                     {
@@ -53,7 +53,7 @@ impl Node {
                 }
                 match line.on_key(key) {
                     Edit::Changed => {
-                        self.settle();
+                        self.update_state();
                         RowChange::Edited
                     }
                     Edit::Moved => RowChange::Moved,
@@ -99,7 +99,7 @@ impl Node {
             _ if ctrl_d => return RowChange::Remove,
             KeyCode::Delete if plain => return RowChange::Remove,
             KeyCode::Backspace if plain && before.is_none() => return RowChange::Remove,
-            _ if before.is_none() && accepts(key) && spec.default.is_some() => {
+            _ if before.is_none() && accepts_default(key) && spec.default.is_some() => {
                 return RowChange::Accept;
             }
             KeyCode::Backspace if plain => choice.erase(options),
@@ -115,9 +115,9 @@ impl Node {
             _ => return RowChange::Ignored,
         }
         let changed = before != choice.picked();
-        self.settle();
+        self.update_state();
         if changed {
-            self.refit();
+            self.apply_alternative();
             RowChange::Edited
         } else {
             RowChange::Moved
@@ -146,7 +146,7 @@ impl Node {
     }
 
     /// Sets the state by whether there is an answer now.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn update_state(&mut self) {
         let empty = match (&self.content, &self.spec.kind) {
             (NodeContent::Line(_), FieldKind::Text) => false,
             (NodeContent::Line(line) | NodeContent::Raw(line), _) => line.is_blank(),
@@ -165,24 +165,26 @@ impl Node {
     pub(super) fn clear(&mut self) {
         let null = self.state == AnswerState::Unset && self.spec.nullable && !self.is_misfit();
         let had = self.has_answers();
-        *self = Self::empty(&self.schema.clone(), self.role, &mut { BUDGET });
+        *self = Self::empty(&self.schema.clone(), self.role, &mut { ROW_BUDGET });
         if null && !had {
             self.state = AnswerState::Null;
         }
     }
 
     /// Answers with the default of the schema; returns whether it has one.
-    pub(super) fn accept(&mut self) -> bool {
+    pub(super) fn accept_default(&mut self) -> bool {
         let Some(default) = self.spec.default.clone() else {
             return false;
         };
-        *self = Self::filled(default, &self.schema.clone(), self.role, &mut { BUDGET });
+        *self = Self::filled(default, &self.schema.clone(), self.role, &mut {
+            ROW_BUDGET
+        });
         true
     }
 }
 
 /// Whether the key accepts the default that is shown: one that moves to its end.
-fn accepts(key: KeyEvent) -> bool {
+fn accepts_default(key: KeyEvent) -> bool {
     match key.code {
         KeyCode::Right | KeyCode::End => key.modifiers.is_empty(),
         KeyCode::Char('e' | 'f') => key.modifiers == KeyModifiers::CONTROL,

@@ -11,11 +11,11 @@ use jsonschema::paths::LocationSegment;
 use serde_json::Value;
 
 use super::node::{Node, NodeContent};
-use super::row::{RowKind, RowPath, rows};
+use super::row::{RowFilter, RowPath, rows};
 use crate::api::{Validator, validation};
 
 /// Errors of the validator that are listed; nobody reads more.
-const MAX: usize = 200;
+const MAX_ERRORS: usize = 200;
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,15 +67,15 @@ impl Checker {
 
     /// All errors in the order of the rows.
     pub(super) fn check(&self, root: &Node) -> Vec<RowError> {
-        let rows = rows(root, RowKind::Sent);
+        let rows = rows(root, RowFilter::Sent);
         let mut found: Vec<RowError> = rows
             .iter()
             .filter_map(|row| {
                 Some(RowError {
                     place: row.place.clone(),
                     error: FieldError {
-                        field: field(root, &row.place),
-                        message: row.node.mistake()?,
+                        field: field_path(root, &row.place),
+                        message: row.node.input_error()?,
                     },
                 })
             })
@@ -85,13 +85,13 @@ impl Checker {
             let value = root.json().map_or(Value::Null, |json| json.to_value());
             // A validation that takes too long gives no errors: the person can send it all the same.
             let errors = validator.errors(&value).into_iter().flatten();
-            for error in errors.take(MAX) {
-                for (place, rest, message) in located(root, &error) {
+            for error in errors.take(MAX_ERRORS) {
+                for (place, rest, message) in locate_error(root, &error) {
                     // A missing or unreadable answer has its own message already.
                     if mistaken.contains(&place) {
                         continue;
                     }
-                    let field = field(root, &place) + &rest;
+                    let field = field_path(root, &place) + &rest;
                     let error = FieldError { field, message };
                     found.push(RowError { place, error });
                 }
@@ -104,7 +104,7 @@ impl Checker {
 }
 
 /// Where an error belongs: the row, the rest of the path that has no row, and the message.
-fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, String)> {
+fn locate_error(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, String)> {
     let mut path: Vec<LocationSegment<'_>> = error.instance_path().iter().collect();
     let at = |path: &[LocationSegment<'_>], message: String| {
         let (place, rest) = locate(root, path);
@@ -119,8 +119,11 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, St
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected,
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            return match meant(root, error, context) {
-                Some(errors) => errors.iter().flat_map(|one| located(root, one)).collect(),
+            return match errors_of_alternative(root, error, context) {
+                Some(errors) => errors
+                    .iter()
+                    .flat_map(|one| locate_error(root, one))
+                    .collect(),
                 None => vec![at(&path, validation::message(error))],
             };
         }
@@ -135,7 +138,7 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, St
 }
 
 /// The errors of the alternative that the person chose, or of the only one of the value's type.
-fn meant<'a>(
+fn errors_of_alternative<'a>(
     root: &Node,
     error: &ValidationError<'_>,
     context: &'a [Vec<ValidationError<'static>>],
@@ -203,7 +206,7 @@ fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (RowPath, String) {
 }
 
 /// The path to a row, such as `env.PATH` or `paths[0]`.
-fn field(root: &Node, place: &RowPath) -> String {
+fn field_path(root: &Node, place: &RowPath) -> String {
     let mut words = String::new();
     let mut node = root;
     for at in &place.path {

@@ -43,7 +43,7 @@ impl Form {
     }
 
     fn insert(&mut self, text: &str) -> FormOutcome {
-        let before = self.moment();
+        let before = self.undo_state();
         let added = self.focus.add && self.add();
         let Some(node) = self.node_mut() else {
             return FormOutcome::Ignored;
@@ -67,8 +67,8 @@ impl Form {
             _ => false,
         };
         if taken {
-            node.settle();
-            node.refit();
+            node.update_state();
+            node.apply_alternative();
         }
         if taken || added {
             self.edited(before);
@@ -79,7 +79,7 @@ impl Form {
     /// Moves to the next or the previous row; with `wrap` from the last to the first and back.
     fn step(&mut self, forward: bool, wrap: bool) -> FormOutcome {
         let rows = self.rows();
-        let (count, at) = (rows.len(), self.position().unwrap_or(0));
+        let (count, at) = (rows.len(), self.focused_row().unwrap_or(0));
         let to = match forward {
             true if at + 1 < count => at + 1,
             false if at > 0 => at - 1,
@@ -87,13 +87,13 @@ impl Form {
             _ => return FormOutcome::Ignored,
         };
         let place = rows[to].place.clone();
-        self.go(place);
+        self.focus_on(place);
         FormOutcome::Consumed
     }
 
     /// Handles Enter: goes to the next answer that is missing, or submits the form.
     fn enter(&mut self) -> FormOutcome {
-        let before = self.moment();
+        let before = self.undo_state();
         if self.focus.add {
             self.add();
             self.edited(before);
@@ -123,7 +123,7 @@ impl Form {
                 self.edited(before);
             }
             _ => {
-                if node.is_missing() && node.accept() {
+                if node.is_missing() && node.accept_default() {
                     self.edited(before);
                 }
             }
@@ -132,8 +132,8 @@ impl Form {
     }
 
     /// What Enter does where the focus is, in a word or two.
-    pub fn enter_words(&self) -> &'static str {
-        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+    pub fn enter_hint(&self) -> &'static str {
+        let Some(node) = self.node().filter(|_| self.focused_row().is_some()) else {
             return self.verb;
         };
         match &node.content {
@@ -148,7 +148,7 @@ impl Form {
     fn advance(&mut self) -> FormOutcome {
         match self.next_missing() {
             Some(place) => {
-                self.go(place);
+                self.focus_on(place);
                 FormOutcome::Consumed
             }
             None => FormOutcome::Submit,
@@ -157,7 +157,7 @@ impl Form {
 
     /// The next row with a missing answer: after the one with the focus, or else before it.
     fn next_missing(&self) -> Option<RowPath> {
-        let places: Vec<(RowPath, bool)> = rows(&self.root, RowKind::Sent)
+        let places: Vec<(RowPath, bool)> = rows(&self.root, RowFilter::Sent)
             .into_iter()
             .map(|row| {
                 let missing = row.node.is_missing();
@@ -181,11 +181,11 @@ impl Form {
             if let Some(node) = self.node_mut() {
                 node.on_key(key);
             }
-            self.changed();
+            self.after_change();
             self.typing = Some(self.focus.clone());
             return FormOutcome::Consumed;
         }
-        let before = self.moment();
+        let before = self.undo_state();
         if self.focus.add && types && key.code != KeyCode::Char(' ') && self.adds_lines() {
             self.add();
         }
@@ -204,7 +204,7 @@ impl Form {
                 self.remove();
                 true
             }
-            RowChange::Accept => node.accept(),
+            RowChange::Accept => node.accept_default(),
             RowChange::Moved => false,
             RowChange::Ignored => return FormOutcome::Ignored,
         };
@@ -221,7 +221,7 @@ impl Form {
 
     /// Records a change that can be undone.
     fn edited(&mut self, before: UndoState) {
-        self.remember(before);
+        self.push_undo(before);
         // `null` is no answer any more where there is one below it.
         let mut node = &mut self.root;
         for at in &self.focus.path {
@@ -233,7 +233,7 @@ impl Form {
                 None => break,
             }
         }
-        self.changed();
+        self.after_change();
     }
 
     /// Whether the elements of the list with the focus are typed in one line.
@@ -252,7 +252,7 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return false;
         };
-        let item = Node::empty(&node.spec.items(), NodeRole::Element, &mut { BUDGET });
+        let item = Node::empty(&node.spec.items(), NodeRole::Element, &mut { ROW_BUDGET });
         let NodeContent::List(items) = &mut node.content else {
             return false;
         };
@@ -262,7 +262,7 @@ impl Form {
         self.focus = self.focus.child(at);
         if let Some(node) = self.node() {
             // An element without a row of its own: focus its first field.
-            let inside = rows(node, RowKind::Shown)
+            let inside = rows(node, RowFilter::Shown)
                 .first()
                 .map(|row| row.place.clone());
             if let (NodeContent::Object(_), Some(inside)) = (&node.content, inside) {
@@ -284,7 +284,7 @@ impl Form {
             node.clear();
             return;
         }
-        let at = self.position().unwrap_or(0);
+        let at = self.focused_row().unwrap_or(0);
         let mut path = self.focus.path.clone();
         let Some(index) = path.pop() else {
             return;

@@ -35,12 +35,12 @@ use serde_json::Value;
 pub use self::check::FieldError;
 use self::check::{Checker, RowError};
 use self::json::JsonValue;
-use self::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
-use self::row::{FormRow, RowKind, RowPath, rows};
+use self::node::{AnswerState, Node, NodeContent, NodeRole, ROW_BUDGET};
+use self::row::{FormRow, RowFilter, RowPath, rows};
 use self::spec::{FieldKind, FieldSchema};
 
 /// Changes that can be undone.
-const HISTORY: usize = 200;
+const MAX_UNDO: usize = 200;
 
 /// What a key press did in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub struct Form {
     root: Node,
     focus: RowPath,
     /// The errors to show; `None` before the form was checked for the first time.
-    found: Option<Vec<RowError>>,
+    shown_errors: Option<Vec<RowError>>,
     undo: Vec<UndoState>,
     redo: Vec<UndoState>,
     /// Where the last change was typing, so that words are undone and not letters.
@@ -87,13 +87,13 @@ impl Form {
     pub fn new(schema: &Value) -> Self {
         let checker = Checker::new(schema);
         let schema = FieldSchema::new(Arc::new(schema.clone()));
-        let root = Node::empty(&schema, NodeRole::Root, &mut { BUDGET });
+        let root = Node::empty(&schema, NodeRole::Root, &mut { ROW_BUDGET });
         let mut form = Self {
             schema,
             checker,
             root,
             focus: RowPath::default(),
-            found: None,
+            shown_errors: None,
             undo: Vec::new(),
             redo: Vec::new(),
             typing: None,
@@ -113,7 +113,9 @@ impl Form {
     /// A form that is filled in with a value.
     pub fn with_value(schema: &Value, value: &Value) -> Self {
         let mut form = Self::new(schema);
-        form.root = Node::filled(value.into(), &form.schema, NodeRole::Root, &mut { BUDGET });
+        form.root = Node::filled(value.into(), &form.schema, NodeRole::Root, &mut {
+            ROW_BUDGET
+        });
         form.focus_first();
         form
     }
@@ -154,7 +156,7 @@ impl Form {
     /// Text that is no JSON leaves the form as it is.
     pub fn set_json(&mut self, text: &str) -> Result<(), NotJson> {
         if text.trim().is_empty() {
-            let root = Node::empty(&self.schema, NodeRole::Root, &mut { BUDGET });
+            let root = Node::empty(&self.schema, NodeRole::Root, &mut { ROW_BUDGET });
             self.replace(root);
         } else {
             self.fill(JsonValue::parse(text)?);
@@ -166,16 +168,16 @@ impl Form {
         // Where nothing changes, nothing does: what was opened stays open, what was not answered
         // stays unanswered.
         if self.json() != json {
-            let root = Node::filled(json, &self.schema, NodeRole::Root, &mut { BUDGET });
+            let root = Node::filled(json, &self.schema, NodeRole::Root, &mut { ROW_BUDGET });
             self.replace(root);
         }
     }
 
     fn replace(&mut self, root: Node) {
-        self.remember(self.moment());
+        self.push_undo(self.undo_state());
         self.root = root;
-        self.changed();
-        if self.position().is_none() {
+        self.after_change();
+        if self.focused_row().is_none() {
             self.focus_first();
         }
     }
@@ -197,10 +199,10 @@ impl Form {
         let found = self.checker.check(&self.root);
         if let Some(first) = found.first() {
             let place = first.place.clone();
-            self.go(place);
+            self.focus_on(place);
         }
         let fine = found.is_empty();
-        self.found = Some(found);
+        self.shown_errors = Some(found);
         fine
     }
 
@@ -214,7 +216,7 @@ impl Form {
         let Some(moment) = self.undo.pop() else {
             return false;
         };
-        self.redo.push(self.moment());
+        self.redo.push(self.undo_state());
         self.restore(moment);
         true
     }
@@ -224,12 +226,12 @@ impl Form {
         let Some(moment) = self.redo.pop() else {
             return false;
         };
-        self.undo.push(self.moment());
+        self.undo.push(self.undo_state());
         self.restore(moment);
         true
     }
 
-    fn moment(&self) -> UndoState {
+    fn undo_state(&self) -> UndoState {
         UndoState {
             root: self.root.clone(),
             focus: self.focus.clone(),
@@ -239,11 +241,11 @@ impl Form {
     fn restore(&mut self, moment: UndoState) {
         self.root = moment.root;
         self.focus = moment.focus;
-        self.changed();
+        self.after_change();
     }
 
-    fn remember(&mut self, moment: UndoState) {
-        if self.undo.len() >= HISTORY {
+    fn push_undo(&mut self, moment: UndoState) {
+        if self.undo.len() >= MAX_UNDO {
             self.undo.remove(0);
         }
         self.undo.push(moment);
@@ -251,19 +253,19 @@ impl Form {
     }
 
     /// Ends a run of typing, and validates again where errors are shown.
-    fn changed(&mut self) {
+    fn after_change(&mut self) {
         self.typing = None;
-        if self.found.is_some() {
-            self.found = Some(self.checker.check(&self.root));
+        if self.shown_errors.is_some() {
+            self.shown_errors = Some(self.checker.check(&self.root));
         }
     }
 
     fn rows(&self) -> Vec<FormRow<'_>> {
-        rows(&self.root, RowKind::Shown)
+        rows(&self.root, RowFilter::Shown)
     }
 
     /// The index of the row with the focus.
-    fn position(&self) -> Option<usize> {
+    fn focused_row(&self) -> Option<usize> {
         self.rows().iter().position(|row| row.place == self.focus)
     }
 
@@ -282,12 +284,12 @@ impl Form {
             .find(|row| row.name == name)
             .map(|row| row.place.clone());
         if let Some(place) = place {
-            self.go(place);
+            self.focus_on(place);
         }
     }
 
     /// Moves the focus, and opens what hides the place.
-    fn go(&mut self, place: RowPath) {
+    fn focus_on(&mut self, place: RowPath) {
         if let Some(choice) = self.node_mut().and_then(Node::choice_mut) {
             choice.leave();
         }
@@ -300,7 +302,7 @@ impl Form {
             }
         }
         let before = std::mem::replace(&mut self.focus, place);
-        if self.position().is_none() {
+        if self.focused_row().is_none() {
             self.focus = before;
         }
         self.typing = None;

@@ -11,7 +11,7 @@ use crate::tui::line::LineEditor;
 
 /// Rows that opening something may make; the rest is asked for as JSON. It bounds what a schema
 /// that refers to itself, or a huge value, can do.
-pub(super) const BUDGET: usize = 4000;
+pub(super) const ROW_BUDGET: usize = 4000;
 
 /// Why a node is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,7 +267,7 @@ impl Node {
     }
 
     /// What is wrong with the input itself, such as text that is not a number, without the validator.
-    pub(super) fn mistake(&self) -> Option<String> {
+    pub(super) fn input_error(&self) -> Option<String> {
         if self.is_missing() {
             return Some(if self.is_undecided() {
                 "needs a choice".into()
@@ -293,7 +293,7 @@ impl Node {
         if let NodeContent::Object(object) = &mut self.content {
             object.open = true;
             if object.fields.is_none() {
-                let mut budget = BUDGET;
+                let mut budget = ROW_BUDGET;
                 // No alternative can have been chosen before it was opened.
                 object.fields = Some(empty_fields(&self.spec, &mut budget));
             }

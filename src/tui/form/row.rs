@@ -35,7 +35,7 @@ pub(super) struct FormRow<'a> {
 
 /// Which rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RowKind {
+pub(super) enum RowFilter {
     /// Those on the screen.
     Shown,
     /// Those that make up the JSON, on the screen or not.
@@ -43,7 +43,7 @@ pub(super) enum RowKind {
 }
 
 /// The rows of a form.
-pub(super) fn rows(root: &Node, which: RowKind) -> Vec<FormRow<'_>> {
+pub(super) fn rows(root: &Node, which: RowFilter) -> Vec<FormRow<'_>> {
     let mut rows = Vec::new();
     walk(
         root,
@@ -61,13 +61,13 @@ fn walk<'a>(
     place: &RowPath,
     name: String,
     depth: usize,
-    which: RowKind,
+    which: RowFilter,
     rows: &mut Vec<FormRow<'a>>,
 ) {
     let is_root = place.path.is_empty();
     match &node.content {
         NodeContent::Object(object) => {
-            let chooses = node.choosing().is_some();
+            let chooses = node.choice_options().is_some();
             if !is_root || chooses {
                 let name = if is_root { "one of".into() } else { name };
                 rows.push(FormRow {
@@ -78,8 +78,8 @@ fn walk<'a>(
                 });
             }
             let enter = match which {
-                RowKind::Shown => object.open,
-                RowKind::Sent => node.is_sent(),
+                RowFilter::Shown => object.open,
+                RowFilter::Sent => node.is_sent(),
             };
             if enter {
                 let depth = depth + usize::from(!is_root);

@@ -9,7 +9,7 @@ use super::json::JsonValue;
 use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
 use super::row::RowPath;
 use super::spec::{FieldKind, FieldSchema, Spec};
-use super::{BUDGET, Form};
+use super::{Form, ROW_BUDGET};
 use crate::tui::line::LineEditor;
 
 /// A serialized form.
@@ -48,8 +48,8 @@ enum SavedState {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedContent {
-    Line(Typed),
-    Raw(Typed),
+    Line(SavedLine),
+    Raw(SavedLine),
     Choice(SavedChoice),
     Object {
         open: bool,
@@ -77,7 +77,7 @@ enum SavedChoice {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Typed {
+struct SavedLine {
     text: String,
     /// In bytes.
     #[serde(default)]
@@ -114,10 +114,10 @@ impl Form {
         let mut form = Self::new(schema);
         form.root = saved
             .root
-            .into_node(&form.schema, NodeRole::Root, &mut { BUDGET });
+            .into_node(&form.schema, NodeRole::Root, &mut { ROW_BUDGET });
         let SavedFocus { path, add } = saved.focus;
         form.focus = RowPath { path, add };
-        if form.position().is_none() {
+        if form.focused_row().is_none() {
             form.focus_first();
         }
         form
@@ -127,7 +127,7 @@ impl Form {
 impl SavedAnswer {
     /// The answer of a node.
     pub(super) fn of(node: &Node) -> Self {
-        let typed = |line: &LineEditor| Typed {
+        let typed = |line: &LineEditor| SavedLine {
             text: line.text().to_owned(),
             at: Some(line.at()),
         };
@@ -193,7 +193,7 @@ impl SavedAnswer {
             SavedState::Null => AnswerState::Null,
             SavedState::Set => AnswerState::Set,
         };
-        let line = |Typed { text, at }: Typed| match at {
+        let line = |SavedLine { text, at }: SavedLine| match at {
             Some(at) => LineEditor::with_cursor(text, at),
             None => LineEditor::new(text),
         };

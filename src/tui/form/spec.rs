@@ -16,7 +16,7 @@ pub(super) type FieldSchema = api::Schema;
 pub(super) struct Spec {
     pub(super) kind: FieldKind,
     /// The description that the author of the tool gave.
-    pub(super) about: String,
+    pub(super) description: String,
     pub(super) default: Option<JsonValue>,
     /// Whether `null` is allowed besides what the kind allows.
     pub(super) nullable: bool,
@@ -82,7 +82,7 @@ impl Spec {
         };
         Arc::new(Self {
             kind,
-            about: reading.description().to_owned(),
+            description: reading.description().to_owned(),
             default: reading.default().map(JsonValue::from),
             nullable,
             alternatives,
@@ -189,7 +189,7 @@ mod tests {
             }},
         });
         let spec = spec(&schema);
-        assert_eq!(spec.about, "where to listen");
+        assert_eq!(spec.description, "where to listen");
         assert_eq!(spec.default, Some(JsonValue::Number("80".into())));
         assert_eq!(spec.words(), "whole number from 1");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::BUDGET;
+use super::ROW_BUDGET;
 use super::choice::FixedChoice;
 use super::json::JsonValue;
 use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
@@ -55,7 +55,7 @@ impl Fit {
             match given {
                 Some((_, json)) => {
                     fit.known += 1;
-                    fit.is_of_kind &= Spec::of(&property.schema).may_be(json);
+                    fit.is_of_kind &= Spec::of(&property.schema).accepts(json);
                 }
                 None => fit.is_complete &= !property.required,
             }
@@ -66,7 +66,7 @@ impl Fit {
 
 impl Spec {
     /// Whether a value is of this kind; its contents are not checked.
-    fn may_be(&self, json: &JsonValue) -> bool {
+    fn accepts(&self, json: &JsonValue) -> bool {
         match (&self.kind, json) {
             (FieldKind::Choice(options), json) => options.contains(json),
             (FieldKind::Raw, _) | (_, JsonValue::Verbatim(_)) => true,
@@ -81,7 +81,7 @@ impl Spec {
 
 impl Node {
     /// The choice in the row of this node, and its options.
-    pub(super) fn choosing(&self) -> Option<(&FixedChoice, &[JsonValue])> {
+    pub(super) fn choice_options(&self) -> Option<(&FixedChoice, &[JsonValue])> {
         match (&self.content, &self.spec.kind) {
             (NodeContent::Choice(choice), FieldKind::Choice(options)) => Some((choice, options)),
             (NodeContent::Object(object), FieldKind::Union(labels)) => {
@@ -121,9 +121,9 @@ impl Node {
     }
 
     /// The description that the author of the tool gave of the chosen alternative.
-    pub(super) fn chosen_about(&self) -> String {
+    pub(super) fn chosen_description(&self) -> String {
         match &self.content {
-            NodeContent::Object(object) => self.spec.chosen(&object.choice).about.clone(),
+            NodeContent::Object(object) => self.spec.chosen(&object.choice).description.clone(),
             _ => String::new(),
         }
     }
@@ -132,14 +132,14 @@ impl Node {
     pub(super) fn choose_first(&mut self) {
         if let Some(choice) = self.choice_mut() {
             *choice = FixedChoice::new(Some(0));
-            self.settle();
-            self.refit();
+            self.update_state();
+            self.apply_alternative();
         }
     }
 
     /// Gives an object the fields of the alternative that was chosen. What was answered stays where
     /// there is a field for it; the rest is put aside, and is there again when its alternative is.
-    pub(super) fn refit(&mut self) {
+    pub(super) fn apply_alternative(&mut self) {
         if !matches!(self.spec.kind, FieldKind::Union(_)) {
             return;
         }
@@ -175,7 +175,7 @@ impl Node {
         });
         fit.extend(unknown);
         let fit = fit.into_iter().map(|saved| (saved.name, saved.answer));
-        let mut fields = fields_of(&spec, fit, &mut { BUDGET }, SavedAnswer::into_node);
+        let mut fields = fields_of(&spec, fit, &mut { ROW_BUDGET }, SavedAnswer::into_node);
         // The property that tells the alternatives apart is set, required or not.
         let chosen = object.choice.picked();
         let chosen = chosen.and_then(|at| self.spec.alternatives.get(at));

@@ -13,7 +13,7 @@ use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
 
 /// Options that are listed in a row; there is no room for more.
-const CELL: usize = 64;
+const MAX_CHOICES_SHOWN: usize = 64;
 /// Columns before a name, for the mark of the row with the focus.
 const MARK: u16 = 2;
 /// Levels that are indented; deeper ones stand at the same column.
@@ -34,7 +34,7 @@ impl Form {
     /// How many lines it takes: rows, errors and help.
     pub fn lines(&self) -> usize {
         let rows = self.rows();
-        self.items(&rows).len() + 1
+        self.form_lines(&rows).len() + 1
     }
 
     /// Draws the form; the row with the focus is always visible. Returns where the cursor belongs
@@ -51,7 +51,7 @@ impl Form {
             return None;
         }
         let rows = self.rows();
-        let items = self.items(&rows);
+        let items = self.form_lines(&rows);
         let help = u16::from(area.height > 1);
         let height = usize::from(area.height - help);
         let is_focus =
@@ -71,7 +71,7 @@ impl Form {
                 }
                 FormLine::Error(message) => {
                     let words = format!("{}✗ {message}", " ".repeat(usize::from(MARK)));
-                    put(
+                    put_spans(
                         buffer,
                         line,
                         &[(one_line_from(&words, line.width), theme.bad())],
@@ -81,20 +81,20 @@ impl Form {
         }
         if items.is_empty() {
             let words = one_line("nothing to fill in", area.width);
-            put(buffer, area, &[(words, theme.dim())]);
+            put_spans(buffer, area, &[(words, theme.dim())]);
             cursor = focused.then(|| area.as_position());
         }
         if help > 0
             && let Some(line) = area.rows().next_back()
         {
             let hidden = items.len() > height;
-            let place = hidden.then(|| self.position()).flatten();
+            let place = hidden.then(|| self.focused_row()).flatten();
             let place = place.map(|at| format!(" {}/{}", at + 1, rows.len()));
             let place = place.unwrap_or_default();
             let taken = u16::try_from(columns(&place)).unwrap_or(0);
             let words = one_line(&self.help(), line.width.saturating_sub(taken));
             let gap = usize::from(line.width.saturating_sub(taken)) - columns(&words);
-            put(
+            put_spans(
                 buffer,
                 line,
                 &[(format!("{words}{}{place}", " ".repeat(gap)), theme.dim())],
@@ -103,9 +103,9 @@ impl Form {
         cursor.filter(|_| focused)
     }
 
-    fn items<'a>(&'a self, rows: &'a [FormRow<'a>]) -> Vec<FormLine<'a>> {
+    fn form_lines<'a>(&'a self, rows: &'a [FormRow<'a>]) -> Vec<FormLine<'a>> {
         let mut errors: HashMap<&RowPath, Vec<&str>> = HashMap::new();
-        for found in self.found.iter().flatten() {
+        for found in self.shown_errors.iter().flatten() {
             errors
                 .entry(&found.place)
                 .or_default()
@@ -153,7 +153,7 @@ impl Form {
         } else {
             Style::new()
         };
-        let left = put(
+        let left = put_spans(
             buffer,
             line,
             &[
@@ -170,19 +170,19 @@ impl Form {
             return has_cursor.then(|| Position::new(line.right() - 1, line.y));
         }
         let (parts, at) = value(theme, row, rest.width, has_cursor);
-        put(buffer, rest, &parts);
+        put_spans(buffer, rest, &parts);
         let at = u16::try_from(at).unwrap_or(u16::MAX).min(rest.width - 1);
         has_cursor.then(|| Position::new(rest.x + at, rest.y))
     }
 
     /// Help on the row with the focus: keys, type and description.
     fn help(&self) -> String {
-        let enter = format!("Enter {}", self.enter_words());
-        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+        let enter = format!("Enter {}", self.enter_hint());
+        let Some(node) = self.node().filter(|_| self.focused_row().is_some()) else {
             return enter;
         };
         let hint = match &node.content {
-            _ if node.choosing().is_some() => "←→ or type to choose",
+            _ if node.choice_options().is_some() => "←→ or type to choose",
             NodeContent::Object(object) if object.open => "← fold",
             NodeContent::Object(_) => "→ open",
             _ if node.state == AnswerState::Unset && node.spec.default.is_some() => "→ use default",
@@ -199,8 +199,8 @@ impl Form {
         } else {
             node.spec.words()
         };
-        let about = match node.spec.about.as_str() {
-            "" => node.chosen_about(),
+        let about = match node.spec.description.as_str() {
+            "" => node.chosen_description(),
             about => about.to_owned(),
         };
         let all = [&enter, hint, need, kind.as_str(), about.as_str()];
@@ -210,7 +210,7 @@ impl Form {
 }
 
 /// Draws styled texts one after the other; returns how many columns they took.
-fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
+fn put_spans(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
     let mut x = area.x;
     for (text, style) in parts {
         let left = usize::from(area.right().saturating_sub(x));
@@ -242,15 +242,15 @@ fn value(theme: &Theme, row: &FormRow, width: u16, has_cursor: bool) -> (StyledP
     let node = row.node;
     let state = node.state;
     if state == AnswerState::Null {
-        return (vec![proposal(theme, "null", width)], 0);
+        return (vec![hint(theme, "null", width)], 0);
     }
-    if let Some(choosing) = node.choosing() {
-        return choice_value(theme, node, choosing, width, has_cursor);
+    if let Some(choice_options) = node.choice_options() {
+        return choice_value(theme, node, choice_options, width, has_cursor);
     }
     match &node.content {
         NodeContent::Line(line) | NodeContent::Raw(line) => match line.is_empty() {
-            true if state == AnswerState::Set => (vec![proposal(theme, "empty", width)], 0),
-            true => (vec![proposal(theme, &proposed(node), width)], 0),
+            true if state == AnswerState::Set => (vec![hint(theme, "empty", width)], 0),
+            true => (vec![hint(theme, &hint_text(node), width)], 0),
             false => {
                 let (text, at) = line.window(width, has_cursor);
                 (vec![(text, Style::new())], at)
@@ -261,7 +261,7 @@ fn value(theme: &Theme, row: &FormRow, width: u16, has_cursor: bool) -> (StyledP
             let mut parts = vec![(mark.to_owned(), theme.dim())];
             let rest = width.saturating_sub(2);
             if !node.is_sent() {
-                parts.push(proposal(theme, "not sent", rest));
+                parts.push(hint(theme, "not sent", rest));
             } else if !object.open {
                 parts.push((preview(node, rest), Style::new()));
             }
@@ -290,7 +290,7 @@ fn choice_value(
     has_cursor: bool,
 ) -> (StyledParts, usize) {
     let Some(picked) = node.option(choice) else {
-        return (vec![proposal(theme, &proposed(node), width)], 0);
+        return (vec![hint(theme, &hint_text(node), width)], 0);
     };
     let picked = label(picked, are_words(options));
     let text = one_line(&picked, width);
@@ -303,21 +303,21 @@ fn choice_value(
     let taken = u16::try_from(columns(&text) + 1).unwrap_or(u16::MAX);
     let mut parts = vec![(text, Style::new())];
     if has_cursor && options.len() > 1 {
-        let among = choice.matching(options).into_iter().take(CELL);
+        let among = choice.matching(options).into_iter().take(MAX_CHOICES_SHOWN);
         let words = are_words(options);
         let all: Vec<String> = among.map(|at| label(&options[at], words)).collect();
-        let (words, style) = proposal(theme, &all.join(", "), width.saturating_sub(taken));
+        let (words, style) = hint(theme, &all.join(", "), width.saturating_sub(taken));
         parts.push((format!(" {words}"), style));
     }
     (parts, at)
 }
 
 /// What a field without an answer shows: its default, its options or its type.
-fn proposed(node: &Node) -> String {
+fn hint_text(node: &Node) -> String {
     match (&node.spec.kind, &node.spec.default) {
         (_, Some(default)) => format!("default: {default}"),
         (FieldKind::Choice(options) | FieldKind::Union(options), None) => {
-            let all = options.iter().take(CELL);
+            let all = options.iter().take(MAX_CHOICES_SHOWN);
             let words = are_words(options);
             let all: Vec<String> = all.map(|one| label(one, words)).collect();
             all.join(", ")
@@ -328,7 +328,7 @@ fn proposed(node: &Node) -> String {
 }
 
 /// A text that is not an answer: dim, and in brackets for those who do not see that.
-fn proposal(theme: &Theme, words: &str, width: u16) -> (String, Style) {
+fn hint(theme: &Theme, words: &str, width: u16) -> (String, Style) {
     let words = match width {
         0..4 => String::new(),
         width => format!("({})", one_line(words, width - 2)),

@@ -106,7 +106,7 @@ fn news(conversation: &Conversation) -> String {
         Some(item) if conversation.is_continued() => {
             let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {
-                "" => one_line(block.beginning(), LONGEST_NEWS),
+                "" => one_line(block.preview(), LONGEST_NEWS),
                 detail => detail.to_owned(),
             };
             format!("{}: {detail}", block.label)

@@ -15,7 +15,7 @@ use crate::tui::text::Text;
 use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
 /// Code of more bytes is plain: with the slowest grammars this much takes some seconds.
-const MAX: usize = 256 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// How long code is highlighted before other tasks have their turn and the result is shown.
 const SLICE: Duration = Duration::from_millis(30);
@@ -30,9 +30,9 @@ pub(super) struct HighlightedCode {
     bytes: Range<usize>,
     language: String,
     spans: Mutex<Spans>,
-    reading: Mutex<HighlightProgress>,
+    progress: Mutex<HighlightProgress>,
     /// Whether highlighting has ended.
-    is_read: AtomicBool,
+    is_done: AtomicBool,
 }
 
 /// How far the code has been highlighted.
@@ -46,23 +46,23 @@ struct HighlightProgress {
 impl HighlightedCode {
     /// The code in `bytes` of a text, unless it is too long.
     pub fn new(text: &Text, bytes: Range<usize>, language: &str) -> Option<Self> {
-        (bytes.len() <= MAX).then(|| Self {
+        (bytes.len() <= MAX_BYTES).then(|| Self {
             text: text.clone(),
             language: language.to_owned(),
             spans: Mutex::default(),
-            reading: Mutex::new(HighlightProgress {
+            progress: Mutex::new(HighlightProgress {
                 reader: None,
                 at: bytes.start,
                 spent: Duration::ZERO,
             }),
-            is_read: AtomicBool::new(false),
+            is_done: AtomicBool::new(false),
             bytes,
         })
     }
 
     /// The spans of a line found so far. The first call starts the work.
     pub fn spans(self: &Arc<Self>, index: usize, worker: &Worker) -> LineSpans {
-        if !self.is_read.load(Ordering::Relaxed) {
+        if !self.is_done.load(Ordering::Relaxed) {
             let code: Weak<Self> = Arc::downgrade(self);
             worker.ask(code);
         }
@@ -76,10 +76,10 @@ impl HighlightedCode {
 
     /// Highlights for one [`SLICE`]; returns whether there is more to do.
     fn read(&self, spans: &mut Spans) -> bool {
-        let mut reading = lock(&self.reading);
-        let reading = &mut *reading;
+        let mut progress = lock(&self.progress);
+        let progress = &mut *progress;
         let grammars = grammar::all();
-        let reader = match &mut reading.reader {
+        let reader = match &mut progress.reader {
             Some(reader) => reader,
             none => match grammar::find(grammars, &self.language) {
                 Some(grammar) => none.insert(GrammarReader::new(grammar)),
@@ -89,27 +89,27 @@ impl HighlightedCode {
         let text = self.as_str();
         let start = Instant::now();
         while start.elapsed() < SLICE {
-            let Some(line) = text[reading.at..].split_inclusive('\n').next() else {
+            let Some(line) = text[progress.at..].split_inclusive('\n').next() else {
                 return false;
             };
-            if !reader.line(line, reading.at, grammars, spans) {
+            if !reader.line(line, progress.at, grammars, spans) {
                 return false;
             }
-            reading.at += line.len();
+            progress.at += line.len();
         }
-        reading.spent += start.elapsed();
-        reading.spent < TIMEOUT
+        progress.spent += start.elapsed();
+        progress.spent < TIMEOUT
     }
 
     fn end(&self) {
-        self.is_read.store(true, Ordering::Relaxed);
-        lock(&self.reading).reader = None;
+        self.is_done.store(true, Ordering::Relaxed);
+        lock(&self.progress).reader = None;
     }
 }
 
 impl Task for HighlightedCode {
     fn work(&self) -> TaskProgress {
-        if self.is_read.load(Ordering::Relaxed) {
+        if self.is_done.load(Ordering::Relaxed) {
             return TaskProgress::default();
         }
         let mut spans = Spans::default();
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn too_long_code_is_plain() {
-        let text = Text::new("x".repeat(MAX + 1));
-        assert!(HighlightedCode::new(&text, 0..MAX + 1, "rust").is_none());
+        let text = Text::new("x".repeat(MAX_BYTES + 1));
+        assert!(HighlightedCode::new(&text, 0..MAX_BYTES + 1, "rust").is_none());
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Fence {
     /// The info string after the opening marks, mostly the language.
     pub info: Range<usize>,
     /// Whether it is in a quotation, so that all its lines start with `>`.
-    pub quoted: bool,
+    pub is_quoted: bool,
 }
 
 /// A fenced code block, ready to be copied.
@@ -46,7 +46,7 @@ impl Fence {
         // The code is indented as much as the opening marks.
         let margin = open.find(['`', '~']).unwrap_or(0);
         let lines = text[self.body.clone()].split_inclusive('\n').map(|line| {
-            let blank = if self.quoted {
+            let blank = if self.is_quoted {
                 line.find(|c| !matches!(c, ' ' | '\t' | '>'))
             } else {
                 line.find(|c| !matches!(c, ' ' | '\t'))
@@ -66,23 +66,23 @@ impl Fence {
 }
 
 /// More fences than this are not looked for: each takes memory, and nobody reads as many.
-const MAX: usize = 20_000;
+const MAX_FENCES: usize = 20_000;
 
 /// The most bytes before the marks on their line: indentation, quotation, list markers.
-const PREFIX: usize = 64;
+const MAX_PREFIX: usize = 64;
 
 /// Finds the fences, in order, in one pass over the text.
 pub(super) fn find(text: &str) -> Vec<Fence> {
     let bytes = text.as_bytes();
     let mut fences = Vec::new();
     let mut at = 0;
-    while fences.len() < MAX {
+    while fences.len() < MAX_FENCES {
         let Some(opening) = next_marks(bytes, at, None) else {
             break;
         };
         let line = opening.line.clone();
-        let quoted = bytes[line.start..opening.marks.start].contains(&b'>');
-        let limit = if quoted {
+        let is_quoted = bytes[line.start..opening.marks.start].contains(&b'>');
+        let limit = if is_quoted {
             quotation_end(bytes, line.end)
         } else {
             bytes.len()
@@ -95,7 +95,7 @@ pub(super) fn find(text: &str) -> Vec<Fence> {
             body: line.end..close.start,
             open: line,
             close,
-            quoted,
+            is_quoted,
         });
     }
     fences
@@ -129,7 +129,7 @@ fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<Fe
             None => end - start >= 3,
         };
         // However long the line is, only its start is looked at.
-        let near = start.saturating_sub(PREFIX + 1);
+        let near = start.saturating_sub(MAX_PREFIX + 1);
         let line = match memrchr(b'\n', &bytes[near..start]) {
             Some(at) => near + at + 1,
             None if near == 0 => 0,

@@ -87,13 +87,13 @@ pub(super) fn spans(line: &str, inside: Option<bool>) -> LineSpans {
                 spans.push((start..at, string_tone(&bytes[at..])));
             }
             b'-' | b'0'..=b'9' => {
-                at += run(&bytes[at..], |b| {
+                at += run_length(&bytes[at..], |b| {
                     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')
                 });
                 spans.push((start..at, Tone::Number));
             }
             b'a'..=b'z' | b'A'..=b'Z' => {
-                at += run(&bytes[at..], |b| b.is_ascii_alphanumeric() || b == b'_');
+                at += run_length(&bytes[at..], |b| b.is_ascii_alphanumeric() || b == b'_');
                 if matches!(&bytes[start..at], b"true" | b"false" | b"null") {
                     spans.push((start..at, Tone::Keyword));
                 }
@@ -124,7 +124,7 @@ fn string_tone(after: &[u8]) -> Tone {
     }
 }
 
-fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+fn run_length(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| belongs(**byte)).count()
 }
 

@@ -31,7 +31,7 @@ impl Styled {
         {
             return rows;
         }
-        let hang = self.hang(line, width);
+        let hang = self.hanging_indent(line, width);
         let line = self.text.line(line);
         let first = text::rows(line, width).next().unwrap_or_default();
         let rest = first.end;
@@ -57,7 +57,7 @@ impl Styled {
         {
             return rows.len();
         }
-        let hang = self.hang(line, width);
+        let hang = self.hanging_indent(line, width);
         let line = self.text.line(line);
         if hang == 0 {
             return text::row_count(line, width);
@@ -80,10 +80,10 @@ impl Styled {
     }
 
     /// The columns that the rows of a line after its first one are indented by.
-    fn hang(&self, line: usize, width: u16) -> u16 {
+    fn hanging_indent(&self, line: usize, width: u16) -> u16 {
         match &self.styles {
             // In a narrow pane, words need the room more.
-            Styles::Markdown(markdown) => markdown.hang(&self.text, line).min(width / 2),
+            Styles::Markdown(markdown) => markdown.hanging_indent(&self.text, line).min(width / 2),
             _ => 0,
         }
     }

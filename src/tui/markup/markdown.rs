@@ -19,14 +19,14 @@ use crate::tui::worker::Worker;
 
 /// The most lines parsed together. Beyond it a paragraph is cut, at lines that do not depend on
 /// what is visible.
-const LINES: usize = 128;
+const MAX_LINES: usize = 128;
 
 /// The most bytes parsed together; larger regions are parsed line by line.
-const BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 /// The most levels of nested styles. Each level paints all that is in it, and a few kilobytes of `>`
 /// are thousands of levels.
-const DEPTH: usize = 32;
+const MAX_DEPTH: usize = 32;
 
 /// How many lines back a list item is looked for that an indented line may belong to.
 const LOOK_BACK: usize = 64;
@@ -88,7 +88,7 @@ impl Markdown {
 
     /// The columns that the rows of a line of prose after the first are indented by: those of its
     /// indentation, its quotation marks, and the bullet, number or box of a list item.
-    pub fn hang(&self, text: &Text, index: usize) -> u16 {
+    pub fn hanging_indent(&self, text: &Text, index: usize) -> u16 {
         let line = text.line(index);
         let is_prose = line.starts_with([' ', '\t', '-', '*', '+', '>'])
             || line.starts_with(|c: char| c.is_ascii_digit());
@@ -134,7 +134,7 @@ impl Markdown {
         if line.start >= fence.close.start && !fence.close.is_empty() {
             return vec![(0..line.len(), Tone::Marker)];
         }
-        if fence.quoted {
+        if fence.is_quoted {
             let marks = quote_marks(text.line(index));
             let mut spans = vec![(0..marks, Tone::Marker), (marks..line.len(), Tone::Code)];
             spans.retain(|(range, _)| !range.is_empty());
@@ -165,7 +165,8 @@ impl Markdown {
         let is_prose = |line: usize| {
             !text.line(line).trim_ascii().is_empty() && self.fence_at(text.start(line)).is_none()
         };
-        let chunk = index - index % LINES..(index - index % LINES + LINES).min(text.len());
+        let chunk =
+            index - index % MAX_LINES..(index - index % MAX_LINES + MAX_LINES).min(text.len());
         let mut lines = index..index + 1;
         while lines.start > chunk.start && is_prose(lines.start - 1) {
             lines.start -= 1;
@@ -173,7 +174,7 @@ impl Markdown {
         while lines.end < chunk.end && is_prose(lines.end) {
             lines.end += 1;
         }
-        if text.start(lines.end) - text.start(lines.start) > BYTES {
+        if text.start(lines.end) - text.start(lines.start) > MAX_BYTES {
             return index..index + 1;
         }
         lines
@@ -211,7 +212,7 @@ impl Region {
         Self {
             lines,
             starts,
-            canvas: painted(&source),
+            canvas: paint(&source),
         }
     }
 
@@ -282,7 +283,7 @@ fn quote_marks(line: &str) -> usize {
     marks.rfind('>').map_or(0, |at| at + 1)
 }
 
-fn painted(source: &str) -> Canvas {
+fn paint(source: &str) -> Canvas {
     let mut painter = Painter {
         source,
         canvas: Canvas::new(source.len()),
@@ -299,7 +300,7 @@ fn painted(source: &str) -> Canvas {
         let starts = matches!(event, Event::Start(_));
         depth += usize::from(starts);
         let is_bound = starts || matches!(event, Event::End(_));
-        if !is_bound || depth <= DEPTH {
+        if !is_bound || depth <= MAX_DEPTH {
             painter.event(&event, range);
         }
         if is_bound && !starts {
@@ -358,11 +359,11 @@ impl Painter<'_> {
             }
             Tag::Strong => {
                 self.strong += 1;
-                self.enclosed(range, 2, self.stress());
+                self.enclosed(range, 2, self.emphasis_tone());
             }
             Tag::Emphasis => {
                 self.emphasis += 1;
-                self.enclosed(range, 1, self.stress());
+                self.enclosed(range, 1, self.emphasis_tone());
             }
             Tag::Strikethrough => {
                 let marks = self.leading(&range, '~');
@@ -407,7 +408,7 @@ impl Painter<'_> {
         *count = count.saturating_sub(1);
     }
 
-    fn stress(&self) -> Tone {
+    fn emphasis_tone(&self) -> Tone {
         match (self.strong > 0, self.emphasis > 0) {
             (true, true) => Tone::StrongEmphasis,
             (true, false) => Tone::Strong,
@@ -677,8 +678,8 @@ mod tests {
 
     #[test]
     fn long_paragraphs_are_cut() {
-        let text = "a *b* c\n".repeat(3 * LINES);
-        assert_eq!(told(&text).len(), 9 * LINES);
+        let text = "a *b* c\n".repeat(3 * MAX_LINES);
+        assert_eq!(told(&text).len(), 9 * MAX_LINES);
         let text = format!("- {}", "**a** ".repeat(2000));
         assert!(
             told(&text)

@@ -82,7 +82,7 @@ enum Styles {
     Markdown(Markdown),
     Json(JsonState),
     Patch,
-    Read(Spans),
+    Parsed(Spans),
     Output(ColouredOutput),
     Body(CodeBody),
 }
@@ -106,8 +106,8 @@ impl Styled {
             Markup::Markdown => Styles::Markdown(Markdown::new(&text)),
             Markup::Json => Styles::Json(JsonState::new(&text)),
             Markup::Patch => Styles::Patch,
-            Markup::Toned(spans) => Styles::Read(Spans::of(spans)),
-            Markup::Shell => Styles::Read(shell::spans(text.as_str())),
+            Markup::Toned(spans) => Styles::Parsed(Spans::of(spans)),
+            Markup::Shell => Styles::Parsed(shell::spans(text.as_str())),
             Markup::Code(language) => {
                 Styles::Body(CodeBody::new(&text, 0..text.bytes(), &language))
             }
@@ -136,7 +136,7 @@ impl Styled {
             Styles::Markdown(markdown) => markdown.spans(&self.text, line, worker),
             Styles::Json(json) => json.spans(self.text.line(line), line),
             Styles::Patch => patch::spans(&self.text, line, 0..self.text.len()),
-            Styles::Read(spans) => spans.within(range),
+            Styles::Parsed(spans) => spans.within(range),
             Styles::Output(output) => output.spans(range),
             Styles::Body(body) => body.spans(&self.text, line, worker),
         }

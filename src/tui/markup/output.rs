@@ -20,14 +20,14 @@ use super::sgr;
 use super::tone::{LineSpans, Sgr, Tone};
 
 /// The longest control sequence that is recognized, in bytes.
-const SEQUENCE: usize = 256;
+const MAX_SEQUENCE: usize = 256;
 
 /// The most characters of a line that may be overwritten. A program that writes more before it
 /// goes back is not drawing a progress bar.
-const REACH: usize = 512;
+const MAX_OVERWRITE: usize = 512;
 
 /// The most columns that are skipped at once, so that a few bytes cannot become a long line.
-const SKIP: usize = 64;
+const MAX_SKIP: usize = 64;
 
 /// A cell that nothing was written to.
 const BLANK: (char, Sgr) = (
@@ -149,7 +149,7 @@ impl OutputScreen {
             return;
         }
         for c in words.chars() {
-            if self.cursor >= REACH {
+            if self.cursor >= MAX_OVERWRITE {
                 self.finish_line();
                 self.line = self.text.len();
                 self.draw();
@@ -193,8 +193,10 @@ impl OutputScreen {
         }
         self.is_drawing = true;
         let mut from = self.line;
-        if self.text.len() - from > REACH {
-            from = self.text.ceil_char_boundary(self.text.len() - REACH);
+        if self.text.len() - from > MAX_OVERWRITE {
+            from = self
+                .text
+                .ceil_char_boundary(self.text.len() - MAX_OVERWRITE);
         }
         let changes = &mut self.output.changes;
         let first = changes
@@ -236,7 +238,7 @@ impl OutputScreen {
             self.parser.advance(&mut found, *byte);
         }
         match found.0 {
-            Some((params, 'm')) => self.sgr = sgr::changed(self.sgr, &params),
+            Some((params, 'm')) => self.sgr = sgr::apply(self.sgr, &params),
             other => {
                 self.output.removed.sequences += 1;
                 if let Some((params, action)) = other {
@@ -254,14 +256,14 @@ impl OutputScreen {
             // There is nothing to erase after the last character; compilers and grep do it all the same.
             ('K', 0) if !self.is_drawing => return,
             // Some programs skip columns instead of writing spaces.
-            ('C', by) if !self.is_drawing => return self.write(&" ".repeat(by.clamp(1, SKIP))),
+            ('C', by) if !self.is_drawing => return self.write(&" ".repeat(by.clamp(1, MAX_SKIP))),
             ('K' | 'G' | 'C' | 'D', _) => self.draw(),
             _ => return,
         }
         let end = self.cells.len().max(self.cursor);
         match (action, count) {
             ('G', column) => self.cursor = column.saturating_sub(1).min(end),
-            ('C', by) => self.cursor = (self.cursor + by.max(1)).min(end + SKIP),
+            ('C', by) => self.cursor = (self.cursor + by.max(1)).min(end + MAX_SKIP),
             ('D', by) => self.cursor = self.cursor.saturating_sub(by.max(1)),
             ('K', 0) => self.erase(self.cursor..self.cells.len()),
             ('K', 1) => self.erase(0..self.cursor + 1),
@@ -299,7 +301,7 @@ fn next_special(bytes: &[u8], at: usize, is_drawing: bool) -> usize {
 /// The length of the control sequence (CSI) at the start.
 fn control_sequence(bytes: &[u8]) -> Option<usize> {
     let inside = bytes.strip_prefix(b"\x1B[")?;
-    let inside = &inside[..inside.len().min(SEQUENCE)];
+    let inside = &inside[..inside.len().min(MAX_SEQUENCE)];
     let params = inside
         .iter()
         .take_while(|byte| matches!(byte, b'0'..=b'?'))
@@ -413,7 +415,7 @@ mod tests {
         ] {
             assert_eq!(shown(raw), (raw.to_owned(), Removed::default()));
         }
-        let long = format!("\x1b[{}m", "1;".repeat(SEQUENCE));
+        let long = format!("\x1b[{}m", "1;".repeat(MAX_SEQUENCE));
         assert_eq!(text(&long), long);
     }
 
@@ -436,7 +438,7 @@ mod tests {
         assert_eq!(text("ab\x1b[2DX"), "Xb");
         assert_eq!(text("abc\x08\x08\x1b[K"), "a");
         assert_eq!(text("a\x1b[2Cb\rc\x1b[6Cd"), "c  b   d");
-        assert_eq!(text("a\x1b[999Cb").len(), SKIP + 2);
+        assert_eq!(text("a\x1b[999Cb").len(), MAX_SKIP + 2);
         assert_eq!(
             shown("a\r\nb\r\r\nc\r"),
             ("a\nb\nc".into(), Removed::default())
@@ -453,8 +455,8 @@ mod tests {
 
     #[test]
     fn only_so_much_is_drawn_over() {
-        let long = "y".repeat(2 * REACH);
-        assert_eq!(text(&format!("{long}\x08z")).len(), 2 * REACH);
+        let long = "y".repeat(2 * MAX_OVERWRITE);
+        assert_eq!(text(&format!("{long}\x08z")).len(), 2 * MAX_OVERWRITE);
         assert_eq!(text(&format!("a\r{long}")), long);
     }
 }

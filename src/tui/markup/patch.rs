@@ -7,14 +7,14 @@ use crate::tui::text::Text;
 
 /// How many pieces of a long line take the colour of its start: looking for the start must not get
 /// slower towards the end of the line.
-const REACH: usize = 16;
+const MAX_PIECES: usize = 16;
 
 /// The spans of a line, looking at no line outside `lines`.
 pub(super) fn spans(text: &Text, index: usize, lines: Range<usize>) -> LineSpans {
     let mut first = index;
     while first > lines.start && text.separator(first - 1).is_empty() {
         first -= 1;
-        if index - first > REACH {
+        if index - first > MAX_PIECES {
             return Vec::new();
         }
     }

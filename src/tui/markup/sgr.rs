@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier};
 use super::tone::Sgr;
 
 /// The style after a sequence with these parameters.
-pub(super) fn changed(mut sgr: Sgr, params: &Params) -> Sgr {
+pub(super) fn apply(mut sgr: Sgr, params: &Params) -> Sgr {
     if params.is_empty() {
         return Sgr::default();
     }

@@ -10,12 +10,12 @@
 //! shown is described in words of this program.
 
 mod decode;
+mod graphics;
 mod header;
 mod picture;
 mod rendition;
-mod terminal;
 
 pub use self::decode::DecodeError;
-pub use self::picture::{Picture, PictureLook};
+pub use self::graphics::{Graphics, PictureSetting};
+pub use self::picture::{Picture, RenderState};
 pub use self::rendition::Rendition;
-pub use self::terminal::{Graphics, PictureSetting};

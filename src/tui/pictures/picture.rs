@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use super::decode::{self, DecodeError};
-use super::header::Pixels;
-use super::rendition::{Rendition, cells};
-use super::terminal::PictureSetting;
+use super::graphics::PictureSetting;
+use super::header::PixelSize;
+use super::rendition::{Rendition, cell_size};
 use crate::api::{ContentPart, Item};
 use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
@@ -24,7 +24,7 @@ impl Eq for Picture {}
 
 /// What there is to show of a picture now.
 #[derive(Clone, Debug)]
-pub enum PictureLook {
+pub enum RenderState {
     /// It is being decoded.
     Loading,
     /// It can be drawn.
@@ -40,15 +40,15 @@ pub(super) struct PictureSource {
     item: Arc<Item>,
     part: usize,
     /// The size from the beginning of the data, read when it is first needed.
-    head: OnceLock<Result<Option<Pixels>, DecodeError>>,
+    header_size: OnceLock<Result<Option<PixelSize>, DecodeError>>,
     state: Mutex<PictureState>,
 }
 
 #[derive(Debug, Default)]
 struct PictureState {
     /// The size found by the decoder, also where the beginning does not tell it.
-    size: Option<Pixels>,
-    fault: Option<DecodeError>,
+    size: Option<PixelSize>,
+    error: Option<DecodeError>,
     rendition: Option<Arc<Rendition>>,
     /// What the rendition is, or is to be, made for.
     wanted: Option<RenditionKey>,
@@ -72,7 +72,7 @@ impl Picture {
         let source = |part| PictureSource {
             item: Arc::clone(item),
             part,
-            head: OnceLock::new(),
+            header_size: OnceLock::new(),
             state: Mutex::default(),
         };
         pictures.map(|part| Self(Arc::new(source(part)))).collect()
@@ -90,29 +90,31 @@ impl Picture {
     /// The rows that it takes in this many columns; one, for a message, where its size is not known.
     pub fn rows(&self, room: u16, setting: PictureSetting) -> usize {
         let state = self.0.state();
-        let size = match (state.fault, state.size) {
+        let size = match (state.error, state.size) {
             (Some(_), _) => None,
             (None, Some(size)) => Some(size),
-            (None, None) => self.0.head().ok().flatten(),
+            (None, None) => self.0.header_size().ok().flatten(),
         };
-        size.map_or(1, |size| cells(size, setting.font(), room).height.into())
+        size.map_or(1, |size| {
+            cell_size(size, setting.cell_size(), room).height.into()
+        })
     }
 
     /// What there is to show in this many columns. The first call starts the work. A rendition for
     /// another size is shown until there is the right one.
-    pub fn look(&self, room: u16, setting: PictureSetting, worker: &Worker) -> PictureLook {
-        if let Err(fault) = self.0.head() {
-            return PictureLook::Failed(fault);
+    pub fn render_state(&self, room: u16, setting: PictureSetting, worker: &Worker) -> RenderState {
+        if let Err(fault) = self.0.header_size() {
+            return RenderState::Failed(fault);
         }
         let wanted = RenditionKey { setting, room };
         let mut state = self.0.state();
-        if let Some(fault) = state.fault {
-            return PictureLook::Failed(fault);
+        if let Some(fault) = state.error {
+            return RenderState::Failed(fault);
         }
         let is_new = state.wanted.replace(wanted) != Some(wanted);
         let look = match &state.rendition {
-            Some(rendition) => PictureLook::Ready(Arc::clone(rendition)),
-            None => PictureLook::Loading,
+            Some(rendition) => RenderState::Ready(Arc::clone(rendition)),
+            None => RenderState::Loading,
         };
         drop(state);
         let source: Weak<PictureSource> = Arc::downgrade(&self.0);
@@ -130,12 +132,12 @@ impl Task for PictureSource {
         TaskProgress {
             shows: true,
             goes_on: false,
-            bytes: self.make().unwrap_or(0),
+            bytes: self.render().unwrap_or(0),
         }
     }
 
     fn fail(&self) {
-        self.state().fault = Some(DecodeError::Broken);
+        self.state().error = Some(DecodeError::Broken);
     }
 
     fn forget(&self) {
@@ -146,7 +148,7 @@ impl Task for PictureSource {
 
 impl PictureSource {
     /// Makes the wanted rendition; returns about how many bytes it takes in memory.
-    fn make(&self) -> Option<usize> {
+    fn render(&self) -> Option<usize> {
         let wanted = self.state().wanted?;
         let data = self.data()?;
         let made = decode::decode(data).and_then(|picture| {
@@ -156,13 +158,13 @@ impl PictureSource {
         let mut state = self.state();
         match made {
             Ok((size, rendition)) => {
-                let weight = rendition.weight();
+                let weight = rendition.bytes();
                 state.size = Some(size);
                 state.rendition = Some(Arc::new(rendition));
                 Some(weight)
             }
             Err(fault) => {
-                state.fault = Some(fault);
+                state.error = Some(fault);
                 None
             }
         }
@@ -175,9 +177,9 @@ impl PictureSource {
         }
     }
 
-    fn head(&self) -> Result<Option<Pixels>, DecodeError> {
+    fn header_size(&self) -> Result<Option<PixelSize>, DecodeError> {
         *self
-            .head
+            .header_size
             .get_or_init(|| decode::size(self.data().unwrap_or_default()))
     }
 
@@ -206,12 +208,12 @@ mod tests {
         Picture::all_of(&Arc::new(Item::from_responses(&item)))
     }
 
-    fn settled(picture: &Picture) -> PictureLook {
+    fn settled(picture: &Picture) -> RenderState {
         let worker = Worker::new().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            match picture.look(80, PictureSetting::default(), &worker) {
-                PictureLook::Loading if Instant::now() < deadline => {
+            match picture.render_state(80, PictureSetting::default(), &worker) {
+                RenderState::Loading if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 look => return look,
@@ -236,7 +238,7 @@ mod tests {
         assert_eq!(rows(), 20);
         assert!(matches!(
             settled(broken),
-            PictureLook::Failed(DecodeError::Broken)
+            RenderState::Failed(DecodeError::Broken)
         ));
         assert_eq!(rows(), 1);
     }

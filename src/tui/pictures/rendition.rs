@@ -14,8 +14,8 @@ use ratatui_image::protocol::sixel::Sixel;
 use uuid::Uuid;
 
 use super::decode::DecodeError;
-use super::header::Pixels;
-use super::terminal::{Graphics, PictureSetting};
+use super::graphics::{Graphics, PictureSetting};
+use super::header::PixelSize;
 
 /// Columns that a picture takes at most.
 const MAX_COLUMNS: u16 = 80;
@@ -23,12 +23,16 @@ const MAX_COLUMNS: u16 = 80;
 const MAX_ROWS: u16 = 20;
 
 /// The colour behind transparent pixels: most pictures that have them are drawn dark, for paper.
-const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
+const BACKGROUND: Rgba<u8> = Rgba([255, 255, 255, 255]);
 
 /// The size of a picture in terminal cells, in at most `room` columns: at most a column for each pixel
 /// column, so that small pictures stay small, and as many rows as keep its proportions. `(width, height)`
 /// is the size of a cell in pixels.
-pub(super) fn cells((columns, rows): Pixels, (width, height): (u16, u16), room: u16) -> Size {
+pub(super) fn cell_size(
+    (columns, rows): PixelSize,
+    (width, height): (u16, u16),
+    room: u16,
+) -> Size {
     let most_columns = f64::from(room.clamp(1, MAX_COLUMNS));
     let columns = f64::from(columns.max(1));
     let rows = f64::from(rows.max(1)) * f64::from(width.max(1)) / f64::from(height.max(1));
@@ -49,7 +53,7 @@ pub struct Rendition {
     blocks: Buffer,
     graphics: Option<Protocol>,
     /// About how many bytes all this takes in memory.
-    weight: usize,
+    bytes: usize,
 }
 
 impl Rendition {
@@ -63,16 +67,20 @@ impl Rendition {
         setting: PictureSetting,
         room: u16,
     ) -> Result<Self, DecodeError> {
-        let size = cells((picture.width(), picture.height()), setting.font(), room);
+        let size = cell_size(
+            (picture.width(), picture.height()),
+            setting.cell_size(),
+            room,
+        );
         let area = Rect::from((Position::ORIGIN, size));
-        let small = on_paper(picture, size.width.into(), u32::from(size.height) * 2);
+        let small = on_background(picture, size.width.into(), u32::from(size.height) * 2);
         let blocks = Halfblocks::new(small, size).map_err(|_| DecodeError::Broken)?;
         let mut buffer = Buffer::empty(area);
         Image::new(&Protocol::Halfblocks(blocks)).render(area, &mut buffer);
         let pixels = || {
-            let (width, height) = setting.font();
+            let (width, height) = setting.cell_size();
             let columns = u32::from(size.width) * u32::from(width);
-            on_paper(picture, columns, u32::from(size.height) * u32::from(height))
+            on_background(picture, columns, u32::from(size.height) * u32::from(height))
         };
         let graphics = match setting.graphics() {
             Graphics::Words | Graphics::HalfBlocks => None,
@@ -91,7 +99,7 @@ impl Rendition {
             Some(Protocol::Halfblocks(_)) | None => 0,
         };
         Ok(Self {
-            weight: data + buffer.content.len() * size_of::<Cell>(),
+            bytes: data + buffer.content.len() * size_of::<Cell>(),
             blocks: buffer,
             graphics,
         })
@@ -103,8 +111,8 @@ impl Rendition {
     }
 
     /// About how many bytes it keeps.
-    pub(super) fn weight(&self) -> usize {
-        self.weight
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Draws all of it in the terminal's graphics; returns whether that was possible. It needs room for
@@ -142,16 +150,16 @@ impl std::fmt::Debug for Rendition {
 
 /// The pixels of a terminal cell.
 fn font_area(setting: PictureSetting) -> usize {
-    usize::from(setting.font().0) * usize::from(setting.font().1)
+    usize::from(setting.cell_size().0) * usize::from(setting.cell_size().1)
 }
 
 /// The picture scaled to this many pixels, without transparency.
-fn on_paper(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
+fn on_background(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
     let picture = picture.resize_exact(columns, rows, FilterType::Triangle);
     if !picture.color().has_alpha() {
         return picture;
     }
-    let mut paper = RgbaImage::from_pixel(columns, rows, PAPER);
+    let mut paper = RgbaImage::from_pixel(columns, rows, BACKGROUND);
     imageops::overlay(&mut paper, &picture.to_rgba8(), 0, 0);
     paper.into()
 }
@@ -193,7 +201,7 @@ mod tests {
             ((100_000, 1), 78, (78, 1)),
             ((u32::MAX, u32::MAX), 0, (1, 1)),
         ] {
-            let found = cells(pixels, FONT, room);
+            let found = cell_size(pixels, FONT, room);
             assert_eq!(
                 (found.width, found.height),
                 expected,
@@ -252,7 +260,7 @@ mod tests {
                 "{graphics:?}"
             );
             assert!(buffer[(1, 1)].symbol().starts_with(start), "{graphics:?}");
-            assert!(rendition.weight() > 0);
+            assert!(rendition.bytes() > 0);
         }
     }
 }

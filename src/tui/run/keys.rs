@@ -134,7 +134,7 @@ impl KeyInput {
             if self.is_closed {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let patience = self.parser.patience();
+            let patience = self.parser.timeout();
             tokio::select! {
                 // Whatever comes from now on is news again.
                 ready = self.terminal.readable() => ready?.clear_ready(),
@@ -145,7 +145,7 @@ impl KeyInput {
                 () = until(patience.map(|patience| self.read_at + patience)) => {
                     // What came while nobody looked was in time.
                     if !self.read(AT_ONCE)? {
-                        self.parser.no_more();
+                        self.parser.time_out();
                     }
                 }
             }
@@ -159,8 +159,8 @@ impl KeyInput {
             while let Some(input) = self.parser.take() {
                 match input {
                     Input::Event(event) => return Ok(Some(event)),
-                    Input::TellsKeys => self.keyboard = Some(Keyboard::Kitty),
-                    Input::Answered => {
+                    Input::KittyKeyboard => self.keyboard = Some(Keyboard::Kitty),
+                    Input::DeviceAttributes => {
                         self.keyboard.get_or_insert(Keyboard::Xterm);
                     }
                     Input::Background(colour) => self.background = Some(colour),

@@ -29,7 +29,7 @@ pub(super) struct DrawnRows {
 #[derive(Clone, Debug, Default)]
 struct DrawnRow {
     /// Its cells, if it has a character of uncertain width.
-    uncertain: Option<Vec<Cell>>,
+    uncertain_cells: Option<Vec<Cell>>,
     links: Vec<Link>,
     /// Whether its cells have their width forced upon them. That changes nothing but that they differ
     /// from cells that have not, so that all of a row is sent when this turns.
@@ -59,15 +59,15 @@ impl DrawnRow {
         let is_own = |cell: &Cell| cell.diff_option == CellDiffOption::None;
         let is_uncertain = cells
             .iter()
-            .any(|cell| is_uncertain(cell.symbol()) && is_own(cell));
-        let is_changed = match &self.uncertain {
+            .any(|cell| has_uncertain_width(cell.symbol()) && is_own(cell));
+        let is_changed = match &self.uncertain_cells {
             Some(before) => before != cells,
             None => is_uncertain,
         };
         if is_changed || self.links != links {
             self.is_forced = !self.is_forced;
             self.links = links.to_vec();
-            self.uncertain = is_uncertain.then(|| cells.to_vec());
+            self.uncertain_cells = is_uncertain.then(|| cells.to_vec());
         }
         if self.is_forced {
             for cell in cells.iter_mut().filter(|cell| is_own(cell)) {
@@ -100,7 +100,7 @@ pub(super) fn draw<'a, W: Write>(
     loop {
         let link_at = |x: u16, y: u16| links_of(y, links).iter().find(|link| link.covers(x, y));
         let is_certain = |(x, y, cell): &(u16, u16, &Cell)| {
-            !is_uncertain(cell.symbol()) && link_at(*x, *y).is_none()
+            !has_uncertain_width(cell.symbol()) && link_at(*x, *y).is_none()
         };
         terminal.draw(iter::from_fn(|| content.next_if(is_certain)))?;
         let Some(&(x, y, _)) = content.peek() else {
@@ -132,7 +132,7 @@ pub(super) fn draw<'a, W: Write>(
 }
 
 /// Whether the width of this grapheme cluster differs between terminals.
-fn is_uncertain(symbol: &str) -> bool {
+fn has_uncertain_width(symbol: &str) -> bool {
     // A quick check, which covers nearly all cells.
     if symbol.len() <= 3 || symbol.starts_with('\x1b') {
         return false;

@@ -13,7 +13,7 @@ use crate::tui::terminal::program::Program;
 /// The folder of the files, in the state folder.
 const FOLDER: &str = "editor";
 /// The most files of the same text at once.
-const MAX: usize = 100;
+const MAX_COPIES: usize = 100;
 
 /// A file that an editor works on. It stays when this is dropped, until [`EditorFile::remove`]: the text
 /// must be kept elsewhere first.
@@ -41,7 +41,7 @@ impl EditorFile {
         let _ = lock.try_lock_shared();
         let name = name_of(text);
         // Another program may work on the same text.
-        let names = (0..MAX).map(|count| match count {
+        let names = (0..MAX_COPIES).map(|count| match count {
             0 => format!("{name}{suffix}"),
             count => format!("{name}.{count}{suffix}"),
         });

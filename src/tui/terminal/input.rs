@@ -19,15 +19,15 @@ const ESC: u8 = 0x1b;
 const PASTE: &[u8] = b"\x1b[200~";
 const END_OF_PASTE: &[u8] = b"\x1b[201~";
 /// Bytes after which a sequence is given up: no terminal sends one that long.
-const MAX_LENGTH: usize = 4096;
+const MAX_SEQUENCE: usize = 4096;
 
 /// How long to wait for more after `ESC`, which may be the escape key or the start of a sequence.
-const SEQUENCE_GAP: Duration = Duration::from_millis(5);
+const ESC_TIMEOUT: Duration = Duration::from_millis(5);
 /// The same after `ESC ]`, which may be Alt+] or the start of an OSC response: the key is rare enough to
 /// wait for a response from far away.
-const ANSWER_GAP: Duration = Duration::from_millis(50);
+const OSC_TIMEOUT: Duration = Duration::from_millis(50);
 /// The same once it is certain to be a response.
-const LONG_ANSWER_GAP: Duration = Duration::from_secs(1);
+const OSC_RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One input from the terminal.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,10 +35,10 @@ pub enum Input {
     /// A key, a paste, the mouse, or a change of focus.
     Event(Event),
     /// The response to `CSI ? u`: the terminal knows kitty's keyboard protocol.
-    TellsKeys,
+    KittyKeyboard,
     /// The response to `CSI c`, the primary device attributes. Every terminal sends it, and it comes
     /// after the one about the keyboard.
-    Answered,
+    DeviceAttributes,
     /// The response to OSC 11: the background colour.
     Background(Color),
 }
@@ -49,16 +49,16 @@ pub struct Parser {
     buffer: Vec<u8>,
     /// Bytes of an incomplete paste that were searched for its end already.
     searched: usize,
-    found: VecDeque<Input>,
+    inputs: VecDeque<Input>,
 }
 
 /// What was parsed at the beginning of some bytes, with its length in bytes.
 enum Sequence {
     Input(Input, usize),
     /// A sequence that has no meaning here.
-    Nothing(usize),
+    Ignored(usize),
     /// The beginning of a sequence; more bytes are needed.
-    Part,
+    Incomplete,
 }
 
 impl Parser {
@@ -75,11 +75,11 @@ impl Parser {
             };
             match found {
                 Sequence::Input(input, length) => {
-                    self.found.push_back(input);
+                    self.inputs.push_back(input);
                     at += length;
                 }
-                Sequence::Nothing(length) => at += length,
-                Sequence::Part => break,
+                Sequence::Ignored(length) => at += length,
+                Sequence::Incomplete => break,
             }
         }
         self.buffer.drain(..at);
@@ -87,33 +87,33 @@ impl Parser {
 
     /// The next complete input.
     pub fn take(&mut self) -> Option<Input> {
-        self.found.pop_front()
+        self.inputs.pop_front()
     }
 
     /// How long after the last bytes to call [`Parser::time_out`], unless more arrive; `None` if no
     /// incomplete sequence is waiting.
-    pub fn patience(&self) -> Option<Duration> {
+    pub fn timeout(&self) -> Option<Duration> {
         match &self.buffer[..] {
-            [ESC] | [ESC, ESC] => Some(SEQUENCE_GAP),
-            bytes if background::is_answer(bytes) => Some(LONG_ANSWER_GAP),
-            [ESC, b']', ..] => Some(ANSWER_GAP),
+            [ESC] | [ESC, ESC] => Some(ESC_TIMEOUT),
+            bytes if background::is_response(bytes) => Some(OSC_RESPONSE_TIMEOUT),
+            [ESC, b']', ..] => Some(OSC_TIMEOUT),
             _ => None,
         }
     }
 
     /// Ends waiting for more: what can be a key becomes one, and an incomplete response is dropped.
-    pub fn no_more(&mut self) {
-        while self.patience().is_some() {
+    pub fn time_out(&mut self) {
+        while self.timeout().is_some() {
             let bytes = std::mem::take(&mut self.buffer);
             let length = match bytes[..] {
-                _ if background::is_answer(&bytes) => background::half(&bytes),
+                _ if background::is_response(&bytes) => background::partial_length(&bytes),
                 [ESC, b']', ..] => {
                     let key = key(KeyCode::Char(']'), KeyModifiers::ALT);
-                    self.found.push_back(key);
+                    self.inputs.push_back(key);
                     2
                 }
                 _ => {
-                    self.found.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
+                    self.inputs.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
                     1
                 }
             };
@@ -128,7 +128,7 @@ impl Parser {
         let Some(end) = rest.get(from..).and_then(|rest| find(rest, END_OF_PASTE)) else {
             // A part of the end may have arrived. The caller removes what is before the paste.
             self.searched = rest.len().saturating_sub(END_OF_PASTE.len());
-            return Sequence::Part;
+            return Sequence::Incomplete;
         };
         self.searched = 0;
         let end = from + end;
@@ -140,22 +140,22 @@ impl Parser {
 /// Parses the beginning of the bytes, of which there is at least one.
 fn parse(bytes: &[u8]) -> Sequence {
     if bytes.starts_with(b"\x1b]")
-        && let Some(found) = background::answer(bytes)
+        && let Some(found) = background::response(bytes)
     {
         return found;
     }
     match bytes {
-        [ESC] | [ESC, ESC] => Sequence::Part,
+        [ESC] | [ESC, ESC] => Sequence::Incomplete,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
-        [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
+        [ESC, rest @ ..] if rest.starts_with(PASTE) => plain_key(KeyCode::Esc, 1),
         // Some terminals encode Alt as an Esc before the sequence of the key.
         [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {
             found @ Sequence::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
-            Sequence::Part => Sequence::Part,
-            _ => plain(KeyCode::Esc, 1),
+            Sequence::Incomplete => Sequence::Incomplete,
+            _ => plain_key(KeyCode::Esc, 1),
         },
-        [ESC, ESC, ..] => plain(KeyCode::Esc, 1),
+        [ESC, ESC, ..] => plain_key(KeyCode::Esc, 1),
         [ESC, rest @ ..] => character(rest).with_alt().after(1),
         _ => character(bytes),
     }
@@ -166,8 +166,8 @@ impl Sequence {
     fn after(self, more: usize) -> Self {
         match self {
             Self::Input(input, length) => Self::Input(input, length + more),
-            Self::Nothing(length) => Self::Nothing(length + more),
-            Self::Part => Self::Part,
+            Self::Ignored(length) => Self::Ignored(length + more),
+            Self::Incomplete => Self::Incomplete,
         }
     }
 
@@ -183,22 +183,22 @@ fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
     Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
 }
 
-fn plain(code: KeyCode, length: usize) -> Sequence {
+fn plain_key(code: KeyCode, length: usize) -> Sequence {
     Sequence::Input(key(code, KeyModifiers::NONE), length)
 }
 
 /// Parses a character, or a key that is encoded as a control character.
 fn character(bytes: &[u8]) -> Sequence {
     let Some(&first) = bytes.first() else {
-        return Sequence::Part;
+        return Sequence::Incomplete;
     };
     let control = |c: u8| Sequence::Input(key(KeyCode::Char(c.into()), KeyModifiers::CONTROL), 1);
     match first {
-        b'\r' => plain(KeyCode::Enter, 1),
-        b'\t' => plain(KeyCode::Tab, 1),
-        0x7f => plain(KeyCode::Backspace, 1),
+        b'\r' => plain_key(KeyCode::Enter, 1),
+        b'\t' => plain_key(KeyCode::Tab, 1),
+        0x7f => plain_key(KeyCode::Backspace, 1),
         0 => control(b' '),
-        ESC => Sequence::Nothing(1),
+        ESC => Sequence::Ignored(1),
         1..=0x1a => control(first - 1 + b'a'),
         0x1c..=0x1f => control(first - 0x1c + b'4'),
         _ => {
@@ -222,8 +222,8 @@ fn character(bytes: &[u8]) -> Sequence {
                     };
                     Sequence::Input(key(KeyCode::Char(c), shift), length)
                 }
-                Err(error) if !is_whole && error.error_len().is_none() => Sequence::Part,
-                Err(_) => Sequence::Nothing(1),
+                Err(error) if !is_whole && error.error_len().is_none() => Sequence::Incomplete,
+                Err(_) => Sequence::Ignored(1),
             }
         }
     }
@@ -232,12 +232,12 @@ fn character(bytes: &[u8]) -> Sequence {
 /// Parses what follows `ESC O` (SS3).
 fn single_shift(bytes: &[u8]) -> Sequence {
     let Some(&last) = bytes.first() else {
-        return Sequence::Part;
+        return Sequence::Incomplete;
     };
     match (cursor_key(last), last) {
-        (Some(code), _) => plain(code, 1),
-        (None, b'M') => plain(KeyCode::Enter, 1),
-        _ => Sequence::Nothing(1),
+        (Some(code), _) => plain_key(code, 1),
+        (None, b'M') => plain_key(KeyCode::Enter, 1),
+        _ => Sequence::Ignored(1),
     }
 }
 
@@ -261,26 +261,26 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
         // The function keys of the Linux console.
         [b'[', last, ..] => {
             return match last {
-                b'A'..=b'E' => plain(KeyCode::F(last - b'A' + 1), 2),
-                _ => Sequence::Nothing(2),
+                b'A'..=b'E' => plain_key(KeyCode::F(last - b'A' + 1), 2),
+                _ => Sequence::Ignored(2),
             };
         }
-        [b'['] => return Sequence::Part,
+        [b'['] => return Sequence::Incomplete,
         // The first mouse encoding (X10): three bytes.
         [b'M', button, column, row, ..] => {
             let of = |byte: &u8| u16::from(byte.saturating_sub(32));
             let mouse = mouse(of(button), of(column), of(row), false);
             return Sequence::Input(mouse, 4);
         }
-        [b'M', ..] => return Sequence::Part,
+        [b'M', ..] => return Sequence::Incomplete,
         _ => {}
     }
     let is_last = |byte: &u8| !(0x20..=0x3f).contains(byte);
-    let Some(end) = bytes.iter().take(MAX_LENGTH).position(is_last) else {
-        return if bytes.len() < MAX_LENGTH {
-            Sequence::Part
+    let Some(end) = bytes.iter().take(MAX_SEQUENCE).position(is_last) else {
+        return if bytes.len() < MAX_SEQUENCE {
+            Sequence::Incomplete
         } else {
-            Sequence::Nothing(MAX_LENGTH)
+            Sequence::Ignored(MAX_SEQUENCE)
         };
     };
     let (parameters, last) = (&bytes[..end], bytes[end]);
@@ -291,7 +291,7 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
         .and_then(|parameters| sequence(parameters, last))
     {
         Some(input) if length > end => Sequence::Input(input, length),
-        _ => Sequence::Nothing(length),
+        _ => Sequence::Ignored(length),
     }
 }
 
@@ -299,8 +299,8 @@ fn control_sequence(bytes: &[u8]) -> Sequence {
 fn sequence(parameters: &str, last: u8) -> Option<Input> {
     if let Some(answer) = parameters.strip_prefix('?') {
         return match last {
-            b'u' if answer.parse::<u32>().is_ok() => Some(Input::TellsKeys),
-            b'c' => Some(Input::Answered),
+            b'u' if answer.parse::<u32>().is_ok() => Some(Input::KittyKeyboard),
+            b'c' => Some(Input::DeviceAttributes),
             _ => None,
         };
     }
@@ -323,11 +323,11 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
             let [button, column, row] = numbers(parameters)?;
             Some(mouse(button.checked_sub(32)?, column, row, false))
         }
-        b'~' if number(0) == Some(27) => told(number(2)?, None, modifiers(1)?),
+        b'~' if number(0) == Some(27) => key_of_code_point(number(2)?, None, modifiers(1)?),
         b'~' => Some(key(numbered_key(number(0)?)?, modifiers(1)?)),
         b'u' => {
             let shifted = fields.first().and_then(|field| *field.get(1)?);
-            told(number(0)?, shifted, modifiers(1)?)
+            key_of_code_point(number(0)?, shifted, modifiers(1)?)
         }
         _ => Some(key(cursor_key(last)?, modifiers(1)?)),
     }
@@ -340,8 +340,8 @@ fn numbers<const COUNT: usize>(text: &str) -> Option<[u16; COUNT]> {
 
 /// The modifiers of a key by xterm's parameter; `None` with Super, Hyper or Meta, whose keys belong to
 /// the desktop. Caps Lock and Num Lock are ignored.
-fn modifiers(told: u32) -> Option<KeyModifiers> {
-    let bits = told.saturating_sub(1);
+fn modifiers(parameter: u32) -> Option<KeyModifiers> {
+    let bits = parameter.saturating_sub(1);
     let flag = |bit: u32, modifier| {
         if bits & bit != 0 {
             modifier
@@ -379,7 +379,7 @@ fn numbered_key(number: u32) -> Option<KeyCode> {
 /// The key of a code point, as kitty's protocol and xterm's `modifyOtherKeys` send it. Keys that other
 /// terminals cannot tell apart, such as Ctrl+I and Tab, are one here too, so that a key means the same
 /// everywhere.
-fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Input> {
+fn key_of_code_point(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Input> {
     let (shift, control) = (KeyModifiers::SHIFT, KeyModifiers::CONTROL);
     let c = match shifted.filter(|_| modifiers.contains(shift)) {
         Some(shifted) => char::from_u32(shifted)?,
@@ -440,13 +440,13 @@ fn keypad_key(code: u32) -> Option<KeyCode> {
 }
 
 /// A mouse event by its button code, at a position that is counted from 1.
-fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
-    let button = match told & 3 {
+fn mouse(code: u16, column: u16, row: u16, is_release: bool) -> Input {
+    let button = match code & 3 {
         0 => MouseButton::Left,
         1 => MouseButton::Middle,
         _ => MouseButton::Right,
     };
-    let kind = match (told & 0b1100_0011, told & 32 != 0) {
+    let kind = match (code & 0b1100_0011, code & 32 != 0) {
         (64, _) => MouseEventKind::ScrollUp,
         (65, _) => MouseEventKind::ScrollDown,
         (66, _) => MouseEventKind::ScrollLeft,
@@ -459,7 +459,7 @@ fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
         _ => MouseEventKind::Down(button),
     };
     let flag = |bit: u16, modifier| {
-        if told & bit != 0 {
+        if code & bit != 0 {
             modifier
         } else {
             KeyModifiers::NONE

@@ -46,7 +46,7 @@ impl Link {
 }
 
 /// Whether the terminal supports links, or ignores unknown sequences as it should.
-pub(super) fn are_taken(term: Option<&str>, in_screen: bool) -> bool {
+pub(super) fn are_supported(term: Option<&str>, in_screen: bool) -> bool {
     let takes_none = |term: &str| {
         let known = ["linux", "dumb", "vt", "cons", "ansi"];
         known.iter().any(|known| term.starts_with(known))
@@ -61,12 +61,12 @@ mod tests {
     #[test]
     fn terminals_that_would_show_them_get_none() {
         for term in ["xterm-256color", "tmux-256color", "foot"] {
-            assert!(are_taken(Some(term), false));
+            assert!(are_supported(Some(term), false));
         }
         for term in ["linux", "vt220", "dumb", ""] {
-            assert!(!are_taken(Some(term), false));
+            assert!(!are_supported(Some(term), false));
         }
-        assert!(!are_taken(None, false) && !are_taken(Some("screen"), true));
+        assert!(!are_supported(None, false) && !are_supported(Some("screen"), true));
     }
 
     #[test]

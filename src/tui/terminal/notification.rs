@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::clipboard::passed_through;
+use super::clipboard::passthrough;
 use crate::environment::Environment;
 
 /// The title of the notifications.
@@ -34,7 +34,7 @@ pub enum Notifications {
 impl Notifications {
     /// Replaces [`Self::Auto`] by the sequence for this environment.
     #[must_use]
-    pub fn in_environment(self, environment: &Environment) -> Self {
+    pub fn resolve(self, environment: &Environment) -> Self {
         if self != Self::Auto {
             return self;
         }
@@ -77,7 +77,7 @@ impl Notifications {
                 format!("{title}\x1b]99;i={TITLE}:p=body;{text}\x1b\\")
             }
         };
-        passed_through(&plain, in_tmux, in_screen)
+        passthrough(&plain, in_tmux, in_screen)
     }
 }
 
@@ -104,8 +104,8 @@ mod tests {
             (home(), Notifications::Off),
         ];
         for (environment, expected) in cases {
-            assert_eq!(Notifications::Auto.in_environment(&environment), expected);
-            let chosen = Notifications::Osc777.in_environment(&environment);
+            assert_eq!(Notifications::Auto.resolve(&environment), expected);
+            let chosen = Notifications::Osc777.resolve(&environment);
             assert_eq!(chosen, Notifications::Osc777);
         }
     }

@@ -25,11 +25,11 @@ use crate::tui::terminal::clusters::DrawnRows;
 use crate::tui::terminal::link::{self, Link};
 
 /// The owner of the terminal, while it is set up. Global, because the panic hook restores it.
-static ENTERED: Mutex<Option<Entered>> = Mutex::new(None);
+static OWNER: Mutex<Option<TerminalOwner>> = Mutex::new(None);
 
 /// What has to be known to restore the terminal.
 #[derive(Clone, Copy)]
-struct Entered {
+struct TerminalOwner {
     thread: ThreadId,
     /// The keyboard protocol that was enabled.
     keyboard: Option<Keyboard>,
@@ -64,10 +64,10 @@ impl Keyboard {
 
 /// Asks whether the terminal knows kitty's protocol, and then for its device attributes, which every
 /// terminal answers. [`Screen::enable_keyboard`] is called when the response has arrived.
-const ASK_FOR_KEYBOARD: &str = "\x1b[?u\x1b[c";
+const QUERY_KEYBOARD: &str = "\x1b[?u\x1b[c";
 
 /// Asks for the background colour (OSC 11). Not every terminal answers.
-const ASK_FOR_BACKGROUND: &str = "\x1b]11;?\x1b\\";
+const QUERY_BACKGROUND: &str = "\x1b]11;?\x1b\\";
 
 /// Saves and restores the window title, in terminals that can (xterm's `XTWINOPS` 22 and 23);
 /// others ignore it.
@@ -75,7 +75,7 @@ const SAVE_TITLE: &str = "\x1b[22;2t";
 const RESTORE_TITLE: &str = "\x1b[23;2t";
 
 /// The most characters of the title: nobody reads more, and some terminals cannot handle it.
-const TITLE_LENGTH: usize = 80;
+const MAX_TITLE: usize = 80;
 
 /// The terminal, set up for drawing. Dropping it restores the terminal.
 pub struct Screen {
@@ -84,7 +84,7 @@ pub struct Screen {
     terminal: ManuallyDrop<Terminal<TerminalOutput>>,
     rows: DrawnRows,
     links: Links,
-    takes_links: bool,
+    supports_links: bool,
     title: Option<String>,
     mouse: bool,
     keyboard: Option<Keyboard>,
@@ -98,17 +98,17 @@ impl Screen {
     /// If there is no terminal or it cannot be set up; it is restored then.
     pub fn enter(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
-        take_over(mouse, None).inspect_err(|_| give_back())?;
-        execute!(io::stdout(), Print(ASK_FOR_KEYBOARD)).inspect_err(|_| give_back())?;
+        set_up_terminal(mouse, None).inspect_err(|_| restore_terminal())?;
+        execute!(io::stdout(), Print(QUERY_KEYBOARD)).inspect_err(|_| restore_terminal())?;
         let output = TerminalOutput::new();
         let links = output.links();
-        let terminal = Terminal::new(output).inspect_err(|_| give_back())?;
+        let terminal = Terminal::new(output).inspect_err(|_| restore_terminal())?;
         let term = std::env::var("TERM").ok();
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             rows: DrawnRows::default(),
             links,
-            takes_links: link::are_taken(term.as_deref(), std::env::var_os("STY").is_some()),
+            supports_links: link::are_supported(term.as_deref(), std::env::var_os("STY").is_some()),
             title: None,
             mouse,
             keyboard: None,
@@ -121,7 +121,7 @@ impl Screen {
     /// # Errors
     ///
     /// If the terminal is gone.
-    pub fn tell_keys(&mut self, keyboard: Keyboard) -> io::Result<()> {
+    pub fn enable_keyboard(&mut self, keyboard: Keyboard) -> io::Result<()> {
         if self.keyboard.replace(keyboard) == Some(keyboard) {
             return Ok(());
         }
@@ -133,8 +133,8 @@ impl Screen {
     /// # Errors
     ///
     /// If the terminal is gone.
-    pub fn ask_for_background(&mut self) -> io::Result<()> {
-        self.write(ASK_FOR_BACKGROUND)
+    pub fn query_background(&mut self) -> io::Result<()> {
+        self.write(QUERY_BACKGROUND)
     }
 
     /// Draws what changed; `render` returns the links of the frame, in the order of the screen.
@@ -151,7 +151,7 @@ impl Screen {
                 remove_colours(frame);
             }
             let buffer = frame.buffer_mut();
-            links.retain(|link| self.takes_links && link.is_on(buffer));
+            links.retain(|link| self.supports_links && link.is_on(buffer));
             self.rows.prepare(buffer, &links);
             self.links.replace(links);
         })?;
@@ -183,7 +183,7 @@ impl Screen {
         let harmless: String = title
             .chars()
             .filter(|c| !c.is_control())
-            .take(TITLE_LENGTH)
+            .take(MAX_TITLE)
             .collect();
         queue!(self.terminal.backend_mut(), SetTitle(harmless))
     }
@@ -234,8 +234,8 @@ impl Screen {
     }
 
     /// Restores the terminal for another program, until [`Self::resume`].
-    pub fn leave(&mut self) {
-        give_back();
+    pub fn suspend(&mut self) {
+        restore_terminal();
     }
 
     /// Sets the terminal up again after [`Self::suspend`].
@@ -243,8 +243,8 @@ impl Screen {
     /// # Errors
     ///
     /// If it cannot be set up any more.
-    pub fn come_back(&mut self) -> io::Result<()> {
-        take_over(self.mouse, self.keyboard)?;
+    pub fn resume(&mut self) -> io::Result<()> {
+        set_up_terminal(self.mouse, self.keyboard)?;
         self.title = None;
         self.clear()
     }
@@ -254,7 +254,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         // What is still buffered must not be written after the screen was left.
         let _ = Write::flush(self.terminal.backend_mut());
-        give_back();
+        restore_terminal();
     }
 }
 
@@ -266,13 +266,13 @@ fn remove_colours(frame: &mut Frame) {
     }
 }
 
-fn take_over(mouse: bool, keyboard: Option<Keyboard>) -> io::Result<()> {
-    *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Entered {
+fn set_up_terminal(mouse: bool, keyboard: Option<Keyboard>) -> io::Result<()> {
+    *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = Some(TerminalOwner {
         thread: thread::current().id(),
         keyboard: None,
     });
     enable_raw_mode()?;
-    never_wait()?;
+    set_nonblocking_reads()?;
     execute!(
         io::stdout(),
         Print(SAVE_TITLE),
@@ -291,7 +291,7 @@ fn begin_keyboard(keyboard: Option<Keyboard>) -> io::Result<()> {
     let Some(keyboard) = keyboard else {
         return Ok(());
     };
-    let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut entered = OWNER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(entered) = entered.as_mut() {
         entered.keyboard = Some(keyboard);
     }
@@ -299,7 +299,7 @@ fn begin_keyboard(keyboard: Option<Keyboard>) -> io::Result<()> {
 }
 
 /// Makes reads from the terminal return at once, because nothing is drawn while one blocks.
-fn never_wait() -> io::Result<()> {
+fn set_nonblocking_reads() -> io::Result<()> {
     let mut modes = tcgetattr(io::stdin())?;
     modes.special_codes[SpecialCodeIndex::VMIN] = 0;
     modes.special_codes[SpecialCodeIndex::VTIME] = 0;
@@ -308,11 +308,8 @@ fn never_wait() -> io::Result<()> {
 
 /// Restores the terminal. Errors are ignored, because there is nowhere to report them; a second call
 /// does nothing.
-fn give_back() {
-    let entered = ENTERED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+fn restore_terminal() {
+    let entered = OWNER.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(entered) = entered {
         // Before the screen is left, because each screen has a keyboard of its own.
         let keyboard = entered.keyboard.map_or("", Keyboard::end);
@@ -339,10 +336,10 @@ fn restore_on_panic() {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             tracing::error!("{panic}");
-            let entered = ENTERED.try_lock().map_or(None, |entered| *entered);
+            let entered = OWNER.try_lock().map_or(None, |entered| *entered);
             let is_own = entered.map(|entered| entered.thread == thread::current().id());
             if is_own == Some(true) {
-                give_back();
+                restore_terminal();
             }
             if is_own != Some(false) {
                 print(panic);

@@ -18,8 +18,8 @@ pub fn size(bytes: usize) -> String {
 }
 
 /// The time from `since` to `now`: `12 s`, `4 m 12 s`, `3 h 05 m`, `2 d 4 h`.
-pub fn waited(since: Timestamp, now: Timestamp) -> String {
-    let seconds = waited_seconds(since, now);
+pub fn elapsed(since: Timestamp, now: Timestamp) -> String {
+    let seconds = elapsed_seconds(since, now);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -30,7 +30,7 @@ pub fn waited(since: Timestamp, now: Timestamp) -> String {
 }
 
 /// Whole seconds from `since` to `now`; none if the clock was set back.
-pub fn waited_seconds(since: Timestamp, now: Timestamp) -> u64 {
+pub fn elapsed_seconds(since: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - since.as_second()).unwrap_or(0)
 }
 
@@ -64,12 +64,12 @@ mod tests {
             ]
         );
         let at = |second| Timestamp::from_second(second).unwrap();
-        let waits = [0, 59, 252, 3_600, 11_100, 187_200].map(|second| waited(at(0), at(second)));
+        let waits = [0, 59, 252, 3_600, 11_100, 187_200].map(|second| elapsed(at(0), at(second)));
         assert_eq!(
             waits,
             ["0 s", "59 s", "4 m 12 s", "1 h 00 m", "3 h 05 m", "2 d 4 h"]
         );
-        assert_eq!(waited(at(9), at(3)), "0 s");
+        assert_eq!(elapsed(at(9), at(3)), "0 s");
         assert_eq!(time_of_day(at(27_662), &TimeZone::UTC), "07:41:02");
         let day = |now| day_or_time(at(27_662), at(now), &TimeZone::UTC);
         assert_eq!([day(86_399), day(86_400)], ["07:41", "1970-01-01"]);

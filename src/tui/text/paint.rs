@@ -9,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::simple;
+use super::simple_width;
 
 /// Draws a line into the first row of an area, as ratatui does; what does not fit is cut off.
 pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
@@ -18,7 +18,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
         return;
     }
     let is_left = matches!(line.alignment, None | Some(Alignment::Left));
-    let is_simple = |text: &str| text.chars().all(|c| simple(c).is_some());
+    let is_simple = |text: &str| text.chars().all(|c| simple_width(c).is_some());
     if !is_left || !line.spans.iter().all(|span| is_simple(&span.content)) {
         return line.render(area, buffer);
     }
@@ -29,7 +29,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
     let mut cells = buffer.content[start..start + usize::from(area.width)].iter_mut();
     for span in &line.spans {
         for c in span.content.chars() {
-            let width = simple(c).unwrap_or(1);
+            let width = simple_width(c).unwrap_or(1);
             if cells.len() < width {
                 return;
             }

@@ -50,33 +50,33 @@ impl Window {
         } else {
             self.viewport.resize(source, from, width, height);
         }
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Scrolls so that a row is at the top, or as near to it as the end of the content allows.
     pub fn show<S: ScrollSource>(&mut self, at: RowPosition, source: &S) {
         self.viewport.show(at, source, self.width(), self.height);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Scrolls so that `above` rows are above a row, or as near to that as the content allows.
     pub fn show_below<S: ScrollSource>(&mut self, at: RowPosition, above: u16, source: &S) {
         let size = (self.width(), self.height);
         self.viewport.show_below(at, above, source, size);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Shows the end.
     pub fn show_end<S: ScrollSource>(&mut self, source: &S) {
         self.viewport.to_bottom(source, self.width(), self.height);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Moves by rows, down if positive.
     pub fn scroll<S: ScrollSource>(&mut self, source: &S, rows: i64) {
         let width = self.width();
         self.viewport.scroll(source, width, self.height, rows);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Moves by pages, down if positive, with a row of overlap.
@@ -86,7 +86,7 @@ impl Window {
     }
 
     /// Keeps the line at the top at the next [`Self::fit`], even if the end is on the screen.
-    pub fn hold(&mut self) {
+    pub fn stop_following(&mut self) {
         self.is_at_end = false;
     }
 
@@ -127,7 +127,7 @@ impl Window {
         }
     }
 
-    fn settle<S: ScrollSource>(&mut self, source: &S) {
+    fn update_rows<S: ScrollSource>(&mut self, source: &S) {
         let width = self.width();
         self.is_at_end = self.viewport.at_bottom(source, width, self.height);
         let rows = self.viewport.visible(source, width, self.height);
@@ -174,7 +174,7 @@ mod tests {
             assert_eq!(shown(&window).0, 7);
         }
         window.show_end(&text(30));
-        window.hold();
+        window.stop_following();
         window.fit(&text(40), (5, 4), true);
         assert_eq!(shown(&window), (26, 29));
     }

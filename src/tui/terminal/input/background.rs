@@ -6,7 +6,7 @@ use ratatui::style::Color;
 use super::{ESC, Input, Sequence};
 
 /// The beginning of every response.
-const BEGINNING: &[u8] = b"\x1b]11;";
+const PREFIX: &[u8] = b"\x1b]11;";
 const BEL: u8 = 0x07;
 /// Bytes after which a colour is given up: no terminal sends one that long.
 const MAX_LENGTH: usize = 64;
@@ -14,31 +14,31 @@ const MAX_LENGTH: usize = 64;
 const LONGEST_NUMBERS: usize = 19;
 
 /// Parses bytes that begin with `ESC ]`; `None` if it is no response to OSC 11.
-pub(super) fn answer(bytes: &[u8]) -> Option<Sequence> {
-    let Some(value) = bytes.strip_prefix(BEGINNING) else {
-        return BEGINNING.starts_with(bytes).then_some(Sequence::Part);
+pub(super) fn response(bytes: &[u8]) -> Option<Sequence> {
+    let Some(value) = bytes.strip_prefix(PREFIX) else {
+        return PREFIX.starts_with(bytes).then_some(Sequence::Incomplete);
     };
     let is_last = |byte: &u8| !(b' '..=b'~').contains(byte);
     let end = value.iter().take(MAX_LENGTH).position(is_last);
     let found = match end.map(|end| value.split_at(end)) {
-        Some((value, [BEL, ..])) => whole(value, 1),
-        Some((value, [ESC, b'\\', ..])) => whole(value, 2),
-        None if value.len() >= MAX_LENGTH => Sequence::Nothing(half(bytes)),
-        Some((_, [ESC])) | None => Sequence::Part,
+        Some((value, [BEL, ..])) => complete(value, 1),
+        Some((value, [ESC, b'\\', ..])) => complete(value, 2),
+        None if value.len() >= MAX_LENGTH => Sequence::Ignored(partial_length(bytes)),
+        Some((_, [ESC])) | None => Sequence::Incomplete,
         // Something else came in between.
-        Some(_) => Sequence::Nothing(half(bytes)),
+        Some(_) => Sequence::Ignored(partial_length(bytes)),
     };
     Some(found)
 }
 
 /// Whether this is certainly the beginning of a response.
-pub(super) fn is_answer(bytes: &[u8]) -> bool {
-    bytes.starts_with(BEGINNING)
+pub(super) fn is_response(bytes: &[u8]) -> bool {
+    bytes.starts_with(PREFIX)
 }
 
 /// The length of a response whose rest does not arrive; what follows it was typed.
-pub(super) fn half(bytes: &[u8]) -> usize {
-    let value = bytes.get(BEGINNING.len()..).unwrap_or_default();
+pub(super) fn partial_length(bytes: &[u8]) -> usize {
+    let value = bytes.get(PREFIX.len()..).unwrap_or_default();
     let common = |kind: &[u8]| kind.iter().zip(value).take_while(|(a, b)| a == b).count();
     let kind = common(b"rgb:").max(common(b"rgba:"));
     let numbers = if value[..kind].ends_with(b":") {
@@ -50,15 +50,15 @@ pub(super) fn half(bytes: &[u8]) -> usize {
     } else {
         0
     };
-    BEGINNING.len() + kind + numbers
+    PREFIX.len() + kind + numbers
 }
 
 /// A complete response, whose terminator has `end` bytes.
-fn whole(value: &[u8], end: usize) -> Sequence {
-    let length = BEGINNING.len() + value.len() + end;
+fn complete(value: &[u8], end: usize) -> Sequence {
+    let length = PREFIX.len() + value.len() + end;
     match std::str::from_utf8(value).ok().and_then(colour) {
         Some(colour) => Sequence::Input(Input::Background(colour), length),
-        None => Sequence::Nothing(length),
+        None => Sequence::Ignored(length),
     }
 }
 

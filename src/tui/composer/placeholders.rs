@@ -15,7 +15,7 @@ impl Composer {
         let cursor = cursor_of(&self.area);
         let lines = self.area.lines().iter().enumerate();
         let marks = lines.flat_map(|(line, text)| {
-            let found = self.pastes.in_line(text).into_iter();
+            let found = self.pastes.placeholders_in(text).into_iter();
             found.map(move |(range, text)| (line, range, text.to_owned()))
         });
         let marks: Vec<_> = marks.collect();
@@ -29,12 +29,12 @@ impl Composer {
         };
         self.select((*line, range.start), (*line, range.end));
         self.area.insert_str(text);
-        self.follow(Source::Pasted);
+        self.record_edit(Source::Pasted);
         true
     }
 
     /// The word that is being typed: from the whitespace before the cursor up to the cursor.
-    pub fn word(&self) -> String {
+    pub fn current_word(&self) -> String {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
         let before: String = text.chars().take(column).collect();
@@ -43,19 +43,19 @@ impl Composer {
     }
 
     /// Replaces the word that is being typed.
-    pub fn replace_word(&mut self, word: &str) {
+    pub fn replace_current_word(&mut self, word: &str) {
         let Cursor { line, column } = cursor_of(&self.area);
-        let start = column.saturating_sub(self.word().chars().count());
+        let start = column.saturating_sub(self.current_word().chars().count());
         self.select((line, start), (line, column));
         self.area.insert_str(word);
-        self.follow(Source::Typed);
+        self.record_edit(Source::Typed);
     }
 
     /// Moves the cursor out of a placeholder, in the direction in which it was moving.
-    pub(super) fn leave_mark(&mut self, from: Cursor) {
+    pub(super) fn leave_placeholder(&mut self, from: Cursor) {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
-        let marks = self.pastes.in_line(text).into_iter();
+        let marks = self.pastes.placeholders_in(text).into_iter();
         let mut inside = marks.filter(|(range, _)| range.start < column && column < range.end);
         let Some((range, _)) = inside.next() else {
             return;
@@ -66,7 +66,7 @@ impl Composer {
     }
 
     /// Where a change removed a part of a placeholder, removes all of it.
-    pub(super) fn delete_broken(&mut self, before: &[String]) {
+    pub(super) fn delete_broken_placeholders(&mut self, before: &[String]) {
         let old: Vec<char> = before.join("\n").chars().collect();
         let new: Vec<char> = self.area.lines().join("\n").chars().collect();
         let same = |(a, b): &(&char, &char)| a == b;
@@ -77,7 +77,7 @@ impl Composer {
         let mut first_of_line = 0;
         let mut marks = Vec::new();
         for line in before {
-            let found = self.pastes.in_line(line).into_iter();
+            let found = self.pastes.placeholders_in(line).into_iter();
             marks.extend(
                 found.map(|(range, _)| first_of_line + range.start..first_of_line + range.end),
             );

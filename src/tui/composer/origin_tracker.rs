@@ -10,7 +10,7 @@ const MAX_CHANGES: usize = 500;
 /// Tracks where the characters of a text come from. A change costs a comparison of all lines, and of
 /// the characters of those that differ.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct OriginTracker {
     /// The text after the last recorded change.
     lines: Vec<String>,
     origin: Origin,
@@ -74,7 +74,7 @@ impl Difference {
     }
 }
 
-impl Trail {
+impl OriginTracker {
     /// A tracker for a text that was typed.
     pub(super) fn new(lines: &[String]) -> Self {
         let mut origin = Origin::default();
@@ -99,7 +99,7 @@ impl Trail {
     }
 
     /// Records a change, whose new characters come from `source` and end at `cursor`.
-    pub(super) fn follow(&mut self, lines: &[String], source: Source, cursor: Cursor) {
+    pub(super) fn record_edit(&mut self, lines: &[String], source: Source, cursor: Cursor) {
         let difference = self.difference(lines);
         let Some(difference) = difference.map(|found| found.ending_at(cursor, lines)) else {
             return;
@@ -112,7 +112,7 @@ impl Trail {
     }
 
     /// Records that another text replaced this one.
-    pub(super) fn rewrite(&mut self, lines: &[String], origin: Origin, is_cut: bool) {
+    pub(super) fn replace_all(&mut self, lines: &[String], origin: Origin, is_cut: bool) {
         let mut origin = origin.slice(0..count(lines));
         std::mem::swap(&mut self.origin, &mut origin);
         self.lines = lines.to_vec();
@@ -125,7 +125,7 @@ impl Trail {
     }
 
     /// Records that a change was undone, or redone.
-    pub(super) fn follow_back(&mut self, lines: &[String], redo: bool) {
+    pub(super) fn record_undo(&mut self, lines: &[String], redo: bool) {
         let Some(difference) = self.difference(lines) else {
             return;
         };
@@ -160,7 +160,7 @@ impl Trail {
                 line: usize::MAX,
                 column: 0,
             };
-            return self.follow(lines, Source::Typed, end);
+            return self.record_edit(lines, Source::Typed, end);
         };
         let Some(change) = change else {
             return;
@@ -281,7 +281,7 @@ mod tests {
     };
 
     /// One letter for each character: who wrote it.
-    fn marks(trail: &Trail) -> String {
+    fn marks(trail: &OriginTracker) -> String {
         let spans = trail.origin().spans().iter();
         spans
             .flat_map(|span| {
@@ -298,22 +298,22 @@ mod tests {
 
     #[test]
     fn edits_in_several_places_leave_the_words_between_them_the_models() {
-        let mut trail = Trail::new(&lines(""));
+        let mut trail = OriginTracker::new(&lines(""));
         let draft = Origin::of("one\ntwo\nthree", model());
-        trail.rewrite(&lines("one\ntwo\nthree"), draft, false);
-        trail.follow(&lines("One\ntwo\nthree"), Source::Typed, END);
-        trail.follow(&lines("One\ntwo\nthree!"), Source::Typed, END);
-        trail.follow(&lines("One\ntwo\nand\nthree!"), Source::Pasted, END);
+        trail.replace_all(&lines("one\ntwo\nthree"), draft, false);
+        trail.record_edit(&lines("One\ntwo\nthree"), Source::Typed, END);
+        trail.record_edit(&lines("One\ntwo\nthree!"), Source::Typed, END);
+        trail.record_edit(&lines("One\ntwo\nand\nthree!"), Source::Pasted, END);
         assert_eq!(marks(&trail), "tmmmmmmppppmmmmmmt");
         assert!(trail.is_cut());
-        trail.follow(&lines("One\nthree!"), Source::Typed, END);
+        trail.record_edit(&lines("One\nthree!"), Source::Typed, END);
         assert_eq!(marks(&trail), "tmmmmmmmmt");
     }
 
     #[test]
     fn a_letter_beside_the_same_one_is_that_at_the_cursor() {
-        let mut trail = Trail::new(&lines(""));
-        trail.rewrite(
+        let mut trail = OriginTracker::new(&lines(""));
+        trail.replace_all(
             &lines("a\nthe cat"),
             Origin::of("a\nthe cat", model()),
             false,
@@ -321,27 +321,27 @@ mod tests {
         for (column, text) in ["Ethe cat", "Edthe cat", "Editthe cat"].iter().enumerate() {
             let text = format!("a\n{text}");
             let column = [1, 2, 4][column];
-            trail.follow(&lines(&text), Source::Typed, Cursor { line: 1, column });
+            trail.record_edit(&lines(&text), Source::Typed, Cursor { line: 1, column });
         }
         assert_eq!(marks(&trail), "mmttttmmmmmmm");
     }
 
     #[test]
     fn undo_brings_back_who_wrote_it() {
-        let mut trail = Trail::new(&lines("mine"));
-        trail.rewrite(&lines("its words"), Origin::of("its words", model()), false);
-        trail.follow(&lines("its"), Source::Typed, END);
+        let mut trail = OriginTracker::new(&lines("mine"));
+        trail.replace_all(&lines("its words"), Origin::of("its words", model()), false);
+        trail.record_edit(&lines("its"), Source::Typed, END);
         assert!(trail.is_cut());
-        trail.follow_back(&lines("its words"), false);
+        trail.record_undo(&lines("its words"), false);
         assert_eq!(
             (marks(&trail).as_str(), trail.is_cut()),
             ("mmmmmmmmm", false)
         );
-        trail.follow_back(&lines("mine"), false);
+        trail.record_undo(&lines("mine"), false);
         assert_eq!(marks(&trail), "tttt");
-        trail.follow_back(&lines("its words"), true);
+        trail.record_undo(&lines("its words"), true);
         assert_eq!(marks(&trail), "mmmmmmmmm");
-        trail.follow_back(&lines("its"), true);
+        trail.record_undo(&lines("its"), true);
         assert_eq!((marks(&trail).as_str(), trail.is_cut()), ("mmm", true));
     }
 
@@ -350,18 +350,18 @@ mod tests {
         fn as_many_characters_are_followed_as_there_are(
             texts in prop::collection::vec("[ab\\né]{0,12}", 1..12),
         ) {
-            let mut trail = Trail::new(&lines(""));
+            let mut trail = OriginTracker::new(&lines(""));
             let mut before = String::new();
             for text in &texts {
-                trail.follow(&lines(text), Source::Pasted, END);
+                trail.record_edit(&lines(text), Source::Pasted, END);
                 prop_assert_eq!(trail.origin().chars(), text.chars().count());
-                let mut slow = Trail::new(&lines(&before));
-                slow.follow(&lines(text), Source::Pasted, END);
+                let mut slow = OriginTracker::new(&lines(&before));
+                slow.record_edit(&lines(text), Source::Pasted, END);
                 prop_assert_eq!(&slow.lines, &trail.lines);
                 before.clone_from(text);
             }
             for text in texts.iter().rev().skip(1) {
-                trail.follow_back(&lines(text), false);
+                trail.record_undo(&lines(text), false);
                 prop_assert_eq!(trail.origin().chars(), text.chars().count());
             }
         }

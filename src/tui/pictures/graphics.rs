@@ -9,7 +9,7 @@ use crate::environment::Environment;
 
 /// Width and height of a terminal cell in pixels, where the terminal does not report it: only the
 /// proportion matters then.
-const USUAL_FONT: (u16, u16) = (10, 20);
+const DEFAULT_CELL_SIZE: (u16, u16) = (10, 20);
 
 /// How pictures are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +75,9 @@ impl Graphics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureSetting {
     /// What the terminal supports, or less if the person wants less.
-    can: Graphics,
+    supported: Graphics,
     /// Width and height of a terminal cell in pixels, if the terminal reports them.
-    font: Option<(u16, u16)>,
+    cell_size: Option<(u16, u16)>,
     /// Counts how often the terminal may have forgotten the pictures it was sent.
     epoch: u32,
 }
@@ -86,20 +86,20 @@ impl PictureSetting {
     /// For a terminal that supports this, and has not reported the size of a cell.
     pub fn new(graphics: Graphics) -> Self {
         Self {
-            can: graphics,
-            font: None,
+            supported: graphics,
+            cell_size: None,
             epoch: 0,
         }
     }
 
     /// Sets how pictures are to be shown.
     pub fn show_as(&mut self, graphics: Graphics) {
-        self.can = graphics;
+        self.supported = graphics;
     }
 
     /// How pictures are shown.
     pub fn graphics(&self) -> Graphics {
-        match (self.can, self.font) {
+        match (self.supported, self.cell_size) {
             (Graphics::Words, _) => Graphics::Words,
             // Graphics of the wrong size would cover text.
             (_, None) => Graphics::HalfBlocks,
@@ -109,18 +109,18 @@ impl PictureSetting {
 
     /// Whether pictures are shown at all.
     pub fn shows_pictures(&self) -> bool {
-        self.can != Graphics::Words
+        self.supported != Graphics::Words
     }
 
     /// Width and height of a terminal cell in pixels.
-    pub fn font(&self) -> (u16, u16) {
-        self.font.unwrap_or(USUAL_FONT)
+    pub fn cell_size(&self) -> (u16, u16) {
+        self.cell_size.unwrap_or(DEFAULT_CELL_SIZE)
     }
 
     /// Reads the size of a cell, which may change with the size of the terminal. This asks the kernel,
     /// not the terminal.
     pub fn measure(&mut self) {
-        self.font = window_size().ok().and_then(|size| {
+        self.cell_size = window_size().ok().and_then(|size| {
             let width = size.width.checked_div(size.columns)?;
             let height = size.height.checked_div(size.rows)?;
             (width > 0 && height > 0).then_some((width, height))
@@ -135,7 +135,7 @@ impl PictureSetting {
     #[cfg(test)]
     pub(super) fn with_font(graphics: Graphics, font: Option<(u16, u16)>) -> Self {
         Self {
-            font,
+            cell_size: font,
             ..Self::new(graphics)
         }
     }
