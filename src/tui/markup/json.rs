@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use super::tone::{LineSpans, Tone};
 use crate::tui::text::{PIECE, Text};
 
-/// What cannot be told from a line alone.
+/// Which pieces of long lines start within a string.
 ///
 /// A string never goes on after a line break, so only where a long line was cut into pieces can a
 /// piece start within one.

@@ -100,7 +100,7 @@ pub struct Viewport {
 }
 
 impl Viewport {
-    /// Moves by `delta` rows, down if it is positive, and says whether that changed anything.
+    /// Moves by `delta` rows, down if it is positive; returns whether that changed anything.
     ///
     /// It stops at the first row, and where the last row is at the bottom of the screen. Distances
     /// such as `i64::MAX` and `i64::MIN` go all the way at once.

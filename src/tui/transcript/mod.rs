@@ -289,7 +289,7 @@ impl Transcript {
         self.selected = Some(index);
     }
 
-    /// Selects nothing; says whether something was selected.
+    /// Clears the selection; returns whether there was one.
     pub fn clear_selection(&mut self) -> bool {
         self.selected.take().is_some() | self.copied_code.take().is_some()
     }
