@@ -104,7 +104,7 @@ fn what_is_shown_is_searched() {
         tui.press(key);
         tui.write("statistics");
         tui.sees("Show statistics");
-        tui.sees("1/2");
+        tui.sees("1/3");
         // The search goes first, then the view.
         tui.press("Esc");
         assert_eq!(tui.screen(), before);
