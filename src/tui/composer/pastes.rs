@@ -44,7 +44,7 @@ impl Pastes {
     /// The text with every placeholder replaced by what it stands for.
     pub(super) fn expand(&self, mut text: String) -> String {
         // The pasted text may contain what looks like a placeholder, and is not expanded again.
-        let mut marks: Vec<(usize, &Paste)> = self
+        let mut placeholders: Vec<(usize, &Paste)> = self
             .all
             .iter()
             .flat_map(|paste| {
@@ -55,8 +55,8 @@ impl Pastes {
                 found.into_iter().map(move |at| (at, paste))
             })
             .collect();
-        marks.sort_by_key(|(at, _)| *at);
-        for (at, paste) in marks.into_iter().rev() {
+        placeholders.sort_by_key(|(at, _)| *at);
+        for (at, paste) in placeholders.into_iter().rev() {
             text.replace_range(at..at + paste.placeholder.len(), &paste.text);
         }
         text

@@ -14,17 +14,17 @@ impl Composer {
     pub fn expand_paste(&mut self) -> bool {
         let cursor = cursor_of(&self.area);
         let lines = self.area.lines().iter().enumerate();
-        let marks = lines.flat_map(|(line, text)| {
+        let placeholders = lines.flat_map(|(line, text)| {
             let found = self.pastes.placeholders_in(text).into_iter();
             found.map(move |(range, text)| (line, range, text.to_owned()))
         });
-        let marks: Vec<_> = marks.collect();
+        let placeholders: Vec<_> = placeholders.collect();
         let is_before =
             |line: usize, range: &Range<usize>| (line, range.start) <= (cursor.line, cursor.column);
-        let at = marks
+        let at = placeholders
             .iter()
             .rposition(|(line, range, _)| is_before(*line, range));
-        let Some((line, range, text)) = marks.get(at.unwrap_or(0)) else {
+        let Some((line, range, text)) = placeholders.get(at.unwrap_or(0)) else {
             return false;
         };
         self.select((*line, range.start), (*line, range.end));
@@ -55,8 +55,9 @@ impl Composer {
     pub(super) fn leave_placeholder(&mut self, from: Cursor) {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
-        let marks = self.pastes.placeholders_in(text).into_iter();
-        let mut inside = marks.filter(|(range, _)| range.start < column && column < range.end);
+        let placeholders = self.pastes.placeholders_in(text).into_iter();
+        let mut inside =
+            placeholders.filter(|(range, _)| range.start < column && column < range.end);
         let Some((range, _)) = inside.next() else {
             return;
         };
@@ -75,20 +76,20 @@ impl Composer {
         let backwards = old.iter().rev().zip(new.iter().rev());
         let end = old.len() - backwards.take(most).take_while(same).count();
         let mut first_of_line = 0;
-        let mut marks = Vec::new();
+        let mut placeholders = Vec::new();
         for line in before {
             let found = self.pastes.placeholders_in(line).into_iter();
-            marks.extend(
+            placeholders.extend(
                 found.map(|(range, _)| first_of_line + range.start..first_of_line + range.end),
             );
             first_of_line += line.chars().count() + 1;
         }
-        let is_broken = |mark: &Range<usize>| {
-            let is_touched = start < mark.end && mark.start < end;
-            is_touched && !(start <= mark.start && mark.end <= end)
+        let is_broken = |placeholder: &Range<usize>| {
+            let is_touched = start < placeholder.end && placeholder.start < end;
+            is_touched && !(start <= placeholder.start && placeholder.end <= end)
         };
-        marks.retain(is_broken);
-        let (Some(first), Some(last)) = (marks.first(), marks.last()) else {
+        placeholders.retain(is_broken);
+        let (Some(first), Some(last)) = (placeholders.first(), placeholders.last()) else {
             return;
         };
         let (start, end) = (start.min(first.start), end.max(last.end));

@@ -248,14 +248,16 @@ fn value(theme: &Theme, row: &FormRow, width: u16, has_cursor: bool) -> (StyledP
         return choice_value(theme, node, choice_options, width, has_cursor);
     }
     match &node.content {
-        NodeContent::Line(line) | NodeContent::Raw(line) => match line.is_empty() {
-            true if state == AnswerState::Set => (vec![hint(theme, "empty", width)], 0),
-            true => (vec![hint(theme, &hint_text(node), width)], 0),
-            false => {
+        NodeContent::Line(line) | NodeContent::Raw(line) => {
+            if !line.is_empty() {
                 let (text, at) = line.window(width, has_cursor);
                 (vec![(text, Style::new())], at)
+            } else if state == AnswerState::Set {
+                (vec![hint(theme, "empty", width)], 0)
+            } else {
+                (vec![hint(theme, &hint_text(node), width)], 0)
             }
-        },
+        }
         NodeContent::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
             let mut parts = vec![(mark.to_owned(), theme.dim())];

@@ -119,10 +119,12 @@ impl<'a> Lexer<'a> {
             } else {
                 line
             };
-            let tone = match word == end {
-                true => Some(Tone::Marker),
-                false if is_patch => patch::tone(|near| if near == 0 { line } else { " " }),
-                false => None,
+            let tone = if word == end {
+                Some(Tone::Marker)
+            } else if is_patch {
+                patch::tone(|near| if near == 0 { line } else { " " })
+            } else {
+                None
             };
             match tone {
                 Some(tone) => self.take(line.len(), tone),

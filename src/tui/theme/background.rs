@@ -24,8 +24,8 @@ impl Background {
     /// Reads `COLORFGBG`, which some terminals set to the colour numbers of text and background, such as
     /// `15;0` or `0;default;15`.
     pub fn of_colorfgbg(value: &str) -> Option<Self> {
-        let (_, ground) = value.rsplit_once(';')?;
-        match ground.parse().ok()? {
+        let (_, background) = value.rsplit_once(';')?;
+        match background.parse().ok()? {
             0..=6 | 8 => Some(Self::Dark),
             7 | 9..=15 => Some(Self::Light),
             _ => None,

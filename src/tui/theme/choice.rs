@@ -101,15 +101,15 @@ impl ThemeChoice {
     }
 
     /// The theme for a terminal, whose background may be unknown.
-    pub fn theme(&self, ground: Option<Background>) -> Theme {
-        let ground = match self.base {
-            ThemeBase::Auto => Some(ground.unwrap_or(Background::Dark)),
+    pub fn theme(&self, background: Option<Background>) -> Theme {
+        let background = match self.base {
+            ThemeBase::Auto => Some(background.unwrap_or(Background::Dark)),
             ThemeBase::Dark => Some(Background::Dark),
             ThemeBase::Light => Some(Background::Light),
             ThemeBase::None => None,
         };
         Theme {
-            background: ground,
+            background,
             own: self.own.clone(),
         }
     }

@@ -152,11 +152,11 @@ impl Theme {
     /// would reach the model without the person seeing it.
     fn sgr(&self, sgr: Sgr) -> Style {
         let style = Style::new().add_modifier(sgr.modifiers);
-        let Some(ground) = self.background else {
+        let Some(background) = self.background else {
             return style;
         };
-        let behind = sgr.bg.unwrap_or(ground.colour());
-        let letters = sgr.fg.unwrap_or(ground.foreground());
+        let behind = sgr.bg.unwrap_or(background.colour());
+        let letters = sgr.fg.unwrap_or(background.foreground());
         if contrast(letters, behind) < MIN_CONTRAST {
             return style;
         }
@@ -169,8 +169,8 @@ impl Theme {
 
     /// The colour of a role, if there are colours and it has one.
     fn colour(&self, role: Role) -> Option<Color> {
-        let ground = self.background?;
-        self.own.get(role).or_else(|| role.colour(ground))
+        let background = self.background?;
+        self.own.get(role).or_else(|| role.colour(background))
     }
 
     fn of(&self, role: Role) -> Style {
@@ -244,12 +244,12 @@ mod tests {
 
     #[test]
     fn every_colour_can_be_read_on_its_ground() {
-        for ground in [Background::Dark, Background::Light] {
+        for background in [Background::Dark, Background::Light] {
             for role in Role::ALL {
-                let Some(colour) = role.colour(ground) else {
+                let Some(colour) = role.colour(background) else {
                     continue;
                 };
-                let contrast = contrast(colour, ground.colour());
+                let contrast = contrast(colour, background.colour());
                 assert!(contrast >= 3.0, "{role:?} on {ground:?}: {contrast}");
             }
         }

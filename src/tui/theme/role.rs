@@ -11,7 +11,7 @@ const DARK_CYAN: Color = Color::Indexed(30);
 const UNCOLOURED: Option<Color> = None;
 
 /// Defines [`Role`] from one table: variant, name in the config file, what it colours, and its
-/// colours on a dark and on a light ground. Without a colour, a modifier tells it from the rest.
+/// colours on a dark and on a light background. Without a colour, a modifier tells it from the rest.
 macro_rules! roles {
     ($($variant:ident, $name:literal, $about:literal, $dark:expr, $light:expr;)+) => {
         /// What a colour is used for.
@@ -30,8 +30,8 @@ macro_rules! roles {
             }
 
             /// Its colour in the program's own themes.
-            pub fn colour(self, ground: Background) -> Option<Color> {
-                match (self, ground) {
+            pub fn colour(self, background: Background) -> Option<Color> {
+                match (self, background) {
                     $(
                         (Self::$variant, Background::Dark) => $dark.into(),
                         (Self::$variant, Background::Light) => $light.into(),
