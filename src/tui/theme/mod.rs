@@ -250,7 +250,7 @@ mod tests {
                     continue;
                 };
                 let contrast = contrast(colour, background.colour());
-                assert!(contrast >= 3.0, "{role:?} on {ground:?}: {contrast}");
+                assert!(contrast >= 3.0, "{role:?} on {background:?}: {contrast}");
             }
         }
     }
