@@ -33,7 +33,7 @@ use crate::tui::export;
 use crate::tui::pictures::Graphics;
 use crate::tui::run::{Exit, ForkTurn, LoopOptions, Reload, Reloaded};
 use crate::tui::terminal::editor::LeftBehind;
-use crate::tui::theme::{Base, Ground, ThemeChoice};
+use crate::tui::theme::{Background, ThemeBase, ThemeChoice};
 
 /// How long each part of the program has for an orderly end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -279,7 +279,7 @@ fn fork(config: &Config, address: SocketAddr, store: &Store) -> ForkTurn {
 fn options(config: &Config, environment: &Environment) -> LoopOptions {
     // Whoever sets this wants no colours anywhere (<https://no-color.org>).
     let theme = match environment.get_filled("NO_COLOR") {
-        Some(_) => ThemeChoice::of(Base::None),
+        Some(_) => ThemeChoice::of(ThemeBase::None),
         None => config.theme.clone(),
     };
     let ground = environment
@@ -288,11 +288,11 @@ fn options(config: &Config, environment: &Environment) -> LoopOptions {
     LoopOptions {
         title: config.tui.title,
         mouse: config.tui.mouse,
-        notifications: config.tui.notify.in_environment(environment),
+        notifications: config.tui.notify.resolve(environment),
         state_dir: config.state_dir.clone(),
-        ground: ground.and_then(Ground::of_colorfgbg),
+        ground: ground.and_then(Background::of_colorfgbg),
         graphics: match theme.base {
-            Base::None => Graphics::Words,
+            ThemeBase::None => Graphics::Words,
             _ => Graphics::of(environment),
         },
         theme,

@@ -14,7 +14,7 @@ use crate::rules::RuleTable;
 use crate::study::Study;
 use crate::suggestion::suggest;
 use crate::tui::keys::keymap::OneOrMany;
-use crate::tui::theme::Paint;
+use crate::tui::theme::ColourValue;
 
 /// The file as it is written. Absent keys hold their defaults, or `None`.
 #[derive(Debug, Default, Deserialize)]
@@ -30,7 +30,7 @@ pub(super) struct FileConfig {
     pub model: Vec<ModelTable>,
     pub drafting: DraftingConfig,
     pub tui: TuiConfig,
-    pub theme: BTreeMap<String, BTreeMap<String, Paint>>,
+    pub theme: BTreeMap<String, BTreeMap<String, ColourValue>>,
     pub keys: BTreeMap<String, OneOrMany>,
     pub snippets: BTreeMap<String, String>,
     pub rule: Vec<RuleTable>,

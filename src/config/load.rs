@@ -15,7 +15,7 @@ use crate::rules::Rules;
 use crate::study::StudyPhase;
 use crate::suggestion::suggest;
 use crate::tui::keys::keymap::Keymap;
-use crate::tui::theme::{Base, Paint, ThemeChoice};
+use crate::tui::theme::{ColourValue, ThemeBase, ThemeChoice};
 
 /// What the command line says, as written there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub fn read(
         at(&["study", "phase", &place, "name"], problem)
     })?;
     let mut themes = own_themes(&values.theme).map_err(in_path)?;
-    let theme = match Base::from_name(&values.tui.theme) {
+    let theme = match ThemeBase::from_name(&values.tui.theme) {
         Some(base) => ThemeChoice::of(base),
         None => themes
             .remove(values.tui.theme.as_str())
@@ -295,7 +295,7 @@ fn check_models(models: &[String]) -> Result<(), ValueProblem> {
 
 /// The person's own themes. The error comes with the path of the key.
 fn own_themes(
-    tables: &BTreeMap<String, BTreeMap<String, Paint>>,
+    tables: &BTreeMap<String, BTreeMap<String, ColourValue>>,
 ) -> Result<BTreeMap<&str, ThemeChoice>, (Vec<String>, ValueProblem)> {
     let theme = |(name, table): (&'_ String, _)| {
         let path = |key: &str| {
@@ -304,7 +304,7 @@ fn own_themes(
                 .map(str::to_owned)
                 .collect()
         };
-        if Base::from_name(name).is_some() {
+        if ThemeBase::from_name(name).is_some() {
             return Err((path(""), ValueProblem::ThemeTaken));
         }
         let theme = ThemeChoice::from_config(table);
@@ -317,7 +317,7 @@ fn own_themes(
 }
 
 fn unknown_theme(name: &str, own: &BTreeMap<&str, ThemeChoice>) -> ValueProblem {
-    let known = Base::NAMES.into_iter().map(|(name, _)| name);
+    let known = ThemeBase::NAMES.into_iter().map(|(name, _)| name);
     let known: Vec<&str> = known.chain(own.keys().copied()).collect();
     ValueProblem::UnknownTheme {
         suggestion: suggest(name, known.iter().copied()).map(str::to_owned),

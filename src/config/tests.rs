@@ -184,7 +184,7 @@ fn the_mouse_and_the_theme_are_chosen() {
     let config = TestHome::new("[tui]\nmouse = true\ntheme = \"light\"").load();
     let tui = config.expect("valid").tui;
     assert!(tui.mouse && tui.theme == "light");
-    for (name, base) in Base::NAMES {
+    for (name, base) in ThemeBase::NAMES {
         let config = TestHome::new(&format!("tui.theme = \"{name}\"")).load();
         let config = config.expect("valid");
         assert!(!config.tui.mouse, "{name}");
@@ -197,7 +197,7 @@ fn a_theme_of_ones_own_changes_single_colours() {
     let config = "[tui]\ntheme = \"mine\"\n[theme.mine]\nbase = \"light\"\nprompt = \"#ff8700\"\n\
                   string = 208\ndim = \"bright-black\"";
     let theme = TestHome::new(config).load().expect("valid").theme;
-    assert_eq!(theme.base, Base::Light);
+    assert_eq!(theme.base, ThemeBase::Light);
     for (role, colour) in [
         (Role::Prompt, Some(Color::Rgb(255, 135, 0))),
         (Role::String, Some(Color::Indexed(208))),

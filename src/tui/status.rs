@@ -11,14 +11,14 @@ use crate::agents::{ALLOW, BLOCK};
 use crate::api::{self, OutputFormat};
 use crate::inbox::{self, Conversation};
 use crate::tui::app::{App, Dialog, Level, PickerPurpose};
-use crate::tui::composer::preview::mode_of;
+use crate::tui::composer::preview::mode_label;
 use crate::tui::composer::{ComposedCall, ReplyKind};
 use crate::tui::inbox::study_assignment;
 use crate::tui::keys::action::Action;
 use crate::tui::marks::marks_in_words;
-use crate::tui::text::format::{waited, waited_seconds};
+use crate::tui::text::format::{elapsed, elapsed_seconds};
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::{columns, harmless, one_line, rows as wrapped};
+use crate::tui::text::{columns, one_line, rows as wrapped, sanitize};
 use crate::tui::transcript::Transcript;
 use crate::tui::ui::Ui;
 use crate::tui::views::TextView;
@@ -49,7 +49,7 @@ impl StatusLine {
     /// The status for a screen of this width.
     pub(super) fn new(app: &App, screen: u16) -> Self {
         let (notice, level) = notice(app, usize::from(screen));
-        let notice = harmless(&notice).into_owned();
+        let notice = sanitize(&notice).into_owned();
         let width = usize::from(screen).saturating_sub(2);
         let hints = hints(app);
         let least = min_hint_columns(app, &hints, width);
@@ -132,7 +132,7 @@ impl StatusLine {
 fn alert(app: &App, width: u16) -> Vec<String> {
     let paused = Cow::from(app.study_pause_notice());
     let words = [
-        app.alert.as_deref().map(harmless).unwrap_or_default(),
+        app.alert.as_deref().map(sanitize).unwrap_or_default(),
         paused,
     ];
     let words = words.into_iter().filter(|words| !words.is_empty());
@@ -160,7 +160,7 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
         }
         (Dialog::Quit, _) => {
             let words = match app.inbox.waiting() {
-                // The clients that waited when the question was opened are gone.
+                // The clients that elapsed when the question was opened are gone.
                 0 => "Quit?".to_owned(),
                 n => format!("Quit? {n} waiting"),
             };
@@ -238,7 +238,7 @@ fn hints(app: &App) -> Vec<String> {
             hints.push(Some("Up previous".into()));
         }
         Dialog::Prompt(prompt) => {
-            hints.push(hint(Action::Submit, prompt.enter_words()));
+            hints.push(hint(Action::Submit, prompt.enter_hint()));
             let tab = prompt.tab_words();
             hints.extend(tab.map(|words| hint(Action::NextKind, words)));
             hints.push(hint(Action::Cancel, "cancel"));
@@ -299,7 +299,7 @@ fn suggested_actions(app: &App) -> Vec<(Action, &'static str)> {
         found.push((Action::Cancel, "stop"));
         found.push((Action::Draft, "another"));
     } else if let Some(conversation) = waiting {
-        let in_form = call.and_then(ComposedCall::enter_words);
+        let in_form = call.and_then(ComposedCall::enter_hint);
         let words = in_form.unwrap_or_else(|| composer.kind.verb());
         found.push((Action::Submit, words));
         if !app.inbox.models().is_empty() {
@@ -416,11 +416,11 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 state = format!("{state} · {place}/{count}");
             }
             let whose = if is_wide {
-                harmless(&study_assignment(conversation)).into_owned()
+                sanitize(&study_assignment(conversation)).into_owned()
             } else {
                 String::new()
             };
-            for words in [mode_of(app, conversation, is_wide), whose] {
+            for words in [mode_label(app, conversation, is_wide), whose] {
                 if !words.is_empty() {
                     state = format!("{words}{BETWEEN}{state}");
                 }
@@ -430,7 +430,7 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     };
     if let (Some(phase), None) = (app.inbox.phase(), app.view()) {
         let between = if state.is_empty() { "" } else { BETWEEN };
-        state = format!("phase {}{between}{state}", harmless(&phase.name));
+        state = format!("phase {}{between}{state}", sanitize(&phase.name));
     }
     let progress = app
         .searchable()
@@ -469,7 +469,7 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
                 0 | 1 => String::new(),
                 n => format!(" (+{} behind)", n - 1),
             };
-            format!("waiting {}{behind}", waited(since, app.now))
+            format!("waiting {}{behind}", elapsed(since, app.now))
         }
         inbox::Status::Answered => match (&conversation.automatic, conversation.refused()) {
             (Some(_), _) => "auto-answered".into(),
@@ -487,8 +487,8 @@ pub(super) fn time_left(conversation: &Conversation, now: Timestamp) -> Option<(
     };
     let patience = conversation.request().gives_up_after()?;
     let until = since.checked_add(patience).ok()?;
-    Some(match waited_seconds(now, until) {
+    Some(match elapsed_seconds(now, until) {
         0 => (0, "out of time".into()),
-        seconds => (seconds, format!("{} left", waited(now, until))),
+        seconds => (seconds, format!("{} left", elapsed(now, until))),
     })
 }

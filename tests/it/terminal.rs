@@ -700,7 +700,7 @@ fn a_program_that_panics() {
             Vec::new()
         })
         .unwrap();
-    screen.tell_keys(Keyboard::Kitty).unwrap();
+    screen.enable_keyboard(Keyboard::Kitty).unwrap();
     // Reads do not wait while the screen is taken over, and the terminal answers what it was asked.
     let stdin = std::io::stdin();
     let mut bytes = [0; 64];

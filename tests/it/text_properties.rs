@@ -1,7 +1,7 @@
 //! What must hold for any text at any width, since a prompt may contain anything.
 
 use humanllm::tui::text::scroll::{RowPosition, ScrollSource, Viewport};
-use humanllm::tui::text::{PIECE, Text, columns, harmless, one_line, row_count, rows, shown};
+use humanllm::tui::text::{PIECE, Text, columns, one_line, row_count, rows, sanitize, shown};
 use proptest::prelude::*;
 use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
@@ -212,7 +212,7 @@ proptest! {
 
     #[test]
     fn titles_and_previews_are_harmless(text in odd_text(), width in 0_u16..=300) {
-        let title = harmless(&text);
+        let title = sanitize(&text);
         let drawn = check_drawn(&title, 9000)?;
         prop_assert_eq!(usize::from(drawn), columns(&text));
         check_drawn(&shown(&text, width), width)?;
@@ -227,7 +227,7 @@ proptest! {
 fn every_character_is_drawn_as_measured() -> Result<(), TestCaseError> {
     for c in ('\0'..'\u{40000}').chain('\u{e0000}'..'\u{e2000}') {
         for text in [c.to_string(), format!("a{c}b"), format!("{c}日")] {
-            let drawn = check_drawn(&harmless(&text), 20)?;
+            let drawn = check_drawn(&sanitize(&text), 20)?;
             assert_eq!(usize::from(drawn), columns(&text), "{text:?}");
             assert!(drawn > 0, "{text:?}");
         }

@@ -26,6 +26,6 @@ fn read(pieces: &[&[u8]]) -> Vec<Input> {
     for piece in pieces {
         parser.push(piece);
     }
-    parser.no_more();
+    parser.time_out();
     std::iter::from_fn(|| parser.take()).collect()
 }

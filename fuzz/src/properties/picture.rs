@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use humanllm::api::Item;
-use humanllm::tui::pictures::{Picture, PictureLook, PictureSetting};
+use humanllm::tui::pictures::{Picture, PictureSetting, RenderState};
 use humanllm::tui::worker::Worker;
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn look_at(url: &str) {
             assert!(u16::try_from(picture.rows(room, setting)).is_ok());
         }
         let deadline = Instant::now() + PATIENCE;
-        while let PictureLook::Loading = picture.look(20, setting, &worker) {
+        while let RenderState::Loading = picture.render_state(20, setting, &worker) {
             assert!(Instant::now() < deadline, "it is still loading");
             std::thread::sleep(Duration::from_micros(50));
         }

@@ -3,7 +3,7 @@
 use humanllm::api::patch as patches;
 use humanllm::tui::markup::{Markup, RowPiece, Styled};
 use humanllm::tui::search::SearchQuery;
-use humanllm::tui::text::{harmless, shown_spans};
+use humanllm::tui::text::{sanitize, shown_spans};
 use humanllm::tui::theme::Theme;
 use humanllm::tui::worker::Worker;
 use ratatui::style::Style;
@@ -43,7 +43,7 @@ pub fn markup(data: &[u8]) {
     let worker = Worker::new().expect("a thread");
     let query: String = text.chars().take(3).collect();
     let search = SearchQuery::new(&query);
-    assert!(!harmless(&text).contains(char::is_control));
+    assert!(!sanitize(&text).contains(char::is_control));
     for markup in [
         Markup::Plain,
         Markup::Markdown,

@@ -7,7 +7,7 @@ use super::{App, Dialog, Effect, Level};
 use crate::api::Body;
 use crate::inbox::{Conversation, ConversationId, ReplyContent, SentReply, Status};
 use crate::tui::inbox::folder;
-use crate::tui::text::format::{agent_name, waited};
+use crate::tui::text::format::{agent_name, elapsed};
 use crate::tui::text::one_line;
 
 /// Columns of a notification. Terminals and desktops cut longer ones, or handle them worse.
@@ -73,7 +73,7 @@ impl App {
             .now
             .duration_since(since.max(self.attention.last_activity));
         if SignedDuration::try_from(after).is_ok_and(|after| idle >= after) {
-            let words = format!("waiting {} · {}", waited(since, self.now), found.title());
+            let words = format!("waiting {} · {}", elapsed(since, self.now), found.title());
             self.note_activity();
             self.ring(&words);
         }

@@ -16,7 +16,7 @@ impl App {
 
     /// Shows the selected block, or the last one, in the person's pager.
     pub(super) fn page(&mut self) {
-        let block = self.transcript().and_then(Transcript::block_at_hand);
+        let block = self.transcript().and_then(Transcript::current_block);
         match block.map(|block| without_controls(block.text().as_str())) {
             Some(text) => self.effects.push(Effect::Page(text)),
             None => self.say(Level::Info, "nothing to read"),
@@ -31,7 +31,7 @@ impl App {
 
     /// Has the pictures of the selected block, or of the last one that has any, saved or opened.
     pub(super) fn take_pictures(&mut self, effect: fn(Vec<Picture>) -> Effect) {
-        let pictures = self.transcript().map(Transcript::pictures_at_hand);
+        let pictures = self.transcript().map(Transcript::current_pictures);
         match pictures.unwrap_or_default() {
             [] => self.say(Level::Info, "no picture here"),
             pictures => {

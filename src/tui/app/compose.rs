@@ -103,7 +103,7 @@ impl App {
             self.delay(id, composed);
             return Ok(());
         }
-        let (ends, rest) = (composed.reply.ends(), self.composer().rest_draft());
+        let (ends, rest) = (composed.reply.ends(), self.composer().remaining_draft());
         self.deliver(id, composed, &rest)?;
         self.clear_composed(ends);
         // Another request may be queued behind this one.
@@ -446,7 +446,7 @@ impl App {
                     origin,
                     cut,
                     kind: composer.kind,
-                    typed: composer.own_text(),
+                    typed: composer.reply_text(),
                     options: std::mem::take(&mut composer.options),
                     call: match composer.kind {
                         ReplyKind::Tool => composer.call.take(),
@@ -515,7 +515,7 @@ impl App {
 
     pub(super) fn set_call(&mut self, call: ComposedCall) {
         let composer = self.composer_mut();
-        composer.withdraw();
+        composer.withdraw_offer();
         let old = composer.call.replace(call);
         composer.kind = ReplyKind::Tool;
         self.draft_changed();
@@ -529,7 +529,7 @@ impl App {
     /// Switches a call between its form and raw JSON.
     pub(super) fn toggle_form(&mut self) {
         let toggled = match self.composer_mut().open_call() {
-            Some(call) => call.toggle(),
+            Some(call) => call.toggle_raw_json(),
             None => Err("not composing a call".into()),
         };
         match toggled {

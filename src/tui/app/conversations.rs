@@ -50,7 +50,7 @@ impl App {
         let picker = if self.store().keeps() {
             let newest = Effect::FindConversations(String::new());
             self.effects.push(newest);
-            Picker::asking(title, choices)
+            Picker::with_search(title, choices)
         } else {
             // What the inbox lists is all that there is.
             Picker::new(title, choices)
@@ -65,7 +65,7 @@ impl App {
     /// Searches the journal for the query of the picker, if it has changed.
     pub(super) fn update_conversation_search(&mut self) {
         if let Dialog::Picker(PickerPurpose::Conversation, picker) = &self.dialog
-            && picker.asks()
+            && picker.has_search()
             && picker.query() != self.conversation_search.query
         {
             self.conversation_search.query = picker.query().to_owned();
@@ -105,7 +105,7 @@ impl App {
             .extend(found.into_iter().map(|found| found.header));
         if let Dialog::Picker(_, picker) = &mut self.dialog {
             // Keep the selection if the person has moved it; otherwise the best match is selected.
-            picker.offer(choices);
+            picker.set_search_results(choices);
             let mut all = self.conversation_search.results.iter();
             if let Some(at) = chosen.and_then(|id| all.position(|one| one.id == id)) {
                 picker.select_at(at);
@@ -145,7 +145,7 @@ impl App {
         Choice {
             detail: self.detail(&header, folder.to_owned()),
             label: header.title,
-            more,
+            keywords: more,
             ..Choice::default()
         }
     }

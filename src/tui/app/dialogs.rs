@@ -186,7 +186,7 @@ impl App {
                 return;
             }
             (KeyCode::Enter, _) => {
-                composer.take_back(selected);
+                composer.edit_part(selected);
                 next = Dialog::None;
             }
             _ => {}

@@ -98,7 +98,7 @@ impl App {
     /// Restores a text that an editor had saved when the program ended: it goes into the composer of
     /// the next request, and can be recalled.
     pub fn on_left_behind(&mut self, text: &str) {
-        self.scratch.bring_back(vec![text.into()]);
+        self.scratch.restore_undelivered(vec![text.into()]);
         self.unsaved_drafts.changed.insert(None);
         self.add_recall(text.to_owned());
         let key = self.key_of(Action::Recall);

@@ -12,8 +12,8 @@ use super::{App, Dialog, Focus, Level};
 use crate::tui::keys::action::{Action, Group};
 use crate::tui::line::{Edit, LineEditor};
 use crate::tui::search::{
-    self, Direction, MatchCount, Scan, SearchMatch, SearchPosition, SearchQuery, SearchStep,
-    Searchable, Stand,
+    self, Direction, MatchCount, ReadingPosition, Scan, SearchMatch, SearchPosition, SearchQuery,
+    SearchStep, Searchable,
 };
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{Text, columns};
@@ -32,7 +32,7 @@ pub struct Finder {
     /// Where each search for a changed query begins.
     from: SearchPosition,
     /// The scroll position before the search, which cancelling goes back to.
-    stand: Stand,
+    stand: ReadingPosition,
     hit: Option<SearchMatch>,
     /// The number of the current match, counted from 1.
     number: Option<usize>,
@@ -45,8 +45,8 @@ impl Finder {
             search: None,
             scan: None,
             tally: None,
-            from: reading.place_at_top(),
-            stand: reading.stand(),
+            from: reading.top_position(),
+            stand: reading.reading_position(),
             hit: None,
             number: None,
         }
@@ -150,7 +150,7 @@ impl Finder {
         if let (None, Some(tally)) = (&self.scan, &mut self.tally) {
             tally.step(&*reading, search::STEP);
             let hit = self.hit.as_ref().filter(|_| self.number.is_none());
-            let place = hit.map(|hit| hit.place(Direction::Previous));
+            let place = hit.map(|hit| hit.position(Direction::Previous));
             if let Some(place) = place {
                 self.number = tally.number(place, &*reading);
             }
@@ -244,8 +244,8 @@ impl App {
         self.dialog = Dialog::None;
         self.notice = None;
         match self.searchable_mut() {
-            Some(reading) if goes_back => reading.go_back(stand),
-            Some(reading) => reading.stay(),
+            Some(reading) if goes_back => reading.restore_position(stand),
+            Some(reading) => reading.keep_found_open(),
             None => {}
         }
     }
@@ -265,7 +265,7 @@ impl App {
     fn find_next(&mut self, direction: Direction) {
         if let Dialog::Find(finder) = &mut self.dialog {
             let hit = finder.hit.as_ref();
-            let from = hit.map_or(finder.from, |hit| hit.place(direction));
+            let from = hit.map_or(finder.from, |hit| hit.position(direction));
             finder.look(from, direction);
             self.continue_search();
         }

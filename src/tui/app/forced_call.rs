@@ -19,7 +19,7 @@ impl App {
             return;
         }
         conversation_ui.offered_to = open;
-        conversation_ui.composer.withdraw();
+        conversation_ui.composer.withdraw_offer();
         let is_free = conversation_ui.composer.is_idle()
             && conversation_ui.composer.kind == ReplyKind::Send
             && conversation_ui.composer_drafts.shown.is_none();

@@ -778,7 +778,7 @@ impl App {
         if action == Some(Action::Cancel) {
             // The call is kept for when the kind is chosen again, unless it was only offered.
             let composer = self.composer_mut();
-            composer.withdraw();
+            composer.withdraw_offer();
             composer.kind = ReplyKind::Send;
             self.draft_changed();
             return true;

@@ -179,7 +179,7 @@ impl App {
         if is_untouched {
             conversation_ui.composer.take_draft(Draft::default());
         }
-        conversation_ui.composer.withdraw();
+        conversation_ui.composer.withdraw_offer();
         conversation_ui.composer_drafts.shown = Some(draft);
         let is_over = |found: &ModelDraft| found.id == draft && !found.is_streaming();
         let mut drafts = self
@@ -396,7 +396,7 @@ impl App {
             Some(_) => conversation_ui
                 .composer_drafts
                 .bring_back(returned, is_continued),
-            None => conversation_ui.composer.bring_back(returned),
+            None => conversation_ui.composer.restore_undelivered(returned),
         }
         self.mark_draft_changed(id);
     }
@@ -422,7 +422,7 @@ impl App {
             conversation_ui.composer.take_draft(own);
             if is_over {
                 let more: Vec<Draft> = std::iter::from_fn(|| composer_drafts.unstash()).collect();
-                conversation_ui.composer.bring_back(more);
+                conversation_ui.composer.restore_undelivered(more);
             }
             self.mark_draft_changed(id);
         }

@@ -211,7 +211,7 @@ impl App {
             return self.copy_text(Some(text), "");
         }
         let text = self.composer_mut().take_selection().or_else(|| {
-            let block = self.transcript().and_then(Transcript::block_at_hand);
+            let block = self.transcript().and_then(Transcript::current_block);
             block.map(|block| block.text().as_str().to_owned())
         });
         self.copy_text(text, "nothing to copy");

@@ -18,7 +18,7 @@ pub(super) struct Paths {
 impl App {
     /// Has the paths listed in the background, if a word has just begun with `@`.
     pub(super) fn request_paths(&mut self, key: &KeyEvent) {
-        let begins = key.code == KeyCode::Char('@') && self.composer().word() == "@";
+        let begins = key.code == KeyCode::Char('@') && self.composer().current_word() == "@";
         if !begins || self.paths.requested_for.is_some() {
             return;
         }
@@ -37,7 +37,7 @@ impl App {
     pub fn on_paths(&mut self, found: Vec<String>) {
         let asked = self.paths.requested_for.take();
         let is_free = matches!(self.dialog, Dialog::None) && self.composer_has_keys();
-        let word = self.composer().word();
+        let word = self.composer().current_word();
         let Some(query) = word.strip_prefix('@').filter(|_| is_free) else {
             return;
         };
@@ -93,8 +93,8 @@ impl App {
     }
 
     fn replace_current_word(&mut self, word: &str) {
-        if self.composer().word() != word {
-            self.composer_mut().replace_word(word);
+        if self.composer().current_word() != word {
+            self.composer_mut().replace_current_word(word);
             self.draft_changed();
         }
     }

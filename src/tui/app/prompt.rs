@@ -64,7 +64,7 @@ impl Prompt {
     }
 
     /// The hint for the Enter key.
-    pub(in crate::tui) fn enter_words(&self) -> &'static str {
+    pub(in crate::tui) fn enter_hint(&self) -> &'static str {
         match &self.purpose {
             PromptPurpose::Hint { .. } => "ask",
             PromptPurpose::Rejection => "go on",

@@ -2,7 +2,7 @@
 
 use super::{App, Level};
 use crate::tui::keys::action::Action;
-use crate::tui::text::format::{time_of_day, waited};
+use crate::tui::text::format::{elapsed, time_of_day};
 
 impl App {
     /// Pauses the study, or resumes it.
@@ -14,7 +14,7 @@ impl App {
         ) {
             (Err(refused), _) => self.say(Level::Info, refused.to_string()),
             (Ok(_), Some(since)) => {
-                let stood = waited(since, self.now);
+                let stood = elapsed(since, self.now);
                 self.say(
                     Level::Good,
                     format!("the study goes on; it was paused for {stood}"),

@@ -49,7 +49,7 @@ impl App {
     pub(super) fn target_turn(&self, id: ConversationId, outline: &Outline) -> Option<usize> {
         let conversation = self.inbox.get(id).filter(|_| self.open == Some(id))?;
         let block = self.transcript()?.selected_block()?;
-        if let Some(said) = block.said() {
+        if let Some(said) = block.sent() {
             return outline.turn_of(said.request());
         }
         let last = outline.turns.len().checked_sub(1);

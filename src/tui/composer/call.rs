@@ -1,4 +1,4 @@
-//! A call in the making: which tool, and what it is to be given.
+//! A tool call that is being composed: which tool, and its arguments.
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -9,13 +9,13 @@ use crate::api::{Body, ShellTool, Tool, patch};
 use crate::draft::{self, CallTarget, DraftedCall};
 use crate::tui::form::{self, Form};
 
-/// A call of a tool that the person is putting together.
+/// A tool call that the person is composing.
 #[derive(Debug)]
 pub struct ComposedCall {
     target: CallTarget,
     /// Where its arguments are typed.
     pub editor: ArgumentsEditor,
-    /// The draft that it was, where a model made it.
+    /// What a model drafted, if the call began as its draft.
     drafted: Option<DraftedCall>,
 }
 
@@ -68,7 +68,7 @@ impl ComposedCall {
         call
     }
 
-    /// A patch applied through the shell.
+    /// A patch that is applied by a shell command, for agents without a tool for patches.
     pub fn patch_by_shell(shell: ShellTool) -> Self {
         Self {
             target: CallTarget::PatchByShell(shell),
@@ -96,7 +96,7 @@ impl ComposedCall {
         }
     }
 
-    /// Whether it says what the model wrote.
+    /// Whether the arguments are still those that the model wrote.
     fn is_as_drafted(&self, drafted: &DraftedCall) -> bool {
         let text = self.text();
         let same = || -> Option<bool> {
@@ -109,8 +109,8 @@ impl ComposedCall {
         text == drafted.arguments || same() == Some(true)
     }
 
-    /// The call that a model drafted: in its form, where that says all that the model wrote.
-    pub fn of_model(draft: draft::Call) -> Self {
+    /// The call that a model drafted: as a form, where that keeps all that the model wrote.
+    pub fn from_model_draft(draft: draft::Call) -> Self {
         let mut call = Self::from_draft(draft);
         if let (CallTarget::Function { schema, .. }, ArgumentsEditor::Text(_)) =
             (&call.target, &call.editor)
@@ -127,7 +127,7 @@ impl ComposedCall {
         call
     }
 
-    /// The call that was written down. Answers to a form of which there is no schema are raw JSON.
+    /// The call of a saved draft. A form whose schema is not known becomes raw JSON.
     pub fn from_draft(draft: draft::Call) -> Self {
         let editor = match (draft.editor, &draft.target) {
             (draft::Editor::Form(answers), CallTarget::Function { schema, .. }) => {
@@ -165,7 +165,7 @@ impl ComposedCall {
         }
     }
 
-    /// The name by which the client allows or forbids it.
+    /// The tool's name, by which the client allows or forbids it.
     pub fn tool_name(&self) -> &str {
         match &self.target {
             CallTarget::Function { name, .. } | CallTarget::Custom { name } => name,
@@ -182,7 +182,7 @@ impl ComposedCall {
         }
     }
 
-    /// The ending of a file that holds the text of its editor.
+    /// The suffix of a file with the editor's text, such as `.json`.
     pub fn suffix(&self) -> &'static str {
         match &self.target {
             CallTarget::Function { .. } => ".json",
@@ -209,7 +209,7 @@ impl ComposedCall {
         self.editor = ArgumentsEditor::text(text);
     }
 
-    /// Takes pasted text.
+    /// Inserts pasted text.
     pub fn paste(&mut self, text: &str) {
         match &mut self.editor {
             ArgumentsEditor::Form(form) => {
@@ -221,7 +221,7 @@ impl ComposedCall {
         }
     }
 
-    /// Takes the last change back, or does it again; says whether there was one.
+    /// Undoes the last change, or redoes it; returns whether there was one.
     pub fn undo(&mut self, redo: bool) -> bool {
         match (&mut self.editor, redo) {
             (ArgumentsEditor::Form(form), false) => form.undo(),
@@ -235,8 +235,8 @@ impl ComposedCall {
     ///
     /// # Errors
     ///
-    /// Why it cannot.
-    pub fn toggle(&mut self) -> Result<(), String> {
+    /// For a tool that takes plain text, and for text that is not JSON.
+    pub fn toggle_raw_json(&mut self) -> Result<(), String> {
         let CallTarget::Function { schema, .. } = &self.target else {
             return Err(format!("{} takes plain text", self.title()));
         };
@@ -252,7 +252,7 @@ impl ComposedCall {
         Ok(())
     }
 
-    /// What is wrong with it, if something is. A person may send it all the same.
+    /// The first thing that is wrong with it. The person can send it all the same.
     pub fn problem(&mut self) -> Option<String> {
         if self.is_patch() {
             return patch::check(&self.text())
@@ -271,7 +271,7 @@ impl ComposedCall {
                 if let Err(error) = serde_json::from_str::<IgnoredAny>(&text) {
                     return Some(format!("not valid JSON ({error})"));
                 }
-                // The form knows what to do about schemas that are none.
+                // A form also copes with values that are not schemas.
                 let mut form = Form::new(schema);
                 form.set_json(&text).err().map_or_else(
                     || form.validate().first().map(ToString::to_string),
@@ -282,15 +282,15 @@ impl ComposedCall {
         }
     }
 
-    /// What Enter does in its form; `None` if it has none.
-    pub fn enter_words(&self) -> Option<&'static str> {
+    /// What Enter does in its form; `None` if the arguments are not in a form.
+    pub fn enter_hint(&self) -> Option<&'static str> {
         match &self.editor {
-            ArgumentsEditor::Form(form) => Some(form.enter_words()),
+            ArgumentsEditor::Form(form) => Some(form.enter_hint()),
             ArgumentsEditor::Text(_) => None,
         }
     }
 
-    /// What can be said of it while it is being typed.
+    /// Its title; for a patch also what the patch changes, or what is wrong with it.
     pub fn summary(&self) -> String {
         if !self.is_patch() {
             return self.title();

@@ -1,4 +1,4 @@
-//! What the screen says of the kinds of reply.
+//! Labels and hints for the kinds of reply.
 
 pub use crate::draft::ReplyKind;
 
@@ -25,7 +25,7 @@ impl ReplyKind {
         }
     }
 
-    /// The name where there is little room.
+    /// A shorter name, for narrow terminals.
     pub fn short(self) -> &'static str {
         match self {
             Self::Command => "Run",
@@ -46,7 +46,7 @@ impl ReplyKind {
         }
     }
 
-    /// What to type.
+    /// What an empty composer shows in place of text.
     pub fn placeholder(self) -> &'static str {
         match self {
             Self::Send => "The final answer",
@@ -58,12 +58,12 @@ impl ReplyKind {
         }
     }
 
-    /// Whether it is a message, whose lines can leave while it is typed.
+    /// Whether its lines can be sent while it is typed: it is a message.
     pub fn can_be_live(self) -> bool {
         matches!(self, Self::Send | Self::Progress)
     }
 
-    /// The ending of a file that holds such a text.
+    /// The suffix of a file with such a text.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Command => ".sh",

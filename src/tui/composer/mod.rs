@@ -1,21 +1,21 @@
-//! The composer: what the person is about to say, and how.
+//! The composer: the reply that the person is writing, with its kind, its options and its parts.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Modifier, Style};
 use serde_json::{Map, Value};
 use tui_textarea::{CursorMove, DataCursor, TextArea, WrapMode};
 
+use self::origin_tracker::OriginTracker;
 use self::pastes::Pastes;
-use self::trail::Trail;
 use crate::draft::{self, Cursor, Draft, Origin, Source};
 use crate::tui::text::row_count;
 
 mod call;
 mod kind;
-mod marks;
+mod origin_tracker;
 mod pastes;
+mod placeholders;
 pub(super) mod preview;
-mod trail;
 pub(super) mod view;
 
 pub use call::{ArgumentsEditor, ComposedCall};
@@ -35,28 +35,29 @@ pub struct Composer {
     pub call: Option<ComposedCall>,
     /// Whether the call is there because the request wants it, and nobody has touched it.
     is_offered: bool,
-    /// What is collected already, to be sent together.
+    /// The parts collected so far, which are sent together.
     pub parts: Vec<ComposedPart>,
-    /// Whether lines leave as soon as they are complete.
+    /// Whether lines are sent as soon as they are complete.
     pub live: bool,
     area: TextArea<'static>,
     pastes: Pastes,
-    /// Where its characters come from.
-    trail: Trail,
-    /// What was cleared last, all of it.
+    /// Where the characters of the text come from: the person, a paste, a model.
+    origin_tracker: OriginTracker,
+    /// The draft that was cleared last, for undo.
     cleared: Option<Box<Draft>>,
-    /// Texts that were put in the place of others, which undo takes back at once.
-    replacing: Vec<String>,
-    /// Those that it has taken back.
-    taken_back: Vec<String>,
+    /// Texts that replaced all of the text. The text area counts two changes for each, undo takes
+    /// them back as one.
+    replacements: Vec<String>,
+    /// The replacements that undo has taken back, for redo.
+    undone_replacements: Vec<String>,
 }
 
-/// One part of a reply of several.
+/// One part of a reply that has several.
 #[derive(Debug)]
 pub struct ComposedPart {
-    /// How it was composed, to change it again.
+    /// The kind it was composed as, to change it again.
     pub kind: ReplyKind,
-    /// As it was typed.
+    /// The text as it was typed.
     pub typed: String,
     /// The options of a command.
     pub options: Map<String, Value>,
@@ -111,7 +112,7 @@ impl Composer {
     pub fn new(text: &str) -> Self {
         let area = area(text);
         let mut composer = Self {
-            trail: Trail::new(area.lines()),
+            origin_tracker: OriginTracker::new(area.lines()),
             kind: ReplyKind::default(),
             options: Map::new(),
             call: None,
@@ -121,8 +122,8 @@ impl Composer {
             area,
             pastes: Pastes::default(),
             cleared: None,
-            replacing: Vec::new(),
-            taken_back: Vec::new(),
+            replacements: Vec::new(),
+            undone_replacements: Vec::new(),
         };
         put_cursor(&mut composer.area, None);
         composer
@@ -132,9 +133,10 @@ impl Composer {
     pub fn to_draft(&self) -> Draft {
         let call = self.call.as_ref().filter(|_| !self.is_offered);
         Draft {
-            kind: match self.is_offered {
-                true => ReplyKind::Send,
-                false => self.kind,
+            kind: if self.is_offered {
+                ReplyKind::Send
+            } else {
+                self.kind
             },
             text: self.text(),
             cursor: Some(self.cursor()),
@@ -143,13 +145,13 @@ impl Composer {
             parts: self.parts.iter().map(ComposedPart::to_draft).collect(),
             live: self.live,
             origin: self.origin(),
-            cut: self.trail.is_cut(),
+            cut: self.origin_tracker.is_cut(),
             ..Draft::default()
         }
     }
 
-    /// What is going to be sent, as plain data: a draft beside a call is not of it, nor is a call
-    /// that was begun beside the draft.
+    /// What is going to be sent, as plain data: the call without the text where a call is composed,
+    /// else the text without the call.
     pub fn reply_draft(&self) -> Draft {
         let draft = self.to_draft();
         match self.kind {
@@ -167,8 +169,8 @@ impl Composer {
         }
     }
 
-    /// What is left once that was sent.
-    pub fn rest_draft(&self) -> Draft {
+    /// What stays in the composer once [`Self::reply_draft`] was sent.
+    pub fn remaining_draft(&self) -> Draft {
         let draft = self.to_draft();
         match self.kind {
             ReplyKind::Tool => Draft {
@@ -185,23 +187,23 @@ impl Composer {
         }
     }
 
-    /// The composer that was written down.
+    /// A composer with the contents of a saved draft.
     pub fn from_draft(draft: Draft) -> Self {
         let mut composer = Self::new(&draft.text);
         composer.restore(draft);
         composer
     }
 
-    /// Makes it hold what the draft holds. Undo takes back what that does to the text.
+    /// Replaces the contents by those of a draft. The change of the text can be undone.
     fn restore(&mut self, draft: Draft) {
-        self.withdraw();
+        self.withdraw_offer();
         self.kind = draft.kind;
         self.live = draft.live;
         self.options = draft.options;
         let stays = self.text() == draft.text && self.origin() == draft.origin;
         if !stays {
             let known = draft.origin.slice(0..draft.text.chars().count());
-            self.put(&draft.text, known, draft.cut);
+            self.replace_with_origin(&draft.text, known, draft.cut);
         }
         // Where something is folded, the cursor of the same text is where it was.
         if !stays || !self.has_folded() {
@@ -218,14 +220,14 @@ impl Composer {
             .collect();
     }
 
-    /// Makes it hold a draft of a model, or other words in the place of one: calls are in their forms
-    /// where these say all that the model wrote. Undo takes back what that does to the text.
+    /// Replaces the contents by a draft of a model. A call is shown as a form where the form keeps all
+    /// that the model wrote. The change of the text can be undone.
     pub fn take_draft(&mut self, mut draft: Draft) {
         draft.live |= self.live;
         let parts = draft.parts.iter_mut().map(|part| &mut part.call);
         for call in parts.chain([&mut draft.call]) {
             if let Some(fresh) = call.take_if(|call| call.drafted.is_some()) {
-                *call = Some(ComposedCall::of_model(fresh).to_draft());
+                *call = Some(ComposedCall::from_model_draft(fresh).to_draft());
             }
         }
         self.restore(draft);
@@ -258,39 +260,40 @@ impl Composer {
     /// Where the characters of the text come from.
     pub fn origin(&self) -> Origin {
         if !self.has_folded() {
-            return self.trail.origin().clone();
+            return self.origin_tracker.origin().clone();
         }
         let mut origin = Origin::default();
         let (mut line_at, mut copied) = (0, 0);
         for line in self.area.lines() {
-            for (mark, text) in self.pastes.in_line(line) {
+            for (mark, text) in self.pastes.placeholders_in(line) {
                 let before = copied..line_at + mark.start;
-                origin.extend(&self.trail.origin().slice(before));
+                origin.extend(&self.origin_tracker.origin().slice(before));
                 origin.push(text.chars().count(), Source::Pasted);
                 copied = line_at + mark.end;
             }
             line_at += line.chars().count() + 1;
         }
-        let all = self.trail.origin().chars();
-        origin.extend(&self.trail.origin().slice(copied..all));
+        let all = self.origin_tracker.origin().chars();
+        origin.extend(&self.origin_tracker.origin().slice(copied..all));
         origin
     }
 
     /// Whether words of a model were taken out of the text.
     pub fn is_cut(&self) -> bool {
-        self.trail.is_cut()
+        self.origin_tracker.is_cut()
     }
 
-    /// Follows a change of the text: what is new comes from `source`.
-    fn follow(&mut self, source: Source) {
+    /// Records a change of the text, whose new characters come from `source`.
+    fn record_edit(&mut self, source: Source) {
         let cursor = cursor_of(&self.area);
-        self.trail.follow(self.area.lines(), source, cursor);
+        self.origin_tracker
+            .record_edit(self.area.lines(), source, cursor);
     }
 
-    /// Whether something that was pasted is folded.
+    /// Whether a placeholder stands for pasted text somewhere.
     fn has_folded(&self) -> bool {
         let mut lines = self.area.lines().iter();
-        !self.pastes.is_empty() && lines.any(|line| !self.pastes.in_line(line).is_empty())
+        !self.pastes.is_empty() && lines.any(|line| !self.pastes.placeholders_in(line).is_empty())
     }
 
     /// Whether there is no text at all.
@@ -304,32 +307,32 @@ impl Composer {
         self.is_empty() && !has_call && self.parts.is_empty()
     }
 
-    /// Puts a call here that nobody has begun: as long as nobody touches it, it is no draft.
+    /// Shows a call that the request asks for. It counts as a draft once the person touches it.
     pub fn offer(&mut self, call: ComposedCall) {
         self.call = Some(call);
         self.kind = ReplyKind::Tool;
         self.is_offered = true;
     }
 
-    /// What is here is the person's own from now on.
+    /// Makes an offered call the person's own.
     pub fn touch(&mut self) {
         self.is_offered = false;
     }
 
-    /// Takes a call back that was offered and that nobody has touched.
-    pub fn withdraw(&mut self) {
+    /// Removes an offered call that nobody has touched.
+    pub fn withdraw_offer(&mut self) {
         if std::mem::take(&mut self.is_offered) {
             self.call = None;
             self.kind = ReplyKind::Send;
         }
     }
 
-    /// The call that has the keys, if that is what is being composed.
+    /// The call, if that is what is being composed.
     pub fn open_call(&mut self) -> Option<&mut ComposedCall> {
         self.call.as_mut().filter(|_| self.kind == ReplyKind::Tool)
     }
 
-    /// What the editor of the person gets: the call's text, or the draft.
+    /// The text for an external editor, of the call or of the draft, and the suffix of its file.
     pub fn edited_text(&self) -> (String, &'static str) {
         match &self.call {
             Some(call) if self.kind == ReplyKind::Tool => (call.text(), call.suffix()),
@@ -337,8 +340,7 @@ impl Composer {
         }
     }
 
-    /// All that was typed for the reply, as one text: a draft beside a call is not of it, nor is a
-    /// call that was begun beside the draft.
+    /// All that was typed for what is going to be sent, as one text.
     pub fn typed_for_reply(&self) -> String {
         let last = match self.kind {
             ReplyKind::Tool => self.call.as_ref().map(ComposedCall::text),
@@ -358,15 +360,15 @@ impl Composer {
         texts.join("\n")
     }
 
-    /// The text of what the chosen kind sends, besides a call.
-    pub fn own_text(&self) -> String {
+    /// The text that the chosen kind of reply sends; empty for a call.
+    pub fn reply_text(&self) -> String {
         match self.kind {
             ReplyKind::Tool => String::new(),
             _ => self.text(),
         }
     }
 
-    /// Forgets what was composed, because it became a part or was sent.
+    /// Clears the text or the call, whichever is being composed, because it became a part or was sent.
     pub fn clear_current(&mut self) {
         self.cleared = None;
         if self.kind == ReplyKind::Tool {
@@ -377,13 +379,13 @@ impl Composer {
         }
     }
 
-    /// Forgets what was sent: a draft beside a call stays, and so does a call beside the draft.
+    /// Clears what was sent: the text stays when a call was sent, a call when the text was.
     pub fn clear_sent(&mut self) {
         self.clear_current();
         self.parts.clear();
     }
 
-    /// Forgets everything; undo brings it back.
+    /// Clears everything; undo brings it back.
     pub fn clear_all(&mut self) {
         let draft = self.to_draft();
         self.clear();
@@ -391,23 +393,23 @@ impl Composer {
             live: self.live,
             area: std::mem::take(&mut self.area),
             pastes: std::mem::take(&mut self.pastes),
-            trail: std::mem::replace(&mut self.trail, Trail::new(&[])),
-            replacing: std::mem::take(&mut self.replacing),
-            taken_back: std::mem::take(&mut self.taken_back),
+            origin_tracker: std::mem::replace(&mut self.origin_tracker, OriginTracker::new(&[])),
+            replacements: std::mem::take(&mut self.replacements),
+            undone_replacements: std::mem::take(&mut self.undone_replacements),
             cleared: Some(Box::new(draft)),
             ..Self::default()
         };
     }
 
-    /// Takes in what was said and did not arrive, oldest first.
-    pub fn bring_back(&mut self, returned: Vec<Draft>) {
+    /// Puts replies that could not be delivered back into the composer, oldest first.
+    pub fn restore_undelivered(&mut self, returned: Vec<Draft>) {
         let mut draft = self.to_draft();
         draft.bring_back(returned);
         self.restore(draft);
     }
 
-    /// Takes a part out of the collection to change it.
-    pub fn take_back(&mut self, index: usize) {
+    /// Moves a part back into the composer, to change it.
+    pub fn edit_part(&mut self, index: usize) {
         if index >= self.parts.len() {
             return;
         }
@@ -418,7 +420,7 @@ impl Composer {
             self.call = Some(call);
         }
         if !part.typed.is_empty() {
-            self.put(&part.typed, part.origin, part.cut);
+            self.replace_with_origin(&part.typed, part.origin, part.cut);
         }
     }
 
@@ -427,21 +429,22 @@ impl Composer {
         &self.area
     }
 
-    /// Takes a key that no action is bound to; says whether the text changed.
+    /// Handles a key that no action is bound to; returns whether the text changed.
     pub fn input(&mut self, key: KeyEvent) -> bool {
         if !self.has_folded() {
             let is_changed = self.edit(key);
-            self.follow(Source::Typed);
+            self.record_edit(Source::Typed);
             return is_changed;
         }
         let before = self.area.lines().to_vec();
         let from = cursor_of(&self.area);
         let is_changed = self.edit(key);
-        match is_changed {
-            true => self.delete_broken(&before),
-            false => self.leave_mark(from),
+        if is_changed {
+            self.delete_broken_placeholders(&before)
+        } else {
+            self.leave_placeholder(from)
         }
-        self.follow(Source::Typed);
+        self.record_edit(Source::Typed);
         is_changed
     }
 
@@ -454,15 +457,15 @@ impl Composer {
         }
     }
 
-    /// Inserts text from somewhere as it is, line breaks included.
+    /// Inserts text as it is, line breaks included.
     pub fn insert(&mut self, text: &str, source: Source) {
         // What terminals send for a line break in pasted text is `\r`.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         self.area.insert_str(text);
-        self.follow(source);
+        self.record_edit(source);
     }
 
-    /// Takes pasted text; says whether it is so long that a mark stands for it.
+    /// Inserts pasted text; returns whether it is so long that a placeholder stands for it.
     pub fn paste(&mut self, text: &str) -> bool {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         match self.pastes.fold(&text) {
@@ -477,8 +480,8 @@ impl Composer {
         }
     }
 
-    /// Whether Enter is to break the line here, because there is a backslash before the cursor, as in
-    /// shells; it goes away, unless it is a shell's own. Two of them are text.
+    /// Whether Enter inserts a line break, because there is a backslash before the cursor as in shells.
+    /// The backslash is removed, except in a command, where the shell reads it. Two of them are text.
     pub fn takes_line_break(&mut self) -> bool {
         if self.kind == ReplyKind::Tool {
             return false;
@@ -490,44 +493,45 @@ impl Composer {
         let breaks = backslashes % 2 == 1;
         if breaks && self.kind != ReplyKind::Command {
             self.area.delete_char();
-            self.follow(Source::Typed);
+            self.record_edit(Source::Typed);
         }
         breaks
     }
 
-    /// Replaces the text by one from somewhere; undo brings the old one back.
+    /// Replaces the text; undo brings the old one back.
     pub fn replace(&mut self, text: &str, source: Source) {
-        self.put(text, Origin::of(text, source), false);
+        self.replace_with_origin(text, Origin::of(text, source), false);
     }
 
-    /// The same with a text of which it is known where its characters come from.
-    fn put(&mut self, text: &str, origin: Origin, is_cut: bool) {
+    /// Replaces the text by one whose characters have known origins.
+    fn replace_with_origin(&mut self, text: &str, origin: Origin, is_cut: bool) {
         let yanked = self.area.yank_text();
         self.area.select_all();
         if self.area.cut() && !text.is_empty() {
-            self.replacing.push(text.to_owned());
+            self.replacements.push(text.to_owned());
         }
         self.area.insert_str(text);
-        // What was cut before is still what can be pasted.
+        // Keep what the person cut before.
         self.area.set_yank_text(yanked);
-        self.trail.rewrite(self.area.lines(), origin, is_cut);
+        self.origin_tracker
+            .replace_all(self.area.lines(), origin, is_cut);
     }
 
-    /// The text changes by somebody who edits it elsewhere.
+    /// Replaces the text by what an external editor made of it.
     pub fn edited(&mut self, text: &str) {
-        let mut trail = std::mem::replace(&mut self.trail, Trail::new(&[]));
+        let mut trail = std::mem::replace(&mut self.origin_tracker, OriginTracker::new(&[]));
         let lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
-        trail.follow(&lines, Source::Typed, cursor_of(&self.area));
+        trail.record_edit(&lines, Source::Typed, cursor_of(&self.area));
         let (origin, is_cut) = (trail.origin().clone(), trail.is_cut());
-        self.put(text, origin, is_cut);
+        self.replace_with_origin(text, origin, is_cut);
     }
 
-    /// Forgets the text, because it was sent; undo brings it back.
+    /// Clears the text; undo brings it back.
     pub fn clear(&mut self) {
-        self.put("", Origin::default(), false);
+        self.replace_with_origin("", Origin::default(), false);
     }
 
-    /// The text that is selected, which is selected no longer.
+    /// Returns the selected text and ends the selection.
     pub fn take_selection(&mut self) -> Option<String> {
         self.area
             .selection_range()
@@ -536,7 +540,7 @@ impl Composer {
         Some(self.pastes.expand(self.area.yank_text()))
     }
 
-    /// Takes the last change back.
+    /// Undoes the last change; returns whether there was one.
     pub fn undo(&mut self) -> bool {
         let was_idle = self.is_idle();
         if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text.is_empty()) {
@@ -547,12 +551,12 @@ impl Composer {
         if !self.area.undo() {
             return false;
         }
-        if self.is_empty() && self.replacing.last() == Some(&before) {
+        if self.is_empty() && self.replacements.last() == Some(&before) {
             // For the text area, these are two changes.
             self.area.undo();
-            self.taken_back.extend(self.replacing.pop());
+            self.undone_replacements.extend(self.replacements.pop());
         }
-        self.trail.follow_back(self.area.lines(), false);
+        self.origin_tracker.record_undo(self.area.lines(), false);
         let text = self.text();
         if was_idle && let Some(draft) = self.cleared.take_if(|draft| draft.text == text) {
             self.restore(*draft);
@@ -560,21 +564,21 @@ impl Composer {
         true
     }
 
-    /// Does the last change again.
+    /// Redoes the change that was undone last; returns whether there was one.
     pub fn redo(&mut self) -> bool {
         if !self.area.redo() {
             return false;
         }
-        if self.is_empty() && !self.taken_back.is_empty() && self.area.redo() {
+        if self.is_empty() && !self.undone_replacements.is_empty() && self.area.redo() {
             let text = self.area.lines().join("\n");
-            match self.taken_back.pop_if(|again| *again == text) {
-                Some(again) => self.replacing.push(again),
+            match self.undone_replacements.pop_if(|again| *again == text) {
+                Some(again) => self.replacements.push(again),
                 None => {
                     self.area.undo();
                 }
             }
         }
-        self.trail.follow_back(self.area.lines(), true);
+        self.origin_tracker.record_undo(self.area.lines(), true);
         true
     }
 
@@ -583,19 +587,19 @@ impl Composer {
         rows_of(&self.area, width)
     }
 
-    /// Fits what is typed into a place of this size.
+    /// Fits the text, or the text of a call, into an area of this size.
     pub fn lay_out(&mut self, (width, height): (u16, u16)) {
         match self.open_call().map(|call| &mut call.editor) {
-            Some(ArgumentsEditor::Text(area)) => fill(area, (width, height)),
+            Some(ArgumentsEditor::Text(area)) => fill_viewport(area, (width, height)),
             Some(ArgumentsEditor::Form(_)) => {}
-            None => fill(&mut self.area, (width.saturating_sub(PROMPT), height)),
+            None => fill_viewport(&mut self.area, (width.saturating_sub(PROMPT), height)),
         }
     }
 }
 
-/// Shows as much of a text as there is room for: the text area leaves where it is what it has
-/// scrolled to, also when less of it is left than there is room for.
-pub(super) fn fill(area: &mut TextArea, (width, height): (u16, u16)) {
+/// Scrolls up until the area is full. The text area itself keeps its scroll offset when text is
+/// removed, and would leave rows empty.
+pub(super) fn fill_viewport(area: &mut TextArea, (width, height): (u16, u16)) {
     let (top, _) = area.scroll_offset();
     let bottom = usize::from(top) + usize::from(height);
     if top == 0 || area.lines().len() >= bottom {
@@ -624,7 +628,7 @@ fn cursor_of(area: &TextArea) -> Cursor {
     Cursor { line, column }
 }
 
-/// Puts the cursor somewhere, or at the end, where it also goes if the place is out of reach.
+/// Moves the cursor to a position; to the end if there is none or it is out of range.
 fn put_cursor(area: &mut TextArea, cursor: Option<Cursor>) {
     let place = cursor.and_then(|Cursor { line, column }| {
         let place = (u16::try_from(line).ok()?, u16::try_from(column).ok()?);

@@ -1,15 +1,15 @@
-//! What was pasted and is too long to be looked at: a mark in the text stands for it.
+//! Long pasted texts, for each of which a placeholder such as `[pasted 120 lines #1]` is shown.
 
 use std::fmt::Write;
 use std::ops::Range;
 
-/// Lines that are shown as they are.
+/// Pasted text of up to this many lines is shown as it is.
 const MAX_LINES: usize = 20;
-/// Characters that are shown as they are.
+/// Pasted text of up to this many characters is shown as it is.
 const MAX_CHARACTERS: usize = 2_000;
 
-/// All that was pasted, with its marks. What has lost its mark stays, because undo brings marks
-/// back.
+/// All pasted texts with their placeholders. They are kept after a placeholder was deleted, because
+/// undo brings placeholders back.
 #[derive(Debug, Default)]
 pub(super) struct Pastes {
     all: Vec<Paste>,
@@ -17,52 +17,57 @@ pub(super) struct Pastes {
 
 #[derive(Debug)]
 struct Paste {
-    mark: String,
+    placeholder: String,
     text: String,
 }
 
 impl Pastes {
-    /// Takes a text if it is long; returns the mark that stands for it.
+    /// Keeps the text if it is long, and returns the placeholder for it.
     pub(super) fn fold(&mut self, text: &str) -> Option<String> {
         let lines = text.lines().count();
         let characters = text.chars().count();
-        let what = match () {
-            () if lines > MAX_LINES => format!("{} lines", grouped(lines)),
-            () if characters > MAX_CHARACTERS => format!("{} characters", grouped(characters)),
-            () => return None,
+        let what = if lines > MAX_LINES {
+            format!("{} lines", grouped(lines))
+        } else if characters > MAX_CHARACTERS {
+            format!("{} characters", grouped(characters))
+        } else {
+            return None;
         };
-        let mark = format!("[pasted {what} #{}]", self.all.len() + 1);
+        let placeholder = format!("[pasted {what} #{}]", self.all.len() + 1);
         self.all.push(Paste {
-            mark: mark.clone(),
+            placeholder: placeholder.clone(),
             text: text.to_owned(),
         });
-        Some(mark)
+        Some(placeholder)
     }
 
-    /// The text with all that the marks stand for.
+    /// The text with every placeholder replaced by what it stands for.
     pub(super) fn expand(&self, mut text: String) -> String {
-        // What is put in may look like a mark, and is none.
-        let mut marks: Vec<(usize, &Paste)> = self
+        // The pasted text may contain what looks like a placeholder, and is not expanded again.
+        let mut placeholders: Vec<(usize, &Paste)> = self
             .all
             .iter()
             .flat_map(|paste| {
-                let found: Vec<usize> = text.match_indices(&paste.mark).map(|(at, _)| at).collect();
+                let found: Vec<usize> = text
+                    .match_indices(&paste.placeholder)
+                    .map(|(at, _)| at)
+                    .collect();
                 found.into_iter().map(move |at| (at, paste))
             })
             .collect();
-        marks.sort_by_key(|(at, _)| *at);
-        for (at, paste) in marks.into_iter().rev() {
-            text.replace_range(at..at + paste.mark.len(), &paste.text);
+        placeholders.sort_by_key(|(at, _)| *at);
+        for (at, paste) in placeholders.into_iter().rev() {
+            text.replace_range(at..at + paste.placeholder.len(), &paste.text);
         }
         text
     }
 
-    /// Where marks are in a line, in characters, and what they stand for.
-    pub(super) fn in_line<'a>(&'a self, line: &str) -> Vec<(Range<usize>, &'a str)> {
+    /// The placeholders in a line: their ranges in characters, and the texts that they stand for.
+    pub(super) fn placeholders_in<'a>(&'a self, line: &str) -> Vec<(Range<usize>, &'a str)> {
         let of = |paste: &'a Paste| {
-            let found = line.match_indices(&paste.mark);
+            let found = line.match_indices(&paste.placeholder);
             let starts = found.map(|(at, _)| line[..at].chars().count());
-            let length = paste.mark.chars().count();
+            let length = paste.placeholder.chars().count();
             starts
                 .map(|start| (start..start + length, paste.text.as_str()))
                 .collect::<Vec<_>>()
@@ -110,7 +115,7 @@ mod tests {
         assert_eq!(second, "[pasted 2,023 characters #2]");
         let text = format!("日{second}, {first}!");
         assert_eq!(pastes.expand(text.clone()), format!("日{long}, {lines}!"));
-        let places = pastes.in_line(&text);
+        let places = pastes.placeholders_in(&text);
         let places: Vec<_> = places.into_iter().map(|(range, _)| range).collect();
         assert_eq!(places, [1..29, 31..54]);
         assert_eq!(grouped(1_234_567), "1,234,567");

@@ -1,5 +1,4 @@
-//! A draft that a model is making, in the place where it will be composed; and the line that says how
-//! far it is.
+//! Shows the draft that a model is writing in the place of the composer, and the status lines of drafts.
 //!
 //! A draft may be long, and grows with every frame: only its end is looked at.
 
@@ -19,28 +18,28 @@ use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::{columns, harmless, one_line, rows, shown};
+use crate::tui::text::{columns, one_line, rows, sanitize, shown};
 use crate::tui::ui::Ui;
 
 /// Rows of a draft that are laid out at most.
 const MAX_ROWS: usize = 100;
-/// Rows for what became of a draft.
-const MAX_WORDS: usize = 3;
-/// Columns from which there is room for all that can be said.
-const ROOMY: u16 = 60;
-/// Bytes of a token, where nobody has counted.
-const TOKEN: usize = 4;
+/// Rows for the error of a draft.
+const MAX_OUTCOME_ROWS: usize = 3;
+/// Columns from which the status line shows everything.
+const ROOMY_WIDTH: u16 = 60;
+/// Bytes of a token on average, where the server reports no count.
+const BYTES_PER_TOKEN: usize = 4;
 
-/// What there is of a draft, as it will be composed.
+/// What a model has written of a draft so far.
 pub(super) struct Preview<'a> {
-    /// What it becomes.
+    /// The kind of reply it becomes.
     pub kind: ReplyKind,
     /// The items before the one that is being made.
-    pub whole: Vec<&'a Body>,
-    /// Words of the person that it goes on with.
+    pub finished_items: Vec<&'a Body>,
+    /// The person's text that it continues.
     base: Option<Draft>,
     text: Cow<'a, str>,
-    /// Whether that is a thought, which is not sent.
+    /// Whether `text` is reasoning, which is not sent.
     is_thought: bool,
 }
 
@@ -49,7 +48,7 @@ impl<'a> Preview<'a> {
         let draft = app.previewed_draft()?;
         let shell = app.conversation()?.shell();
         let (kind, text, is_thought) = match &draft.partial {
-            // A thought stays until something else is said.
+            // Reasoning stays on the screen until something else follows.
             Partial::Nothing => match draft.items.last() {
                 Some(thought @ Body::Reasoning { .. }) => (ReplyKind::Send, thought.words(), true),
                 _ => (ReplyKind::Send, "".into(), false),
@@ -71,7 +70,7 @@ impl<'a> Preview<'a> {
         let items = draft.items.iter().skip(draft.sent);
         Some(Self {
             kind,
-            whole: items
+            finished_items: items
                 .filter(|item| !matches!(item, Body::Reasoning { .. }))
                 .collect(),
             base: app.continued_words(draft),
@@ -82,12 +81,12 @@ impl<'a> Preview<'a> {
 
     /// Its last rows at a width.
     fn rows(&self, width: u16) -> Vec<String> {
-        let mut last = tail(&self.text, width);
+        let mut last = last_rows(&self.text, width);
         if let Some(base) = &self.base
             && !self.is_thought
             && last.len() < MAX_ROWS
         {
-            last = tail(&format!("{}{}", base.text, self.text), width);
+            last = last_rows(&format!("{}{}", base.text, self.text), width);
         }
         last
     }
@@ -102,9 +101,10 @@ impl<'a> Preview<'a> {
         let width = area.width.saturating_sub(PROMPT);
         let rows = self.rows(width);
         let first = rows.len().saturating_sub(usize::from(area.height));
-        let style = match self.is_thought {
-            true => ui.theme.dim(),
-            false => ratatui::style::Style::new(),
+        let style = if self.is_thought {
+            ui.theme.dim()
+        } else {
+            ratatui::style::Style::new()
         };
         let mut cursor = None;
         let last = rows.into_iter().enumerate().skip(first);
@@ -132,7 +132,7 @@ impl<'a> Preview<'a> {
 }
 
 /// The last rows of a text at a width.
-fn tail(text: &str, width: u16) -> Vec<String> {
+fn last_rows(text: &str, width: u16) -> Vec<String> {
     let width = width.saturating_sub(1).max(1);
     // As much as can be on that many rows.
     let most = MAX_ROWS * usize::from(width) * 4;
@@ -151,14 +151,14 @@ fn tail(text: &str, width: u16) -> Vec<String> {
     found
 }
 
-/// The line that says how far the drafts are, or who has the pen; more of them where something went
-/// wrong, and none where no model has anything to do with this.
-pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
+/// The status of the drafts: which model writes, how much and how fast. Several lines for an error;
+/// none where no model is involved.
+pub(super) fn draft_status(app: &App, width: u16) -> Vec<String> {
     let room = width.saturating_sub(2);
     let Some(conversation) = app.conversation().filter(|found| found.is_waiting()) else {
         return Vec::new();
     };
-    let is_roomy = width >= ROOMY;
+    let is_roomy = width >= ROOMY_WIDTH;
     let key = |action: Action| {
         let key = app.settings.keymap.chord(action);
         key.map(ToString::to_string).unwrap_or_default()
@@ -168,9 +168,9 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
         let takes = key(Action::Cancel);
         let mut words = format!("auto · {}{writes} · {takes} takes over", draft.model);
         if is_roomy {
-            words += &measured(draft, app.now);
+            words += &token_stats(draft, app.now);
         }
-        return vec![one_line(&harmless(&words), room)];
+        return vec![one_line(&sanitize(&words), room)];
     }
     if app.is_auto_pending(conversation.id) {
         let words = format!("auto in 1 s · {} stops that", key(Action::Mode));
@@ -184,7 +184,7 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     let drafts: Vec<&ModelDraft> = drafts.collect();
     let shown = app.shown_draft();
     let Some(draft) = shown.or(drafts.last().copied()) else {
-        return decided(conversation, room);
+        return hold_reason(conversation, room);
     };
     let at = drafts
         .iter()
@@ -204,24 +204,25 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
             (true, 2..) => format!("{name} · {why}"),
             _ => why,
         };
-        return wrapped(&harmless(&words), room);
+        return wrapped(&sanitize(&words), room);
     }
-    let mut words = match is_roomy {
-        true => format!("{name} · {}", draft.model),
-        false => name,
+    let mut words = if is_roomy {
+        format!("{name} · {}", draft.model)
+    } else {
+        name
     };
     words += &match (&draft.state, &draft.partial) {
         (DraftState::Cancelled, _) => " · stopped".to_owned(),
         (DraftState::Streaming, Partial::Nothing) if draft.items.is_empty() => {
-            format!(" · asked{}", seconds(draft.begun, app.now))
+            format!(" · asked{}", elapsed(draft.begun, app.now))
         }
         (DraftState::Streaming, Partial::Thought(_)) => {
-            format!(" · thinking…{}", measured(draft, app.now))
+            format!(" · thinking…{}", token_stats(draft, app.now))
         }
         (DraftState::Streaming, Partial::Call { title, .. }) if is_roomy => {
-            format!(" · {title}{}", measured(draft, app.now))
+            format!(" · {title}{}", token_stats(draft, app.now))
         }
-        _ => measured(draft, app.now),
+        _ => token_stats(draft, app.now),
     };
     if shown.is_some() && is_roomy && app.has_stashed_words() {
         words += &format!(" · {} your words", key(Action::PreviousDraft));
@@ -229,38 +230,37 @@ pub(super) fn strip(app: &App, width: u16) -> Vec<String> {
     if let Some(hint) = draft.hint.as_ref().filter(|_| is_roomy) {
         words += &format!(" · «{hint}»");
     }
-    vec![one_line(&harmless(&words), room)]
+    vec![one_line(&sanitize(&words), room)]
 }
 
-/// What a rule decided about a request of which there is no draft.
-fn decided(conversation: &Conversation, room: u16) -> Vec<String> {
+/// Which rule held a request of which there is no draft, and why.
+fn hold_reason(conversation: &Conversation, room: u16) -> Vec<String> {
     let decision = conversation.decision();
     let words = decision.map(|decision| {
         let (rule, matched) = (&decision.rule, &decision.matched);
         format!("held by \"{rule}\": {matched}")
     });
-    words.map_or_else(Vec::new, |words| wrapped(&harmless(&words), room))
+    words.map_or_else(Vec::new, |words| wrapped(&sanitize(&words), room))
 }
 
-/// Words in as many rows as there may be.
+/// Wraps a text into [`MAX_OUTCOME_ROWS`] at most; the last one is cut.
 fn wrapped(words: &str, room: u16) -> Vec<String> {
     let words = words.replace('\n', " ");
     let all: Vec<String> = rows(&words, room)
         .map(|row| words[row].trim_end().to_owned())
         .collect();
-    match all.len() > MAX_WORDS {
-        true => {
-            let (first, rest) = all.split_at(MAX_WORDS - 1);
-            let mut first = first.to_vec();
-            first.push(one_line(&rest.join(" "), room));
-            first
-        }
-        false => all,
+    if all.len() > MAX_OUTCOME_ROWS {
+        let (first, rest) = all.split_at(MAX_OUTCOME_ROWS - 1);
+        let mut first = first.to_vec();
+        first.push(one_line(&rest.join(" "), room));
+        first
+    } else {
+        all
     }
 }
 
 /// How many tokens, how fast, and how long it took.
-fn measured(draft: &ModelDraft, now: Timestamp) -> String {
+fn token_stats(draft: &ModelDraft, now: Timestamp) -> String {
     let counted = draft.usage.as_ref().map(|usage| usage.output);
     let about = if counted.is_some() { "" } else { "~" };
     let tokens = counted.unwrap_or_else(|| {
@@ -270,7 +270,7 @@ fn measured(draft: &ModelDraft, now: Timestamp) -> String {
             Partial::Text(text) | Partial::Thought(text) => text.len(),
             Partial::Call { arguments, .. } => arguments.len(),
         };
-        u64::try_from((items + partial).div_ceil(TOKEN)).unwrap_or(0)
+        u64::try_from((items + partial).div_ceil(BYTES_PER_TOKEN)).unwrap_or(0)
     });
     let end = draft.ended.unwrap_or(now);
     let writing = draft.first.map(|first| end.duration_since(first));
@@ -283,18 +283,18 @@ fn measured(draft: &ModelDraft, now: Timestamp) -> String {
     let unit = if tokens == 1 { "token" } else { "tokens" };
     format!(
         " · {about}{tokens} {unit}{speed}{}",
-        seconds(draft.begun, end)
+        elapsed(draft.begun, end)
     )
 }
 
-fn seconds(from: Timestamp, to: Timestamp) -> String {
+fn elapsed(from: Timestamp, to: Timestamp) -> String {
     let took: SignedDuration = to.duration_since(from);
     format!(" · {:.1} s", took.as_secs_f64().max(0.0))
 }
 
-/// How a conversation goes on, where that is not always the same: with the model's name if there is
-/// room for it.
-pub(in crate::tui) fn mode_of(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
+/// The mode of a conversation, with the model's name if there is room for it; empty where there is no
+/// model and so only one mode.
+pub(in crate::tui) fn mode_label(app: &App, conversation: &Conversation, is_roomy: bool) -> String {
     let model = app.inbox.models().first();
     match (app.mode(conversation.id), model) {
         (Mode::Manual, None) => String::new(),

@@ -1,5 +1,5 @@
-//! The composer: the parts collected, the kinds of reply, and under them the text area, or what
-//! stands in its place: a form, a list, a search.
+//! Draws the composer: the parts collected, the kinds of reply, and below them the text area or what
+//! replaces it: a form, a list, a search.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
-use super::preview::{Preview, strip};
+use super::preview::{Preview, draft_status};
 use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
 use crate::tui::app::model_drafts::draft_outcome;
@@ -17,51 +17,51 @@ use crate::tui::composer::{ArgumentsEditor, ComposedPart, Composer, PROMPT, Repl
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
-use crate::tui::text::{columns, harmless, one_line, rows};
+use crate::tui::text::{columns, one_line, rows, sanitize};
 use crate::tui::transcript::block::TranscriptBlock;
 use crate::tui::ui::Ui;
 
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tui) enum ComposerPlacement {
-    /// Under the transcript, as high as its text.
+    /// Below the transcript, as high as its text needs.
     Below,
-    /// Right of it, as high as the screen.
+    /// To the right of the transcript, as high as the screen.
     Beside,
 }
 
 /// Rows for the parts that are collected; more of them scroll.
 const MAX_PARTS: usize = 5;
-/// Rows for what the request asks of the answer.
-const MAX_ASKS: usize = 2;
-/// Rows that what is answered has at least, with its title, beside all that the composer may show.
-const LEAST_READ: u16 = 4;
-/// Rows that what is typed has at least, if it has as many.
-const LEAST_TYPED: u16 = 3;
+/// Rows for what the request expects of the answer.
+const MAX_EXPECTATION_ROWS: usize = 2;
+/// Rows that are left for the transcript at least, its title included.
+const MIN_TRANSCRIPT_ROWS: u16 = 4;
+/// Rows that are left for the text at least, if it has as many.
+const MIN_INPUT_ROWS: u16 = 3;
 
-/// What is said around the text, found out once for each frame.
+/// The labels around the text, made once a frame.
 pub(in crate::tui) struct ComposerLabels {
-    /// What is about to be sent, and what the request asks of the answer, in rows.
-    asks: Vec<String>,
-    /// How far drafts of models are, or who has the pen.
-    strip: Vec<String>,
-    /// What the reply becomes, or why it cannot be sent.
-    target: String,
-    /// Whether that has a line of its own: where it is not the same every time, and there is no
-    /// room for it beside the kinds of reply.
-    has_line: bool,
-    /// Rows that what is typed or chosen from takes, if there is room.
+    /// The countdown of a reply that is about to be sent, and what the request expects of the answer.
+    expected: Vec<String>,
+    /// The status of drafts of models.
+    draft_status: Vec<String>,
+    /// What sending does, or why the reply cannot be sent.
+    effect: String,
+    /// Whether `effect` has a line of its own: it differs from reply to reply, and there is no room
+    /// for it beside the kinds of reply.
+    has_effect_line: bool,
+    /// Rows that the text, form or list takes if there is room.
     rows: u16,
 }
 
 impl ComposerLabels {
-    /// The words for a composer of this width.
+    /// The labels for a composer of this width.
     pub(in crate::tui) fn new(app: &App, width: u16, place: ComposerPlacement) -> Self {
         let composer = app.composer();
-        // What has nothing to do with a reply says what it is itself.
-        let target = match app.dialog.title() {
+        // A dialog that has nothing to do with a reply has a title of its own.
+        let effect = match app.dialog.title() {
             Some(_) => String::new(),
-            None => target(app),
+            None => reply_effect(app),
         };
         let tells = match composer.kind {
             _ if place == ComposerPlacement::Beside || !matches!(app.dialog, Dialog::None) => false,
@@ -71,18 +71,18 @@ impl ComposerLabels {
             _ => false,
         };
         let kinds = ReplyKind::ALL.map(|kind| columns(kind.label()) + 2);
-        let taken = kinds.iter().sum::<usize>() + columns(&target) + 5;
+        let taken = kinds.iter().sum::<usize>() + columns(&effect) + 5;
         let countdown = app.countdown(usize::from(width.saturating_sub(2)));
         let countdown = countdown.iter();
         let mut rows: Vec<String> = countdown
             .map(|words| one_line(words, width.saturating_sub(2)))
             .collect();
-        rows.extend(asks(app, width));
+        rows.extend(expectations(app, width));
         Self {
-            asks: rows,
-            strip: strip(app, width),
-            target,
-            has_line: tells && taken > usize::from(width),
+            expected: rows,
+            draft_status: draft_status(app, width),
+            effect,
+            has_effect_line: tells && taken > usize::from(width),
             rows: match place {
                 ComposerPlacement::Below => u16::try_from(rows_of(app, width)).unwrap_or(u16::MAX),
                 ComposerPlacement::Beside => u16::MAX,
@@ -91,17 +91,17 @@ impl ComposerLabels {
     }
 
     /// Rows above the kinds of reply.
-    fn above(&self, app: &App) -> u16 {
+    fn rows_above(&self, app: &App) -> u16 {
         let parts = match Preview::of(app) {
-            Some(preview) => preview.whole.len(),
+            Some(preview) => preview.finished_items.len(),
             None => app.composer().parts.len(),
         };
         let parts = parts.min(MAX_PARTS);
-        u16::try_from(parts + self.asks.len() + self.strip.len()).unwrap_or(0)
+        u16::try_from(parts + self.expected.len() + self.draft_status.len()).unwrap_or(0)
     }
 }
 
-/// Rows of what is typed, or of the form or the list in its place.
+/// Rows of the text, or of the form or list in its place.
 fn rows_of(app: &App, width: u16) -> usize {
     let composer = app.composer();
     match (&app.dialog, &composer.call) {
@@ -121,9 +121,9 @@ fn rows_of(app: &App, width: u16) -> usize {
     }
 }
 
-/// Rows that the composer takes under the transcript: a text up to a third of the pane, a form or
-/// a list up to half of it. Whatever is said around that, some rows are left for what is answered.
-pub(in crate::tui) fn height(app: &App, words: &ComposerLabels, height: u16) -> u16 {
+/// Rows that the composer takes below the transcript: a text up to a third of the pane, a form or
+/// a list up to half of it. Some rows are always left for the transcript.
+pub(in crate::tui) fn height(app: &App, labels: &ComposerLabels, height: u16) -> u16 {
     let composer = app.composer();
     let most = match (&app.dialog, &composer.call) {
         (Dialog::Picker(..), _) => height / 2,
@@ -131,14 +131,14 @@ pub(in crate::tui) fn height(app: &App, words: &ComposerLabels, height: u16) -> 
         (_, Some(_)) if composer.kind == ReplyKind::Tool => height / 2,
         _ => height / 3,
     };
-    let rows = words.rows.clamp(1, most.max(1));
-    let around = 1 + words.above(app) + u16::from(words.has_line);
-    let left = LEAST_READ.max(height / 3);
+    let rows = labels.rows.clamp(1, most.max(1));
+    let around = 1 + labels.rows_above(app) + u16::from(labels.has_effect_line);
+    let left = MIN_TRANSCRIPT_ROWS.max(height / 3);
     (rows + around).min(height.saturating_sub(left).max(2))
 }
 
-/// What the request asks of the answer; nothing if it leaves everything free.
-fn asks(app: &App, width: u16) -> Vec<String> {
+/// What the request expects of the answer; nothing if it sets no constraints.
+fn expectations(app: &App, width: u16) -> Vec<String> {
     let waiting = app
         .conversation()
         .filter(|conversation| conversation.is_waiting());
@@ -161,12 +161,12 @@ fn asks(app: &App, width: u16) -> Vec<String> {
         return Vec::new();
     }
     let width = width.saturating_sub(2);
-    let asked = format!("Expected: {}", harmless(&asked));
+    let asked = format!("Expected: {}", sanitize(&asked));
     let mut rows: Vec<String> = rows(&asked, width)
         .map(|row| asked[row].to_owned())
         .collect();
-    if rows.len() > MAX_ASKS {
-        let rest = rows.split_off(MAX_ASKS - 1).concat();
+    if rows.len() > MAX_EXPECTATION_ROWS {
+        let rest = rows.split_off(MAX_EXPECTATION_ROWS - 1).concat();
         rows.push(one_line(&rest, width));
     }
     rows
@@ -176,48 +176,48 @@ fn asks(app: &App, width: u16) -> Vec<String> {
 struct Areas {
     above: Rect,
     kinds: Rect,
-    target: Rect,
+    effect: Rect,
     body: Rect,
 }
 
 impl Areas {
-    fn new(app: &App, words: &ComposerLabels, area: Rect, place: ComposerPlacement) -> Self {
-        let target = match place {
+    fn new(app: &App, labels: &ComposerLabels, area: Rect, place: ComposerPlacement) -> Self {
+        let effect = match place {
             ComposerPlacement::Beside => 2,
-            ComposerPlacement::Below => u16::from(words.has_line),
+            ComposerPlacement::Below => u16::from(labels.has_effect_line),
         };
-        let target = target.min(area.height.saturating_sub(2));
-        // What is typed needs some of the room, but where a part is chosen that comes first.
+        let effect = effect.min(area.height.saturating_sub(2));
+        // The text needs some of the room, but where a part is being chosen the parts come first.
         let least = match app.dialog {
             Dialog::Parts(_) => 1,
-            _ => words.rows.clamp(1, LEAST_TYPED),
+            _ => labels.rows.clamp(1, MIN_INPUT_ROWS),
         };
-        let room = area.height.saturating_sub(1 + target + least);
-        let above = words.above(app).min(room);
-        let [above, kinds, target, body] = Layout::vertical([
+        let room = area.height.saturating_sub(1 + effect + least);
+        let above = labels.rows_above(app).min(room);
+        let [above, kinds, effect, body] = Layout::vertical([
             Constraint::Length(above),
             Constraint::Length(1),
-            Constraint::Length(target),
+            Constraint::Length(effect),
             Constraint::Min(0),
         ])
         .areas(area);
         Self {
             above,
             kinds,
-            target,
+            effect,
             body,
         }
     }
 }
 
-/// Fits what is in the composer into its place.
+/// Fits the contents of the composer into its area.
 pub(in crate::tui) fn lay_out(
     app: &mut App,
-    words: &ComposerLabels,
+    labels: &ComposerLabels,
     area: Rect,
     place: ComposerPlacement,
 ) {
-    let body = Areas::new(app, words, area, place).body;
+    let body = Areas::new(app, labels, area, place).body;
     match &mut app.dialog {
         Dialog::Picker(_, picker) => picker.layout(body.height),
         Dialog::Options(_)
@@ -236,31 +236,31 @@ pub(in crate::tui) fn draw(
     frame: &mut Frame,
     ui: &Ui,
     app: &App,
-    words: &ComposerLabels,
+    labels: &ComposerLabels,
     area: Rect,
     place: ComposerPlacement,
 ) {
-    let areas = Areas::new(app, words, area, place);
+    let areas = Areas::new(app, labels, area, place);
     let body = areas.body;
-    draw_above(frame, ui, app, words, areas.above);
-    // Words that help are worth lines of their own where there is room.
+    draw_above(frame, ui, app, labels, areas.above);
+    // The effect stands beside the kinds of reply, unless it has a line of its own.
     let beside = match place {
-        ComposerPlacement::Below if !words.has_line => words.target.as_str(),
+        ComposerPlacement::Below if !labels.has_effect_line => labels.effect.as_str(),
         _ => "",
     };
     match app.dialog.title() {
-        Some(title) => draw_rule(frame, ui, areas.kinds, &title),
+        Some(title) => draw_title(frame, ui, areas.kinds, &title),
         None => draw_kinds(frame, ui, app, areas.kinds, beside),
     }
-    if !areas.target.is_empty() {
+    if !areas.effect.is_empty() {
         let style = match place {
             ComposerPlacement::Below => ui.theme.strong(),
             ComposerPlacement::Beside => ui.theme.dim(),
         };
-        let words = one_line(&words.target, area.width.saturating_sub(2));
+        let words = one_line(&labels.effect, area.width.saturating_sub(2));
         draw_line(
             frame.buffer_mut(),
-            areas.target,
+            areas.effect,
             &Line::styled(format!(" {words}"), style),
         );
     }
@@ -291,21 +291,21 @@ pub(in crate::tui) fn draw(
     }
 }
 
-/// Draws what the request asks, and the parts collected so far.
-fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, area: Rect) {
+/// Draws what the request expects, and the parts collected so far.
+fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, labels: &ComposerLabels, area: Rect) {
     let mut rows = area.rows();
     let parts = &app.composer().parts;
-    let previewed_draft = Preview::of(app).map_or_else(Vec::new, |preview| preview.whole);
+    let previewed_draft = Preview::of(app).map_or_else(Vec::new, |preview| preview.finished_items);
     let count = parts.len().max(previewed_draft.len());
     // Where there is little room, one part shows all the same, and what models do before what is asked.
-    let said = words.asks.len() + words.strip.len();
+    let said = labels.expected.len() + labels.draft_status.len();
     let fits = usize::from(area.height).saturating_sub(said);
     let fits = fits.max(usize::from(count > 0));
     let room = usize::from(area.height).saturating_sub(fits);
-    let strip = words.strip.iter().take(room);
-    let asks = words.asks.iter().take(room - strip.len());
+    let strip = labels.draft_status.iter().take(room);
+    let asks = labels.expected.iter().take(room - strip.len());
     let asks = asks.map(|words| (words, ui.theme.waiting()));
-    let strip = strip.map(|words| (words, strip_style(ui, app)));
+    let strip = strip.map(|words| (words, draft_status_style(ui, app)));
     for ((words, style), row) in asks.chain(strip).zip(rows.by_ref()) {
         let line = Line::styled(format!(" {words}"), style);
         draw_line(frame.buffer_mut(), row, &line);
@@ -332,9 +332,10 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, are
     for ((index, part), row) in parts.iter().enumerate().skip(first).zip(rows) {
         let mark = if selected == Some(index) { "┃" } else { " " };
         let words = part_line(app, part, index, area.width.saturating_sub(2));
-        let style = match selected == Some(index) {
-            true => ui.theme.bar(),
-            false => ui.theme.dim(),
+        let style = if selected == Some(index) {
+            ui.theme.bar()
+        } else {
+            ui.theme.dim()
         };
         let line = Line::from(vec![
             Span::styled(mark, ui.theme.strong()),
@@ -344,8 +345,8 @@ fn draw_above(frame: &mut Frame, ui: &Ui, app: &App, words: &ComposerLabels, are
     }
 }
 
-/// How the line of drafts looks: what needs the person stands out.
-fn strip_style(ui: &Ui, app: &App) -> Style {
+/// The style of the draft status: errors stand out.
+fn draft_status_style(ui: &Ui, app: &App) -> Style {
     let draft = app.shown_draft();
     let drafts = app.conversation().map_or(&[][..], Conversation::drafts);
     match draft.or(drafts.last()) {
@@ -374,8 +375,8 @@ fn part_line(app: &App, part: &ComposedPart, index: usize, width: u16) -> String
     one_line(&format!("{}. {}: {text}", index + 1, block.label), width)
 }
 
-/// Draws what is asked for in the place of a reply.
-fn draw_rule(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
+/// Draws the title of a dialog that replaces the reply.
+fn draw_title(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
     let title = one_line(title, area.width.saturating_sub(5));
     let rest = usize::from(area.width).saturating_sub(columns(&title) + 3);
     let line = Line::from(vec![
@@ -386,13 +387,14 @@ fn draw_rule(frame: &mut Frame, ui: &Ui, area: Rect, title: &str) {
     draw_line(frame.buffer_mut(), area, &line);
 }
 
-fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
+fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, effect: &str) {
     let composer = app.composer();
-    let chosen = chosen(app);
-    // What has no keys steps back.
-    let bar = match app.is_composing() {
-        true => ui.theme.bar(),
-        false => ui.theme.dim(),
+    let chosen = chosen_kind(app);
+    // Without the keyboard focus it is dim.
+    let bar = if app.is_composing() {
+        ui.theme.bar()
+    } else {
+        ui.theme.dim()
     };
     let labels = |name: fn(ReplyKind) -> &'static str, pad: &str| {
         ReplyKind::ALL.map(|kind| {
@@ -415,31 +417,33 @@ fn draw_kinds(frame: &mut Frame, ui: &Ui, app: &App, area: Rect, target: &str) {
     };
     let mut spans = vec![Span::styled("─", ui.theme.rule())];
     let whole = labels(ReplyKind::label, " ");
-    let close = apart(labels(ReplyKind::short, ""));
-    spans.extend(match () {
-        () if width(&whole) <= room => whole.into(),
+    let close = spaced(labels(ReplyKind::short, ""));
+    spans.extend(if width(&whole) <= room {
+        whole.into()
+    } else if width(&close) <= room {
         // All of them, with one blank between two.
-        () if width(&close) <= room => close,
-        () => around(ui, labels(ReplyKind::short, " "), chosen, room),
+        close
+    } else {
+        fitting_kinds(ui, labels(ReplyKind::short, " "), chosen, room)
     });
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     let left = usize::from(area.width).saturating_sub(taken);
-    let target = one_line(target, area.width);
+    let effect = one_line(effect, area.width);
     // All of it or nothing: half a word says nothing.
-    let target = match columns(&target) {
+    let effect = match columns(&effect) {
         0 => String::new(),
         width if width + 4 > left => String::new(),
-        _ => format!(" {target} "),
+        _ => format!(" {effect} "),
     };
-    let rule = left.saturating_sub(columns(&target) + 1);
+    let rule = left.saturating_sub(columns(&effect) + 1);
     spans.push(Span::styled("─".repeat(rule), ui.theme.rule()));
-    spans.push(Span::styled(target, ui.theme.dim()));
+    spans.push(Span::styled(effect, ui.theme.dim()));
     spans.push(Span::styled("─", ui.theme.rule()));
     draw_line(frame.buffer_mut(), area, &Line::from(spans));
 }
 
 /// Labels with a blank between each two, and before the first unless that has a bracket.
-fn apart(labels: [Span<'static>; ReplyKind::ALL.len()]) -> Vec<Span<'static>> {
+fn spaced(labels: [Span<'static>; ReplyKind::ALL.len()]) -> Vec<Span<'static>> {
     let mut spans = Vec::with_capacity(2 * labels.len());
     for label in labels {
         if !spans.is_empty() || !label.content.starts_with(['[', '(']) {
@@ -450,8 +454,8 @@ fn apart(labels: [Span<'static>; ReplyKind::ALL.len()]) -> Vec<Span<'static>> {
     spans
 }
 
-/// As many kinds as fit, the chosen one among them, and marks where there are more.
-fn around(
+/// As many kinds as fit, the chosen one among them, and `‹` or `›` where there are more.
+fn fitting_kinds(
     ui: &Ui,
     labels: [Span<'static>; ReplyKind::ALL.len()],
     chosen: ReplyKind,
@@ -483,8 +487,8 @@ fn around(
     spans
 }
 
-/// The kind of reply that is being made: whoever looks for a tool makes a call.
-fn chosen(app: &App) -> ReplyKind {
+/// The kind of reply that is being composed; a call while a tool is being looked for.
+fn chosen_kind(app: &App) -> ReplyKind {
     match app.dialog {
         Dialog::Picker(PickerPurpose::Tool, _) => ReplyKind::Tool,
         _ if app.previewed_draft().is_some() => {
@@ -494,10 +498,10 @@ fn chosen(app: &App) -> ReplyKind {
     }
 }
 
-/// What the reply becomes, or why it cannot be sent.
-fn target(app: &App) -> String {
+/// What sending does, or why the reply cannot be sent.
+fn reply_effect(app: &App) -> String {
     let composer = app.composer();
-    let kind = chosen(app);
+    let kind = chosen_kind(app);
     let Some(conversation) = app.conversation() else {
         return String::new();
     };
@@ -520,19 +524,19 @@ fn target(app: &App) -> String {
             let name = shell
                 .map(|shell| shell.name().to_owned())
                 .unwrap_or_default();
-            name + &options(composer)
+            name + &options_summary(composer)
         }
     }
 }
 
-/// Whether the client that waits hears nothing before the response has ended.
+/// Whether the waiting client receives nothing before the response has ended.
 fn gets_all_at_once(app: &App) -> bool {
     let waiting = app.conversation().filter(|found| found.is_waiting());
     waiting.is_some_and(|found| found.request().gets_all_at_once())
 }
 
 /// The options of a command, as far as they are set.
-fn options(composer: &Composer) -> String {
+fn options_summary(composer: &Composer) -> String {
     let options = composer.options.iter().map(|(name, value)| match value {
         serde_json::Value::String(text) => format!(" · {name} {text}"),
         value => format!(" · {name} {value}"),
@@ -557,17 +561,18 @@ fn draw_text(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) -> Option<Positi
         return draw_area(frame, composer.area(), rest);
     }
     let waits = app.conversation().is_some_and(Conversation::is_waiting);
-    let words = match waits {
-        true => composer.kind.placeholder(),
-        false => &nobody_here(app),
+    let words = if waits {
+        composer.kind.placeholder()
+    } else {
+        &idle_placeholder(app)
     };
     let words = one_line(words, rest.width);
     frame.render_widget(Paragraph::new(words).style(ui.theme.dim()), rest);
     (!rest.is_empty()).then(|| rest.as_position())
 }
 
-/// What stands where nobody waits for what is typed: whether others do.
-fn nobody_here(app: &App) -> String {
+/// The placeholder where nobody waits for a reply: whether other conversations do.
+fn idle_placeholder(app: &App) -> String {
     let done = app.conversation().map(Conversation::status);
     let done = match (app.inbox.waiting(), done) {
         (0, _) | (_, None | Some(Status::Waiting { .. })) => {
@@ -588,7 +593,7 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option
     if area.is_empty() {
         return None;
     }
-    // The text area leaves control characters out, but these pass for letters with it.
+    // The text area leaves control characters out, but takes these for letters.
     let breaks = |symbol: &str| symbol.contains(['\u{2028}', '\u{2029}']);
     let buffer = frame.buffer_mut();
     for row in area.intersection(buffer.area).rows() {
@@ -611,8 +616,8 @@ fn draw_area(frame: &mut Frame, field: &TextArea<'static>, area: Rect) -> Option
     })
 }
 
-/// The column of the cursor in its row. The text area counts the characters of an emoji that is
-/// joined from several; the screen shows one.
+/// The column of the cursor in its row. The text area counts each character of a joined emoji; the
+/// screen shows a single one.
 fn cursor_column(field: &TextArea<'static>, row: usize) -> usize {
     let DataCursor(line, at) = field.cursor();
     let DataCursor(_, start) = field.screen_to_data(row, 0);

@@ -1,34 +1,34 @@
-//! What keys do to the answer in one row.
+//! Handles a key press in one form row.
 
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
+use super::node::{AnswerState, Node, NodeContent, NodeRole, ROW_BUDGET};
 use super::spec::FieldKind;
 use crate::tui::line::Edit;
 
-/// What a key did to a row.
+/// What a key press did in a row.
 pub(super) enum RowChange {
-    /// The answer is another one.
+    /// The answer changed.
     Edited,
-    /// It is still the same.
+    /// Only the cursor or the fold moved.
     Moved,
-    /// The answer, or the row with it, is to go.
+    /// The answer, or the row with it, is to be removed.
     Remove,
-    /// The answer is to be what the schema proposes.
+    /// The default of the schema is to become the answer.
     Accept,
     Ignored,
 }
 
 impl Node {
-    /// Takes a key for the row of this node.
+    /// Handles a key press in the row of this node.
     pub(super) fn on_key(&mut self, key: KeyEvent) -> RowChange {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let ctrl_d = key.code == KeyCode::Char('d') && key.modifiers == KeyModifiers::CONTROL;
         let forward = matches!(key.code, KeyCode::Right | KeyCode::Char(' '));
         let misfit = self.is_misfit();
-        if self.choosing().is_some() {
+        if self.choice_options().is_some() {
             return self.on_choice_key(key, plain, ctrl_d);
         }
         match &mut self.content {
@@ -42,7 +42,7 @@ impl Node {
                     if back && (self.state != AnswerState::Unset || only_answer || misfit) {
                         return RowChange::Remove;
                     }
-                    if accepts(key)
+                    if accepts_default(key)
                         && self.state == AnswerState::Unset
                         && self.spec.default.is_some()
                     {
@@ -53,7 +53,7 @@ impl Node {
                 }
                 match line.on_key(key) {
                     Edit::Changed => {
-                        self.settle();
+                        self.update_state();
                         RowChange::Edited
                     }
                     Edit::Moved => RowChange::Moved,
@@ -85,7 +85,7 @@ impl Node {
         }
     }
 
-    /// Takes a key for a row in which something is chosen.
+    /// Handles a key press in a row with options.
     fn on_choice_key(&mut self, key: KeyEvent, plain: bool, ctrl_d: bool) -> RowChange {
         let spec = Arc::clone(&self.spec);
         let (FieldKind::Choice(options) | FieldKind::Union(options)) = &spec.kind else {
@@ -99,7 +99,7 @@ impl Node {
             _ if ctrl_d => return RowChange::Remove,
             KeyCode::Delete if plain => return RowChange::Remove,
             KeyCode::Backspace if plain && before.is_none() => return RowChange::Remove,
-            _ if before.is_none() && accepts(key) && spec.default.is_some() => {
+            _ if before.is_none() && accepts_default(key) && spec.default.is_some() => {
                 return RowChange::Accept;
             }
             KeyCode::Backspace if plain => choice.erase(options),
@@ -115,17 +115,16 @@ impl Node {
             _ => return RowChange::Ignored,
         }
         let changed = before != choice.picked();
-        self.settle();
-        match changed {
-            true => {
-                self.refit();
-                RowChange::Edited
-            }
-            false => RowChange::Moved,
+        self.update_state();
+        if changed {
+            self.apply_alternative();
+            RowChange::Edited
+        } else {
+            RowChange::Moved
         }
     }
 
-    /// Takes a key for the row that adds to this list.
+    /// Handles a key press in the row that adds to this list.
     pub(super) fn on_list_key(&mut self, key: KeyEvent) -> RowChange {
         let plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
         let NodeContent::List(items) = &self.content else {
@@ -146,8 +145,8 @@ impl Node {
         }
     }
 
-    /// Makes the state follow what was typed.
-    pub(super) fn settle(&mut self) {
+    /// Sets the state by whether there is an answer now.
+    pub(super) fn update_state(&mut self) {
         let empty = match (&self.content, &self.spec.kind) {
             (NodeContent::Line(_), FieldKind::Text) => false,
             (NodeContent::Line(line) | NodeContent::Raw(line), _) => line.is_blank(),
@@ -155,34 +154,37 @@ impl Node {
             (NodeContent::Object(object), FieldKind::Union(_)) => object.choice.picked().is_none(),
             (NodeContent::Object(_) | NodeContent::List(_), _) => false,
         };
-        self.state = match empty {
-            true => AnswerState::Unset,
-            false => AnswerState::Set,
+        self.state = if empty {
+            AnswerState::Unset
+        } else {
+            AnswerState::Set
         };
     }
 
-    /// Takes the answer back; where there is none and there may be `null`, answers that.
+    /// Clears the answer; where there was none and `null` is allowed, answers `null`.
     pub(super) fn clear(&mut self) {
         let null = self.state == AnswerState::Unset && self.spec.nullable && !self.is_misfit();
         let had = self.has_answers();
-        *self = Self::empty(&self.schema.clone(), self.role, &mut { BUDGET });
+        *self = Self::empty(&self.schema.clone(), self.role, &mut { ROW_BUDGET });
         if null && !had {
             self.state = AnswerState::Null;
         }
     }
 
-    /// Answers what the schema proposes, if it does.
-    pub(super) fn accept(&mut self) -> bool {
+    /// Answers with the default of the schema; returns whether it has one.
+    pub(super) fn accept_default(&mut self) -> bool {
         let Some(default) = self.spec.default.clone() else {
             return false;
         };
-        *self = Self::filled(default, &self.schema.clone(), self.role, &mut { BUDGET });
+        *self = Self::filled(default, &self.schema.clone(), self.role, &mut {
+            ROW_BUDGET
+        });
         true
     }
 }
 
-/// Whether the key goes to the end of a proposal, which accepts it.
-fn accepts(key: KeyEvent) -> bool {
+/// Whether the key accepts the default that is shown: one that moves to its end.
+fn accepts_default(key: KeyEvent) -> bool {
     match key.code {
         KeyCode::Right | KeyCode::End => key.modifiers.is_empty(),
         KeyCode::Char('e' | 'f') => key.modifiers == KeyModifiers::CONTROL,

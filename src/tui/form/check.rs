@@ -1,4 +1,4 @@
-//! What is wrong, in words, at the row where it can be put right.
+//! Validates the answers, and puts each error at the row where it can be fixed.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -11,11 +11,11 @@ use jsonschema::paths::LocationSegment;
 use serde_json::Value;
 
 use super::node::{Node, NodeContent};
-use super::row::{RowKind, RowPath, rows};
+use super::row::{RowFilter, RowPath, rows};
 use crate::api::{Validator, validation};
 
-/// Errors that are listed; nobody reads more.
-const MAX: usize = 200;
+/// Errors of the validator that are listed; nobody reads more.
+const MAX_ERRORS: usize = 200;
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) struct RowError {
     pub(super) error: FieldError,
 }
 
-/// A schema that is ready to validate.
+/// A compiled schema, or why it could not be compiled.
 #[derive(Clone)]
 pub(super) struct Checker(Result<Arc<Validator>, String>);
 
@@ -54,7 +54,7 @@ impl fmt::Debug for Checker {
 
 impl Checker {
     pub(super) fn new(schema: &Value) -> Self {
-        // What is no schema at all asks for nothing.
+        // What is not a schema at all allows everything.
         if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
             return Self::new(&Value::Bool(true));
         }
@@ -65,17 +65,17 @@ impl Checker {
         self.0.as_ref().err().map(String::as_str)
     }
 
-    /// Everything that is wrong, in the order of the rows.
+    /// All errors in the order of the rows.
     pub(super) fn check(&self, root: &Node) -> Vec<RowError> {
-        let rows = rows(root, RowKind::Sent);
+        let rows = rows(root, RowFilter::Sent);
         let mut found: Vec<RowError> = rows
             .iter()
             .filter_map(|row| {
                 Some(RowError {
                     place: row.place.clone(),
                     error: FieldError {
-                        field: field(root, &row.place),
-                        message: row.node.mistake()?,
+                        field: field_path(root, &row.place),
+                        message: row.node.input_error()?,
                     },
                 })
             })
@@ -83,15 +83,15 @@ impl Checker {
         let mistaken: HashSet<RowPath> = found.iter().map(|one| one.place.clone()).collect();
         if let Ok(validator) = &self.0 {
             let value = root.json().map_or(Value::Null, |json| json.to_value());
-            // What takes too long to check is not checked: the person can send it all the same.
+            // A validation that takes too long gives no errors: the person can send it all the same.
             let errors = validator.errors(&value).into_iter().flatten();
-            for error in errors.take(MAX) {
-                for (place, rest, message) in located(root, &error) {
-                    // What is missing or cannot be read cannot be of the right kind either.
+            for error in errors.take(MAX_ERRORS) {
+                for (place, rest, message) in locate_error(root, &error) {
+                    // A missing or unreadable answer has its own message already.
                     if mistaken.contains(&place) {
                         continue;
                     }
-                    let field = field(root, &place) + &rest;
+                    let field = field_path(root, &place) + &rest;
                     let error = FieldError { field, message };
                     found.push(RowError { place, error });
                 }
@@ -103,8 +103,8 @@ impl Checker {
     }
 }
 
-/// Where an error belongs: the row, what of the path there is no row for, and what to say.
-fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, String)> {
+/// Where an error belongs: the row, the rest of the path that has no row, and the message.
+fn locate_error(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, String)> {
     let mut path: Vec<LocationSegment<'_>> = error.instance_path().iter().collect();
     let at = |path: &[LocationSegment<'_>], message: String| {
         let (place, rest) = locate(root, path);
@@ -119,8 +119,11 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, St
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => unexpected,
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
-            return match meant(root, error, context) {
-                Some(errors) => errors.iter().flat_map(|one| located(root, one)).collect(),
+            return match errors_of_alternative(root, error, context) {
+                Some(errors) => errors
+                    .iter()
+                    .flat_map(|one| locate_error(root, one))
+                    .collect(),
                 None => vec![at(&path, validation::message(error))],
             };
         }
@@ -134,8 +137,8 @@ fn located(root: &Node, error: &ValidationError<'_>) -> Vec<(RowPath, String, St
     each.collect()
 }
 
-/// What is wrong by the alternative that the person chose, or by the only one of that type.
-fn meant<'a>(
+/// The errors of the alternative that the person chose, or of the only one of the value's type.
+fn errors_of_alternative<'a>(
     root: &Node,
     error: &ValidationError<'_>,
     context: &'a [Vec<ValidationError<'static>>],
@@ -168,7 +171,7 @@ fn meant<'a>(
     }
 }
 
-/// The row for a path into the value, and the rest of the path in words.
+/// The row for a path into the value, and the rest of the path as text.
 fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (RowPath, String) {
     let mut node = root;
     let mut way = Vec::new();
@@ -179,7 +182,7 @@ fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (RowPath, String) {
                 let mut fields = object.fields.iter().flatten();
                 fields.position(|field| field.name == *name)
             }
-            // A property may be called like a number.
+            // The name of a property may be a number.
             (NodeContent::Object(object), LocationSegment::Index(index)) => {
                 let mut fields = object.fields.iter().flatten();
                 fields.position(|field| field.name == index.to_string())
@@ -202,8 +205,8 @@ fn locate(root: &Node, path: &[LocationSegment<'_>]) -> (RowPath, String) {
     (RowPath::of(way, node), String::new())
 }
 
-/// The path to a row, in words.
-fn field(root: &Node, place: &RowPath) -> String {
+/// The path to a row, such as `env.PATH` or `paths[0]`.
+fn field_path(root: &Node, place: &RowPath) -> String {
     let mut words = String::new();
     let mut node = root;
     for at in &place.path {

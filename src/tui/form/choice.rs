@@ -2,11 +2,11 @@
 
 use super::json::JsonValue;
 
-/// What is chosen among options that belong to the schema.
+/// A choice among the options of a schema, which are passed in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FixedChoice {
     picked: Option<usize>,
-    /// What was typed to get there.
+    /// What was typed of the option's name.
     typed: String,
 }
 
@@ -15,7 +15,7 @@ impl FixedChoice {
         Self::named(picked, String::new())
     }
 
-    /// One in the middle of typing a name.
+    /// A choice in the middle of typing a name.
     pub(super) fn named(picked: Option<usize>, typed: String) -> Self {
         Self { picked, typed }
     }
@@ -28,8 +28,8 @@ impl FixedChoice {
         &self.typed
     }
 
-    /// Types a character; says whether it led to an option. One that leads nowhere starts anew, so
-    /// that `t` after `f` means true.
+    /// Types a character; returns whether an option matches. If none does, the name starts anew with
+    /// this character, so that `t` after `f` means true.
     pub(super) fn type_char(&mut self, c: char, options: &[JsonValue]) -> bool {
         let mut longer = self.typed.clone();
         longer.push(c);
@@ -43,16 +43,17 @@ impl FixedChoice {
         false
     }
 
-    /// Takes back what was typed last, and with the first character the choice.
+    /// Deletes the last character typed, and with the first one the choice.
     pub(super) fn erase(&mut self, options: &[JsonValue]) {
         self.typed.pop();
-        self.picked = match self.typed.is_empty() {
-            true => None,
-            false => matching(options, &self.typed).first().copied(),
+        self.picked = if self.typed.is_empty() {
+            None
+        } else {
+            matching(options, &self.typed).first().copied()
         };
     }
 
-    /// Goes to the next or the previous one of the options that match what was typed.
+    /// Moves to the next or the previous option that matches what was typed.
     pub(super) fn step(&mut self, forward: bool, options: &[JsonValue]) {
         let mut among = matching(options, &self.typed);
         if among.len() < 2 {
@@ -78,7 +79,7 @@ impl FixedChoice {
         matching(options, &self.typed)
     }
 
-    /// Forgets what was typed, because the person went on.
+    /// Forgets what was typed, because the focus moves away.
     pub(super) fn leave(&mut self) {
         self.typed.clear();
     }
@@ -90,7 +91,7 @@ pub(super) fn are_words(options: &[JsonValue]) -> bool {
     options.all(|one| matches!(one, JsonValue::Text(_) | JsonValue::Null))
 }
 
-/// The name of one of the options that are words or not.
+/// The label of an option; `are_words` is that of all options.
 pub(super) fn label(option: &JsonValue, are_words: bool) -> String {
     match option {
         // Quotes only where they make a difference.
@@ -114,9 +115,10 @@ fn matching(options: &[JsonValue], typed: &str) -> Vec<usize> {
             .collect()
     };
     let begin = all(|label, typed| label.starts_with(typed));
-    match begin.is_empty() {
-        true => all(|label, typed| label.contains(typed)),
-        false => begin,
+    if begin.is_empty() {
+        all(|label, typed| label.contains(typed))
+    } else {
+        begin
     }
 }
 

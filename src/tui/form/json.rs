@@ -2,8 +2,8 @@
 //!
 //! Without `arbitrary_precision`, a [`Value`] turns `1e3` into `1000.0` and rounds integers of more
 //! than 64 bits. Arguments leave as text, so nothing forces that loss upon them.
-//! That feature would hold for all JSON in the program, make each number of a request a string in memory,
-//! and still lose what [`Json::Verbatim`] keeps.
+//! That feature would apply to all JSON in the program, make each number of a request a string in
+//! memory, and still lose what [`JsonValue::Verbatim`] keeps.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::api::is_too_large_for_tree;
 
-/// Levels that are taken apart; what is deeper stays text. The parser below recurses.
+/// Levels of nesting that are parsed; what is deeper stays text, because the parser recurses.
 const DEPTH: usize = 64;
 
 /// A JSON value.

@@ -1,4 +1,4 @@
-//! What the keys do.
+//! Handles key presses and pasted text: moving between rows, adding and removing elements, undo.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -8,7 +8,7 @@ use super::spec::Spec;
 use super::*;
 
 impl Form {
-    /// Takes a key.
+    /// Handles a key press.
     pub fn on_key(&mut self, key: KeyEvent) -> FormOutcome {
         if key.kind == KeyEventKind::Release {
             return FormOutcome::Ignored;
@@ -27,7 +27,7 @@ impl Form {
         }
     }
 
-    /// Takes pasted text, which is text and never a key.
+    /// Inserts pasted text, in which nothing is taken for a key.
     pub fn paste(&mut self, text: &str) -> FormOutcome {
         // What terminals send for a line break in pasted text is `\r`.
         self.insert(&text.replace("\r\n", "\n").replace('\r', "\n"))
@@ -43,7 +43,7 @@ impl Form {
     }
 
     fn insert(&mut self, text: &str) -> FormOutcome {
-        let before = self.moment();
+        let before = self.undo_state();
         let added = self.focus.add && self.add();
         let Some(node) = self.node_mut() else {
             return FormOutcome::Ignored;
@@ -61,14 +61,14 @@ impl Form {
             (NodeContent::Choice(choice), FieldKind::Choice(options))
             | (NodeContent::Object(Object { choice, .. }), FieldKind::Union(options)) => {
                 let typed = text.trim().chars();
-                // Each character matters: all have to be tried.
+                // Type every character, also after one that matched nothing.
                 typed.fold(false, |any, c| choice.type_char(c, options) | any)
             }
             _ => false,
         };
         if taken {
-            node.settle();
-            node.refit();
+            node.update_state();
+            node.apply_alternative();
         }
         if taken || added {
             self.edited(before);
@@ -76,24 +76,24 @@ impl Form {
         FormOutcome::Consumed
     }
 
-    /// Moves to the next or the previous row; past the ends only `around`.
-    fn step(&mut self, forward: bool, around: bool) -> FormOutcome {
+    /// Moves to the next or the previous row; with `wrap` from the last to the first and back.
+    fn step(&mut self, forward: bool, wrap: bool) -> FormOutcome {
         let rows = self.rows();
-        let (count, at) = (rows.len(), self.position().unwrap_or(0));
+        let (count, at) = (rows.len(), self.focused_row().unwrap_or(0));
         let to = match forward {
             true if at + 1 < count => at + 1,
             false if at > 0 => at - 1,
-            _ if around && count > 0 => (at + if forward { 1 } else { count - 1 }) % count,
+            _ if wrap && count > 0 => (at + if forward { 1 } else { count - 1 }) % count,
             _ => return FormOutcome::Ignored,
         };
         let place = rows[to].place.clone();
-        self.go(place);
+        self.focus_on(place);
         FormOutcome::Consumed
     }
 
-    /// Goes on: to what is still missing, or to the end.
+    /// Handles Enter: goes to the next answer that is missing, or submits the form.
     fn enter(&mut self) -> FormOutcome {
-        let before = self.moment();
+        let before = self.undo_state();
         if self.focus.add {
             self.add();
             self.edited(before);
@@ -123,7 +123,7 @@ impl Form {
                 self.edited(before);
             }
             _ => {
-                if node.is_missing() && node.accept() {
+                if node.is_missing() && node.accept_default() {
                     self.edited(before);
                 }
             }
@@ -132,8 +132,8 @@ impl Form {
     }
 
     /// What Enter does where the focus is, in a word or two.
-    pub fn enter_words(&self) -> &'static str {
-        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+    pub fn enter_hint(&self) -> &'static str {
+        let Some(node) = self.node().filter(|_| self.focused_row().is_some()) else {
             return self.verb;
         };
         match &node.content {
@@ -148,16 +148,16 @@ impl Form {
     fn advance(&mut self) -> FormOutcome {
         match self.next_missing() {
             Some(place) => {
-                self.go(place);
+                self.focus_on(place);
                 FormOutcome::Consumed
             }
             None => FormOutcome::Submit,
         }
     }
 
-    /// Where an answer is still missing, after the row with the focus or else before it.
+    /// The next row with a missing answer: after the one with the focus, or else before it.
     fn next_missing(&self) -> Option<RowPath> {
-        let places: Vec<(RowPath, bool)> = rows(&self.root, RowKind::Sent)
+        let places: Vec<(RowPath, bool)> = rows(&self.root, RowFilter::Sent)
             .into_iter()
             .map(|row| {
                 let missing = row.node.is_missing();
@@ -177,15 +177,15 @@ impl Form {
                 .modifiers
                 .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
         if types && self.typing.as_ref() == Some(&self.focus) {
-            // The same word goes on: what it was before is remembered already.
+            // Typing goes on in the same row: the state before it is on the undo stack already.
             if let Some(node) = self.node_mut() {
                 node.on_key(key);
             }
-            self.changed();
+            self.after_change();
             self.typing = Some(self.focus.clone());
             return FormOutcome::Consumed;
         }
-        let before = self.moment();
+        let before = self.undo_state();
         if self.focus.add && types && key.code != KeyCode::Char(' ') && self.adds_lines() {
             self.add();
         }
@@ -193,9 +193,10 @@ impl Form {
         let Some(node) = self.node_mut() else {
             return FormOutcome::Ignored;
         };
-        let change = match on_list {
-            true => node.on_list_key(key),
-            false => node.on_key(key),
+        let change = if on_list {
+            node.on_list_key(key)
+        } else {
+            node.on_key(key)
         };
         let edited = match change {
             RowChange::Edited => true,
@@ -203,7 +204,7 @@ impl Form {
                 self.remove();
                 true
             }
-            RowChange::Accept => node.accept(),
+            RowChange::Accept => node.accept_default(),
             RowChange::Moved => false,
             RowChange::Ignored => return FormOutcome::Ignored,
         };
@@ -218,9 +219,9 @@ impl Form {
         FormOutcome::Consumed
     }
 
-    /// Follows a change that can be undone.
+    /// Records a change that can be undone.
     fn edited(&mut self, before: UndoState) {
-        self.remember(before);
+        self.push_undo(before);
         // `null` is no answer any more where there is one below it.
         let mut node = &mut self.root;
         for at in &self.focus.path {
@@ -232,10 +233,10 @@ impl Form {
                 None => break,
             }
         }
-        self.changed();
+        self.after_change();
     }
 
-    /// Whether what the list with the focus holds can be typed.
+    /// Whether the elements of the list with the focus are typed in one line.
     fn adds_lines(&self) -> bool {
         self.node().is_some_and(|node| {
             let spec = Spec::of(&node.spec.items());
@@ -246,12 +247,12 @@ impl Form {
         })
     }
 
-    /// Adds an element to the list with the focus, and goes there.
+    /// Adds an element to the list with the focus, and moves the focus to it.
     fn add(&mut self) -> bool {
         let Some(node) = self.node_mut() else {
             return false;
         };
-        let item = Node::empty(&node.spec.items(), NodeRole::Element, &mut { BUDGET });
+        let item = Node::empty(&node.spec.items(), NodeRole::Element, &mut { ROW_BUDGET });
         let NodeContent::List(items) = &mut node.content else {
             return false;
         };
@@ -260,8 +261,8 @@ impl Form {
         node.state = AnswerState::Set;
         self.focus = self.focus.child(at);
         if let Some(node) = self.node() {
-            // What has no row of its own is entered.
-            let inside = rows(node, RowKind::Shown)
+            // An element without a row of its own: focus its first field.
+            let inside = rows(node, RowFilter::Shown)
                 .first()
                 .map(|row| row.place.clone());
             if let (NodeContent::Object(_), Some(inside)) = (&node.content, inside) {
@@ -274,7 +275,7 @@ impl Form {
         true
     }
 
-    /// Takes away the answer with the focus, and its row if nothing but the answer asks for it.
+    /// Removes the answer with the focus, and its row if the schema does not ask for it.
     fn remove(&mut self) {
         let Some(node) = self.node_mut() else {
             return;
@@ -283,7 +284,7 @@ impl Form {
             node.clear();
             return;
         }
-        let at = self.position().unwrap_or(0);
+        let at = self.focused_row().unwrap_or(0);
         let mut path = self.focus.path.clone();
         let Some(index) = path.pop() else {
             return;

@@ -2,13 +2,13 @@
 //!
 //! - [`Form`] is the state: it takes keys and gives JSON
 //! - `json` is JSON that keeps how numbers were written
-//! - `spec` is what a schema asks for, one level at a time
+//! - `spec` is what to fill in for a schema, one level at a time
 //! - `node` is what has been answered, as a tree; `row` lists it; `union` is where it may be of
 //!   several kinds
 //! - `choice` is what is chosen, and a `Line` what is typed; `keys` moves between
 //!   rows, `answer` gives the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
-//! - `saved` writes answers down and reads them, half typed or wrong as they may be
+//! - `saved` serializes answers and reads them back, half typed or wrong as they may be
 //! - `view` draws the rows
 //!
 //! Whatever the schema says, any JSON can be shown, edited and given back: what the schema does not
@@ -35,25 +35,25 @@ use serde_json::Value;
 pub use self::check::FieldError;
 use self::check::{Checker, RowError};
 use self::json::JsonValue;
-use self::node::{AnswerState, BUDGET, Node, NodeContent, NodeRole};
-use self::row::{FormRow, RowKind, RowPath, rows};
+use self::node::{AnswerState, Node, NodeContent, NodeRole, ROW_BUDGET};
+use self::row::{FormRow, RowFilter, RowPath, rows};
 use self::spec::{FieldKind, FieldSchema};
 
 /// Changes that can be undone.
-const HISTORY: usize = 200;
+const MAX_UNDO: usize = 200;
 
-/// What a form did with a key.
+/// What a key press did in a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormOutcome {
-    /// It was for the form.
+    /// The form handled it.
     Consumed,
     /// The person is done: nothing that is required is missing any more.
     Submit,
-    /// It means nothing here.
+    /// The key has no meaning here.
     Ignored,
 }
 
-/// A text that is no JSON, and where it stops being it.
+/// A text that is not JSON, with the parser's error.
 #[derive(Debug, thiserror::Error)]
 #[error("not valid JSON ({0})")]
 pub struct NotJson(#[from] serde_json::Error);
@@ -65,17 +65,17 @@ pub struct Form {
     checker: Checker,
     root: Node,
     focus: RowPath,
-    /// What is wrong, once the person has been told.
-    found: Option<Vec<RowError>>,
+    /// The errors to show; `None` before the form was checked for the first time.
+    shown_errors: Option<Vec<RowError>>,
     undo: Vec<UndoState>,
     redo: Vec<UndoState>,
     /// Where the last change was typing, so that words are undone and not letters.
     typing: Option<RowPath>,
-    /// What becomes of it when the person is done, in a word.
+    /// What submitting the form does, in a word such as `send`.
     verb: &'static str,
 }
 
-/// What it was like.
+/// A state of the form that undo or redo goes back to.
 #[derive(Debug, Clone)]
 struct UndoState {
     root: Node,
@@ -83,17 +83,17 @@ struct UndoState {
 }
 
 impl Form {
-    /// An empty form. `schema` may be anything; what is not understood is asked for as JSON.
+    /// An empty form. `schema` may be anything; what is not understood is filled in as JSON.
     pub fn new(schema: &Value) -> Self {
         let checker = Checker::new(schema);
         let schema = FieldSchema::new(Arc::new(schema.clone()));
-        let root = Node::empty(&schema, NodeRole::Root, &mut { BUDGET });
+        let root = Node::empty(&schema, NodeRole::Root, &mut { ROW_BUDGET });
         let mut form = Self {
             schema,
             checker,
             root,
             focus: RowPath::default(),
-            found: None,
+            shown_errors: None,
             undo: Vec::new(),
             redo: Vec::new(),
             typing: None,
@@ -103,18 +103,19 @@ impl Form {
         form
     }
 
-    /// The form with another word for what becomes of it when the person is done; it is sent
-    /// unless this says otherwise.
+    /// The form with another word than `send` for what submitting it does.
     #[must_use]
     pub fn with_verb(mut self, verb: &'static str) -> Self {
         self.verb = verb;
         self
     }
 
-    /// A form that is filled in.
+    /// A form that is filled in with a value.
     pub fn with_value(schema: &Value, value: &Value) -> Self {
         let mut form = Self::new(schema);
-        form.root = Node::filled(value.into(), &form.schema, NodeRole::Root, &mut { BUDGET });
+        form.root = Node::filled(value.into(), &form.schema, NodeRole::Root, &mut {
+            ROW_BUDGET
+        });
         form.focus_first();
         form
     }
@@ -155,7 +156,7 @@ impl Form {
     /// Text that is no JSON leaves the form as it is.
     pub fn set_json(&mut self, text: &str) -> Result<(), NotJson> {
         if text.trim().is_empty() {
-            let root = Node::empty(&self.schema, NodeRole::Root, &mut { BUDGET });
+            let root = Node::empty(&self.schema, NodeRole::Root, &mut { ROW_BUDGET });
             self.replace(root);
         } else {
             self.fill(JsonValue::parse(text)?);
@@ -167,16 +168,16 @@ impl Form {
         // Where nothing changes, nothing does: what was opened stays open, what was not answered
         // stays unanswered.
         if self.json() != json {
-            let root = Node::filled(json, &self.schema, NodeRole::Root, &mut { BUDGET });
+            let root = Node::filled(json, &self.schema, NodeRole::Root, &mut { ROW_BUDGET });
             self.replace(root);
         }
     }
 
     fn replace(&mut self, root: Node) {
-        self.remember(self.moment());
+        self.push_undo(self.undo_state());
         self.root = root;
-        self.changed();
-        if self.position().is_none() {
+        self.after_change();
+        if self.focused_row().is_none() {
             self.focus_first();
         }
     }
@@ -186,22 +187,22 @@ impl Form {
         self.root.state == AnswerState::Unset && !self.root.has_answers()
     }
 
-    /// What is wrong, in the order of the rows. Nothing of it keeps the value from being sent.
+    /// All errors in the order of the rows. None of them keeps the value from being sent.
     pub fn validate(&self) -> Vec<FieldError> {
         let found = self.checker.check(&self.root);
         found.into_iter().map(|found| found.error).collect()
     }
 
-    /// Validates, and shows what is wrong from now on, with the focus on the first of it. Returns
-    /// whether nothing is.
+    /// Validates, shows errors from now on, and moves the focus to the first one. Returns whether the
+    /// form is valid.
     pub fn check(&mut self) -> bool {
         let found = self.checker.check(&self.root);
         if let Some(first) = found.first() {
             let place = first.place.clone();
-            self.go(place);
+            self.focus_on(place);
         }
         let fine = found.is_empty();
-        self.found = Some(found);
+        self.shown_errors = Some(found);
         fine
     }
 
@@ -210,27 +211,27 @@ impl Form {
         self.checker.problem()
     }
 
-    /// Takes the last change back.
+    /// Undoes the last change; returns whether there was one.
     pub fn undo(&mut self) -> bool {
         let Some(moment) = self.undo.pop() else {
             return false;
         };
-        self.redo.push(self.moment());
+        self.redo.push(self.undo_state());
         self.restore(moment);
         true
     }
 
-    /// Does the last change again.
+    /// Redoes the change that was undone last; returns whether there was one.
     pub fn redo(&mut self) -> bool {
         let Some(moment) = self.redo.pop() else {
             return false;
         };
-        self.undo.push(self.moment());
+        self.undo.push(self.undo_state());
         self.restore(moment);
         true
     }
 
-    fn moment(&self) -> UndoState {
+    fn undo_state(&self) -> UndoState {
         UndoState {
             root: self.root.clone(),
             focus: self.focus.clone(),
@@ -240,31 +241,31 @@ impl Form {
     fn restore(&mut self, moment: UndoState) {
         self.root = moment.root;
         self.focus = moment.focus;
-        self.changed();
+        self.after_change();
     }
 
-    fn remember(&mut self, moment: UndoState) {
-        if self.undo.len() >= HISTORY {
+    fn push_undo(&mut self, moment: UndoState) {
+        if self.undo.len() >= MAX_UNDO {
             self.undo.remove(0);
         }
         self.undo.push(moment);
         self.redo.clear();
     }
 
-    /// Follows a change.
-    fn changed(&mut self) {
+    /// Ends a run of typing, and validates again where errors are shown.
+    fn after_change(&mut self) {
         self.typing = None;
-        if self.found.is_some() {
-            self.found = Some(self.checker.check(&self.root));
+        if self.shown_errors.is_some() {
+            self.shown_errors = Some(self.checker.check(&self.root));
         }
     }
 
     fn rows(&self) -> Vec<FormRow<'_>> {
-        rows(&self.root, RowKind::Shown)
+        rows(&self.root, RowFilter::Shown)
     }
 
-    /// Which row has the focus.
-    fn position(&self) -> Option<usize> {
+    /// The index of the row with the focus.
+    fn focused_row(&self) -> Option<usize> {
         self.rows().iter().position(|row| row.place == self.focus)
     }
 
@@ -283,12 +284,12 @@ impl Form {
             .find(|row| row.name == name)
             .map(|row| row.place.clone());
         if let Some(place) = place {
-            self.go(place);
+            self.focus_on(place);
         }
     }
 
     /// Moves the focus, and opens what hides the place.
-    fn go(&mut self, place: RowPath) {
+    fn focus_on(&mut self, place: RowPath) {
         if let Some(choice) = self.node_mut().and_then(Node::choice_mut) {
             choice.leave();
         }
@@ -301,7 +302,7 @@ impl Form {
             }
         }
         let before = std::mem::replace(&mut self.focus, place);
-        if self.position().is_none() {
+        if self.focused_row().is_none() {
             self.focus = before;
         }
         self.typing = None;
@@ -318,7 +319,7 @@ impl Form {
     }
 }
 
-/// The same JSON in one line, in which nothing is rounded; what is no JSON stays as it is.
+/// JSON text on one line, without rounding any number; text that is not JSON stays as it is.
 pub fn compact(text: &str) -> String {
     JsonValue::parse(text).map_or_else(|_| text.to_owned(), |json| json.to_string())
 }

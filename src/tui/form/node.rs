@@ -1,4 +1,4 @@
-//! The form as a tree: what is asked for, and what has been answered.
+//! The form as a tree: the fields of the schema and their answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::tui::line::LineEditor;
 
 /// Rows that opening something may make; the rest is asked for as JSON. It bounds what a schema
 /// that refers to itself, or a huge value, can do.
-pub(super) const BUDGET: usize = 4000;
+pub(super) const ROW_BUDGET: usize = 4000;
 
 /// Why a node is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) enum NodeRole {
 /// How much of an answer there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AnswerState {
-    /// None: it is left out of the JSON where that is possible.
+    /// No answer: the field is left out of the JSON where that is possible.
     Unset,
     /// `null`, where that is allowed besides something else.
     Null,
@@ -214,7 +214,7 @@ impl Node {
         }
     }
 
-    /// The value that is chosen.
+    /// The value that was chosen.
     pub(super) fn option(&self, choice: &FixedChoice) -> Option<&JsonValue> {
         match &self.spec.kind {
             FieldKind::Choice(options) | FieldKind::Union(options) => options.get(choice.picked()?),
@@ -226,7 +226,7 @@ impl Node {
     pub(super) fn has_answers(&self) -> bool {
         match &self.content {
             NodeContent::Object(object) => object.fields.iter().flatten().any(|field| {
-                // What answers itself is no answer.
+                // A field with a single option answers itself, and does not count.
                 let alone =
                     matches!(&field.node.spec.kind, FieldKind::Choice(all) if all.len() == 1);
                 field.node.has_answers() || (field.node.state != AnswerState::Unset && !alone)
@@ -248,7 +248,7 @@ impl Node {
         }
     }
 
-    /// Whether an answer is missing here, other than in what is below.
+    /// Whether an answer is missing in this node itself, not counting its children.
     pub(super) fn is_missing(&self) -> bool {
         if self.is_undecided() {
             return self.is_sent();
@@ -266,12 +266,13 @@ impl Node {
         matches!(self.content, NodeContent::Raw(_)) && self.spec.kind != FieldKind::Raw
     }
 
-    /// What is wrong with what was typed, before any schema is asked.
-    pub(super) fn mistake(&self) -> Option<String> {
+    /// What is wrong with the input itself, such as text that is not a number, without the validator.
+    pub(super) fn input_error(&self) -> Option<String> {
         if self.is_missing() {
-            return Some(match self.is_undecided() {
-                true => "needs a choice".into(),
-                false => "needs a value".into(),
+            return Some(if self.is_undecided() {
+                "needs a choice".into()
+            } else {
+                "needs a value".into()
             });
         }
         match &self.content {
@@ -287,13 +288,13 @@ impl Node {
         }
     }
 
-    /// The fields of an object, which are made when they are first looked at.
+    /// Unfolds an object. Its fields are made the first time.
     pub(super) fn open(&mut self) {
         if let NodeContent::Object(object) = &mut self.content {
             object.open = true;
             if object.fields.is_none() {
-                let mut budget = BUDGET;
-                // Nothing is chosen before it was opened.
+                let mut budget = ROW_BUDGET;
+                // No alternative can have been chosen before it was opened.
                 object.fields = Some(empty_fields(&self.spec, &mut budget));
             }
         }
@@ -351,9 +352,10 @@ pub(super) fn fields_of<A>(
         .properties()
         .into_iter()
         .map(|property| {
-            let role = match property.required {
-                true => NodeRole::Required,
-                false => NodeRole::Optional,
+            let role = if property.required {
+                NodeRole::Required
+            } else {
+                NodeRole::Optional
             };
             let node = match given.remove(&property.name) {
                 Some((_, answer)) => into_node(answer, &property.schema, role, budget),

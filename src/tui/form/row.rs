@@ -1,4 +1,4 @@
-//! The form as a list: which rows there are, and which one has the focus.
+//! The form as a list of rows, each with its path in the tree.
 
 use super::node::{Node, NodeContent};
 
@@ -24,7 +24,7 @@ impl RowPath {
     }
 }
 
-/// A row, and the node it is about.
+/// A row, and the node it shows.
 #[derive(Debug)]
 pub(super) struct FormRow<'a> {
     pub(super) place: RowPath,
@@ -35,15 +35,15 @@ pub(super) struct FormRow<'a> {
 
 /// Which rows to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RowKind {
+pub(super) enum RowFilter {
     /// Those on the screen.
     Shown,
-    /// Those of which the JSON is made, on the screen or not.
+    /// Those that make up the JSON, on the screen or not.
     Sent,
 }
 
 /// The rows of a form.
-pub(super) fn rows(root: &Node, which: RowKind) -> Vec<FormRow<'_>> {
+pub(super) fn rows(root: &Node, which: RowFilter) -> Vec<FormRow<'_>> {
     let mut rows = Vec::new();
     walk(
         root,
@@ -61,18 +61,15 @@ fn walk<'a>(
     place: &RowPath,
     name: String,
     depth: usize,
-    which: RowKind,
+    which: RowFilter,
     rows: &mut Vec<FormRow<'a>>,
 ) {
     let is_root = place.path.is_empty();
     match &node.content {
         NodeContent::Object(object) => {
-            let chooses = node.choosing().is_some();
+            let chooses = node.choice_options().is_some();
             if !is_root || chooses {
-                let name = match is_root {
-                    true => "one of".into(),
-                    false => name,
-                };
+                let name = if is_root { "one of".into() } else { name };
                 rows.push(FormRow {
                     place: place.clone(),
                     node,
@@ -81,8 +78,8 @@ fn walk<'a>(
                 });
             }
             let enter = match which {
-                RowKind::Shown => object.open,
-                RowKind::Sent => node.is_sent(),
+                RowFilter::Shown => object.open,
+                RowFilter::Sent => node.is_sent(),
             };
             if enter {
                 let depth = depth + usize::from(!is_root);
@@ -116,10 +113,7 @@ fn walk<'a>(
         NodeContent::Line(_) | NodeContent::Choice(_) | NodeContent::Raw(_) => rows.push(FormRow {
             place: place.clone(),
             node,
-            name: match is_root {
-                true => "JSON".into(),
-                false => name,
-            },
+            name: if is_root { "JSON".into() } else { name },
             depth,
         }),
     }

@@ -1,5 +1,5 @@
-//! The answers as they are written down. Unlike the JSON of the form they tell what was only begun:
-//! a number without its digits, an object that is not sent, where the cursor was.
+//! Serializes a form. Unlike the JSON of its value this keeps what is unfinished: a number without its
+//! digits, an object that is not sent, the position of the cursor.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,10 +9,10 @@ use super::json::JsonValue;
 use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
 use super::row::RowPath;
 use super::spec::{FieldKind, FieldSchema, Spec};
-use super::{BUDGET, Form};
+use super::{Form, ROW_BUDGET};
 use crate::tui::line::LineEditor;
 
-/// A form that was written down.
+/// A serialized form.
 #[derive(Serialize, Deserialize)]
 struct SavedForm {
     root: SavedAnswer,
@@ -48,8 +48,8 @@ enum SavedState {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SavedContent {
-    Line(Typed),
-    Raw(Typed),
+    Line(SavedLine),
+    Raw(SavedLine),
     Choice(SavedChoice),
     Object {
         open: bool,
@@ -77,7 +77,7 @@ enum SavedChoice {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Typed {
+struct SavedLine {
     text: String,
     /// In bytes.
     #[serde(default)]
@@ -92,7 +92,7 @@ pub(super) struct SavedField {
 }
 
 impl Form {
-    /// The answers, to be written down.
+    /// The answers as JSON that [`Self::from_saved`] reads.
     pub fn save(&self) -> Value {
         let saved = SavedForm {
             root: SavedAnswer::of(&self.root),
@@ -105,8 +105,8 @@ impl Form {
         serde_json::to_value(saved).unwrap_or(Value::Null)
     }
 
-    /// A form with the answers that were written down for the same schema. What cannot be read is
-    /// taken for the value of the form.
+    /// A form with saved answers to the same schema. What [`Self::save`] did not write is taken for
+    /// the value of the form.
     pub fn from_saved(schema: &Value, answers: &Value) -> Self {
         let Ok(saved) = SavedForm::deserialize(answers) else {
             return Self::with_value(schema, answers);
@@ -114,10 +114,10 @@ impl Form {
         let mut form = Self::new(schema);
         form.root = saved
             .root
-            .into_node(&form.schema, NodeRole::Root, &mut { BUDGET });
+            .into_node(&form.schema, NodeRole::Root, &mut { ROW_BUDGET });
         let SavedFocus { path, add } = saved.focus;
         form.focus = RowPath { path, add };
-        if form.position().is_none() {
+        if form.focused_row().is_none() {
             form.focus_first();
         }
         form
@@ -127,7 +127,7 @@ impl Form {
 impl SavedAnswer {
     /// The answer of a node.
     pub(super) fn of(node: &Node) -> Self {
-        let typed = |line: &LineEditor| Typed {
+        let typed = |line: &LineEditor| SavedLine {
             text: line.text().to_owned(),
             at: Some(line.at()),
         };
@@ -161,7 +161,7 @@ impl SavedAnswer {
         }
     }
 
-    /// Whether a field of some kind can take it as the answer that it is.
+    /// Whether a field of this kind can hold the answer without turning it into raw JSON.
     pub(super) fn fits(&self, kind: &FieldKind) -> bool {
         match (&self.content, kind) {
             (None, _) => false,
@@ -176,7 +176,7 @@ impl SavedAnswer {
         }
     }
 
-    /// The node that the answer belongs to, as far as the schema is still the same.
+    /// The node with this answer, as far as the schema still fits.
     pub(super) fn into_node(
         self,
         schema: &FieldSchema,
@@ -193,7 +193,7 @@ impl SavedAnswer {
             SavedState::Null => AnswerState::Null,
             SavedState::Set => AnswerState::Set,
         };
-        let line = |Typed { text, at }: Typed| match at {
+        let line = |SavedLine { text, at }: SavedLine| match at {
             Some(at) => LineEditor::with_cursor(text, at),
             None => LineEditor::new(text),
         };
@@ -270,7 +270,7 @@ impl SavedChoice {
         }
     }
 
-    /// The choice among options of which it may be one.
+    /// The choice among these options; none if the saved option is not one of them.
     fn among(self, options: &[JsonValue]) -> FixedChoice {
         let (picked, typed) = self.into_parts();
         let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;

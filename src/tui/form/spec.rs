@@ -1,7 +1,7 @@
 //! What a form asks for at one place of a schema.
 //!
-//! What the schema says that a form has no row for is [`Kind::Raw`]: the person writes JSON, and
-//! the validator, which understands everything, has the last word anyway.
+//! A schema that a form has no row for is [`FieldKind::Raw`]: the person writes JSON, and the validator
+//! checks it.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ pub(super) type FieldSchema = api::Schema;
 #[derive(Debug)]
 pub(super) struct Spec {
     pub(super) kind: FieldKind,
-    /// What the author of the tool says about it.
-    pub(super) about: String,
+    /// The description that the author of the tool gave.
+    pub(super) description: String,
     pub(super) default: Option<JsonValue>,
     /// Whether `null` is allowed besides what the kind allows.
     pub(super) nullable: bool,
-    /// What there is to choose from, for a [`Kind::Union`].
+    /// The alternatives of a [`FieldKind::Union`].
     pub(super) alternatives: Vec<Alternative>,
     reading: SchemaReading,
 }
@@ -82,7 +82,7 @@ impl Spec {
         };
         Arc::new(Self {
             kind,
-            about: reading.description().to_owned(),
+            description: reading.description().to_owned(),
             default: reading.default().map(JsonValue::from),
             nullable,
             alternatives,
@@ -90,7 +90,7 @@ impl Spec {
         })
     }
 
-    /// What it takes to have one of these, in rows: schemas can ask for a lot at little cost.
+    /// What a field counts for in the row budget: short schemas can ask for a lot of rows.
     pub(super) fn cost(&self) -> usize {
         match &self.kind {
             FieldKind::Choice(options) => 1 + options.len() / 16,
@@ -98,7 +98,7 @@ impl Spec {
         }
     }
 
-    /// The properties of an object: those that have to be filled in first.
+    /// The properties of an object, the required ones first.
     pub(super) fn properties(&self) -> Vec<Property> {
         let mut all = self.reading.properties();
         let is_command = all
@@ -116,7 +116,7 @@ impl Spec {
         all
     }
 
-    /// What the elements of a list are.
+    /// The schema of the elements of a list.
     pub(super) fn items(&self) -> FieldSchema {
         self.reading.items()
     }
@@ -126,7 +126,7 @@ impl Spec {
         self.reading.anything()
     }
 
-    /// What to fill in, in a few words.
+    /// What to fill in, in a few words, such as `whole number from 1`.
     pub(super) fn words(&self) -> String {
         match (&self.kind, self.reading.words()) {
             (FieldKind::Raw, words) if words != "JSON" => format!("JSON: {words}"),
@@ -134,7 +134,7 @@ impl Spec {
         }
     }
 
-    /// What to fill in, in a word.
+    /// What to fill in, in a word, such as `JSON`.
     pub(super) fn short(&self) -> &'static str {
         match self.kind {
             FieldKind::Raw => "JSON",
@@ -188,7 +188,7 @@ mod tests {
             }},
         });
         let spec = spec(&schema);
-        assert_eq!(spec.about, "where to listen");
+        assert_eq!(spec.description, "where to listen");
         assert_eq!(spec.default, Some(JsonValue::Number("80".into())));
         assert_eq!(spec.words(), "whole number from 1");
     }

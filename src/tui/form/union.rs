@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::BUDGET;
+use super::ROW_BUDGET;
 use super::choice::FixedChoice;
 use super::json::JsonValue;
 use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
@@ -10,7 +10,7 @@ use super::saved::{SavedAnswer, SavedField};
 use super::spec::{FieldKind, Spec};
 
 impl Spec {
-    /// The alternative that was chosen; without any, what holds for all of them.
+    /// The chosen alternative; without one, what all alternatives have in common.
     pub(super) fn chosen(self: &Arc<Self>, choice: &FixedChoice) -> Arc<Self> {
         let chosen = choice.picked().and_then(|at| self.alternatives.get(at));
         chosen.map_or_else(|| Arc::clone(self), |one| Self::of(&one.schema))
@@ -55,7 +55,7 @@ impl Fit {
             match given {
                 Some((_, json)) => {
                     fit.known += 1;
-                    fit.is_of_kind &= Spec::of(&property.schema).may_be(json);
+                    fit.is_of_kind &= Spec::of(&property.schema).accepts(json);
                 }
                 None => fit.is_complete &= !property.required,
             }
@@ -65,8 +65,8 @@ impl Fit {
 }
 
 impl Spec {
-    /// Whether a value is of this kind, whatever is inside of it.
-    fn may_be(&self, json: &JsonValue) -> bool {
+    /// Whether a value is of this kind; its contents are not checked.
+    fn accepts(&self, json: &JsonValue) -> bool {
         match (&self.kind, json) {
             (FieldKind::Choice(options), json) => options.contains(json),
             (FieldKind::Raw, _) | (_, JsonValue::Verbatim(_)) => true,
@@ -80,8 +80,8 @@ impl Spec {
 }
 
 impl Node {
-    /// What can be chosen in the row of this node, and what is.
-    pub(super) fn choosing(&self) -> Option<(&FixedChoice, &[JsonValue])> {
+    /// The choice in the row of this node, and its options.
+    pub(super) fn choice_options(&self) -> Option<(&FixedChoice, &[JsonValue])> {
         match (&self.content, &self.spec.kind) {
             (NodeContent::Choice(choice), FieldKind::Choice(options)) => Some((choice, options)),
             (NodeContent::Object(object), FieldKind::Union(labels)) => {
@@ -111,7 +111,7 @@ impl Node {
         is_union && matches!(self.content, NodeContent::Object(_)) && !self.is_decided()
     }
 
-    /// The alternative that was chosen: its place among all, `null` included, and how many those are.
+    /// The index of the chosen alternative among all, `null` included, and how many there are.
     pub(super) fn picked_alternative(&self) -> Option<(usize, usize)> {
         let NodeContent::Object(object) = &self.content else {
             return None;
@@ -120,10 +120,10 @@ impl Node {
         Some((chosen.index, chosen.count))
     }
 
-    /// What the author of the tool says about the alternative that was chosen.
-    pub(super) fn chosen_about(&self) -> String {
+    /// The description that the author of the tool gave of the chosen alternative.
+    pub(super) fn chosen_description(&self) -> String {
         match &self.content {
-            NodeContent::Object(object) => self.spec.chosen(&object.choice).about.clone(),
+            NodeContent::Object(object) => self.spec.chosen(&object.choice).description.clone(),
             _ => String::new(),
         }
     }
@@ -132,14 +132,14 @@ impl Node {
     pub(super) fn choose_first(&mut self) {
         if let Some(choice) = self.choice_mut() {
             *choice = FixedChoice::new(Some(0));
-            self.settle();
-            self.refit();
+            self.update_state();
+            self.apply_alternative();
         }
     }
 
     /// Gives an object the fields of the alternative that was chosen. What was answered stays where
     /// there is a field for it; the rest is put aside, and is there again when its alternative is.
-    pub(super) fn refit(&mut self) {
+    pub(super) fn apply_alternative(&mut self) {
         if !matches!(self.spec.kind, FieldKind::Union(_)) {
             return;
         }
@@ -150,7 +150,7 @@ impl Node {
         let mut answers = std::mem::take(&mut object.aside);
         let mut unknown = Vec::new();
         for field in object.fields.take().into_iter().flatten() {
-            // What answers itself is answered anew.
+            // A field with a single option is answered anew.
             let alone = matches!(&field.node.spec.kind, FieldKind::Choice(all) if all.len() == 1);
             let is_answered = field.node.state != AnswerState::Unset || field.node.has_answers();
             if alone || !is_answered {
@@ -175,8 +175,8 @@ impl Node {
         });
         fit.extend(unknown);
         let fit = fit.into_iter().map(|saved| (saved.name, saved.answer));
-        let mut fields = fields_of(&spec, fit, &mut { BUDGET }, SavedAnswer::into_node);
-        // What tells the alternatives apart is said, required or not.
+        let mut fields = fields_of(&spec, fit, &mut { ROW_BUDGET }, SavedAnswer::into_node);
+        // The property that tells the alternatives apart is set, required or not.
         let chosen = object.choice.picked();
         let chosen = chosen.and_then(|at| self.spec.alternatives.get(at));
         let tag = chosen.and_then(|chosen| chosen.tag.as_ref());

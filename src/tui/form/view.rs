@@ -1,4 +1,4 @@
-//! The form on the screen: a row for each field, what is wrong below it, and help in the last line.
+//! Draws the form: a row for each field, its errors below it, and help in the last line.
 
 use std::collections::HashMap;
 
@@ -12,16 +12,16 @@ use super::*;
 use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
 
-/// The most bytes that can be seen in a column: longer texts need not be looked at.
-const CELL: usize = 64;
-/// Columns before a name: the mark of the row with the focus.
+/// Options that are listed in a row; there is no room for more.
+const MAX_CHOICES_SHOWN: usize = 64;
+/// Columns before a name, for the mark of the row with the focus.
 const MARK: u16 = 2;
-/// Levels that are told apart by their indentation.
+/// Levels that are indented; deeper ones stand at the same column.
 const INDENTS: usize = 5;
 /// Errors shown for one row.
 const ERRORS: usize = 2;
 
-/// What stands in one line of the form.
+/// One line of the form.
 enum FormLine<'a> {
     Row(&'a FormRow<'a>),
     Error(&'a str),
@@ -31,10 +31,10 @@ enum FormLine<'a> {
 type StyledParts = Vec<(String, Style)>;
 
 impl Form {
-    /// How many lines there is something to show in: rows, what is wrong with them, and help.
+    /// How many lines it takes: rows, errors and help.
     pub fn lines(&self) -> usize {
         let rows = self.rows();
-        self.items(&rows).len() + 1
+        self.form_lines(&rows).len() + 1
     }
 
     /// Draws the form; the row with the focus is always visible. Returns where the cursor belongs
@@ -51,13 +51,13 @@ impl Form {
             return None;
         }
         let rows = self.rows();
-        let items = self.items(&rows);
+        let items = self.form_lines(&rows);
         let help = u16::from(area.height > 1);
         let height = usize::from(area.height - help);
         let is_focus =
             |item: &FormLine| matches!(item, FormLine::Row(row) if row.place == self.focus);
         let at = items.iter().position(is_focus).unwrap_or(0);
-        // Around the row with the focus, as far as there is something.
+        // Keep the row with the focus in the middle, as far as there are lines.
         let first = at
             .saturating_sub(height / 2)
             .min(items.len().saturating_sub(height));
@@ -71,7 +71,7 @@ impl Form {
                 }
                 FormLine::Error(message) => {
                     let words = format!("{}✗ {message}", " ".repeat(usize::from(MARK)));
-                    put(
+                    put_spans(
                         buffer,
                         line,
                         &[(one_line_from(&words, line.width), theme.bad())],
@@ -81,20 +81,20 @@ impl Form {
         }
         if items.is_empty() {
             let words = one_line("nothing to fill in", area.width);
-            put(buffer, area, &[(words, theme.dim())]);
+            put_spans(buffer, area, &[(words, theme.dim())]);
             cursor = focused.then(|| area.as_position());
         }
         if help > 0
             && let Some(line) = area.rows().next_back()
         {
             let hidden = items.len() > height;
-            let place = hidden.then(|| self.position()).flatten();
+            let place = hidden.then(|| self.focused_row()).flatten();
             let place = place.map(|at| format!(" {}/{}", at + 1, rows.len()));
             let place = place.unwrap_or_default();
             let taken = u16::try_from(columns(&place)).unwrap_or(0);
             let words = one_line(&self.help(), line.width.saturating_sub(taken));
             let gap = usize::from(line.width.saturating_sub(taken)) - columns(&words);
-            put(
+            put_spans(
                 buffer,
                 line,
                 &[(format!("{words}{}{place}", " ".repeat(gap)), theme.dim())],
@@ -103,9 +103,9 @@ impl Form {
         cursor.filter(|_| focused)
     }
 
-    fn items<'a>(&'a self, rows: &'a [FormRow<'a>]) -> Vec<FormLine<'a>> {
+    fn form_lines<'a>(&'a self, rows: &'a [FormRow<'a>]) -> Vec<FormLine<'a>> {
         let mut errors: HashMap<&RowPath, Vec<&str>> = HashMap::new();
-        for found in self.found.iter().flatten() {
+        for found in self.shown_errors.iter().flatten() {
             errors
                 .entry(&found.place)
                 .or_default()
@@ -121,7 +121,7 @@ impl Form {
             items.push(FormLine::Row(row));
             items.extend(shown(of_row));
         }
-        // What is wrong with the whole, or with what is folded away.
+        // Errors of the whole value, or of fields that are folded away.
         let root = shown(errors.remove(&RowPath::default()));
         let mut whole: Vec<FormLine> = root.collect();
         whole.extend(items);
@@ -148,11 +148,12 @@ impl Form {
         let name = name(row, names);
         let gap = usize::from(names).saturating_sub(columns(&name)) + 1;
         let mark = if has_focus { "› " } else { "  " };
-        let name_style = match has_focus {
-            true => theme.strong(),
-            false => Style::new(),
+        let name_style = if has_focus {
+            theme.strong()
+        } else {
+            Style::new()
         };
-        let left = put(
+        let left = put_spans(
             buffer,
             line,
             &[
@@ -169,19 +170,19 @@ impl Form {
             return has_cursor.then(|| Position::new(line.right() - 1, line.y));
         }
         let (parts, at) = value(theme, row, rest.width, has_cursor);
-        put(buffer, rest, &parts);
+        put_spans(buffer, rest, &parts);
         let at = u16::try_from(at).unwrap_or(u16::MAX).min(rest.width - 1);
         has_cursor.then(|| Position::new(rest.x + at, rest.y))
     }
 
-    /// What the row with the focus is about.
+    /// Help on the row with the focus: keys, type and description.
     fn help(&self) -> String {
-        let enter = format!("Enter {}", self.enter_words());
-        let Some(node) = self.node().filter(|_| self.position().is_some()) else {
+        let enter = format!("Enter {}", self.enter_hint());
+        let Some(node) = self.node().filter(|_| self.focused_row().is_some()) else {
             return enter;
         };
         let hint = match &node.content {
-            _ if node.choosing().is_some() => "←→ or type to choose",
+            _ if node.choice_options().is_some() => "←→ or type to choose",
             NodeContent::Object(object) if object.open => "← fold",
             NodeContent::Object(_) => "→ open",
             _ if node.state == AnswerState::Unset && node.spec.default.is_some() => "→ use default",
@@ -193,12 +194,13 @@ impl Form {
             (NodeRole::Extra, _) => "unknown",
             (NodeRole::Root | NodeRole::Element, _) => "",
         };
-        let kind = match node.is_misfit() {
-            true => format!("JSON instead of {}", node.spec.words()),
-            false => node.spec.words(),
+        let kind = if node.is_misfit() {
+            format!("JSON instead of {}", node.spec.words())
+        } else {
+            node.spec.words()
         };
-        let about = match node.spec.about.as_str() {
-            "" => node.chosen_about(),
+        let about = match node.spec.description.as_str() {
+            "" => node.chosen_description(),
             about => about.to_owned(),
         };
         let all = [&enter, hint, need, kind.as_str(), about.as_str()];
@@ -207,8 +209,8 @@ impl Form {
     }
 }
 
-/// Draws parts one after the other, and returns how many columns they took.
-fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
+/// Draws styled texts one after the other; returns how many columns they took.
+fn put_spans(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
     let mut x = area.x;
     for (text, style) in parts {
         let left = usize::from(area.right().saturating_sub(x));
@@ -222,9 +224,10 @@ fn put(buffer: &mut Buffer, area: Rect, parts: &[(String, Style)]) -> u16 {
 
 /// The name of a row with its indentation, and a mark if it has to be filled in.
 fn name(row: &FormRow, width: u16) -> String {
-    let star = match row.node.role == NodeRole::Required && !row.node.spec.nullable {
-        true => "*",
-        false => "",
+    let star = if row.node.role == NodeRole::Required && !row.node.spec.nullable {
+        "*"
+    } else {
+        ""
     };
     let indent = " ".repeat((row.depth.min(INDENTS) * 2).min(usize::from(width / 2)));
     let taken = u16::try_from(indent.len() + star.len()).unwrap_or(u16::MAX);
@@ -234,31 +237,33 @@ fn name(row: &FormRow, width: u16) -> String {
     )
 }
 
-/// The value of a row, and in which of its columns the cursor is.
+/// The value of a row, and the column of the cursor in it.
 fn value(theme: &Theme, row: &FormRow, width: u16, has_cursor: bool) -> (StyledParts, usize) {
     let node = row.node;
     let state = node.state;
     if state == AnswerState::Null {
-        return (vec![proposal(theme, "null", width)], 0);
+        return (vec![hint(theme, "null", width)], 0);
     }
-    if let Some(choosing) = node.choosing() {
-        return choice_value(theme, node, choosing, width, has_cursor);
+    if let Some(choice_options) = node.choice_options() {
+        return choice_value(theme, node, choice_options, width, has_cursor);
     }
     match &node.content {
-        NodeContent::Line(line) | NodeContent::Raw(line) => match line.is_empty() {
-            true if state == AnswerState::Set => (vec![proposal(theme, "empty", width)], 0),
-            true => (vec![proposal(theme, &proposed(node), width)], 0),
-            false => {
+        NodeContent::Line(line) | NodeContent::Raw(line) => {
+            if !line.is_empty() {
                 let (text, at) = line.window(width, has_cursor);
                 (vec![(text, Style::new())], at)
+            } else if state == AnswerState::Set {
+                (vec![hint(theme, "empty", width)], 0)
+            } else {
+                (vec![hint(theme, &hint_text(node), width)], 0)
             }
-        },
+        }
         NodeContent::Object(object) => {
             let mark = if object.open { "▾ " } else { "▸ " };
             let mut parts = vec![(mark.to_owned(), theme.dim())];
             let rest = width.saturating_sub(2);
             if !node.is_sent() {
-                parts.push(proposal(theme, "not sent", rest));
+                parts.push(hint(theme, "not sent", rest));
             } else if !object.open {
                 parts.push((preview(node, rest), Style::new()));
             }
@@ -287,33 +292,34 @@ fn choice_value(
     has_cursor: bool,
 ) -> (StyledParts, usize) {
     let Some(picked) = node.option(choice) else {
-        return (vec![proposal(theme, &proposed(node), width)], 0);
+        return (vec![hint(theme, &hint_text(node), width)], 0);
     };
     let picked = label(picked, are_words(options));
     let text = one_line(&picked, width);
     let typed = choice.typed();
-    let at = match picked.to_lowercase().starts_with(&typed.to_lowercase()) {
-        true => columns(typed),
-        false => 0,
+    let at = if picked.to_lowercase().starts_with(&typed.to_lowercase()) {
+        columns(typed)
+    } else {
+        0
     };
     let taken = u16::try_from(columns(&text) + 1).unwrap_or(u16::MAX);
     let mut parts = vec![(text, Style::new())];
     if has_cursor && options.len() > 1 {
-        let among = choice.matching(options).into_iter().take(CELL);
+        let among = choice.matching(options).into_iter().take(MAX_CHOICES_SHOWN);
         let words = are_words(options);
         let all: Vec<String> = among.map(|at| label(&options[at], words)).collect();
-        let (words, style) = proposal(theme, &all.join(", "), width.saturating_sub(taken));
+        let (words, style) = hint(theme, &all.join(", "), width.saturating_sub(taken));
         parts.push((format!(" {words}"), style));
     }
     (parts, at)
 }
 
-/// What a field without an answer shows in place of one.
-fn proposed(node: &Node) -> String {
+/// What a field without an answer shows: its default, its options or its type.
+fn hint_text(node: &Node) -> String {
     match (&node.spec.kind, &node.spec.default) {
         (_, Some(default)) => format!("default: {default}"),
         (FieldKind::Choice(options) | FieldKind::Union(options), None) => {
-            let all = options.iter().take(CELL);
+            let all = options.iter().take(MAX_CHOICES_SHOWN);
             let words = are_words(options);
             let all: Vec<String> = all.map(|one| label(one, words)).collect();
             all.join(", ")
@@ -323,8 +329,8 @@ fn proposed(node: &Node) -> String {
     }
 }
 
-/// Words that are no answer: in brackets, so that it does not take colours to see that.
-fn proposal(theme: &Theme, words: &str, width: u16) -> (String, Style) {
+/// A text that is not an answer: dim, and in brackets for those who do not see that.
+fn hint(theme: &Theme, words: &str, width: u16) -> (String, Style) {
     let words = match width {
         0..4 => String::new(),
         width => format!("({})", one_line(words, width - 2)),

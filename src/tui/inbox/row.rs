@@ -109,7 +109,7 @@ fn latest(conversation: &Conversation) -> String {
         Some(item) if conversation.is_continued() => {
             let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {
-                "" => one_line(block.beginning(), MAX_LATEST_COLUMNS),
+                "" => one_line(block.preview(), MAX_LATEST_COLUMNS),
                 detail => detail.to_owned(),
             };
             format!("{}: {detail}", block.label)

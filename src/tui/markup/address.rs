@@ -1,8 +1,8 @@
-//! Addresses that are written out in a text.
+//! Finds URLs that are written out in a text.
 
 use std::ops::Range;
 
-/// Where the addresses of a text are.
+/// The byte ranges of the URLs in a text.
 pub(super) fn addresses(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -25,17 +25,17 @@ pub(super) fn addresses(text: &str) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// The addresses that a terminal may be told to open: those that are read as what they are.
+/// The byte ranges of URLs that a terminal may be told to open: those that cannot mislead the reader.
 pub fn links(text: &str) -> impl Iterator<Item = Range<usize>> {
     addresses(text).filter(|range| is_plain(&text[range.clone()]))
 }
 
-/// Whether an address leads where it seems to lead, to everybody who reads it.
+/// Whether a URL leads where a reader takes it to lead.
 fn is_plain(address: &str) -> bool {
-    /// The most bytes that terminals take.
+    /// The most bytes that terminals accept in a link.
     const MAX_LENGTH: usize = 2_000;
-    // No letters that look like others, nothing that is not seen at all, nor what some programs take
-    // for a slash.
+    // No letters that look like others, no invisible characters, and no backslash, which some programs
+    // take for a slash.
     let is_readable = address
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -45,7 +45,7 @@ fn is_plain(address: &str) -> bool {
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let is_reached = match scheme {
         "file" => host.is_empty() && rest.len() > 1,
-        // What is before an `@` is only a name, and can look like a host.
+        // What stands before an `@` is a user name, and can look like a host.
         _ => !host.is_empty() && !host.contains('@'),
     };
     is_readable && is_reached && address.len() <= MAX_LENGTH

@@ -1,4 +1,4 @@
-//! Code of a known language, as a text of its own or between fences.
+//! How code is coloured by its language, as a text of its own or between fences.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ pub(super) enum CodeBody {
     Json,
     /// A patch in these lines.
     Patch(Range<usize>),
-    /// Whatever there is a grammar for.
+    /// A language that there is a grammar for.
     Code(Arc<HighlightedCode>),
 }
 
 impl CodeBody {
-    /// The code in `bytes` of a text, by the words that name its language.
+    /// The code in `bytes` of a text; `info` is the info string of the fence, which names the language.
     pub fn new(text: &Text, bytes: Range<usize>, info: &str) -> Self {
         // `rust,ignore`, `{.python}`, `ts title="x"`
         let name = info

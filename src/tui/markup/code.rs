@@ -1,4 +1,4 @@
-//! Code in colours, which arrive when they are ready.
+//! Highlights code in the background.
 //!
 //! Grammars are made of hundreds of regular expressions: loading them and reading a long file take
 //! longer than a frame may. So the [`Worker`] does that, a slice at a time; until it has come to a
@@ -14,28 +14,28 @@ use super::tone::{LineSpans, Spans};
 use crate::tui::text::Text;
 use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
-/// Longer code is plain: with the slowest grammars this much takes some seconds.
-const MAX: usize = 256 * 1024;
+/// Code of more bytes is plain: with the slowest grammars this much takes some seconds.
+const MAX_BYTES: usize = 256 * 1024;
 
-/// How long code is worked on before other code has its turn, and what is new is shown.
+/// How long code is highlighted before other tasks have their turn and the result is shown.
 const SLICE: Duration = Duration::from_millis(30);
 
-/// How long code is worked on at all; what is left then is plain.
+/// How long code is highlighted altogether; the rest stays plain.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Some code.
+/// A stretch of code, with the spans found so far.
 #[derive(Debug)]
 pub(super) struct HighlightedCode {
     text: Text,
     bytes: Range<usize>,
     language: String,
     spans: Mutex<Spans>,
-    reading: Mutex<HighlightProgress>,
-    /// Whether nothing more comes.
-    is_read: AtomicBool,
+    progress: Mutex<HighlightProgress>,
+    /// Whether highlighting has ended.
+    is_done: AtomicBool,
 }
 
-/// How far the code has been read.
+/// How far the code has been highlighted.
 #[derive(Debug)]
 struct HighlightProgress {
     reader: Option<GrammarReader>,
@@ -46,23 +46,23 @@ struct HighlightProgress {
 impl HighlightedCode {
     /// The code in `bytes` of a text, unless it is too long.
     pub fn new(text: &Text, bytes: Range<usize>, language: &str) -> Option<Self> {
-        (bytes.len() <= MAX).then(|| Self {
+        (bytes.len() <= MAX_BYTES).then(|| Self {
             text: text.clone(),
             language: language.to_owned(),
             spans: Mutex::default(),
-            reading: Mutex::new(HighlightProgress {
+            progress: Mutex::new(HighlightProgress {
                 reader: None,
                 at: bytes.start,
                 spent: Duration::ZERO,
             }),
-            is_read: AtomicBool::new(false),
+            is_done: AtomicBool::new(false),
             bytes,
         })
     }
 
-    /// What is known of a line so far. Asking is what starts the work.
+    /// The spans of a line found so far. The first call starts the work.
     pub fn spans(self: &Arc<Self>, index: usize, worker: &Worker) -> LineSpans {
-        if !self.is_read.load(Ordering::Relaxed) {
+        if !self.is_done.load(Ordering::Relaxed) {
             let code: Weak<Self> = Arc::downgrade(self);
             worker.ask(code);
         }
@@ -74,12 +74,12 @@ impl HighlightedCode {
         self.text.as_str().get(..self.bytes.end).unwrap_or_default()
     }
 
-    /// Reads for a while; says whether there is more.
+    /// Highlights for one [`SLICE`]; returns whether there is more to do.
     fn read(&self, spans: &mut Spans) -> bool {
-        let mut reading = lock(&self.reading);
-        let reading = &mut *reading;
+        let mut progress = lock(&self.progress);
+        let progress = &mut *progress;
         let grammars = grammar::all();
-        let reader = match &mut reading.reader {
+        let reader = match &mut progress.reader {
             Some(reader) => reader,
             none => match grammar::find(grammars, &self.language) {
                 Some(grammar) => none.insert(GrammarReader::new(grammar)),
@@ -89,27 +89,27 @@ impl HighlightedCode {
         let text = self.as_str();
         let start = Instant::now();
         while start.elapsed() < SLICE {
-            let Some(line) = text[reading.at..].split_inclusive('\n').next() else {
+            let Some(line) = text[progress.at..].split_inclusive('\n').next() else {
                 return false;
             };
-            if !reader.line(line, reading.at, grammars, spans) {
+            if !reader.line(line, progress.at, grammars, spans) {
                 return false;
             }
-            reading.at += line.len();
+            progress.at += line.len();
         }
-        reading.spent += start.elapsed();
-        reading.spent < TIMEOUT
+        progress.spent += start.elapsed();
+        progress.spent < TIMEOUT
     }
 
     fn end(&self) {
-        self.is_read.store(true, Ordering::Relaxed);
-        lock(&self.reading).reader = None;
+        self.is_done.store(true, Ordering::Relaxed);
+        lock(&self.progress).reader = None;
     }
 }
 
 impl Task for HighlightedCode {
     fn work(&self) -> TaskProgress {
-        if self.is_read.load(Ordering::Relaxed) {
+        if self.is_done.load(Ordering::Relaxed) {
             return TaskProgress::default();
         }
         let mut spans = Spans::default();
@@ -126,12 +126,12 @@ impl Task for HighlightedCode {
         }
     }
 
-    /// What was read until then stays coloured.
+    /// What was highlighted before the failure stays so.
     fn fail(&self) {
         self.end();
     }
 
-    /// What was read is small and stays; the rest is read when somebody looks.
+    /// The spans are small and stay.
     fn forget(&self) {}
 }
 
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn too_long_code_is_plain() {
-        let text = Text::new("x".repeat(MAX + 1));
-        assert!(HighlightedCode::new(&text, 0..MAX + 1, "rust").is_none());
+        let text = Text::new("x".repeat(MAX_BYTES + 1));
+        assert!(HighlightedCode::new(&text, 0..MAX_BYTES + 1, "rust").is_none());
     }
 }

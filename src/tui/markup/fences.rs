@@ -1,5 +1,5 @@
-//! Where in Markdown the fenced code blocks are: the one thing that cannot be told from the
-//! lines around the visible ones.
+//! Finds the fenced code blocks of Markdown: the one construct that cannot be told from the lines
+//! around the visible ones.
 
 use std::ops::Range;
 
@@ -10,23 +10,22 @@ use memchr::{memchr, memchr2, memrchr};
 pub(super) struct Fence {
     /// The line that opens it, with its separator.
     pub open: Range<usize>,
-    /// What is between the lines.
+    /// The lines between them.
     pub body: Range<usize>,
     /// The line that closes it, with its separator; empty where nothing closes it.
     pub close: Range<usize>,
-    /// What follows the opening marks: the language, mostly.
+    /// The info string after the opening marks, mostly the language.
     pub info: Range<usize>,
     /// Whether it is in a quotation, so that all its lines start with `>`.
-    pub quoted: bool,
+    pub is_quoted: bool,
 }
 
-/// A fenced code block, as somebody wants it who copies it.
+/// A fenced code block, ready to be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeBlock {
-    /// Its bytes of the text.
+    /// The byte range of its body in the text.
     pub body: Range<usize>,
-    /// The code, without what puts it into a list item or a quotation, and without the line break at
-    /// its end.
+    /// The code, without the indentation of a list item, quotation marks, and the last line break.
     pub text: String,
 }
 
@@ -44,12 +43,13 @@ pub fn code_blocks(text: &str) -> Vec<CodeBlock> {
 impl Fence {
     fn code(&self, text: &str) -> String {
         let open = &text[self.open.clone()];
-        // What is left of the marks is left of the code too.
+        // The code is indented as much as the opening marks.
         let margin = open.find(['`', '~']).unwrap_or(0);
         let lines = text[self.body.clone()].split_inclusive('\n').map(|line| {
-            let blank = match self.quoted {
-                true => line.find(|c| !matches!(c, ' ' | '\t' | '>')),
-                false => line.find(|c| !matches!(c, ' ' | '\t')),
+            let blank = if self.is_quoted {
+                line.find(|c| !matches!(c, ' ' | '\t' | '>'))
+            } else {
+                line.find(|c| !matches!(c, ' ' | '\t'))
             };
             &line[blank
                 .unwrap_or(line.trim_end_matches(['\r', '\n']).len())
@@ -66,25 +66,26 @@ impl Fence {
 }
 
 /// More fences than this are not looked for: each takes memory, and nobody reads as many.
-const MAX: usize = 20_000;
+const MAX_FENCES: usize = 20_000;
 
-/// What may be before the marks on their line: indentation, quotation, list markers.
-const PREFIX: usize = 64;
+/// The most bytes before the marks on their line: indentation, quotation, list markers.
+const MAX_PREFIX: usize = 64;
 
 /// Finds the fences, in order, in one pass over the text.
 pub(super) fn find(text: &str) -> Vec<Fence> {
     let bytes = text.as_bytes();
     let mut fences = Vec::new();
     let mut at = 0;
-    while fences.len() < MAX {
+    while fences.len() < MAX_FENCES {
         let Some(opening) = next_marks(bytes, at, None) else {
             break;
         };
         let line = opening.line.clone();
-        let quoted = bytes[line.start..opening.marks.start].contains(&b'>');
-        let limit = match quoted {
-            true => quotation_end(bytes, line.end),
-            false => bytes.len(),
+        let is_quoted = bytes[line.start..opening.marks.start].contains(&b'>');
+        let limit = if is_quoted {
+            quotation_end(bytes, line.end)
+        } else {
+            bytes.len()
         };
         let close = next_marks(&bytes[..limit], line.end, Some(&opening))
             .map_or(limit..limit, |closing| closing.line);
@@ -94,7 +95,7 @@ pub(super) fn find(text: &str) -> Vec<Fence> {
             body: line.end..close.start,
             open: line,
             close,
-            quoted,
+            is_quoted,
         });
     }
     fences
@@ -115,7 +116,7 @@ impl FenceMarks {
     }
 }
 
-/// The next marks that open a fence, or that close the one `of` opened.
+/// The next marks that open a fence, or that close the one that `of` opened.
 fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<FenceMarks> {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'`', b'~', rest)) {
         let start = at + found;
@@ -128,7 +129,7 @@ fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<Fe
             None => end - start >= 3,
         };
         // However long the line is, only its start is looked at.
-        let near = start.saturating_sub(PREFIX + 1);
+        let near = start.saturating_sub(MAX_PREFIX + 1);
         let line = match memrchr(b'\n', &bytes[near..start]) {
             Some(at) => near + at + 1,
             None if near == 0 => 0,
@@ -154,7 +155,7 @@ fn next_marks(bytes: &[u8], mut at: usize, of: Option<&FenceMarks>) -> Option<Fe
     None
 }
 
-/// Whether a fence may stand after this, which is from the start of its line.
+/// Whether a fence may follow this beginning of a line.
 fn is_prefix(mut prefix: &[u8], in_list: bool) -> bool {
     loop {
         prefix = match prefix {

@@ -1,4 +1,4 @@
-//! From the scopes of a grammar to tones.
+//! Maps the scopes of syntect's grammars to tones.
 
 use std::sync::LazyLock;
 
@@ -37,7 +37,7 @@ pub(super) fn find<'s>(grammars: &'s SyntaxSet, name: &str) -> Option<&'s Syntax
     grammars.find_syntax_by_token(token)
 }
 
-/// Which scopes say what a stretch is; the first that fits counts.
+/// The tones of scopes; the first that fits counts.
 static SCOPES: LazyLock<Vec<(Scope, Option<Tone>)>> = LazyLock::new(|| {
     let scopes = [
         ("comment", Some(Tone::Comment)),
@@ -80,7 +80,7 @@ static SCOPES: LazyLock<Vec<(Scope, Option<Tone>)>> = LazyLock::new(|| {
     made.flatten().collect()
 });
 
-/// Scopes of types that grammars count among the storage words.
+/// Scopes of types that grammars put below `storage`.
 static TYPES: LazyLock<Vec<Scope>> = LazyLock::new(|| {
     let names = [
         "storage.type.rust",
@@ -109,8 +109,8 @@ impl GrammarReader {
         }
     }
 
-    /// Reads a line with its separator, which starts at `start` of the text. Whether it could be
-    /// read; lines of machine-made code can take too long.
+    /// Parses a line with its separator, which starts at byte `start` of the text, and adds its spans.
+    /// Returns whether it could; lines of generated code are too long.
     pub fn line(
         &mut self,
         line: &str,

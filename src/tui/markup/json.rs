@@ -1,11 +1,11 @@
-//! JSON, coloured by its tokens alone: it need not be whole, nor valid.
+//! Colours JSON by its tokens alone: it need be neither complete nor valid.
 
 use memchr::{memchr, memchr2};
 
 use super::tone::{LineSpans, Tone};
 use crate::tui::text::{PIECE, Text};
 
-/// What cannot be seen by looking at a line alone.
+/// Which pieces of long lines start within a string.
 ///
 /// A string never goes on after a line break, so only where a long line was cut into pieces can a
 /// piece start within one.
@@ -69,7 +69,8 @@ fn cut_strings(text: &Text, hard: std::ops::Range<usize>, found: &mut Vec<(usize
     }
 }
 
-/// The tokens of a line; `inside` if it starts within a string, and whether after a backslash.
+/// The tones of the tokens of a line. `inside` is given if the line starts within a string: whether
+/// after a backslash.
 pub(super) fn spans(line: &str, inside: Option<bool>) -> LineSpans {
     let bytes = line.as_bytes();
     let mut spans = Vec::new();
@@ -86,13 +87,13 @@ pub(super) fn spans(line: &str, inside: Option<bool>) -> LineSpans {
                 spans.push((start..at, string_tone(&bytes[at..])));
             }
             b'-' | b'0'..=b'9' => {
-                at += run(&bytes[at..], |b| {
+                at += run_length(&bytes[at..], |b| {
                     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')
                 });
                 spans.push((start..at, Tone::Number));
             }
             b'a'..=b'z' | b'A'..=b'Z' => {
-                at += run(&bytes[at..], |b| b.is_ascii_alphanumeric() || b == b'_');
+                at += run_length(&bytes[at..], |b| b.is_ascii_alphanumeric() || b == b'_');
                 if matches!(&bytes[start..at], b"true" | b"false" | b"null") {
                     spans.push((start..at, Tone::Keyword));
                 }
@@ -104,7 +105,7 @@ pub(super) fn spans(line: &str, inside: Option<bool>) -> LineSpans {
     spans
 }
 
-/// Where the string ends whose inside starts at `at`: after its quote, or at the end of the line.
+/// The end of the string whose contents start at `at`: after its quote, or at the end of the line.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -123,7 +124,7 @@ fn string_tone(after: &[u8]) -> Tone {
     }
 }
 
-fn run(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+fn run_length(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| belongs(**byte)).count()
 }
 

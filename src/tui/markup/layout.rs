@@ -1,27 +1,26 @@
-//! Lines as rows of a pane.
+//! Lays out lines as the rows of a pane.
 //!
-//! What is laid out is the text as it was sent. That the cells of a table stand below each other, and
-//! what belongs to a list item to the right of its bullet, is made up of blanks that are drawn and
-//! are nowhere in the text.
+//! The text itself is not changed: tables are aligned and list items indented by blanks that are drawn
+//! only.
 
 use std::ops::Range;
 
 use super::{Styled, Styles};
 use crate::tui::text;
 
-/// What is drawn in a row, from left to right.
+/// A piece of a row; pieces are drawn from left to right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowPiece {
-    /// These bytes of the line, in so many columns at most.
+    /// A byte range of the line, in so many columns at most.
     Text(Range<usize>, u16),
-    /// So many columns of nothing.
+    /// So many blank columns.
     Blank(u16),
-    /// A character that marks up the text, so many times.
+    /// A character that is drawn but not in the text, repeated.
     Mark(char, u16),
 }
 
 impl Styled {
-    /// The rows of a line at `width`: at least one. All of the line is in one of them but for the
+    /// The rows of a line at `width`: at least one. Together they have all of the line, except for the
     /// spaces around the cells of a table.
     ///
     /// The cost is that of the line and, in a table, of those near it when they are looked at first.
@@ -32,7 +31,7 @@ impl Styled {
         {
             return rows;
         }
-        let hang = self.hang(line, width);
+        let hang = self.hanging_indent(line, width);
         let line = self.text.line(line);
         let first = text::rows(line, width).next().unwrap_or_default();
         let rest = first.end;
@@ -58,7 +57,7 @@ impl Styled {
         {
             return rows.len();
         }
-        let hang = self.hang(line, width);
+        let hang = self.hanging_indent(line, width);
         let line = self.text.line(line);
         if hang == 0 {
             return text::row_count(line, width);
@@ -70,7 +69,7 @@ impl Styled {
         }
     }
 
-    /// The row of a line in which one of its bytes is shown, or would be.
+    /// The index of the row that shows a byte of the line.
     pub fn row_at(&self, line: usize, byte: usize, width: u16) -> usize {
         let rows = self.rows(line, width);
         let has_it = |row: &Vec<RowPiece>| {
@@ -80,11 +79,11 @@ impl Styled {
         rows.iter().position(has_it).unwrap_or(0)
     }
 
-    /// The columns that are left free where a line goes on.
-    fn hang(&self, line: usize, width: u16) -> u16 {
+    /// The columns that the rows of a line after its first one are indented by.
+    fn hanging_indent(&self, line: usize, width: u16) -> u16 {
         match &self.styles {
             // In a narrow pane, words need the room more.
-            Styles::Markdown(markdown) => markdown.hang(&self.text, line).min(width / 2),
+            Styles::Markdown(markdown) => markdown.hanging_indent(&self.text, line).min(width / 2),
             _ => 0,
         }
     }

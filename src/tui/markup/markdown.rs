@@ -1,4 +1,4 @@
-//! Markdown, as far as the person looks at it.
+//! Styles Markdown, only as far as it is on the screen.
 //!
 //! The fences are found once, over the whole text; between them, what is visible is parsed a
 //! [`Region`] at a time: the lines around it up to the next blank ones.
@@ -19,29 +19,29 @@ use crate::tui::worker::Worker;
 
 /// The most lines parsed together. Beyond it a paragraph is cut, at lines that do not depend on
 /// what is visible.
-const LINES: usize = 128;
+const MAX_LINES: usize = 128;
 
-/// The most bytes parsed together; regions with more are parsed line by line.
-const BYTES: usize = 64 * 1024;
+/// The most bytes parsed together; larger regions are parsed line by line.
+const MAX_BYTES: usize = 64 * 1024;
 
-/// How deep styles are nested. Each level paints all that is in it, and a few kilobytes of `>` are
-/// thousands of levels, which nobody could tell apart.
-const DEPTH: usize = 32;
+/// The most levels of nested styles. Each level paints all that is in it, and a few kilobytes of `>`
+/// are thousands of levels.
+const MAX_DEPTH: usize = 32;
 
-/// How far back a list is looked for that an indented line might belong to.
+/// How many lines back a list item is looked for that an indented line may belong to.
 const LOOK_BACK: usize = 64;
 
-/// What is known about a text in Markdown.
+/// The fences of a Markdown text, and caches of what was parsed last.
 #[derive(Debug)]
 pub(super) struct Markdown {
     fences: Vec<Fence>,
-    /// The insides of the fences that were looked at.
+    /// The bodies of the fences, made when they are first looked at.
     bodies: Vec<OnceCell<CodeBody>>,
-    /// The region that was looked at last, which is most often the next one too.
+    /// The region that was parsed last, which most often holds the next line too.
     last: RefCell<Option<Region>>,
-    /// The table that was looked at last.
+    /// The table that was found last.
     table: RefCell<Option<MarkdownTable>>,
-    /// Lines that would belong to a table if there were one.
+    /// Lines that have bars but make no table.
     no_table: RefCell<Range<usize>>,
 }
 
@@ -65,7 +65,7 @@ impl Markdown {
         }
     }
 
-    /// The rows of a line of a table that has room at `width`.
+    /// The rows of a table line; `None` if it is not in a table, or the table has no room at `width`.
     pub fn table_rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         if !text.line(index).as_bytes().contains(&b'|')
             || self.fence_at(text.start(index)).is_some()
@@ -86,9 +86,9 @@ impl Markdown {
         last.as_ref()?.rows(text, index, width)
     }
 
-    /// The columns that are left free where a line of prose goes on: those of its indentation, of the
-    /// marks of a quotation, and of the bullet, number or box of a list item.
-    pub fn hang(&self, text: &Text, index: usize) -> u16 {
+    /// The columns that the rows of a line of prose after the first are indented by: those of its
+    /// indentation, its quotation marks, and the bullet, number or box of a list item.
+    pub fn hanging_indent(&self, text: &Text, index: usize) -> u16 {
         let line = text.line(index);
         let is_prose = line.starts_with([' ', '\t', '-', '*', '+', '>'])
             || line.starts_with(|c: char| c.is_ascii_digit());
@@ -97,20 +97,19 @@ impl Markdown {
         }
         let before = line.len() - line.trim_start_matches([' ', '\t', '>']).len();
         let rest = &line[before..];
-        let marks = match is_list_item(rest) {
-            true => {
-                let marker = rest.find([' ', '\t']).unwrap_or(0) + 1;
-                let is_box = ["[ ] ", "[x] ", "[X] "]
-                    .iter()
-                    .any(|mark| rest[marker..].starts_with(mark));
-                marker + if is_box { "[ ] ".len() } else { 0 }
-            }
-            false => 0,
+        let marks = if is_list_item(rest) {
+            let marker = rest.find([' ', '\t']).unwrap_or(0) + 1;
+            let is_box = ["[ ] ", "[x] ", "[X] "]
+                .iter()
+                .any(|mark| rest[marker..].starts_with(mark));
+            marker + if is_box { "[ ] ".len() } else { 0 }
+        } else {
+            0
         };
         u16::try_from(columns(&line[..before + marks])).unwrap_or(u16::MAX)
     }
 
-    /// The fence that a byte is in or on.
+    /// The index of the fence that a byte is in, its opening and closing lines included.
     fn fence_at(&self, offset: usize) -> Option<usize> {
         let after = self
             .fences
@@ -135,7 +134,7 @@ impl Markdown {
         if line.start >= fence.close.start && !fence.close.is_empty() {
             return vec![(0..line.len(), Tone::Marker)];
         }
-        if fence.quoted {
+        if fence.is_quoted {
             let marks = quote_marks(text.line(index));
             let mut spans = vec![(0..marks, Tone::Marker), (marks..line.len(), Tone::Code)];
             spans.retain(|(range, _)| !range.is_empty());
@@ -161,12 +160,13 @@ impl Markdown {
         spans
     }
 
-    /// The lines to parse in order to know what a line is.
+    /// The lines that have to be parsed to style a line.
     fn region(&self, text: &Text, index: usize) -> Range<usize> {
         let is_prose = |line: usize| {
             !text.line(line).trim_ascii().is_empty() && self.fence_at(text.start(line)).is_none()
         };
-        let chunk = index - index % LINES..(index - index % LINES + LINES).min(text.len());
+        let chunk =
+            index - index % MAX_LINES..(index - index % MAX_LINES + MAX_LINES).min(text.len());
         let mut lines = index..index + 1;
         while lines.start > chunk.start && is_prose(lines.start - 1) {
             lines.start -= 1;
@@ -174,7 +174,7 @@ impl Markdown {
         while lines.end < chunk.end && is_prose(lines.end) {
             lines.end += 1;
         }
-        if text.start(lines.end) - text.start(lines.start) > BYTES {
+        if text.start(lines.end) - text.start(lines.start) > MAX_BYTES {
             return index..index + 1;
         }
         lines
@@ -212,7 +212,7 @@ impl Region {
         Self {
             lines,
             starts,
-            canvas: painted(&source),
+            canvas: paint(&source),
         }
     }
 
@@ -230,8 +230,8 @@ impl Region {
     }
 }
 
-/// How much indentation of a region belongs to the list item it continues. The list itself may be
-/// out of the region, without which indented words would be taken for code.
+/// How much indentation of a region belongs to the list item it continues. The item may be outside of
+/// the region, and without it an indented paragraph would be taken for code.
 fn margin(text: &Text, first: usize) -> usize {
     let own = indentation(text.line(first));
     if own == 0 {
@@ -283,7 +283,7 @@ fn quote_marks(line: &str) -> usize {
     marks.rfind('>').map_or(0, |at| at + 1)
 }
 
-fn painted(source: &str) -> Canvas {
+fn paint(source: &str) -> Canvas {
     let mut painter = Painter {
         source,
         canvas: Canvas::new(source.len()),
@@ -300,7 +300,7 @@ fn painted(source: &str) -> Canvas {
         let starts = matches!(event, Event::Start(_));
         depth += usize::from(starts);
         let is_bound = starts || matches!(event, Event::End(_));
-        if !is_bound || depth <= DEPTH {
+        if !is_bound || depth <= MAX_DEPTH {
             painter.event(&event, range);
         }
         if is_bound && !starts {
@@ -315,7 +315,7 @@ fn painted(source: &str) -> Canvas {
 struct Painter<'a> {
     source: &'a str,
     canvas: Canvas,
-    // How many of these the parser is in.
+    // How many open tags of each kind the parser is in.
     strong: usize,
     emphasis: usize,
     links: usize,
@@ -359,11 +359,11 @@ impl Painter<'_> {
             }
             Tag::Strong => {
                 self.strong += 1;
-                self.enclosed(range, 2, self.stress());
+                self.enclosed(range, 2, self.emphasis_tone());
             }
             Tag::Emphasis => {
                 self.emphasis += 1;
-                self.enclosed(range, 1, self.stress());
+                self.enclosed(range, 1, self.emphasis_tone());
             }
             Tag::Strikethrough => {
                 let marks = self.leading(&range, '~');
@@ -375,7 +375,7 @@ impl Painter<'_> {
             }
             Tag::CodeBlock(kind) => {
                 self.code += 1;
-                // Indented code is as likely something that was pasted.
+                // Indented text is as likely something that was pasted as code.
                 if let CodeBlockKind::Fenced(_) = kind {
                     self.canvas.paint(range, Tone::Code);
                 }
@@ -408,7 +408,7 @@ impl Painter<'_> {
         *count = count.saturating_sub(1);
     }
 
-    fn stress(&self) -> Tone {
+    fn emphasis_tone(&self) -> Tone {
         match (self.strong > 0, self.emphasis > 0) {
             (true, true) => Tone::StrongEmphasis,
             (true, false) => Tone::Strong,
@@ -416,7 +416,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Paints what is between marks of `marks` bytes, and the marks.
+    /// Paints the marks of `marks` bytes at both ends, and what is between them.
     fn enclosed(&mut self, range: Range<usize>, marks: usize, tone: Tone) {
         let marks = marks.min(range.len() / 2);
         self.canvas.paint(range.clone(), Tone::Marker);
@@ -437,7 +437,7 @@ impl Painter<'_> {
                 .paint(range.start..range.start + marks, Tone::Marker);
             return;
         }
-        // The other kind of heading is underlined by its last line.
+        // A setext heading is underlined by its last line.
         let heading = self.source[range.clone()].trim_end();
         if let Some(line) = heading.rfind('\n') {
             self.canvas
@@ -445,7 +445,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Marks the tags in HTML; what is between them are still words to read.
+    /// Paints HTML tags as markup, but not the text between them.
     fn tags(&mut self, range: Range<usize>) {
         let html = &self.source[range.clone()];
         let mut at = 0;
@@ -459,8 +459,8 @@ impl Painter<'_> {
         }
     }
 
-    /// Marks tags that have a line of their own. Agents wrap what they put in in tags, and with the
-    /// names they choose, such as `<environment_context>`, these are no HTML.
+    /// Paints tags that have a line of their own. Agents wrap inserted text in tags whose names, such as
+    /// `<environment_context>`, the parser does not take for HTML.
     fn lone_tags(&mut self) {
         let mut at = 0;
         for line in self.source.split_inclusive('\n') {
@@ -480,7 +480,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Marks addresses that are written out.
+    /// Paints URLs that are written out.
     fn addresses(&mut self) {
         for range in addresses(self.source) {
             let is_free = !matches!(
@@ -678,8 +678,8 @@ mod tests {
 
     #[test]
     fn long_paragraphs_are_cut() {
-        let text = "a *b* c\n".repeat(3 * LINES);
-        assert_eq!(told(&text).len(), 9 * LINES);
+        let text = "a *b* c\n".repeat(3 * MAX_LINES);
+        assert_eq!(told(&text).len(), 9 * MAX_LINES);
         let text = format!("- {}", "**a** ".repeat(2000));
         assert!(
             told(&text)

@@ -1,7 +1,7 @@
-//! Texts with styles.
+//! Finds the styles of texts: Markdown, JSON, patches, shell commands, program output, code.
 //!
-//! The text stays what was sent: `**` and fences are not taken away but step back, so nothing that
-//! is searched, copied or read differs from what the model would get. Styles are an overlay of
+//! The text stays what was sent: `**` and fences are not removed but drawn dim, so what is searched,
+//! copied or read is what the model would get. Styles are an overlay of
 //! [`Tone`]s on ranges of a line, found for the lines that are visible and no others. Making a
 //! [`Styled`] reads the text once at most, for what cannot be told from a line and those near it:
 //!
@@ -14,7 +14,7 @@
 //! How a line becomes rows is in `layout`: the cells of a `table` are padded when they are drawn, and
 //! not in the text.
 //!
-//! Each has its limits, above which a text is plain.
+//! Each has limits, above which a text is shown plain.
 
 mod address;
 mod body;
@@ -48,7 +48,7 @@ use self::tone::Spans;
 use crate::tui::text::Text;
 use crate::tui::worker::Worker;
 
-/// What the styles of a text come from.
+/// How to find the styles of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Markup {
     /// Nothing.
@@ -61,11 +61,11 @@ pub enum Markup {
     Patch,
     /// A command line, with or without a `$ ` before it.
     Shell,
-    /// What a program wrote: its own colours are kept, and what else it did to its terminal is not.
+    /// What a program wrote to its terminal: colours are kept, other escape sequences are not.
     Output,
-    /// What stretches of it are, sorted and not overlapping, in bytes.
+    /// Tones that are known already: byte ranges, sorted and not overlapping.
     Toned(Vec<(std::ops::Range<usize>, Tone)>),
-    /// Code of the language of this name, as after the marks of a fence.
+    /// Code in the language of this name, as written after the opening marks of a fence.
     Code(Cow<'static, str>),
 }
 
@@ -82,7 +82,7 @@ enum Styles {
     Markdown(Markdown),
     Json(JsonState),
     Patch,
-    Read(Spans),
+    Parsed(Spans),
     Output(ColouredOutput),
     Body(CodeBody),
 }
@@ -106,8 +106,8 @@ impl Styled {
             Markup::Markdown => Styles::Markdown(Markdown::new(&text)),
             Markup::Json => Styles::Json(JsonState::new(&text)),
             Markup::Patch => Styles::Patch,
-            Markup::Toned(spans) => Styles::Read(Spans::of(spans)),
-            Markup::Shell => Styles::Read(shell::spans(text.as_str())),
+            Markup::Toned(spans) => Styles::Parsed(Spans::of(spans)),
+            Markup::Shell => Styles::Parsed(shell::spans(text.as_str())),
             Markup::Code(language) => {
                 Styles::Body(CodeBody::new(&text, 0..text.bytes(), &language))
             }
@@ -121,7 +121,7 @@ impl Styled {
         &self.text
     }
 
-    /// What the stretches of a line are, sorted and not overlapping, in bytes of the line.
+    /// The tones of a line: byte ranges of the line, sorted and not overlapping.
     ///
     /// The cost is that of the line and those near it. Code may be plain until the worker has come
     /// to it.
@@ -136,13 +136,13 @@ impl Styled {
             Styles::Markdown(markdown) => markdown.spans(&self.text, line, worker),
             Styles::Json(json) => json.spans(self.text.line(line), line),
             Styles::Patch => patch::spans(&self.text, line, 0..self.text.len()),
-            Styles::Read(spans) => spans.within(range),
+            Styles::Parsed(spans) => spans.within(range),
             Styles::Output(output) => output.spans(range),
             Styles::Body(body) => body.spans(&self.text, line, worker),
         }
     }
 
-    /// What is not shown of an output, to be said where it matters.
+    /// What was removed from an output and is not shown.
     pub fn removed(&self) -> Removed {
         match &self.styles {
             Styles::Output(output) => output.removed,

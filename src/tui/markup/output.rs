@@ -1,4 +1,4 @@
-//! What programs write to terminals, as text and colours.
+//! Turns what programs write to terminals into text and colours.
 //!
 //! Nothing of it may act on the person's own terminal, and no words may get lost on the way. So:
 //!
@@ -19,17 +19,17 @@ use ratatui::style::Modifier;
 use super::sgr;
 use super::tone::{LineSpans, Sgr, Tone};
 
-/// The longest control sequence that is taken for one.
-const SEQUENCE: usize = 256;
+/// The longest control sequence that is recognized, in bytes.
+const MAX_SEQUENCE: usize = 256;
 
-/// The most characters of a line that may be drawn over. Whoever writes more before going back is
-/// not drawing a progress bar.
-const REACH: usize = 512;
+/// The most characters of a line that may be overwritten. A program that writes more before it
+/// goes back is not drawing a progress bar.
+const MAX_OVERWRITE: usize = 512;
 
 /// The most columns that are skipped at once, so that a few bytes cannot become a long line.
-const SKIP: usize = 64;
+const MAX_SKIP: usize = 64;
 
-/// What is where nothing was written.
+/// A cell that nothing was written to.
 const BLANK: (char, Sgr) = (
     ' ',
     Sgr {
@@ -39,7 +39,7 @@ const BLANK: (char, Sgr) = (
     },
 );
 
-/// What an output shows less than was written.
+/// Counts what was removed from an output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Control sequences without words, other than colours.
@@ -149,7 +149,7 @@ impl OutputScreen {
             return;
         }
         for c in words.chars() {
-            if self.cursor >= REACH {
+            if self.cursor >= MAX_OVERWRITE {
                 self.finish_line();
                 self.line = self.text.len();
                 self.draw();
@@ -186,15 +186,17 @@ impl OutputScreen {
         returns
     }
 
-    /// Goes on with the line in cells.
+    /// Moves the current line into cells, so that it can be overwritten.
     fn draw(&mut self) {
         if self.is_drawing {
             return;
         }
         self.is_drawing = true;
         let mut from = self.line;
-        if self.text.len() - from > REACH {
-            from = self.text.ceil_char_boundary(self.text.len() - REACH);
+        if self.text.len() - from > MAX_OVERWRITE {
+            from = self
+                .text
+                .ceil_char_boundary(self.text.len() - MAX_OVERWRITE);
         }
         let changes = &mut self.output.changes;
         let first = changes
@@ -224,10 +226,10 @@ impl OutputScreen {
         }
     }
 
-    /// Takes an escape sequence, and says how long it is.
+    /// Handles an escape sequence; returns its length in bytes.
     fn escape(&mut self, rest: &str) -> usize {
         let Some(len) = control_sequence(rest.as_bytes()) else {
-            // It stays, to be seen. What else is in it is read on as text.
+            // It stays visible, and what follows is read as text.
             self.write("\x1B");
             return 1;
         };
@@ -236,7 +238,7 @@ impl OutputScreen {
             self.parser.advance(&mut found, *byte);
         }
         match found.0 {
-            Some((params, 'm')) => self.sgr = sgr::changed(self.sgr, &params),
+            Some((params, 'm')) => self.sgr = sgr::apply(self.sgr, &params),
             other => {
                 self.output.removed.sequences += 1;
                 if let Some((params, action)) = other {
@@ -247,21 +249,21 @@ impl OutputScreen {
         len
     }
 
-    /// Does what a control sequence does within a line.
+    /// Carries out a control sequence that moves or erases within the line.
     fn control(&mut self, action: char, count: Option<u16>) {
         let count = usize::from(count.unwrap_or(0));
         match (action, count) {
-            // There is nothing after what was written last; compilers and grep erase it all the same.
+            // There is nothing to erase after the last character; compilers and grep do it all the same.
             ('K', 0) if !self.is_drawing => return,
             // Some programs skip columns instead of writing spaces.
-            ('C', by) if !self.is_drawing => return self.write(&" ".repeat(by.clamp(1, SKIP))),
+            ('C', by) if !self.is_drawing => return self.write(&" ".repeat(by.clamp(1, MAX_SKIP))),
             ('K' | 'G' | 'C' | 'D', _) => self.draw(),
             _ => return,
         }
         let end = self.cells.len().max(self.cursor);
         match (action, count) {
             ('G', column) => self.cursor = column.saturating_sub(1).min(end),
-            ('C', by) => self.cursor = (self.cursor + by.max(1)).min(end + SKIP),
+            ('C', by) => self.cursor = (self.cursor + by.max(1)).min(end + MAX_SKIP),
             ('D', by) => self.cursor = self.cursor.saturating_sub(by.max(1)),
             ('K', 0) => self.erase(self.cursor..self.cells.len()),
             ('K', 1) => self.erase(0..self.cursor + 1),
@@ -275,7 +277,7 @@ impl OutputScreen {
         let erased = &mut self.cells[range.start.min(end)..end];
         self.is_overwritten |= erased.iter().any(|(c, _)| *c != ' ');
         erased.fill(BLANK);
-        // What is blank up to the end is not there.
+        // Blank cells at the end are dropped.
         let blank = self.cells.iter().rev();
         let blank = blank.take_while(|cell| **cell == BLANK).count();
         let kept = self.cells.len() - blank;
@@ -283,13 +285,15 @@ impl OutputScreen {
     }
 }
 
-/// Where the next byte is that is more than text; line breaks only count while a line is drawn.
+/// The index of the next byte that is not plain text. Line breaks count only while a line is kept in
+/// cells.
 fn next_special(bytes: &[u8], at: usize, is_drawing: bool) -> usize {
     let rest = &bytes[at..];
     let end = memchr3(b'\x1B', b'\r', b'\x08', rest).unwrap_or(rest.len());
-    let end = match is_drawing {
-        true => memchr(b'\n', &rest[..end]).unwrap_or(end),
-        false => end,
+    let end = if is_drawing {
+        memchr(b'\n', &rest[..end]).unwrap_or(end)
+    } else {
+        end
     };
     at + end
 }
@@ -297,7 +301,7 @@ fn next_special(bytes: &[u8], at: usize, is_drawing: bool) -> usize {
 /// The length of the control sequence (CSI) at the start.
 fn control_sequence(bytes: &[u8]) -> Option<usize> {
     let inside = bytes.strip_prefix(b"\x1B[")?;
-    let inside = &inside[..inside.len().min(SEQUENCE)];
+    let inside = &inside[..inside.len().min(MAX_SEQUENCE)];
     let params = inside
         .iter()
         .take_while(|byte| matches!(byte, b'0'..=b'?'))
@@ -311,7 +315,7 @@ fn control_sequence(bytes: &[u8]) -> Option<usize> {
     matches!(inside.get(end), Some(b'@'..=b'~')).then_some(end + 3)
 }
 
-/// The control sequence that the parser found, unless it is of a private kind.
+/// The parameters and the final byte of a control sequence, unless it is a private one.
 #[derive(Default)]
 struct ControlSequence(Option<(Params, char)>);
 
@@ -411,7 +415,7 @@ mod tests {
         ] {
             assert_eq!(shown(raw), (raw.to_owned(), Removed::default()));
         }
-        let long = format!("\x1b[{}m", "1;".repeat(SEQUENCE));
+        let long = format!("\x1b[{}m", "1;".repeat(MAX_SEQUENCE));
         assert_eq!(text(&long), long);
     }
 
@@ -434,7 +438,7 @@ mod tests {
         assert_eq!(text("ab\x1b[2DX"), "Xb");
         assert_eq!(text("abc\x08\x08\x1b[K"), "a");
         assert_eq!(text("a\x1b[2Cb\rc\x1b[6Cd"), "c  b   d");
-        assert_eq!(text("a\x1b[999Cb").len(), SKIP + 2);
+        assert_eq!(text("a\x1b[999Cb").len(), MAX_SKIP + 2);
         assert_eq!(
             shown("a\r\nb\r\r\nc\r"),
             ("a\nb\nc".into(), Removed::default())
@@ -451,8 +455,8 @@ mod tests {
 
     #[test]
     fn only_so_much_is_drawn_over() {
-        let long = "y".repeat(2 * REACH);
-        assert_eq!(text(&format!("{long}\x08z")).len(), 2 * REACH);
+        let long = "y".repeat(2 * MAX_OVERWRITE);
+        assert_eq!(text(&format!("{long}\x08z")).len(), 2 * MAX_OVERWRITE);
         assert_eq!(text(&format!("a\r{long}")), long);
     }
 }

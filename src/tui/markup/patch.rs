@@ -1,20 +1,20 @@
-//! Patches: those of `apply_patch`, and unified diffs.
+//! Colours patches: those of `apply_patch`, and unified diffs.
 
 use std::ops::Range;
 
 use super::tone::{LineSpans, Tone};
 use crate::tui::text::Text;
 
-/// How many pieces of a long line take the colour of its start. Looking for the start must not take
-/// longer the further it is away.
-const REACH: usize = 16;
+/// How many pieces of a long line take the colour of its start: looking for the start must not get
+/// slower towards the end of the line.
+const MAX_PIECES: usize = 16;
 
 /// The spans of a line, looking at no line outside `lines`.
 pub(super) fn spans(text: &Text, index: usize, lines: Range<usize>) -> LineSpans {
     let mut first = index;
     while first > lines.start && text.separator(first - 1).is_empty() {
         first -= 1;
-        if index - first > REACH {
+        if index - first > MAX_PIECES {
             return Vec::new();
         }
     }
@@ -30,8 +30,8 @@ pub(super) fn spans(text: &Text, index: usize, lines: Range<usize>) -> LineSpans
     }
 }
 
-/// What the line is that is `near(0)`; others near it are asked for to tell a header from a removed
-/// line that starts with dashes.
+/// The tone of the line `near(0)`. `near` also gives the lines around it, by which a file header differs
+/// from a removed line that starts with dashes.
 pub(super) fn tone<'t>(near: impl Fn(isize) -> &'t str) -> Option<Tone> {
     let line = near(0);
     let header_above_hunk = |minus: isize| {

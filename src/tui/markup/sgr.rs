@@ -1,12 +1,12 @@
-//! The numbers by which programs choose colours.
+//! Parameters of SGR sequences (ECMA-48, Select Graphic Rendition), by which programs choose colours.
 
 use anstyle_parse::Params;
 use ratatui::style::{Color, Modifier};
 
 use super::tone::Sgr;
 
-/// What is chosen after a sequence.
-pub(super) fn changed(mut sgr: Sgr, params: &Params) -> Sgr {
+/// The style after a sequence with these parameters.
+pub(super) fn apply(mut sgr: Sgr, params: &Params) -> Sgr {
     if params.is_empty() {
         return Sgr::default();
     }

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::patch;
 use super::tone::{Spans, Tone};
 
-/// Commands longer than this are plain; ordinary ones are a few lines.
-const MAX: usize = 256 * 1024;
+/// Commands of more bytes are plain; ordinary ones have a few lines.
+const MAX_BYTES: usize = 256 * 1024;
 
 /// Words of the shell after which a command starts.
 const KEYWORDS: [&str; 17] = [
@@ -14,19 +14,19 @@ const KEYWORDS: [&str; 17] = [
     "!", "[[", "((", "select",
 ];
 
-/// Words of the shell after which a name follows.
-const NAMING: [&str; 3] = ["for", "case", "function"];
+/// Words of the shell that are followed by a name.
+const NAME_KEYWORDS: [&str; 3] = ["for", "case", "function"];
 
 /// Reads a whole command.
 pub(super) fn spans(text: &str) -> Spans {
     let mut lexer = Lexer {
         text,
         at: 0,
-        command: true,
+        expects_command: true,
         heredocs: VecDeque::new(),
         spans: Spans::default(),
     };
-    if text.len() <= MAX {
+    if text.len() <= MAX_BYTES {
         lexer.run();
     }
     lexer.spans
@@ -36,8 +36,9 @@ struct Lexer<'a> {
     text: &'a str,
     at: usize,
     /// Whether the next word is a command.
-    command: bool,
-    /// The words that end the documents that start after this line, and whether tabs are stripped.
+    expects_command: bool,
+    /// The here-documents that start after this line: the word that ends each, and whether tabs are
+    /// stripped.
     heredocs: VecDeque<(&'a str, bool)>,
     spans: Spans,
 }
@@ -51,7 +52,7 @@ impl<'a> Lexer<'a> {
             match byte {
                 b'\n' => {
                     self.at += 1;
-                    self.command = true;
+                    self.expects_command = true;
                     while let Some((end, tabs)) = self.heredocs.pop_front() {
                         self.heredoc(end, tabs);
                     }
@@ -63,7 +64,7 @@ impl<'a> Lexer<'a> {
                 }
                 b'|' | b'&' | b';' | b'(' | b')' => {
                     self.take(1, Tone::Operator);
-                    self.command = true;
+                    self.expects_command = true;
                 }
                 b'<' | b'>' => self.redirection(),
                 _ => self.word(),
@@ -105,8 +106,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A document up to the line that ends it. Patches are coloured as such: that is how agents
-    /// without a tool for them apply them.
+    /// A here-document up to the line that ends it. Patches are coloured as such: agents without a tool
+    /// for patches apply them in this way.
     fn heredoc(&mut self, end: &str, tabs: bool) {
         let is_patch = self.rest().starts_with("*** Begin Patch");
         while self.at < self.text.len() {
@@ -118,10 +119,12 @@ impl<'a> Lexer<'a> {
             } else {
                 line
             };
-            let tone = match word == end {
-                true => Some(Tone::Marker),
-                false if is_patch => patch::tone(|near| if near == 0 { line } else { " " }),
-                false => None,
+            let tone = if word == end {
+                Some(Tone::Marker)
+            } else if is_patch {
+                patch::tone(|near| if near == 0 { line } else { " " })
+            } else {
+                None
             };
             match tone {
                 Some(tone) => self.take(line.len(), tone),
@@ -160,12 +163,12 @@ impl<'a> Lexer<'a> {
                 }
                 b'`' => {
                     self.take(1, Tone::Operator);
-                    self.command = true;
+                    self.expects_command = true;
                     return;
                 }
                 b'$' if self.peek(1) == Some(b'(') => {
                     self.take(2, Tone::Operator);
-                    self.command = true;
+                    self.expects_command = true;
                     return;
                 }
                 b'$' => {
@@ -186,21 +189,21 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        self.command = match tone {
+        self.expects_command = match tone {
             Some(Tone::Variable) => true,
-            Some(Tone::Keyword) => !NAMING.contains(&&self.text[start..self.at]),
+            Some(Tone::Keyword) => !NAME_KEYWORDS.contains(&&self.text[start..self.at]),
             _ => false,
         };
     }
 
-    /// What the word is that starts here, by its plain letters.
+    /// The tone of the word that starts here.
     fn word_tone(&self) -> Option<Tone> {
-        if !self.command {
+        if !self.expects_command {
             return None;
         }
         let ends = |c: char| c.is_whitespace() || "|&;()<>'\"`$".contains(c);
         let word = &self.rest()[..self.rest().find(ends).unwrap_or(self.rest().len())];
-        if KEYWORDS.contains(&word) || NAMING.contains(&word) {
+        if KEYWORDS.contains(&word) || NAME_KEYWORDS.contains(&word) {
             return Some(Tone::Keyword);
         }
         let is_assignment = word.split_once('=').is_some_and(|(name, _)| is_name(name));

@@ -1,31 +1,31 @@
-//! Tables of Markdown: where they are, and how wide their columns.
+//! Markdown tables: finds them and lays out their columns.
 
 use std::ops::Range;
 
 use super::layout::RowPiece;
 use crate::tui::text::{Text, columns, rows};
 
-/// The most lines of a table; those after them are laid out as any others.
-const LINES: usize = 512;
+/// The most lines of a table; further lines are laid out as plain text.
+const MAX_LINES: usize = 512;
 
 /// The most bytes of a table.
-const BYTES: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
-/// A column is not made narrower than this for others to have room.
-const NARROWEST: u16 = 4;
+/// The width below which no column is shrunk to make room for others.
+const MIN_COLUMN_WIDTH: u16 = 4;
 
-/// A table.
+/// A table in a Markdown text.
 #[derive(Debug)]
 pub(super) struct MarkdownTable {
-    /// Its lines, the head first, then the one that tells it is a table.
+    /// Its lines: the header row, the delimiter row, then the rest.
     pub lines: Range<usize>,
-    /// Columns left of it.
+    /// Columns of indentation.
     indent: u16,
     /// Whether a bar stands at either end of a line.
     is_framed: bool,
-    align: Vec<Align>,
-    /// How wide each column is if there is room.
-    natural: Vec<u16>,
+    alignments: Vec<Align>,
+    /// The width of each column if there is room.
+    natural_widths: Vec<u16>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,49 +38,50 @@ enum Align {
 }
 
 impl MarkdownTable {
-    /// The table that a line belongs to. Lines are `known` that have bars and make no table, which
-    /// grow by those that are looked at: there are texts in which each line has one.
-    pub fn find(text: &Text, index: usize, known: &mut Range<usize>) -> Option<Self> {
+    /// The table that a line belongs to. `not_tables` caches lines that have bars but make no table, and
+    /// is extended here: there are texts in which every line has a bar.
+    pub fn find(text: &Text, index: usize, not_tables: &mut Range<usize>) -> Option<Self> {
         if !is_row(text, index) {
             return None;
         }
-        let first = index.saturating_sub(LINES);
+        let first = index.saturating_sub(MAX_LINES);
         let mut start = index;
         while start > first {
-            if known.contains(&start) {
-                // The one before the first of them has a bar too.
-                start = known.start.saturating_sub(1).max(first);
-            } else if text.start(index) - text.start(start) > BYTES || !is_row(text, start - 1) {
+            if not_tables.contains(&start) {
+                // The line before the first of them has a bar too.
+                start = not_tables.start.saturating_sub(1).max(first);
+            } else if text.start(index) - text.start(start) > MAX_BYTES || !is_row(text, start - 1)
+            {
                 break;
             } else {
                 start -= 1;
             }
         }
-        // The line under the head.
+        // Find the delimiter row.
         let mut rule = start + 1;
         let align = loop {
-            if known.contains(&rule) {
-                rule = known.end;
+            if not_tables.contains(&rule) {
+                rule = not_tables.end;
             }
             if rule > index + 1 || !is_row(text, rule) {
                 let none = start + 1..rule;
-                if none.start <= known.end && known.start <= none.end {
-                    *known = none.start.min(known.start)..none.end.max(known.end);
+                if none.start <= not_tables.end && not_tables.start <= none.end {
+                    *not_tables = none.start.min(not_tables.start)..none.end.max(not_tables.end);
                 } else if !none.is_empty() {
-                    *known = none;
+                    *not_tables = none;
                 }
                 return None;
             }
-            match aligned(text.line(rule)) {
+            match alignments(text.line(rule)) {
                 Some(align) if align.len() == cells(text.line(rule - 1)).len() => break align,
                 _ => rule += 1,
             }
         };
         let head = rule - 1;
         let mut end = rule + 1;
-        while end - head < LINES && end < text.len() && is_row(text, end) {
+        while end - head < MAX_LINES && end < text.len() && is_row(text, end) {
             end += 1;
-            if text.start(end) - text.start(head) > BYTES {
+            if text.start(end) - text.start(head) > MAX_BYTES {
                 return None;
             }
         }
@@ -102,16 +103,16 @@ impl MarkdownTable {
             lines: head..end,
             indent: u16::try_from(indent).unwrap_or(u16::MAX),
             is_framed: content.starts_with('|'),
-            align,
-            natural,
+            alignments: align,
+            natural_widths: natural,
         })
     }
 
-    /// The rows of one of its lines; nothing if there is no room for so many columns.
+    /// The rows of one of its lines; `None` if the pane is too narrow for the columns.
     pub fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         let widths = self.fitted(width)?;
         if index == self.lines.start + 1 {
-            return Some(vec![self.rule(&widths)]);
+            return Some(vec![self.delimiter_row(&widths)]);
         }
         let line = text.line(index);
         let cells = cells(line);
@@ -137,20 +138,20 @@ impl MarkdownTable {
         Some((0..height).map(row).collect())
     }
 
-    /// How wide the columns are in a pane of this width: the widest give way first.
+    /// The widths of the columns in a pane of this width: the widest are shrunk first.
     fn fitted(&self, width: u16) -> Option<Vec<u16>> {
-        let count = u16::try_from(self.natural.len()).ok()?;
+        let count = u16::try_from(self.natural_widths.len()).ok()?;
         let bars = 3 * (count - 1) + if self.is_framed { 4 } else { 0 };
         let room = width.checked_sub(self.indent)?.checked_sub(bars)?;
         let sum = |most: u16| -> u32 {
-            let widths = self.natural.iter().map(|width| *width.min(&most));
+            let widths = self.natural_widths.iter().map(|width| *width.min(&most));
             widths.map(u32::from).sum()
         };
-        let most = (NARROWEST..=room.max(NARROWEST))
+        let most = (MIN_COLUMN_WIDTH..=room.max(MIN_COLUMN_WIDTH))
             .rev()
             .find(|most| sum(*most) <= room.into())?;
         let mut left = u32::from(room) - sum(most);
-        let widths = self.natural.iter().map(|natural| {
+        let widths = self.natural_widths.iter().map(|natural| {
             let more = u16::from(*natural > most && left > 0);
             left -= u32::from(more);
             most.min(*natural) + more
@@ -158,13 +159,13 @@ impl MarkdownTable {
         Some(widths.collect())
     }
 
-    /// A part of a cell in its column.
+    /// The part of a cell that is in one row, aligned in its column.
     fn cell(&self, line: &str, part: Range<usize>, column: usize, width: u16) -> Vec<RowPiece> {
         let shown = line[part.clone()].trim_ascii_end();
         let part = part.start..part.start + shown.len();
         let taken = u16::try_from(columns(shown)).unwrap_or(width).min(width);
         let free = width - taken;
-        let before = match self.align.get(column).copied().unwrap_or_default() {
+        let before = match self.alignments.get(column).copied().unwrap_or_default() {
             Align::Default | Align::Left => 0,
             Align::Right => free,
             Align::Centre => free / 2,
@@ -176,10 +177,10 @@ impl MarkdownTable {
         ]
     }
 
-    /// The line under the head.
-    fn rule(&self, widths: &[u16]) -> Vec<RowPiece> {
+    /// The row that separates header and body.
+    fn delimiter_row(&self, widths: &[u16]) -> Vec<RowPiece> {
         self.framed(widths.iter().enumerate().map(|(column, width)| {
-            let align = self.align.get(column).copied().unwrap_or_default();
+            let align = self.alignments.get(column).copied().unwrap_or_default();
             let left = u16::from(matches!(align, Align::Left | Align::Centre));
             let right = u16::from(matches!(align, Align::Right | Align::Centre)).min(width - left);
             vec![
@@ -219,7 +220,7 @@ impl MarkdownTable {
     }
 }
 
-/// Whether a line can be one of a table: all of a line that has a bar, and is no quotation.
+/// Whether a line can belong to a table: it is a whole line with a bar, and not a quotation.
 fn is_row(text: &Text, index: usize) -> bool {
     let line = text.line(index);
     let is_whole = |index: usize| index + 1 == text.len() || !text.separator(index).is_empty();
@@ -240,7 +241,7 @@ fn cells(line: &str) -> Vec<Range<usize>> {
         let cell = &line[start..bar];
         let words = cell.trim_ascii();
         let from = start + cell.len() - cell.trim_ascii_start().len();
-        // Nothing is outside of the bars at either end.
+        // Outside of the bars at either end there is no cell.
         let is_outside = words.is_empty() && (start == 0 || bar == bytes.len());
         if !is_outside {
             cells.push(from..from + words.len());
@@ -250,9 +251,9 @@ fn cells(line: &str) -> Vec<Range<usize>> {
     cells
 }
 
-/// Which way the cells of each column are aligned, if a line says so and nothing else.
-fn aligned(line: &str) -> Option<Vec<Align>> {
-    // Quick, because all lines above one that has a bar are asked.
+/// The alignment of each column, if the line is a delimiter row.
+fn alignments(line: &str) -> Option<Vec<Align>> {
+    // A quick check first: every line above one with a bar is tried.
     if !line.bytes().all(|byte| b"|-: \t".contains(&byte)) {
         return None;
     }

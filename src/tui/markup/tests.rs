@@ -330,10 +330,7 @@ proptest! {
     /// Nothing is lost between the rows, and no row is wider than the pane.
     #[test]
     fn rows_have_all_of_a_line_and_no_more_than_fits(text in text(), table in any::<bool>(), width in 1_u16..40) {
-        let text = match table {
-            true => format!("|{}|b|\n|-|-|\n|{}", text.replace('\n', "|x|\n|"), text),
-            false => text,
-        };
+        let text = if table { format!("|{}|b|\n|-|-|\n|{}", text.replace('\n', "|x|\n|"), text) } else { text };
         let styled = Styled::new(text, Markup::Markdown);
         for line in 0..styled.text().len() {
             let source = styled.text().line(line);

@@ -1,4 +1,4 @@
-//! What a stretch of text is, apart from how that looks.
+//! The meaning of stretches of text, apart from how they look.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub enum Tone {
     StrongEmphasis,
     /// Struck out.
     Strike,
-    /// Code among words, or code of no known language.
+    /// Inline code, or code in no known language.
     Code,
     /// The words of a link, or an address.
     Link,
@@ -25,11 +25,11 @@ pub enum Tone {
     Quote,
     /// The bullet, number or box of a list item.
     ListMarker,
-    /// What is there to mark up the rest: it stays to be read, but steps back.
+    /// Markup characters such as `**`: readable, but dim.
     Marker,
     /// A word of the language.
     Keyword,
-    /// What joins commands or values.
+    /// An operator, or what joins commands.
     Operator,
     /// A string.
     StringLit,
@@ -53,14 +53,13 @@ pub enum Tone {
     Hunk,
     /// The file that a patch changes, and how.
     FileHeader,
-    /// What a program asked its own output to look like.
+    /// The style that a program gave its own output.
     Sgr(Sgr),
 }
 
-/// Colours and modifiers that a program chose.
+/// Colours and modifiers that a program set by SGR sequences.
 ///
-/// Hidden and blinking text are not among the modifiers: the one keeps words from the reader, the
-/// other the reader from the words.
+/// Hidden and blinking text are left out: the one cannot be read, the other hardly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sgr {
     /// The colour of the letters.
@@ -74,12 +73,12 @@ pub struct Sgr {
 /// Ranges of one line, sorted, with what they are.
 pub type LineSpans = Vec<(Range<usize>, Tone)>;
 
-/// What stretches of a whole text are, in order, for texts that are read through once.
+/// The tones of a whole text, in order, for texts that are read through once.
 #[derive(Debug, Default)]
 pub(super) struct Spans(Vec<(Range<usize>, Tone)>);
 
 impl Spans {
-    /// All of these, which are sorted.
+    /// Spans from ranges that are sorted.
     pub fn of(all: Vec<(Range<usize>, Tone)>) -> Self {
         let mut spans = Self::default();
         for (range, tone) in all {
@@ -126,7 +125,7 @@ impl Spans {
     }
 }
 
-/// A short stretch of text that is painted in any order; later paint covers earlier.
+/// A tone for each byte of a short text, painted in any order; later paint covers earlier.
 #[derive(Debug)]
 pub(super) struct Canvas(Vec<Option<Tone>>);
 

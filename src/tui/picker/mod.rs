@@ -1,11 +1,11 @@
-//! Choosing from a list by typing parts of what is meant.
+//! A picker: a list to choose from by typing parts of an entry.
 //!
 //! Every word of the query has to be found: its letters in this order in the label (fuzzily, as
 //! `nucleo` and fzf do), or as it is in the detail. Choices that hold more of the words as they are
 //! come first, those in the label before those in the detail, then better matches, then the given
 //! order.
 //!
-//! Where somebody else knows more than the list, what they find follows what matches in it.
+//! Results of a search elsewhere, such as in the journal, can be added after the list's own matches.
 //!
 //! The list of matches is made when the query changes. A query that was only added to looks at the
 //! matches it had, and drawing looks at the visible rows alone.
@@ -22,30 +22,30 @@ use nucleo_matcher::{Config, Matcher, Utf32String};
 use crate::tui::line::{Edit, LineEditor};
 use crate::tui::text::one_line;
 
-/// Columns of a label and of a detail that are kept: what is beyond can neither be seen nor matched.
+/// Columns of a label and of a detail that are kept: the rest can neither be seen nor matched.
 const MAX_LENGTH: u16 = 300;
 
-/// Characters by which a choice is found and that are not shown.
-const LONGEST_MORE: usize = 4_000;
+/// The most characters of [`Choice::keywords`].
+const MAX_KEYWORDS: usize = 4_000;
 
-/// Words of a query that are looked at.
-const WORDS: usize = 8;
+/// The most words of a query.
+const MAX_WORDS: usize = 8;
 
-/// Something to choose.
+/// An entry to choose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// What it is called.
+    /// Its name.
     pub label: String,
-    /// What it is, in a line. May be empty.
+    /// A description in one line. May be empty.
     pub detail: String,
     /// What stands at the end of its line, such as a key. May be empty.
     pub side: String,
-    /// What else it is found by. It is not shown.
-    pub more: String,
+    /// Further words that it is found by, which are not shown.
+    pub keywords: String,
 }
 
 impl Choice {
-    /// A choice that is found by what is shown of it.
+    /// A choice without keywords.
     pub fn new(label: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             label: label.into(),
@@ -55,14 +55,14 @@ impl Choice {
     }
 }
 
-/// What a key did.
+/// What a key press did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PickerOutcome {
-    /// Something in the picker, or nothing.
+    /// The picker handled it.
     Consumed,
-    /// Chose: an index into the list the picker was made with.
+    /// An entry was chosen: an index into the list that the picker was made with.
     Picked(usize),
-    /// Left without choosing.
+    /// The picker was left without choosing.
     Cancelled,
 }
 
@@ -74,22 +74,21 @@ pub struct Picker {
     query: LineEditor,
     /// The words of the query, to be found in labels.
     words: Vec<Atom>,
-    /// The same as they are, which is how somebody else finds them.
+    /// The same words, to be found exactly, as a search elsewhere finds them.
     exact: Vec<Atom>,
     /// The query that `matches` answers.
-    matched: String,
+    matched_query: String,
     /// Indices into `rows`, best first.
     matches: Vec<usize>,
     selected: usize,
-    /// How many of the rows are the picker's own. Those behind were found by somebody else, and all
-    /// of them match.
-    own: usize,
-    /// The query for which they were found, if somebody else is asked.
-    found_for: Option<String>,
+    /// How many of the rows are the given choices. Those after them are search results, and all of them
+    /// match.
+    choice_count: usize,
+    /// The query of the search results; `None` if there is no search.
+    searched_query: Option<String>,
     /// Scratch memory of matching and highlighting.
     matcher: RefCell<Matcher>,
-    /// The first match on the screen and how many fit there, since it was laid out. Moving by pages
-    /// needs the one, not jumping about while moving the other.
+    /// The first match on the screen and how many fit there, by the last layout.
     top: usize,
     height: usize,
 }
@@ -97,14 +96,14 @@ pub struct Picker {
 /// A choice, ready to be matched and shown.
 #[derive(Debug)]
 struct PickerRow {
-    /// Harmless and on one line.
+    /// Sanitized and on one line.
     label: String,
     /// Likewise.
     detail: String,
     /// Likewise.
     side: String,
-    /// Whether somebody else found it.
-    is_found: bool,
+    /// Whether it is a search result.
+    is_search_result: bool,
     matched_label: Utf32String,
     matched_detail: Utf32String,
 }
@@ -114,43 +113,43 @@ impl Picker {
     pub fn new(title: impl Into<String>, choices: Vec<Choice>) -> Self {
         let rows: Vec<PickerRow> = choices.into_iter().map(PickerRow::from).collect();
         let mut config = Config::DEFAULT;
-        // Somebody who begins at the beginning means that.
+        // Prefer matches at the beginning of a label.
         config.prefer_prefix = true;
         Self {
             title: title.into(),
             matches: (0..rows.len()).collect(),
-            own: rows.len(),
+            choice_count: rows.len(),
             rows,
             query: LineEditor::query(),
             words: Vec::new(),
             exact: Vec::new(),
-            matched: String::new(),
+            matched_query: String::new(),
             selected: 0,
-            found_for: None,
+            searched_query: None,
             matcher: RefCell::new(Matcher::new(config)),
             top: 0,
             height: 1,
         }
     }
 
-    /// A picker whose query somebody else answers too, with [`Self::offer`].
-    pub fn asking(title: impl Into<String>, choices: Vec<Choice>) -> Self {
+    /// A picker whose query is also searched for elsewhere; [`Self::set_search_results`] adds the results.
+    pub fn with_search(title: impl Into<String>, choices: Vec<Choice>) -> Self {
         Self {
-            found_for: Some(String::new()),
+            searched_query: Some(String::new()),
             ..Self::new(title, choices)
         }
     }
 
-    /// Takes what somebody else found for the query, which follows the choices that match.
-    pub fn offer(&mut self, choices: Vec<Choice>) {
-        self.rows.truncate(self.own);
+    /// Replaces the search results, which follow the choices that match.
+    pub fn set_search_results(&mut self, choices: Vec<Choice>) {
+        self.rows.truncate(self.choice_count);
         let found = choices.into_iter().map(|choice| PickerRow {
-            is_found: true,
+            is_search_result: true,
             ..PickerRow::from(choice)
         });
         self.rows.extend(found);
-        self.found_for = Some(self.query.text().to_owned());
-        self.answer();
+        self.searched_query = Some(self.query.text().to_owned());
+        self.update_matches();
     }
 
     /// The choices that match, the best first, as indices into the given list.
@@ -158,27 +157,27 @@ impl Picker {
         &self.matches
     }
 
-    /// Goes to a choice, by its index in the given list.
+    /// Selects a choice by its index in the given list.
     pub(super) fn select_at(&mut self, index: usize) {
         let at = self.matches.iter().position(|found| *found == index);
         self.selected = at.unwrap_or(0);
     }
 
-    /// Whether somebody else answers the query too.
-    pub(super) fn asks(&self) -> bool {
-        self.found_for.is_some()
+    /// Whether the query is also searched for elsewhere.
+    pub(super) fn has_search(&self) -> bool {
+        self.searched_query.is_some()
     }
 
-    /// Whether the person has gone to another choice than the best.
+    /// Whether another match than the first is selected.
     pub fn has_moved(&self) -> bool {
         self.selected > 0
     }
 
-    /// Whether what would be chosen was found for another query.
+    /// Whether the selected row is a search result for an earlier query.
     fn is_stale(&self) -> bool {
         let selected = self.selected().and_then(|at| self.rows.get(at));
-        selected.is_some_and(|row| row.is_found)
-            && self.found_for.as_deref() != Some(self.query.text())
+        selected.is_some_and(|row| row.is_search_result)
+            && self.searched_query.as_deref() != Some(self.query.text())
     }
 
     /// What was typed.
@@ -196,7 +195,7 @@ impl Picker {
         self.matches.get(self.selected).copied()
     }
 
-    /// Takes a key. Every key belongs to the picker while it is open; those it has no use for do nothing.
+    /// Handles a key press. All keys go to the picker while it is open; others than its own do nothing.
     pub fn on_key(&mut self, key: KeyEvent) -> PickerOutcome {
         if key.kind == KeyEventKind::Release {
             return PickerOutcome::Consumed;
@@ -221,17 +220,17 @@ impl Picker {
             KeyCode::PageDown => self.select(page),
             _ => {
                 if self.query.on_key(key) == Edit::Changed {
-                    self.answer();
+                    self.update_matches();
                 }
             }
         }
         PickerOutcome::Consumed
     }
 
-    /// Takes text that was pasted, as if it had been typed on one line.
+    /// Inserts pasted text into the query, on one line.
     pub fn paste(&mut self, text: &str) {
         self.query.insert(text);
-        self.answer();
+        self.update_matches();
     }
 
     fn select(&mut self, by: isize) {
@@ -239,10 +238,10 @@ impl Picker {
         self.selected = self.selected.saturating_add_signed(by).min(last);
     }
 
-    /// Finds the matches of the query anew.
-    fn answer(&mut self) {
+    /// Recomputes the matches of the query.
+    fn update_matches(&mut self) {
         let words = |kind| -> Vec<Atom> {
-            let words = self.query.text().split_whitespace().take(WORDS);
+            let words = self.query.text().split_whitespace().take(MAX_WORDS);
             // Case matters in a word that has upper case; accents, in one that has them.
             let (case, accents) = (CaseMatching::Smart, Normalization::Smart);
             words
@@ -250,28 +249,30 @@ impl Picker {
                 .collect()
         };
         let (fuzzy, exact) = (words(AtomKind::Fuzzy), words(AtomKind::Substring));
-        let grown = self.query.text().starts_with(&self.matched);
+        let grown = self.query.text().starts_with(&self.matched_query);
         let candidates = if grown {
             std::mem::take(&mut self.matches)
         } else {
-            (0..self.own).collect()
+            (0..self.choice_count).collect()
         };
         let matcher = self.matcher.get_mut();
-        let own = candidates.into_iter().filter(|index| *index < self.own);
+        let own = candidates
+            .into_iter()
+            .filter(|index| *index < self.choice_count);
         let ranked = own.filter_map(|index| {
             let rank = rank(&self.rows[index], &fuzzy, &exact, matcher)?;
             Some((Reverse(rank), index))
         });
         let mut ranked: Vec<_> = ranked.collect();
         ranked.sort_unstable();
-        let found = self.own..self.rows.len();
+        let found = self.choice_count..self.rows.len();
         self.matches = ranked
             .into_iter()
             .map(|(_, index)| index)
             .chain(found)
             .collect();
         (self.words, self.exact) = (fuzzy, exact);
-        self.matched = self.query.text().to_owned();
+        self.matched_query = self.query.text().to_owned();
         self.selected = 0;
         self.top = 0;
     }
@@ -280,7 +281,7 @@ impl Picker {
     fn highlights(&self, row: &PickerRow) -> Vec<u32> {
         let mut matcher = self.matcher.borrow_mut();
         let mut found = Vec::new();
-        let words = if row.is_found {
+        let words = if row.is_search_result {
             &self.exact
         } else {
             &self.words
@@ -299,13 +300,13 @@ impl From<Choice> for PickerRow {
         let label = one_line(&choice.label, MAX_LENGTH);
         let detail = one_line(&choice.detail, MAX_LENGTH);
         let side = one_line(&choice.side, MAX_LENGTH);
-        let more: String = choice.more.chars().take(LONGEST_MORE).collect();
+        let more: String = choice.keywords.chars().take(MAX_KEYWORDS).collect();
         Self {
-            // The blank at the end is for nucleo, which does not find what stands at the very end
-            // of a text that is not ASCII.
+            // The space at the end is for nucleo, which does not find a word at the very end of a text
+            // that is not ASCII.
             matched_label: format!("{label} ").as_str().into(),
             matched_detail: format!("{detail} {side} {more} ").as_str().into(),
-            is_found: false,
+            is_search_result: false,
             label,
             detail,
             side,
@@ -313,7 +314,8 @@ impl From<Choice> for PickerRow {
     }
 }
 
-/// How well a row matches: where its words are, and how well they fit. `None` if a word is nowhere.
+/// The rank of a row, higher is better: where its words were found, then nucleo's score. `None` if a word
+/// was not found.
 fn rank(
     row: &PickerRow,
     words: &[Atom],

@@ -1,4 +1,4 @@
-//! A list to choose from: its title and counts, the query, and the matches that fit.
+//! Draws the picker: its title and counts, the query, and the matches that fit.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -15,8 +15,8 @@ use crate::tui::theme::Theme;
 const PROMPT: &str = "> ";
 
 impl Picker {
-    /// Fits the list into as many rows, so that the selected match is among those that show and the
-    /// list moves no more than it has to.
+    /// Fits the list into `height` rows, so that the selected match is visible and the list scrolls no
+    /// more than it has to.
     pub fn layout(&mut self, height: u16) {
         // The title and the query are above them.
         let visible = usize::from(height.saturating_sub(if height > 1 { 2 } else { 1 })).max(1);
@@ -26,8 +26,8 @@ impl Picker {
         self.top = self.top.clamp(least, self.selected).min(most.max(least));
     }
 
-    /// Draws over what is in `area`, and says where the cursor belongs. The query is there however
-    /// small the area is; the title gives way first.
+    /// Draws over what is in `area`, and returns the position of the cursor. In a small area the title is
+    /// left out first, the query never.
     pub fn draw(&self, buffer: &mut Buffer, theme: &Theme, area: Rect) -> Option<Position> {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
@@ -100,10 +100,11 @@ impl Picker {
             columns => u16::try_from(columns + 1).unwrap_or(u16::MAX),
         };
         let room = width.saturating_sub(2).saturating_sub(taken);
-        // What was found stands in the detail, which must have room beside a long label.
-        let kept = match row.is_found {
-            true => columns(&row.detail).min(usize::from(room) * 3 / 5),
-            false => 0,
+        // A search result has its match in the detail, which must have room beside a long label.
+        let kept = if row.is_search_result {
+            columns(&row.detail).min(usize::from(room) * 3 / 5)
+        } else {
+            0
         };
         let kept = u16::try_from(kept).unwrap_or(u16::MAX);
         let label = one_line(&row.label, room.saturating_sub(kept));

@@ -1,4 +1,4 @@
-//! From a `data:` URL to pixels, within limits.
+//! Decodes pictures in `data:` URLs, within limits.
 
 use std::fmt;
 use std::io::Cursor;
@@ -8,16 +8,16 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
-use super::header::{self, Pixels};
+use super::header::{self, PixelSize};
 
-/// Characters of base64.
-const MAX_TEXT: usize = 20 << 20;
-/// Pixels.
+/// The most characters of base64 that are decoded.
+const MAX_BASE64: usize = 20 << 20;
+/// The most pixels that are decoded.
 const MAX_PIXELS: u64 = 50_000_000;
 /// Bytes that a decoder may take at once: all pixels with four bytes each, and room to work.
 const MAX_MEMORY: u64 = 256 << 20;
 /// Characters of base64 in which the size is looked for. JPEG's may come after a smaller picture.
-const HEAD: usize = 96 << 10;
+const MAX_HEADER: usize = 96 << 10;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -52,26 +52,26 @@ pub(super) fn base64_of(url: &str) -> Option<&str> {
     encoding.eq_ignore_ascii_case("base64").then_some(data)
 }
 
-/// The size that the beginning tells, if it tells one.
+/// The size from the header of the file, if it is in its beginning.
 ///
 /// # Errors
 ///
 /// If it is clear already that the picture is too large.
-pub(super) fn size(data: &str) -> Result<Option<Pixels>, DecodeError> {
-    if data.len() > MAX_TEXT {
+pub(super) fn size(data: &str) -> Result<Option<PixelSize>, DecodeError> {
+    if data.len() > MAX_BASE64 {
         return Err(DecodeError::TooLong);
     }
     let head = data.as_bytes();
-    let head = &head[..head.len().min(HEAD)];
+    let head = &head[..head.len().min(MAX_HEADER)];
     // All of it may be less than the head, with a padding; else the head is whole groups of four.
     let Ok(head) = BASE64.decode(head) else {
         return Ok(None);
     };
-    let size = header::pixels(&head);
+    let size = header::pixel_size(&head);
     size.map_or(Ok(()), within_limits).map(|()| size)
 }
 
-/// The bytes of the file, and how the name of such a file ends.
+/// The bytes of the file, and the extension for its name.
 ///
 /// # Errors
 ///
@@ -89,13 +89,13 @@ pub(super) fn file(data: &str) -> Result<(Vec<u8>, &'static str), DecodeError> {
 }
 
 fn bytes(data: &str) -> Result<Vec<u8>, DecodeError> {
-    if data.len() > MAX_TEXT {
+    if data.len() > MAX_BASE64 {
         return Err(DecodeError::TooLong);
     }
     BASE64.decode(data).map_err(|_| DecodeError::Broken)
 }
 
-/// The pixels.
+/// Decodes the picture.
 ///
 /// # Errors
 ///
@@ -109,23 +109,24 @@ pub(super) fn decode(data: &str) -> Result<DynamicImage, DecodeError> {
         reader.limits(limits);
         std::io::Result::Ok(reader)
     };
-    // Not what the header told: that was read by other rules than the decoder's.
+    // Not the size from `header`, which is read by other rules than the decoder's.
     let size = reader().map_err(|_| DecodeError::Broken)?.into_dimensions();
-    within_limits(size.map_err(fault)?)?;
+    within_limits(size.map_err(decode_error)?)?;
     reader()
         .map_err(|_| DecodeError::Broken)?
         .decode()
-        .map_err(fault)
+        .map_err(decode_error)
 }
 
-fn within_limits((columns, rows): Pixels) -> Result<(), DecodeError> {
-    match u64::from(columns) * u64::from(rows) <= MAX_PIXELS {
-        true => Ok(()),
-        false => Err(DecodeError::TooLarge),
+fn within_limits((columns, rows): PixelSize) -> Result<(), DecodeError> {
+    if u64::from(columns) * u64::from(rows) <= MAX_PIXELS {
+        Ok(())
+    } else {
+        Err(DecodeError::TooLarge)
     }
 }
 
-fn fault(error: image::ImageError) -> DecodeError {
+fn decode_error(error: image::ImageError) -> DecodeError {
     match error {
         image::ImageError::Limits(_) => DecodeError::TooLarge,
         _ => DecodeError::Broken,
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn too_much_is_refused_before_it_is_decoded() {
-        let long = "A".repeat(MAX_TEXT + 1);
+        let long = "A".repeat(MAX_BASE64 + 1);
         assert_eq!(size(&long), Err(DecodeError::TooLong));
         assert_eq!(decode(&long).unwrap_err(), DecodeError::TooLong);
         let large = encoded(&png_head(10_000, 5_001));

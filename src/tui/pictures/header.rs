@@ -1,16 +1,16 @@
-//! The size of a picture, from its first bytes.
+//! Reads the size of a picture from its first bytes.
 //!
-//! This runs where rows are counted, so it allocates nothing and cannot fail in surprising ways; a
-//! size that it does not find is told by the decoder later.
+//! This runs where rows are counted, so it allocates nothing. A size that it does not find comes from
+//! the decoder later.
 //!
 //! The crate imagesize 0.15 does the same for more kinds, but takes the scale of a lossy WebP for a part of
 //! its size, and stops at the bytes that may fill up a JPEG before a marker.
 
-/// Columns and rows of pixels.
-pub(super) type Pixels = (u32, u32);
+/// Width and height in pixels.
+pub(super) type PixelSize = (u32, u32);
 
-/// The size of the picture that begins with `bytes`, if it is told there.
-pub(super) fn pixels(bytes: &[u8]) -> Option<Pixels> {
+/// The size of the picture that begins with `bytes`, if it is in there.
+pub(super) fn pixel_size(bytes: &[u8]) -> Option<PixelSize> {
     let found = png(bytes)
         .or_else(|| gif(bytes))
         .or_else(|| webp(bytes))
@@ -18,7 +18,7 @@ pub(super) fn pixels(bytes: &[u8]) -> Option<Pixels> {
     found.filter(|(columns, rows)| *columns > 0 && *rows > 0)
 }
 
-fn png(bytes: &[u8]) -> Option<Pixels> {
+fn png(bytes: &[u8]) -> Option<PixelSize> {
     let head = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
     if head.get(4..8)? != b"IHDR" {
         return None;
@@ -29,7 +29,7 @@ fn png(bytes: &[u8]) -> Option<Pixels> {
     ))
 }
 
-fn gif(bytes: &[u8]) -> Option<Pixels> {
+fn gif(bytes: &[u8]) -> Option<PixelSize> {
     if !bytes.starts_with(b"GIF8") {
         return None;
     }
@@ -37,7 +37,7 @@ fn gif(bytes: &[u8]) -> Option<Pixels> {
     Some((part(6)?, part(8)?))
 }
 
-fn webp(bytes: &[u8]) -> Option<Pixels> {
+fn webp(bytes: &[u8]) -> Option<PixelSize> {
     if !bytes.starts_with(b"RIFF") || bytes.get(8..12)? != b"WEBP" {
         return None;
     }
@@ -65,7 +65,7 @@ fn webp(bytes: &[u8]) -> Option<Pixels> {
 }
 
 /// Looks through the segments for the one that begins a frame.
-fn jpeg(bytes: &[u8]) -> Option<Pixels> {
+fn jpeg(bytes: &[u8]) -> Option<PixelSize> {
     let mut rest = bytes.strip_prefix(b"\xff\xd8")?;
     loop {
         let [mark, kind] = array(rest, 0)?;
@@ -112,10 +112,10 @@ mod tests {
             let mut bytes = Cursor::new(Vec::new());
             picture.write_to(&mut bytes, format).expect("an encoder");
             let bytes = bytes.into_inner();
-            assert_eq!(pixels(&bytes), Some((300, 7)), "{format:?}");
+            assert_eq!(pixel_size(&bytes), Some((300, 7)), "{format:?}");
             // However it is cut, it is this size or none.
             for end in 0..bytes.len() {
-                assert!(pixels(&bytes[..end]).is_none_or(|size| size == (300, 7)));
+                assert!(pixel_size(&bytes[..end]).is_none_or(|size| size == (300, 7)));
             }
         }
     }
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn other_forms_of_webp_are_known() {
         let lossy = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a\x2c\x41\x07\x80";
-        assert_eq!(pixels(lossy), Some((300, 7)));
+        assert_eq!(pixel_size(lossy), Some((300, 7)));
         let extended = b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x2b\x01\0\x06\0\0";
-        assert_eq!(pixels(extended), Some((300, 7)));
+        assert_eq!(pixel_size(extended), Some((300, 7)));
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
             b"\xff\xd8\xff\xff\xff",
             b"GIF89a\0\0\0\0",
         ] {
-            assert_eq!(pixels(bytes), None);
+            assert_eq!(pixel_size(bytes), None);
         }
     }
 }

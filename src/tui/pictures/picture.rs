@@ -1,11 +1,11 @@
-//! A picture of the transcript.
+//! A picture in the transcript, which is decoded in the background.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use super::decode::{self, DecodeError};
-use super::header::Pixels;
-use super::rendition::{Rendition, cells};
-use super::terminal::PictureSetting;
+use super::graphics::PictureSetting;
+use super::header::PixelSize;
+use super::rendition::{Rendition, cell_size};
 use crate::api::{ContentPart, Item};
 use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 
@@ -13,7 +13,7 @@ use crate::tui::worker::{Task, TaskProgress, Worker, lock};
 #[derive(Clone, Debug)]
 pub struct Picture(Arc<PictureSource>);
 
-/// The same picture, not one that looks the same.
+/// Compares by identity, not by content.
 impl PartialEq for Picture {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -22,38 +22,39 @@ impl PartialEq for Picture {
 
 impl Eq for Picture {}
 
-/// How a picture looks now.
+/// What there is to show of a picture now.
 #[derive(Clone, Debug)]
-pub enum PictureLook {
-    /// It is being worked on.
+pub enum RenderState {
+    /// It is being decoded.
     Loading,
-    /// Like this.
+    /// It can be drawn.
     Ready(Arc<Rendition>),
     /// It cannot be shown.
     Failed(DecodeError),
 }
 
-/// What a picture is made of. The data stays in the item, which is there anyway.
+/// Where the data of a picture is, and what was made of it. The data stays in the item, which is kept
+/// anyway.
 #[derive(Debug)]
 pub(super) struct PictureSource {
     item: Arc<Item>,
     part: usize,
-    /// What the beginning of the data tells, once somebody wanted to know.
-    head: OnceLock<Result<Option<Pixels>, DecodeError>>,
+    /// The size from the beginning of the data, read when it is first needed.
+    header_size: OnceLock<Result<Option<PixelSize>, DecodeError>>,
     state: Mutex<PictureState>,
 }
 
 #[derive(Debug, Default)]
 struct PictureState {
-    /// What the decoder found, which may be more than the beginning tells.
-    size: Option<Pixels>,
-    fault: Option<DecodeError>,
+    /// The size found by the decoder, also where the beginning does not tell it.
+    size: Option<PixelSize>,
+    error: Option<DecodeError>,
     rendition: Option<Arc<Rendition>>,
-    /// What the rendition is to be, or is, made for.
+    /// What the rendition is, or is to be, made for.
     wanted: Option<RenditionKey>,
 }
 
-/// What a rendition is made for.
+/// What a rendition depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct RenditionKey {
     setting: PictureSetting,
@@ -71,13 +72,13 @@ impl Picture {
         let source = |part| PictureSource {
             item: Arc::clone(item),
             part,
-            head: OnceLock::new(),
+            header_size: OnceLock::new(),
             state: Mutex::default(),
         };
         pictures.map(|part| Self(Arc::new(source(part)))).collect()
     }
 
-    /// The bytes of its file, and how the name of such a file ends.
+    /// The bytes of its file, and the extension for its name.
     ///
     /// # Errors
     ///
@@ -86,38 +87,41 @@ impl Picture {
         decode::file(self.0.data().unwrap_or_default())
     }
 
-    /// The rows that it takes in this many columns: one, for words, where it has no size.
+    /// The rows that it takes in this many columns; one, for a message, where its size is not known.
     pub fn rows(&self, room: u16, setting: PictureSetting) -> usize {
         let state = self.0.state();
-        let size = match (state.fault, state.size) {
+        let size = match (state.error, state.size) {
             (Some(_), _) => None,
             (None, Some(size)) => Some(size),
-            (None, None) => self.0.head().ok().flatten(),
+            (None, None) => self.0.header_size().ok().flatten(),
         };
-        size.map_or(1, |size| cells(size, setting.font(), room).height.into())
+        size.map_or(1, |size| {
+            cell_size(size, setting.cell_size(), room).height.into()
+        })
     }
 
-    /// How it looks in this many columns. Asking is what starts the work. A picture that was made
-    /// for another size is better than none until there is the right one.
-    pub fn look(&self, room: u16, setting: PictureSetting, worker: &Worker) -> PictureLook {
-        if let Err(fault) = self.0.head() {
-            return PictureLook::Failed(fault);
+    /// What there is to show in this many columns. The first call starts the work. A rendition for
+    /// another size is shown until there is the right one.
+    pub fn render_state(&self, room: u16, setting: PictureSetting, worker: &Worker) -> RenderState {
+        if let Err(fault) = self.0.header_size() {
+            return RenderState::Failed(fault);
         }
         let wanted = RenditionKey { setting, room };
         let mut state = self.0.state();
-        if let Some(fault) = state.fault {
-            return PictureLook::Failed(fault);
+        if let Some(fault) = state.error {
+            return RenderState::Failed(fault);
         }
         let is_new = state.wanted.replace(wanted) != Some(wanted);
         let look = match &state.rendition {
-            Some(rendition) => PictureLook::Ready(Arc::clone(rendition)),
-            None => PictureLook::Loading,
+            Some(rendition) => RenderState::Ready(Arc::clone(rendition)),
+            None => RenderState::Loading,
         };
         drop(state);
         let source: Weak<PictureSource> = Arc::downgrade(&self.0);
-        match is_new {
-            true => worker.ask(source),
-            false => worker.touch(&(source as Weak<dyn Task>)),
+        if is_new {
+            worker.ask(source)
+        } else {
+            worker.touch(&(source as Weak<dyn Task>))
         }
         look
     }
@@ -128,12 +132,12 @@ impl Task for PictureSource {
         TaskProgress {
             shows: true,
             goes_on: false,
-            bytes: self.make().unwrap_or(0),
+            bytes: self.render().unwrap_or(0),
         }
     }
 
     fn fail(&self) {
-        self.state().fault = Some(DecodeError::Broken);
+        self.state().error = Some(DecodeError::Broken);
     }
 
     fn forget(&self) {
@@ -143,8 +147,8 @@ impl Task for PictureSource {
 }
 
 impl PictureSource {
-    /// Makes what is wanted; returns about how many bytes that keeps.
-    fn make(&self) -> Option<usize> {
+    /// Makes the wanted rendition; returns about how many bytes it takes in memory.
+    fn render(&self) -> Option<usize> {
         let wanted = self.state().wanted?;
         let data = self.data()?;
         let made = decode::decode(data).and_then(|picture| {
@@ -154,13 +158,13 @@ impl PictureSource {
         let mut state = self.state();
         match made {
             Ok((size, rendition)) => {
-                let weight = rendition.weight();
+                let weight = rendition.bytes();
                 state.size = Some(size);
                 state.rendition = Some(Arc::new(rendition));
                 Some(weight)
             }
             Err(fault) => {
-                state.fault = Some(fault);
+                state.error = Some(fault);
                 None
             }
         }
@@ -173,9 +177,9 @@ impl PictureSource {
         }
     }
 
-    fn head(&self) -> Result<Option<Pixels>, DecodeError> {
+    fn header_size(&self) -> Result<Option<PixelSize>, DecodeError> {
         *self
-            .head
+            .header_size
             .get_or_init(|| decode::size(self.data().unwrap_or_default()))
     }
 
@@ -204,12 +208,12 @@ mod tests {
         Picture::all_of(&Arc::new(Item::from_responses(&item)))
     }
 
-    fn settled(picture: &Picture) -> PictureLook {
+    fn settled(picture: &Picture) -> RenderState {
         let worker = Worker::new().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            match picture.look(80, PictureSetting::default(), &worker) {
-                PictureLook::Loading if Instant::now() < deadline => {
+            match picture.render_state(80, PictureSetting::default(), &worker) {
+                RenderState::Loading if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 look => return look,
@@ -234,7 +238,7 @@ mod tests {
         assert_eq!(rows(), 20);
         assert!(matches!(
             settled(broken),
-            PictureLook::Failed(DecodeError::Broken)
+            RenderState::Failed(DecodeError::Broken)
         ));
         assert_eq!(rows(), 1);
     }

@@ -1,4 +1,4 @@
-//! A picture in characters, and in the terminal's graphics.
+//! A picture as the terminal can show it: in half blocks, and in its graphics protocol.
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, Rgba, RgbaImage};
@@ -14,20 +14,25 @@ use ratatui_image::protocol::sixel::Sixel;
 use uuid::Uuid;
 
 use super::decode::DecodeError;
-use super::header::Pixels;
-use super::terminal::{Graphics, PictureSetting};
+use super::graphics::{Graphics, PictureSetting};
+use super::header::PixelSize;
 
 /// Columns that a picture takes at most.
 const MAX_COLUMNS: u16 = 80;
 /// Rows that a picture takes at most.
 const MAX_ROWS: u16 = 20;
 
-/// What is under transparent pixels. Most pictures with such are drawn dark, for paper.
-const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
+/// The colour behind transparent pixels: most pictures that have them are drawn dark, for paper.
+const BACKGROUND: Rgba<u8> = Rgba([255, 255, 255, 255]);
 
-/// The characters that a picture takes in `room` columns: a column for each of its own at most, so
-/// that small pictures stay small, and as many rows as keep its shape.
-pub(super) fn cells((columns, rows): Pixels, (width, height): (u16, u16), room: u16) -> Size {
+/// The size of a picture in terminal cells, in at most `room` columns: at most a column for each pixel
+/// column, so that small pictures stay small, and as many rows as keep its proportions. `(width, height)`
+/// is the size of a cell in pixels.
+pub(super) fn cell_size(
+    (columns, rows): PixelSize,
+    (width, height): (u16, u16),
+    room: u16,
+) -> Size {
     let most_columns = f64::from(room.clamp(1, MAX_COLUMNS));
     let columns = f64::from(columns.max(1));
     let rows = f64::from(rows.max(1)) * f64::from(width.max(1)) / f64::from(height.max(1));
@@ -47,8 +52,8 @@ pub struct Rendition {
     /// All of it in half blocks.
     blocks: Buffer,
     graphics: Option<Protocol>,
-    /// About how many bytes all this takes.
-    weight: usize,
+    /// About how many bytes all this takes in memory.
+    bytes: usize,
 }
 
 impl Rendition {
@@ -62,16 +67,20 @@ impl Rendition {
         setting: PictureSetting,
         room: u16,
     ) -> Result<Self, DecodeError> {
-        let size = cells((picture.width(), picture.height()), setting.font(), room);
+        let size = cell_size(
+            (picture.width(), picture.height()),
+            setting.cell_size(),
+            room,
+        );
         let area = Rect::from((Position::ORIGIN, size));
-        let small = on_paper(picture, size.width.into(), u32::from(size.height) * 2);
+        let small = on_background(picture, size.width.into(), u32::from(size.height) * 2);
         let blocks = Halfblocks::new(small, size).map_err(|_| DecodeError::Broken)?;
         let mut buffer = Buffer::empty(area);
         Image::new(&Protocol::Halfblocks(blocks)).render(area, &mut buffer);
         let pixels = || {
-            let (width, height) = setting.font();
+            let (width, height) = setting.cell_size();
             let columns = u32::from(size.width) * u32::from(width);
-            on_paper(picture, columns, u32::from(size.height) * u32::from(height))
+            on_background(picture, columns, u32::from(size.height) * u32::from(height))
         };
         let graphics = match setting.graphics() {
             Graphics::Words | Graphics::HalfBlocks => None,
@@ -85,29 +94,29 @@ impl Rendition {
         let data = match &graphics {
             Some(Protocol::Sixel(sixel)) => sixel.data.len(),
             Some(Protocol::ITerm2(iterm)) => iterm.data.len(),
-            // What is sent is not told: four bytes a pixel, in base64.
+            // Its data is not accessible: four bytes a pixel, in base64.
             Some(Protocol::Kitty(_)) => area.area() as usize * font_area(setting) * 4 * 4 / 3,
             Some(Protocol::Halfblocks(_)) | None => 0,
         };
         Ok(Self {
-            weight: data + buffer.content.len() * size_of::<Cell>(),
+            bytes: data + buffer.content.len() * size_of::<Cell>(),
             blocks: buffer,
             graphics,
         })
     }
 
-    /// The characters that it takes.
+    /// The size in terminal cells.
     pub fn size(&self) -> Size {
         self.blocks.area.as_size()
     }
 
     /// About how many bytes it keeps.
-    pub(super) fn weight(&self) -> usize {
-        self.weight
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    /// Draws all of it in the terminal's graphics; says whether it could. That takes all of its
-    /// rows and columns, and nothing may be drawn over them.
+    /// Draws all of it in the terminal's graphics; returns whether that was possible. It needs room for
+    /// all of its rows and columns, and nothing may be drawn over them.
     pub fn draw_graphics(&self, area: Rect, buffer: &mut Buffer) -> bool {
         let (size, free) = (self.size(), area.intersection(buffer.area));
         match &self.graphics {
@@ -139,23 +148,23 @@ impl std::fmt::Debug for Rendition {
     }
 }
 
-/// Pixels of a character.
+/// The pixels of a terminal cell.
 fn font_area(setting: PictureSetting) -> usize {
-    usize::from(setting.font().0) * usize::from(setting.font().1)
+    usize::from(setting.cell_size().0) * usize::from(setting.cell_size().1)
 }
 
-/// The picture in this many pixels, without transparent ones.
-fn on_paper(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
+/// The picture scaled to this many pixels, without transparency.
+fn on_background(picture: &DynamicImage, columns: u32, rows: u32) -> DynamicImage {
     let picture = picture.resize_exact(columns, rows, FilterType::Triangle);
     if !picture.color().has_alpha() {
         return picture;
     }
-    let mut paper = RgbaImage::from_pixel(columns, rows, PAPER);
+    let mut paper = RgbaImage::from_pixel(columns, rows, BACKGROUND);
     imageops::overlay(&mut paper, &picture.to_rgba8(), 0, 0);
     paper.into()
 }
 
-/// A name that no other picture in the terminal has: other programs may have sent some.
+/// An id that no other picture in the terminal has, of this or of other programs.
 fn id() -> u32 {
     let [.., a, b, c, d] = *Uuid::now_v7().as_bytes();
     u32::from_be_bytes([a, b, c, d]).max(1)
@@ -192,7 +201,7 @@ mod tests {
             ((100_000, 1), 78, (78, 1)),
             ((u32::MAX, u32::MAX), 0, (1, 1)),
         ] {
-            let found = cells(pixels, FONT, room);
+            let found = cell_size(pixels, FONT, room);
             assert_eq!(
                 (found.width, found.height),
                 expected,
@@ -251,7 +260,7 @@ mod tests {
                 "{graphics:?}"
             );
             assert!(buffer[(1, 1)].symbol().starts_with(start), "{graphics:?}");
-            assert!(rendition.weight() > 0);
+            assert!(rendition.bytes() > 0);
         }
     }
 }

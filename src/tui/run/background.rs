@@ -5,23 +5,23 @@ use std::io;
 use ratatui::style::Color;
 
 use crate::tui::terminal::screen::Screen;
-use crate::tui::theme::{Ground, Theme, ThemeChoice};
+use crate::tui::theme::{Background, Theme, ThemeChoice};
 
 /// What is known about the background.
 pub(super) struct BackgroundTracker {
-    background: Option<Ground>,
+    background: Option<Background>,
 }
 
 impl BackgroundTracker {
     /// Begins with what is known from the environment.
-    pub(super) fn new(background: Option<Ground>) -> Self {
+    pub(super) fn new(background: Option<Background>) -> Self {
         Self { background }
     }
 
     /// Asks the terminal for its background colour, if the theme depends on it.
     pub(super) fn ask(&self, theme: &ThemeChoice, screen: &mut Screen) -> io::Result<()> {
         if theme.follows_terminal() {
-            screen.ask_for_background()
+            screen.query_background()
         } else {
             Ok(())
         }
@@ -29,7 +29,7 @@ impl BackgroundTracker {
 
     /// Handles the colour that the terminal has answered with.
     pub(super) fn on_answer(&mut self, colour: Color) {
-        self.background = Some(Ground::of(colour));
+        self.background = Some(Background::of(colour));
     }
 
     /// The theme for this background.

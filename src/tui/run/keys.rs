@@ -142,7 +142,7 @@ impl KeyInput {
             if self.is_closed {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let patience = self.parser.patience();
+            let patience = self.parser.timeout();
             tokio::select! {
                 // Wait for the descriptor to become readable again.
                 ready = self.terminal.readable() => ready?.clear_ready(),
@@ -153,7 +153,7 @@ impl KeyInput {
                 () = sleep_until_some(patience.map(|patience| self.read_at + patience)) => {
                     // Bytes that came before the timeout was handled still count.
                     if !self.read(NO_WAIT)? {
-                        self.parser.no_more();
+                        self.parser.time_out();
                     }
                 }
             }
@@ -167,8 +167,8 @@ impl KeyInput {
             while let Some(input) = self.parser.take() {
                 match input {
                     Input::Event(event) => return Ok(Some(event)),
-                    Input::TellsKeys => self.keyboard = Some(Keyboard::Kitty),
-                    Input::Answered => {
+                    Input::KittyKeyboard => self.keyboard = Some(Keyboard::Kitty),
+                    Input::DeviceAttributes => {
                         self.keyboard.get_or_insert(Keyboard::Xterm);
                     }
                     Input::Background(colour) => self.background = Some(colour),

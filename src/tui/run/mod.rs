@@ -40,7 +40,7 @@ use crate::tui::terminal::editor::EditorFile;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::terminal::program::Program;
 use crate::tui::terminal::screen::Screen;
-use crate::tui::theme::{Ground, ThemeChoice};
+use crate::tui::theme::{Background, ThemeChoice};
 use crate::tui::ui::Ui;
 
 mod background;
@@ -85,7 +85,7 @@ pub struct LoopOptions {
     /// The configured theme.
     pub theme: ThemeChoice,
     /// The brightness of the terminal's background according to `COLORFGBG`.
-    pub ground: Option<Ground>,
+    pub ground: Option<Background>,
     /// How pictures are shown.
     pub graphics: Graphics,
 }
@@ -155,7 +155,7 @@ pub async fn run(
                             return Ok(Exit::TerminalGone);
                         };
                         if let Some(keyboard) = keys.keyboard()
-                            && screen.tell_keys(keyboard).is_err()
+                            && screen.enable_keyboard(keyboard).is_err()
                         {
                             return Ok(Exit::TerminalGone);
                         }
@@ -314,7 +314,7 @@ pub async fn run(
                 Effect::SaveRule(rule) => reloads.add_rule(*rule),
                 Effect::Suspend => {
                     save_drafts(app);
-                    screen.leave();
+                    screen.suspend();
                     // The group, so that a shell that started us through cargo gets its turn.
                     if let Err(error) = kill_current_process_group(Signal::TSTP) {
                         app.say(Level::Bad, format!("cannot suspend: {error}"));
@@ -323,7 +323,7 @@ pub async fn run(
                 }
                 Effect::Page(text) => {
                     save_drafts(app);
-                    screen.leave();
+                    screen.suspend();
                     match wait_for(Program::pager(text), &mut signals).await {
                         Ok(None) => {}
                         Ok(Some(signal)) => return Ok(Exit::Signal(signal_number(signal))),
@@ -333,7 +333,7 @@ pub async fn run(
                 }
                 Effect::Edit => {
                     save_drafts(app);
-                    screen.leave();
+                    screen.suspend();
                     if let Some(signal) = edit(app, &options, &mut signals).await {
                         return Ok(Exit::Signal(signal_number(signal)));
                     }
@@ -408,7 +408,7 @@ async fn sleep_until_some(moment: Option<Instant>) {
 /// Takes the terminal back from another program, which may have drawn anything.
 fn resume_screen(screen: &mut Screen, ui: &mut Ui) -> io::Result<()> {
     ui.pictures.forget_drawn();
-    screen.come_back()
+    screen.resume()
 }
 
 /// Draws a frame, and sets the title.

@@ -1,16 +1,15 @@
-//! Finding a text in what is read: a conversation that may be tens of megabytes long, or a view.
+//! Searches a conversation, which may be tens of megabytes long, or a view.
 //!
-//! What is searched is off the screen, so it is searched as it is, without laying anything out, and
-//! in steps ([`Scan::step`]) short enough to stand between two frames. What is on the screen is
-//! highlighted line by line with [`Search::matches_in`].
+//! Texts are searched without laying them out, and in steps ([`Scan::step`]) short enough to run between
+//! two frames. Matches on the screen are highlighted line by line with [`SearchQuery::matches_in`].
 //!
 //! Upper case in the query means that case matters, as in most pagers.
 
-mod tally;
+mod match_count;
 
 use std::ops::Range;
 
-pub use self::tally::MatchCount;
+pub use self::match_count::MatchCount;
 
 use regex::{Regex, RegexBuilder};
 
@@ -20,13 +19,13 @@ use crate::tui::text::window::ScrollProgress;
 /// Bytes to search in one step. At worst this is some milliseconds.
 pub const STEP: usize = 2 << 20;
 
-/// Bytes searched at once when going backwards, where all matches have to be found to know the last.
+/// Bytes searched at once when going backwards, where the last match is known only after all others.
 const WINDOW: usize = 64 << 10;
 
-/// What looking at a block costs at least, so that many small ones end a step too.
+/// What a block costs of the budget of a step at least, in bytes.
 const BLOCK_COST: usize = 64;
 
-/// Characters of a query; more is a paste gone wrong.
+/// The most characters of a query; more is a paste by mistake.
 const MAX_LENGTH: usize = 500;
 
 /// The texts to search, in order.
@@ -47,29 +46,29 @@ impl<T: AsRef<str>> SearchBlocks for [T] {
     }
 }
 
-/// What is read, and can be searched: the transcript of a conversation, or a view.
+/// Content that is shown and can be searched: the transcript of a conversation, or a view.
 pub trait Searchable: SearchBlocks {
     /// Moves by rows, down if positive.
     fn scroll(&mut self, rows: i64);
     /// Moves by pages, down if positive.
     fn scroll_pages(&mut self, pages: i64);
-    /// How far one has come.
+    /// How far down the screen is in the content.
     fn progress(&self) -> ScrollProgress;
-    /// Where the text on the screen begins.
-    fn place_at_top(&self) -> SearchPosition;
-    /// Shows what was found.
+    /// The position of the text at the top of the screen.
+    fn top_position(&self) -> SearchPosition;
+    /// Scrolls to a match.
     fn show_hit(&mut self, hit: &SearchMatch);
-    /// Where one is, to go back to it.
-    fn stand(&self) -> Stand;
-    /// Goes back to where one was, and leaves nothing open that the search has opened.
-    fn go_back(&mut self, stand: Stand);
-    /// Leaves what was found last open, because one goes on from there.
-    fn stay(&mut self);
+    /// The reading position, for [`Self::restore_position`].
+    fn reading_position(&self) -> ReadingPosition;
+    /// Goes back to a reading position, and folds what the search has unfolded.
+    fn restore_position(&mut self, stand: ReadingPosition);
+    /// Keeps the match that was found last unfolded, because reading continues there.
+    fn keep_found_open(&mut self);
 }
 
-/// Where somebody was who began to search.
+/// What was on the screen before a search.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stand {
+pub struct ReadingPosition {
     /// The row at the top.
     pub top: RowPosition,
     /// Whether the end was on the screen.
@@ -87,12 +86,12 @@ pub struct SearchQuery {
     longest: usize,
 }
 
-/// Where to search from.
+/// A position in the blocks, such as where to search from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SearchPosition {
     /// The block.
     pub block: usize,
-    /// The byte in it. Between two characters; elsewhere, the nearest such place is meant.
+    /// The byte in it. Within a character, the nearest boundary is meant.
     pub byte: usize,
 }
 
@@ -112,13 +111,13 @@ pub struct SearchMatch {
     pub block: usize,
     /// The bytes of the block it takes.
     pub range: Range<usize>,
-    /// Whether the search went over the end, or the beginning, to find it.
+    /// Whether the search passed the end, or the beginning, to find it.
     pub wrapped: bool,
 }
 
 impl SearchMatch {
-    /// Where to go on from in this direction.
-    pub fn place(&self, direction: Direction) -> SearchPosition {
+    /// Where to search on from in this direction.
+    pub fn position(&self, direction: Direction) -> SearchPosition {
         let byte = match direction {
             Direction::Next => self.range.end,
             Direction::Previous => self.range.start,
@@ -130,7 +129,7 @@ impl SearchMatch {
     }
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchStep {
     /// The nearest match.
@@ -175,7 +174,7 @@ impl SearchQuery {
     /// Starts to look for the nearest match in a direction.
     pub fn scan(&self, from: SearchPosition, direction: Direction) -> Scan {
         Scan {
-            search: self.clone(),
+            query: self.clone(),
             direction,
             from,
             at: Some(from),
@@ -202,14 +201,14 @@ impl SearchQuery {
     }
 }
 
-/// A search under way. It holds no text, so that the texts may change between steps.
+/// A search in progress. It holds no text, so that the texts may change between steps.
 #[derive(Debug, Clone)]
 pub struct Scan {
-    search: SearchQuery,
+    query: SearchQuery,
     direction: Direction,
-    /// Where it began, and where it ends when it has been all around.
+    /// Where it began, and where it ends after wrapping around.
     from: SearchPosition,
-    /// Where it goes on; `None` for the far end of the texts.
+    /// Where the next step continues; `None` for the end of the texts.
     at: Option<SearchPosition>,
     wrapped: bool,
 }
@@ -220,11 +219,11 @@ impl Scan {
         let count = blocks.count();
         let mut left = budget.max(1);
         while left > 0 {
-            // The end of the texts: go on at the other one, once.
+            // The end of the texts: wrap around, once.
             let Some(at) = self.at.filter(|at| at.block < count) else {
                 if self.direction == Direction::Previous && self.at.is_some() && !self.wrapped {
-                    // It began past the last block, which is where wrapping leads as well.
-                    self.at = last_place(blocks);
+                    // It began past the last block, which is where wrapping around leads too.
+                    self.at = end_position(blocks);
                     self.from = self.at.unwrap_or_default();
                     if self.at.is_some() {
                         continue;
@@ -236,7 +235,7 @@ impl Scan {
                 self.wrapped = true;
                 self.at = match self.direction {
                     Direction::Next => Some(SearchPosition::default()),
-                    Direction::Previous => last_place(blocks),
+                    Direction::Previous => end_position(blocks),
                 };
                 continue;
             };
@@ -271,12 +270,11 @@ impl Scan {
         SearchStep::Pending
     }
 
-    /// Looks in `text` from `at` on. Gives a match, how much was looked at, and where in the same
-    /// text to go on.
-    fn forward(&self, text: &str, at: SearchPosition, left: usize) -> Looked {
+    /// Searches `text` from `at` on.
+    fn forward(&self, text: &str, at: SearchPosition, left: usize) -> ScanResult {
         let start = text.ceil_char_boundary(at.byte);
         let end = text.floor_char_boundary(start.saturating_add(left.max('\u{10FFFF}'.len_utf8())));
-        let hit = self.search.first(text, start..end);
+        let hit = self.query.first(text, start..end);
         let next = (end < text.len()).then_some(SearchPosition {
             block: at.block,
             byte: end,
@@ -284,17 +282,17 @@ impl Scan {
         (hit, end - start, next)
     }
 
-    /// Looks in `text` back from `at`.
-    fn backward(&self, text: &str, at: SearchPosition) -> Looked {
+    /// Searches `text` backwards from `at`.
+    fn backward(&self, text: &str, at: SearchPosition) -> ScanResult {
         let end = text.floor_char_boundary(at.byte);
         let start = text.floor_char_boundary(end.saturating_sub(WINDOW));
-        // Windows after the first one overlap the next by a match, whose end may be at most where it all began.
+        // A match may reach beyond its window, but in the first text not beyond where the search began.
         let most = if at.block == self.from.block && !self.wrapped {
             self.from.byte
         } else {
             text.len()
         };
-        let hit = self.search.last(text, start..end, most);
+        let hit = self.query.last(text, start..end, most);
         let next = (start > 0).then_some(SearchPosition {
             block: at.block,
             byte: start,
@@ -313,18 +311,17 @@ impl Scan {
             Direction::Previous => {
                 block < self.from.block
                     || (block == self.from.block
-                        && next
-                            .is_none_or(|next| next.byte + self.search.longest <= self.from.byte))
+                        && next.is_none_or(|next| next.byte + self.query.longest <= self.from.byte))
             }
         }
     }
 }
 
-/// A match, bytes looked at, and where to go on in the same text.
-type Looked = (Option<Range<usize>>, usize, Option<SearchPosition>);
+/// A match, the number of bytes searched, and where to continue in the same text.
+type ScanResult = (Option<Range<usize>>, usize, Option<SearchPosition>);
 
 /// The end of the last block.
-fn last_place(blocks: &(impl SearchBlocks + ?Sized)) -> Option<SearchPosition> {
+fn end_position(blocks: &(impl SearchBlocks + ?Sized)) -> Option<SearchPosition> {
     let block = blocks.count().checked_sub(1)?;
     let byte = blocks.text(block).len();
     Some(SearchPosition { block, byte })

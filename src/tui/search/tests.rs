@@ -60,7 +60,7 @@ fn the_only_match_is_found_again() {
     let search = SearchQuery::new("needle").unwrap();
     for direction in [Direction::Next, Direction::Previous] {
         let found = hit(0, 2..8, true);
-        let from = found.as_ref().unwrap().place(direction);
+        let from = found.as_ref().unwrap().position(direction);
         assert_eq!(run(search.scan(from, direction), &blocks, STEP), found);
     }
 }

@@ -1,5 +1,4 @@
-//! Where frames go: the terminal by way of crossterm, so that a frame leaves in one piece and costs
-//! no more than that.
+//! ratatui's backend: crossterm's, but with a frame written in one piece, and with links.
 
 use std::cell::RefCell;
 use std::io::{self, BufWriter, Stdout, Write};
@@ -14,15 +13,15 @@ use rustix::termios::tcgetwinsize;
 use super::clusters;
 use super::link::Link;
 
-/// The terminal. What is drawn stays here until it is flushed as a [`Write`]r: crossterm's own
-/// backend does that at every move of the cursor, and SSH then shows half of a frame.
+/// A buffered backend. It is flushed only as a [`Write`]r, once a frame: crossterm's own backend flushes
+/// at every move of the cursor, and SSH then shows half of a frame.
 pub(super) struct TerminalOutput<W: Write = BufWriter<Stdout>> {
     terminal: CrosstermBackend<W>,
-    /// The links of the frame, which is ready only when it is written already.
+    /// The links of the frame. They are known only after ratatui has begun the frame, hence shared.
     links: Links,
 }
 
-/// What whoever draws a frame leaves for the one who writes it.
+/// The links of a frame, shared between the code that renders it and the backend that writes it.
 pub(super) type Links = Rc<RefCell<Vec<Link>>>;
 
 impl TerminalOutput {
@@ -32,7 +31,7 @@ impl TerminalOutput {
 }
 
 impl<W: Write> TerminalOutput<W> {
-    /// One that writes elsewhere than to standard output.
+    /// A backend that writes to `out`.
     pub(super) fn to(out: W) -> Self {
         Self {
             terminal: CrosstermBackend::new(out),
@@ -40,7 +39,7 @@ impl<W: Write> TerminalOutput<W> {
         }
     }
 
-    /// Where the links of the next frame go.
+    /// The cell that the links of the next frame are put into.
     pub(super) fn links(&self) -> Links {
         Links::clone(&self.links)
     }
@@ -95,7 +94,7 @@ impl<W: Write> Backend for TerminalOutput<W> {
         self.terminal.clear_region(region)
     }
 
-    /// Asked for every frame, and crossterm opens the terminal anew for it.
+    /// ratatui calls this for every frame, and crossterm would open the terminal anew each time.
     fn size(&self) -> io::Result<Size> {
         match tcgetwinsize(io::stdout()) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => {

@@ -1,7 +1,7 @@
-//! Copying to the clipboard of whoever sits at the terminal, through the terminal: OSC 52.
+//! Copies to the clipboard of the person at the terminal, through the terminal: OSC 52.
 //!
-//! It works over SSH, because the terminal at the other end acts on it. Nothing comes back, so
-//! nobody can tell whether it did: say what was sent, not that it arrived.
+//! This works over SSH, because the terminal at the other end acts on it. There is no response, so
+//! messages say what was sent, not that it was copied.
 //!
 //! # Inside tmux
 //!
@@ -27,26 +27,26 @@ pub const TMUX_COMMAND: [&str; 4] = ["tmux", "load-buffer", "-w", "-"];
 
 /// The most bytes that are copied: 100 kB as base64, which is what terminals with a limit commonly
 /// take. tmux 3.3a takes 1 MB and drops anything longer whole.
-pub const LIMIT: usize = 74_994;
+pub const MAX_BYTES: usize = 74_994;
 
 /// GNU screen passes strings of up to 768 bytes on to the terminal.
-const SCREEN_PIECE: usize = 700;
+const SCREEN_CHUNK: usize = 700;
 
-/// A text on its way to the clipboard.
+/// The escape sequence that copies a text, and how much of the text is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
+pub struct ClipboardCopy {
     /// What to write to the terminal, as it is.
     pub sequence: String,
     /// How many bytes of the text are in it.
     pub bytes: usize,
-    /// How many bytes at its end are not.
-    pub cut: usize,
+    /// How many bytes at its end were left out.
+    pub omitted: usize,
 }
 
-impl Copied {
-    /// What was done, for the person.
+impl ClipboardCopy {
+    /// A message for the person.
     pub fn notice(&self) -> String {
-        match (self.bytes, self.cut) {
+        match (self.bytes, self.omitted) {
             (0, 0) => "nothing to copy".into(),
             (bytes, 0) => format!("{bytes} bytes sent to the clipboard"),
             (bytes, cut) => format!(
@@ -56,23 +56,24 @@ impl Copied {
     }
 }
 
-/// A text as it is copied: a shell that it is pasted into must not take a part of it for a key.
+/// The text without control characters except for line breaks and tabs: a shell that it is pasted into
+/// would take them for keys.
 pub fn without_controls(text: &str) -> String {
     let stays = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
     text.chars().filter(stays).collect()
 }
 
-/// The escape sequence that copies `text`, cut at [`LIMIT`], for what stands between the program and
+/// The escape sequence that copies `text`, cut at [`MAX_BYTES`], for what stands between the program and
 /// the terminal: tmux if `in_tmux` (`$TMUX` is set), GNU screen if `in_screen` (`$STY` is set).
 ///
 /// tmux wins if both are set: it cannot be told which is inside, and screen drops what it does not know.
 /// An empty text gives an empty sequence, since an empty OSC 52 would clear the clipboard.
-pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> Copied {
-    let kept = &text[..text.floor_char_boundary(LIMIT)];
-    let copied = |sequence| Copied {
+pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> ClipboardCopy {
+    let kept = &text[..text.floor_char_boundary(MAX_BYTES)];
+    let copied = |sequence| ClipboardCopy {
         sequence,
         bytes: kept.len(),
-        cut: text.len() - kept.len(),
+        omitted: text.len() - kept.len(),
     };
     if kept.is_empty() {
         return copied(String::new());
@@ -80,30 +81,31 @@ pub fn osc52(text: &str, in_tmux: bool, in_screen: bool) -> Copied {
     let data = BASE64_STANDARD.encode(kept);
     // BEL rather than ESC \ ends it, because within a passthrough ESC has a meaning.
     let plain = format!("\x1b]52;c;{data}\x07");
-    let passed = passed_through(&plain, in_tmux, in_screen);
-    copied(match in_tmux {
-        // tmux takes one of the two, or both to the same end.
-        true => plain + &passed,
-        false => passed,
+    let passed = passthrough(&plain, in_tmux, in_screen);
+    copied(if in_tmux {
+        // tmux acts on one of the two, or on both with the same result.
+        plain + &passed
+    } else {
+        passed
     })
 }
 
-/// A sequence as it reaches the terminal through what stands before it.
-pub(super) fn passed_through(sequence: &str, in_tmux: bool, in_screen: bool) -> String {
+/// The sequence wrapped so that tmux or GNU screen passes it on to the terminal.
+pub(super) fn passthrough(sequence: &str, in_tmux: bool, in_screen: bool) -> String {
     if in_tmux {
         format!("\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b"))
     } else if in_screen {
-        in_pieces(sequence)
+        in_screen_chunks(sequence)
     } else {
         sequence.to_owned()
     }
 }
 
 /// `sequence` in as many of screen's device control strings as it takes.
-fn in_pieces(sequence: &str) -> String {
+fn in_screen_chunks(sequence: &str) -> String {
     let mut out = String::with_capacity(sequence.len() + sequence.len() / 100);
     for (at, c) in sequence.chars().enumerate() {
-        if at % SCREEN_PIECE == 0 {
+        if at % SCREEN_CHUNK == 0 {
             out.push_str(if at == 0 { "\x1bP" } else { "\x1b\\\x1bP" });
         }
         out.push(c);
@@ -120,7 +122,7 @@ mod tests {
     fn a_terminal_gets_it_plain() {
         let copied = osc52("hello", false, false);
         assert_eq!(copied.sequence, "\x1b]52;c;aGVsbG8=\x07");
-        assert_eq!((copied.bytes, copied.cut), (5, 0));
+        assert_eq!((copied.bytes, copied.omitted), (5, 0));
     }
 
     #[test]
@@ -147,11 +149,11 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_cut_between_characters_and_said() {
-        let copied = osc52(&"é".repeat(LIMIT), false, false);
-        assert_eq!(copied.bytes + copied.cut, 2 * LIMIT);
-        assert_eq!(copied.bytes, LIMIT);
-        let copied = osc52(&format!("x{}", "é".repeat(LIMIT)), false, false);
-        assert_eq!(copied.bytes, LIMIT - 1);
+        let copied = osc52(&"é".repeat(MAX_BYTES), false, false);
+        assert_eq!(copied.bytes + copied.omitted, 2 * MAX_BYTES);
+        assert_eq!(copied.bytes, MAX_BYTES);
+        let copied = osc52(&format!("x{}", "é".repeat(MAX_BYTES)), false, false);
+        assert_eq!(copied.bytes, MAX_BYTES - 1);
         assert!(copied.sequence.len() <= 100_000);
         assert!(copied.notice().contains("more than terminals take"));
     }

@@ -1,5 +1,5 @@
-//! The person's own editor, and the file that it works on. What was saved in there survives whatever
-//! ends the program.
+//! The person's external editor and its file. What was saved there survives the end of the program,
+//! however it ends.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,14 +12,14 @@ use crate::tui::terminal::program::Program;
 
 /// The folder of the files, in the state folder.
 const FOLDER: &str = "editor";
-/// Files of the same text.
-const MAX: usize = 100;
+/// The most files of the same text at once.
+const MAX_COPIES: usize = 100;
 
 /// A file that an editor works on. It stays when this is dropped, until [`EditorFile::remove`]: the text
 /// must be kept elsewhere first.
 ///
-/// It is named after the text that was handed over, so that a file that is left behind tells
-/// whether anything was changed.
+/// It is named after a hash of the original text, so that a file that is left behind shows whether
+/// it was changed.
 #[derive(Debug)]
 pub struct EditorFile {
     path: PathBuf,
@@ -37,11 +37,11 @@ impl EditorFile {
         let folder = state_dir.join(FOLDER);
         private_file::make_folder(&folder)?;
         let lock = File::open(&folder)?;
-        // Where there are no locks there is nobody to be told.
+        // On file systems without locks, do without.
         let _ = lock.try_lock_shared();
         let name = name_of(text);
         // Another program may work on the same text.
-        let names = (0..MAX).map(|count| match count {
+        let names = (0..MAX_COPIES).map(|count| match count {
             0 => format!("{name}{suffix}"),
             count => format!("{name}.{count}{suffix}"),
         });
@@ -67,7 +67,7 @@ impl EditorFile {
         Program::editor(&self.path)
     }
 
-    /// The text that was saved in it; `None` if it is the one that was handed over.
+    /// The text that was saved in it; `None` if it is the original one.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl EditorFile {
     }
 }
 
-/// A text that was saved in an editor when the program ended.
+/// A text that was saved in the editor, but not taken over before the program ended.
 #[derive(Debug)]
 pub struct LeftBehind {
     /// The text.
@@ -93,8 +93,8 @@ pub struct LeftBehind {
 }
 
 impl LeftBehind {
-    /// All of them. What is not a file of the program is left alone, and so is everything while
-    /// another program has an editor open.
+    /// All of them. Files that are not the program's are left alone, and so are all files while another
+    /// instance has an editor open.
     pub fn find(state_dir: &Path) -> Vec<Self> {
         let folder = state_dir.join(FOLDER);
         let is_free = File::open(&folder).is_ok_and(|folder| folder.try_lock().is_ok());
@@ -109,7 +109,7 @@ impl LeftBehind {
         for path in own {
             match private_file::read(&path) {
                 Ok(text) if is_changed(&path, &text) => found.push(Self { text, path }),
-                // The draft is where it was.
+                // Unchanged, so the draft has the same text.
                 Ok(_) => remove(&path),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "left alone");
@@ -136,7 +136,7 @@ fn name_of(text: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes())
 }
 
-/// The name that the program gave to a file; `None` if it did not.
+/// The hash in the name of a file; `None` if the file is not the program's.
 fn name_in(path: &Path) -> Option<Uuid> {
     let stem = path.file_stem()?.to_str()?;
     let stem = match stem.split_once('.') {
@@ -150,7 +150,7 @@ fn name_in(path: &Path) -> Option<Uuid> {
 }
 
 fn is_changed(path: &Path, text: &str) -> bool {
-    // Editors end the last line.
+    // Editors add a line break at the end.
     let texts = [text, text.strip_suffix('\n').unwrap_or(text)];
     let name = name_in(path);
     !texts.iter().any(|text| Some(name_of(text)) == name)

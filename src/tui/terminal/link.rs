@@ -1,40 +1,40 @@
-//! Links, for terminals that can open what is written in them (OSC 8).
+//! Hyperlinks (OSC 8), for terminals that can open URLs.
 
 use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 
-/// An address, or the part of one that is in a row.
+/// A URL on the screen, or the part of one that is in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Where it begins on the screen.
     pub at: Position,
-    /// What is shown there, in ASCII.
+    /// The characters shown there, which are ASCII.
     pub shown: String,
-    /// All of the address.
+    /// The whole URL.
     pub address: Arc<str>,
-    /// The same for all parts of an address, and for no other on the screen.
+    /// The same for all parts of one URL on the screen, and different for others.
     pub id: (usize, usize),
 }
 
-/// Ends a link.
+/// The sequence that ends a link.
 pub(super) const CLOSE: &str = "\x1b]8;;\x1b\\";
 
 impl Link {
-    /// Begins the link.
+    /// The sequence that begins the link.
     pub(super) fn open(&self) -> String {
         let ((block, byte), address) = (self.id, &self.address);
         format!("\x1b]8;id={block}.{byte};{address}\x1b\\")
     }
 
-    /// Whether a column of the screen is in it.
+    /// Whether a cell of the screen belongs to it.
     pub(super) fn covers(&self, x: u16, y: u16) -> bool {
         let column = x.checked_sub(self.at.x);
         y == self.at.y && column.is_some_and(|column| usize::from(column) < self.shown.len())
     }
 
-    /// Whether it is what is on the screen there, and nothing was drawn over it.
+    /// Whether the buffer shows it, and nothing was drawn over it.
     pub(super) fn is_on(&self, buffer: &Buffer) -> bool {
         let columns = self.at.x..=u16::MAX;
         let mut letters = self.shown.bytes().zip(columns);
@@ -45,8 +45,8 @@ impl Link {
     }
 }
 
-/// Whether the terminal takes links, or leaves them alone as it should what it does not know.
-pub(super) fn are_taken(term: Option<&str>, in_screen: bool) -> bool {
+/// Whether the terminal supports links, or ignores unknown sequences as it should.
+pub(super) fn are_supported(term: Option<&str>, in_screen: bool) -> bool {
     let takes_none = |term: &str| {
         let known = ["linux", "dumb", "vt", "cons", "ansi"];
         known.iter().any(|known| term.starts_with(known))
@@ -61,12 +61,12 @@ mod tests {
     #[test]
     fn terminals_that_would_show_them_get_none() {
         for term in ["xterm-256color", "tmux-256color", "foot"] {
-            assert!(are_taken(Some(term), false));
+            assert!(are_supported(Some(term), false));
         }
         for term in ["linux", "vt220", "dumb", ""] {
-            assert!(!are_taken(Some(term), false));
+            assert!(!are_supported(Some(term), false));
         }
-        assert!(!are_taken(None, false) && !are_taken(Some("screen"), true));
+        assert!(!are_supported(None, false) && !are_supported(Some("screen"), true));
     }
 
     #[test]

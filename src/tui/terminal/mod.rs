@@ -1,5 +1,5 @@
-//! The terminal of the person: the [`screen`] owns it and gives it back, the [`clipboard`] copies
-//! through it, an [`editor`] or another [`program`] borrows it. What it sends is [`input`].
+//! The terminal of the person: the [`screen`] sets it up and restores it, the [`clipboard`] copies
+//! through it, an [`editor`] or another [`program`] borrows it, and [`input`] parses what it sends.
 
 mod backend;
 pub mod clipboard;

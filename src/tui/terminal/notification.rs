@@ -1,41 +1,40 @@
-//! Notifications that the terminal shows outside of its window, for those who look elsewhere: OSC 9,
-//! 777 and 99.
+//! Desktop notifications sent through the terminal: OSC 9, 777 and 99.
 //!
-//! Nothing comes back, and a terminal that does not know the sequence ignores it. Inside tmux they
-//! need `allow-passthrough`, and the terminal's news that it has lost the focus `focus-events`.
+//! There is no response, and a terminal that does not know the sequence ignores it. Inside tmux they
+//! need `allow-passthrough`, and reports of the focus need `focus-events`.
 
 use serde::Deserialize;
 
-use super::clipboard::passed_through;
+use super::clipboard::passthrough;
 use crate::environment::Environment;
 
-/// What stands before the text.
+/// The title of the notifications.
 const TITLE: &str = "humanllm";
 
-/// How the terminal is asked to show a notification.
+/// The escape sequence that asks the terminal to show a notification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(
     rename_all = "lowercase",
     expecting = "auto, off, osc9, osc777 or osc99"
 )]
 pub enum Notifications {
-    /// As the terminal knows it, as far as that can be told.
+    /// The one that the terminal is likely to know, by its environment.
     #[default]
     Auto,
-    /// Not at all.
+    /// None.
     Off,
-    /// As iTerm2 and many others know it: a text.
+    /// OSC 9, of iTerm2 and many others: a text.
     Osc9,
-    /// As rxvt-unicode, foot, VTE, WezTerm and Ghostty know it: a title and a text.
+    /// OSC 777, of rxvt-unicode, foot, VTE, WezTerm and Ghostty: a title and a text.
     Osc777,
-    /// As kitty knows it.
+    /// OSC 99, of kitty.
     Osc99,
 }
 
 impl Notifications {
-    /// The one that is meant in this environment, which is not [`Self::Auto`].
+    /// Replaces [`Self::Auto`] by the sequence for this environment.
     #[must_use]
-    pub fn in_environment(self, environment: &Environment) -> Self {
+    pub fn resolve(self, environment: &Environment) -> Self {
         if self != Self::Auto {
             return self;
         }
@@ -62,10 +61,10 @@ impl Notifications {
         }
     }
 
-    /// What to write for a text, with what stands between the program and the terminal: tmux, GNU
-    /// screen. Nothing if there are no notifications.
+    /// The escape sequence for a text, wrapped for tmux or GNU screen where the program runs in one.
+    /// Empty if notifications are off.
     pub fn sequence(self, text: &str, in_tmux: bool, in_screen: bool) -> String {
-        // A `;` would begin another field.
+        // A `;` would start another field.
         let text: String = text.chars().filter(|c| !c.is_control()).collect();
         let text = text.replace(';', ",");
         let plain = match self {
@@ -78,7 +77,7 @@ impl Notifications {
                 format!("{title}\x1b]99;i={TITLE}:p=body;{text}\x1b\\")
             }
         };
-        passed_through(&plain, in_tmux, in_screen)
+        passthrough(&plain, in_tmux, in_screen)
     }
 }
 
@@ -105,8 +104,8 @@ mod tests {
             (home(), Notifications::Off),
         ];
         for (environment, expected) in cases {
-            assert_eq!(Notifications::Auto.in_environment(&environment), expected);
-            let chosen = Notifications::Osc777.in_environment(&environment);
+            assert_eq!(Notifications::Auto.resolve(&environment), expected);
+            let chosen = Notifications::Osc777.resolve(&environment);
             assert_eq!(chosen, Notifications::Osc777);
         }
     }

@@ -1,4 +1,4 @@
-//! Programs of the person's that have the terminal for a while.
+//! External programs, such as the editor and the pager, that get the terminal for a while.
 
 use std::ffi::OsStr;
 use std::io;
@@ -8,10 +8,10 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-/// A program at work. The terminal must have been given back before it is started.
+/// A running program. The terminal must be restored before it is started.
 #[derive(Debug)]
 pub struct Program {
-    /// The command.
+    /// The shell command that was started.
     pub name: String,
     child: Child,
 }
@@ -37,7 +37,7 @@ impl Program {
         let mut program = Self::start(name, None, Stdio::piped())?;
         if let Some(mut stdin) = program.child.stdin.take() {
             tokio::spawn(async move {
-                // Whoever closes the pager has read enough.
+                // Writing fails when the pager is closed early, which is fine.
                 let _ = stdin.write_all(text.as_bytes()).await;
             });
         }
@@ -53,18 +53,18 @@ impl Program {
         Ok(Self { name, child })
     }
 
-    /// Waits until the person is done.
+    /// Waits until the program has exited.
     ///
     /// # Errors
     ///
-    /// If that cannot be found out.
+    /// If the exit status cannot be read.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Ends it, because the program ends.
+    /// Kills the program, because this one ends.
     pub async fn kill(&mut self) {
-        // What cannot be killed is gone already.
+        // It fails only if the program has exited already.
         let _ = self.child.kill().await;
     }
 }
@@ -76,8 +76,8 @@ pub fn command_in(variables: &[&str]) -> Option<String> {
     set.find(|value| !value.trim().is_empty())
 }
 
-/// A command with what follows on it as its arguments. It may hold arguments itself, as in
-/// `code --wait`: the shell takes it apart, as git does.
+/// A command to which arguments can be added. It may contain arguments itself, as in `code --wait`: the
+/// shell splits it, as git does it.
 pub fn shell(name: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!("{name} \"$@\"")).arg(name);

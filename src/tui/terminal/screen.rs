@@ -1,5 +1,5 @@
-//! The terminal itself: raw mode and the alternate screen, and the way back out of them, however
-//! the program ends.
+//! Sets the terminal up (raw mode, alternate screen, mouse, keyboard), and restores it however the
+//! program ends.
 
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
@@ -24,28 +24,28 @@ use crate::tui::terminal::backend::{Links, TerminalOutput};
 use crate::tui::terminal::clusters::DrawnRows;
 use crate::tui::terminal::link::{self, Link};
 
-/// Who has taken the terminal over, if somebody has.
-static ENTERED: Mutex<Option<Entered>> = Mutex::new(None);
+/// The owner of the terminal, while it is set up. Global, because the panic hook restores it.
+static OWNER: Mutex<Option<TerminalOwner>> = Mutex::new(None);
 
-/// Whoever has the terminal.
+/// What has to be known to restore the terminal.
 #[derive(Clone, Copy)]
-struct Entered {
+struct TerminalOwner {
     thread: ThreadId,
-    /// What the terminal was asked to tell of its keys.
+    /// The keyboard protocol that was enabled.
     keyboard: Option<Keyboard>,
 }
 
-/// How a terminal can tell keys apart that are one to most, such as Enter with and without Shift.
+/// A keyboard protocol, by which a terminal tells keys apart such as Enter and Shift+Enter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keyboard {
-    /// By kitty's protocol, which many others know.
+    /// Kitty's protocol, which many other terminals know.
     Kitty,
-    /// Perhaps as xterm does; those that do not know it pass over it.
+    /// xterm's `modifyOtherKeys`; terminals that do not know it ignore it.
     Xterm,
 }
 
 impl Keyboard {
-    /// Asks for it. Kitty: no ambiguous keys (1), and what Shift makes of a key (4).
+    /// The sequence that enables it. Kitty: disambiguate keys (1), and report shifted keys (4).
     fn begin(self) -> &'static str {
         match self {
             Self::Kitty => "\x1b[>5u",
@@ -53,7 +53,7 @@ impl Keyboard {
         }
     }
 
-    /// Puts it back as it was.
+    /// The sequence that disables it.
     fn end(self) -> &'static str {
         match self {
             Self::Kitty => "\x1b[<u",
@@ -62,82 +62,82 @@ impl Keyboard {
     }
 }
 
-/// Asks whether the terminal knows kitty's protocol, and then something that every terminal
-/// answers. Nobody waits for it: [`Screen::tell_keys`] is for when the answer comes.
-const ASK_FOR_KEYBOARD: &str = "\x1b[?u\x1b[c";
+/// Asks whether the terminal knows kitty's protocol, and then for its device attributes, which every
+/// terminal answers. [`Screen::enable_keyboard`] is called when the response has arrived.
+const QUERY_KEYBOARD: &str = "\x1b[?u\x1b[c";
 
-/// Asks for the colour behind the text (OSC 11). Not every terminal answers.
-const ASK_FOR_BACKGROUND: &str = "\x1b]11;?\x1b\\";
+/// Asks for the background colour (OSC 11). Not every terminal answers.
+const QUERY_BACKGROUND: &str = "\x1b]11;?\x1b\\";
 
 /// Saves and restores the window title, in terminals that can (xterm's `XTWINOPS` 22 and 23);
 /// others ignore it.
 const SAVE_TITLE: &str = "\x1b[22;2t";
 const RESTORE_TITLE: &str = "\x1b[23;2t";
 
-/// Characters in the title: nobody reads more, and some terminals choke.
-const TITLE_LENGTH: usize = 80;
+/// The most characters of the title: nobody reads more, and some terminals cannot handle it.
+const MAX_TITLE: usize = 80;
 
-/// The terminal, taken over. Dropping it gives the terminal back.
+/// The terminal, set up for drawing. Dropping it restores the terminal.
 pub struct Screen {
-    /// Never dropped: it would show the cursor, which [`give_back`] does, and panic where neither
-    /// the terminal nor standard error is left to be told.
+    /// Never dropped: that would show the cursor, which [`restore_terminal`] does, and panic where
+    /// neither the terminal nor standard error can be written to.
     terminal: ManuallyDrop<Terminal<TerminalOutput>>,
     rows: DrawnRows,
     links: Links,
-    takes_links: bool,
+    supports_links: bool,
     title: Option<String>,
     mouse: bool,
     keyboard: Option<Keyboard>,
 }
 
 impl Screen {
-    /// Takes the terminal over, with the mouse if that is wanted.
+    /// Sets the terminal up, with mouse events if `mouse` is set.
     ///
     /// # Errors
     ///
-    /// If there is no terminal or it cannot be set up; it is given back then.
+    /// If there is no terminal or it cannot be set up; it is restored then.
     pub fn enter(mouse: bool) -> io::Result<Self> {
         restore_on_panic();
-        take_over(mouse, None).inspect_err(|_| give_back())?;
-        execute!(io::stdout(), Print(ASK_FOR_KEYBOARD)).inspect_err(|_| give_back())?;
+        set_up_terminal(mouse, None).inspect_err(|_| restore_terminal())?;
+        execute!(io::stdout(), Print(QUERY_KEYBOARD)).inspect_err(|_| restore_terminal())?;
         let output = TerminalOutput::new();
         let links = output.links();
-        let terminal = Terminal::new(output).inspect_err(|_| give_back())?;
+        let terminal = Terminal::new(output).inspect_err(|_| restore_terminal())?;
         let term = std::env::var("TERM").ok();
         Ok(Self {
             terminal: ManuallyDrop::new(terminal),
             rows: DrawnRows::default(),
             links,
-            takes_links: link::are_taken(term.as_deref(), std::env::var_os("STY").is_some()),
+            supports_links: link::are_supported(term.as_deref(), std::env::var_os("STY").is_some()),
             title: None,
             mouse,
             keyboard: None,
         })
     }
 
-    /// Has the terminal tell its keys apart in a way that it knows, until it is given back for
-    /// good.
+    /// Enables a keyboard protocol that the terminal knows. It is enabled again after each
+    /// [`Self::resume`].
     ///
     /// # Errors
     ///
     /// If the terminal is gone.
-    pub fn tell_keys(&mut self, keyboard: Keyboard) -> io::Result<()> {
+    pub fn enable_keyboard(&mut self, keyboard: Keyboard) -> io::Result<()> {
         if self.keyboard.replace(keyboard) == Some(keyboard) {
             return Ok(());
         }
         begin_keyboard(Some(keyboard))
     }
 
-    /// Asks for the colour behind the text, which comes as an input if it comes.
+    /// Asks for the background colour; the response is an input, if one comes.
     ///
     /// # Errors
     ///
     /// If the terminal is gone.
-    pub fn ask_for_background(&mut self) -> io::Result<()> {
-        self.write(ASK_FOR_BACKGROUND)
+    pub fn query_background(&mut self) -> io::Result<()> {
+        self.write(QUERY_BACKGROUND)
     }
 
-    /// Draws what changed; `render` says where addresses are, in the order of the screen.
+    /// Draws what changed; `render` returns the links of the frame, in the order of the screen.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl Screen {
                 remove_colours(frame);
             }
             let buffer = frame.buffer_mut();
-            links.retain(|link| self.takes_links && link.is_on(buffer));
+            links.retain(|link| self.supports_links && link.is_on(buffer));
             self.rows.prepare(buffer, &links);
             self.links.replace(links);
         })?;
@@ -170,7 +170,7 @@ impl Screen {
         self.terminal.resize(area)
     }
 
-    /// Sets the title of the window, which leaves with the next frame.
+    /// Sets the title of the window, which is written with the next frame.
     ///
     /// # Errors
     ///
@@ -183,12 +183,12 @@ impl Screen {
         let harmless: String = title
             .chars()
             .filter(|c| !c.is_control())
-            .take(TITLE_LENGTH)
+            .take(MAX_TITLE)
             .collect();
         queue!(self.terminal.backend_mut(), SetTitle(harmless))
     }
 
-    /// Gives the title back that the window had before.
+    /// Restores the title that the window had before.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl Screen {
         self.write(&format!("{RESTORE_TITLE}{SAVE_TITLE}"))
     }
 
-    /// Asks for the mouse, or leaves it to the terminal.
+    /// Enables or disables mouse events.
     ///
     /// # Errors
     ///
@@ -208,13 +208,14 @@ impl Screen {
             return Ok(());
         }
         self.mouse = mouse;
-        match mouse {
-            true => execute!(self.terminal.backend_mut(), EnableMouseCapture),
-            false => execute!(self.terminal.backend_mut(), DisableMouseCapture),
+        if mouse {
+            execute!(self.terminal.backend_mut(), EnableMouseCapture)
+        } else {
+            execute!(self.terminal.backend_mut(), DisableMouseCapture)
         }
     }
 
-    /// Rings, with the next frame: whoever reads what the terminal shows is woken once.
+    /// Rings the bell, which is written with the next frame.
     ///
     /// # Errors
     ///
@@ -232,18 +233,18 @@ impl Screen {
         execute!(self.terminal.backend_mut(), Print(sequence))
     }
 
-    /// Gives the terminal to somebody else for a while.
-    pub fn leave(&mut self) {
-        give_back();
+    /// Restores the terminal for another program, until [`Self::resume`].
+    pub fn suspend(&mut self) {
+        restore_terminal();
     }
 
-    /// Takes the terminal over again.
+    /// Sets the terminal up again after [`Self::suspend`].
     ///
     /// # Errors
     ///
     /// If it cannot be set up any more.
-    pub fn come_back(&mut self) -> io::Result<()> {
-        take_over(self.mouse, self.keyboard)?;
+    pub fn resume(&mut self) -> io::Result<()> {
+        set_up_terminal(self.mouse, self.keyboard)?;
         self.title = None;
         self.clear()
     }
@@ -253,7 +254,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         // What is still buffered must not be written after the screen was left.
         let _ = Write::flush(self.terminal.backend_mut());
-        give_back();
+        restore_terminal();
     }
 }
 
@@ -265,13 +266,13 @@ fn remove_colours(frame: &mut Frame) {
     }
 }
 
-fn take_over(mouse: bool, keyboard: Option<Keyboard>) -> io::Result<()> {
-    *ENTERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Entered {
+fn set_up_terminal(mouse: bool, keyboard: Option<Keyboard>) -> io::Result<()> {
+    *OWNER.lock().unwrap_or_else(PoisonError::into_inner) = Some(TerminalOwner {
         thread: thread::current().id(),
         keyboard: None,
     });
     enable_raw_mode()?;
-    never_wait()?;
+    set_nonblocking_reads()?;
     execute!(
         io::stdout(),
         Print(SAVE_TITLE),
@@ -285,33 +286,30 @@ fn take_over(mouse: bool, keyboard: Option<Keyboard>) -> io::Result<()> {
     begin_keyboard(keyboard)
 }
 
-/// Asks for what the keyboard can tell; it has to be put back from then on.
+/// Enables a keyboard protocol, which [`restore_terminal`] disables.
 fn begin_keyboard(keyboard: Option<Keyboard>) -> io::Result<()> {
     let Some(keyboard) = keyboard else {
         return Ok(());
     };
-    let mut entered = ENTERED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut entered = OWNER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(entered) = entered.as_mut() {
         entered.keyboard = Some(keyboard);
     }
     execute!(io::stdout(), Print(keyboard.begin()))
 }
 
-/// Has reads from the terminal return at once: nothing is drawn while one waits.
-fn never_wait() -> io::Result<()> {
+/// Makes reads from the terminal return at once, because nothing is drawn while one blocks.
+fn set_nonblocking_reads() -> io::Result<()> {
     let mut modes = tcgetattr(io::stdin())?;
     modes.special_codes[SpecialCodeIndex::VMIN] = 0;
     modes.special_codes[SpecialCodeIndex::VTIME] = 0;
     Ok(tcsetattr(io::stdin(), OptionalActions::Now, &modes)?)
 }
 
-/// Puts the terminal back as it was. Errors have nobody left to hear them; doing it twice does
-/// nothing.
-fn give_back() {
-    let entered = ENTERED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+/// Restores the terminal. Errors are ignored, because there is nowhere to report them; a second call
+/// does nothing.
+fn restore_terminal() {
+    let entered = OWNER.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(entered) = entered {
         // Before the screen is left, because each screen has a keyboard of its own.
         let keyboard = entered.keyboard.map_or("", Keyboard::end);
@@ -330,19 +328,18 @@ fn give_back() {
     }
 }
 
-/// A panic of the thread that draws gives the terminal back before the message is printed, so
-/// that it can be read. One of another thread is not on the screen's behalf: it goes to the log
-/// alone.
+/// Installs a panic hook. A panic of the thread that draws restores the terminal before its message is
+/// printed, so that it can be read; a panic of another thread is only logged.
 fn restore_on_panic() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             tracing::error!("{panic}");
-            let entered = ENTERED.try_lock().map_or(None, |entered| *entered);
+            let entered = OWNER.try_lock().map_or(None, |entered| *entered);
             let is_own = entered.map(|entered| entered.thread == thread::current().id());
             if is_own == Some(true) {
-                give_back();
+                restore_terminal();
             }
             if is_own != Some(false) {
                 print(panic);

@@ -1,4 +1,4 @@
-//! Sizes, durations and times of day, in few columns.
+//! Formats sizes, durations and times of day for the terminal.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,8 +18,8 @@ pub fn size(bytes: usize) -> String {
 }
 
 /// The time from `since` to `now`: `12 s`, `4 m 12 s`, `3 h 05 m`, `2 d 4 h`.
-pub fn waited(since: Timestamp, now: Timestamp) -> String {
-    let seconds = waited_seconds(since, now);
+pub fn elapsed(since: Timestamp, now: Timestamp) -> String {
+    let seconds = elapsed_seconds(since, now);
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -30,7 +30,7 @@ pub fn waited(since: Timestamp, now: Timestamp) -> String {
 }
 
 /// Whole seconds from `since` to `now`; none if the clock was set back.
-pub fn waited_seconds(since: Timestamp, now: Timestamp) -> u64 {
+pub fn elapsed_seconds(since: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.as_second() - since.as_second()).unwrap_or(0)
 }
 
@@ -40,12 +40,13 @@ pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
 }
 
-/// The time of day where it is of today, else the date: `07:41`, `2026-01-02`.
+/// The time of day if `at` is today, else the date: `07:41`, `2026-01-02`.
 pub fn day_or_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let [at, now] = [at, now].map(|at| zone.to_datetime(at));
-    match at.date() == now.date() {
-        true => format!("{:02}:{:02}", at.hour(), at.minute()),
-        false => at.date().to_string(),
+    if at.date() == now.date() {
+        format!("{:02}:{:02}", at.hour(), at.minute())
+    } else {
+        at.date().to_string()
     }
 }
 
@@ -63,12 +64,12 @@ mod tests {
             ]
         );
         let at = |second| Timestamp::from_second(second).unwrap();
-        let waits = [0, 59, 252, 3_600, 11_100, 187_200].map(|second| waited(at(0), at(second)));
+        let waits = [0, 59, 252, 3_600, 11_100, 187_200].map(|second| elapsed(at(0), at(second)));
         assert_eq!(
             waits,
             ["0 s", "59 s", "4 m 12 s", "1 h 00 m", "3 h 05 m", "2 d 4 h"]
         );
-        assert_eq!(waited(at(9), at(3)), "0 s");
+        assert_eq!(elapsed(at(9), at(3)), "0 s");
         assert_eq!(time_of_day(at(27_662), &TimeZone::UTC), "07:41:02");
         let day = |now| day_or_time(at(27_662), at(now), &TimeZone::UTC);
         assert_eq!([day(86_399), day(86_400)], ["07:41", "1970-01-01"]);

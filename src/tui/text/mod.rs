@@ -7,7 +7,7 @@
 //! look at one such piece.
 //!
 //! The same text may try to move the cursor, recolour the screen or hide words from the reader.
-//! What [`shown`], [`shown_spans`], [`one_line`] and [`harmless`] return contains no character a terminal acts on and
+//! What [`shown`], [`shown_spans`], [`one_line`] and [`sanitize`] return contains no character a terminal acts on and
 //! none that takes part in the text without being seen.
 //!
 //! # Cells
@@ -39,22 +39,22 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 /// lines to stay whole and small enough to wrap in well under a millisecond.
 pub const PIECE: usize = 4096;
 
-/// How far back from the end of a full piece a space is looked for, so that the cut which nobody
-/// asked for falls between words where there are any.
+/// How far back from the end of a full piece a space is looked for, so that a cut falls between words
+/// where it can.
 const PIECE_SLACK: usize = 256;
 
 /// The most bytes one cell holds. The longest emoji sequences in use take 35; a "grapheme" of a
 /// thousand combining marks is cut into several cells, so that none of it is hidden and no screen
 /// cell costs more than this to send.
-const CELL: usize = 64;
+const MAX_CELL_BYTES: usize = 64;
 
 /// Columns between tab stops, counted from the start of the row.
-const TAB: usize = 4;
+const TAB_WIDTH: usize = 4;
 
-/// Stands for whatever cannot be shown as itself.
+/// Replaces characters that cannot be shown.
 const REPLACEMENT: char = '\u{FFFD}';
 
-/// What a combining mark with nothing before it is put on.
+/// The base for a combining mark that has none.
 const CIRCLE: char = '\u{25CC}';
 
 /// An immutable text, indexed by line.
@@ -330,18 +330,18 @@ fn closes(c: char) -> bool {
 ///
 /// Any string is safe to pass; one that [`rows`] did not make is clipped at `width`.
 pub fn shown(row: &str, width: u16) -> Cow<'_, str> {
-    clean(row, usize::from(width))
+    sanitize_row(row, usize::from(width))
 }
 
 /// A string that is shown on one line and not wrapped, such as a title, made as harmless as
 /// [`shown`] makes rows; line breaks become visible.
 ///
 /// The cost is that of the whole string: for the beginning of a long one there is [`one_line`].
-pub fn harmless(text: &str) -> Cow<'_, str> {
-    clean(text, usize::MAX)
+pub fn sanitize(text: &str) -> Cow<'_, str> {
+    sanitize_row(text, usize::MAX)
 }
 
-/// How many columns [`harmless`] takes for `text`.
+/// How many columns [`sanitize`] takes for `text`.
 ///
 /// ratatui's `Line::width` measures whole strings, which is not always the sum of the cells drawn;
 /// this is.
@@ -369,7 +369,7 @@ pub fn shown_spans(
         return Vec::new();
     };
     let first = spans.partition_point(|(range, _)| range.end <= start);
-    let mut brush = Brush {
+    let mut brush = SpanBuilder {
         spans: &spans[first..],
         done: Vec::new(),
         text: String::new(),
@@ -380,13 +380,13 @@ pub fn shown_spans(
         let end = start + row.len().min(width);
         let mut at = start;
         while at < end {
-            let next = brush.turn(at).min(end);
+            let next = brush.move_to(at).min(end);
             brush.text.push_str(&line[at..next]);
             at = next;
         }
     } else {
-        for (at, cell, columns) in fitting(row, width) {
-            brush.turn(start + at);
+        for (at, cell, columns) in cells_within(row, width) {
+            brush.move_to(start + at);
             cell.write(&mut brush.text, &row[at..at + cell.len], columns);
         }
     }
@@ -394,7 +394,7 @@ pub fn shown_spans(
 }
 
 /// Collects text in spans of one style.
-struct Brush<'a> {
+struct SpanBuilder<'a> {
     /// The styles from the current place on.
     spans: &'a [(Range<usize>, Style)],
     done: Vec<Span<'static>>,
@@ -402,9 +402,9 @@ struct Brush<'a> {
     style: Style,
 }
 
-impl Brush<'_> {
-    /// Takes the style of the byte at `at`, and says how far it reaches.
-    fn turn(&mut self, at: usize) -> usize {
+impl SpanBuilder<'_> {
+    /// Switches to the style of the byte at `at`; returns where that style ends.
+    fn move_to(&mut self, at: usize) -> usize {
         while let Some((range, _)) = self.spans.first()
             && range.end <= at
         {
@@ -416,13 +416,13 @@ impl Brush<'_> {
             None => (Style::new(), usize::MAX),
         };
         if style != self.style {
-            self.cut();
+            self.end_span();
             self.style = style;
         }
         end
     }
 
-    fn cut(&mut self) {
+    fn end_span(&mut self) {
         if !self.text.is_empty() {
             let text = std::mem::take(&mut self.text);
             self.done.push(Span::styled(text, self.style));
@@ -430,7 +430,7 @@ impl Brush<'_> {
     }
 
     fn finish(mut self) -> Vec<Span<'static>> {
-        self.cut();
+        self.end_span();
         self.done
     }
 }
@@ -441,7 +441,7 @@ fn is_printable_ascii(row: &str) -> bool {
 
 /// The cells of a row that have room in `width` columns, each with where it starts, as it is shown,
 /// and its columns.
-fn fitting(row: &str, width: usize) -> impl Iterator<Item = (usize, Cell, usize)> {
+fn cells_within(row: &str, width: usize) -> impl Iterator<Item = (usize, Cell, usize)> {
     let mut column = 0;
     cells(row).map_while(move |(at, cell)| {
         let columns = cell.columns(column, width);
@@ -453,13 +453,13 @@ fn fitting(row: &str, width: usize) -> impl Iterator<Item = (usize, Cell, usize)
     })
 }
 
-fn clean(row: &str, width: usize) -> Cow<'_, str> {
+fn sanitize_row(row: &str, width: usize) -> Cow<'_, str> {
     if is_printable_ascii(row) {
         return Cow::Borrowed(&row[..row.len().min(width)]);
     }
     let mut changed: Option<String> = None;
     let mut end = 0;
-    for (at, cell, columns) in fitting(row, width) {
+    for (at, cell, columns) in cells_within(row, width) {
         if cell.form != CellForm::AsIs && changed.is_none() {
             let mut copy = String::with_capacity(row.len() + 16);
             copy.push_str(&row[..at]);
@@ -486,11 +486,11 @@ pub fn one_line(text: &str, width: u16) -> String {
     if width == 0 {
         return String::new();
     }
-    let looked_at = text.floor_char_boundary(PIECE + CELL * width);
+    let looked_at = text.floor_char_boundary(PIECE + MAX_CELL_BYTES * width);
     let mut more = looked_at < text.len();
     let mut out = String::new();
     let mut column = 0;
-    // How much of `out` leaves room for the ellipsis.
+    // The length of `out` that leaves room for the ellipsis.
     let mut room = 0;
     let mut gap = false;
     for (at, cell) in cells(&text[..looked_at]) {
@@ -543,7 +543,7 @@ enum CellForm {
     /// Spaces up to the next tab stop.
     Tab,
     /// This character instead.
-    Instead(char),
+    ReplacedBy(char),
     /// As it is, but with [`CIRCLE`] before it, so that it combines with nothing else, or with
     /// [`REPLACEMENT`] after it, because it was cut.
     Marked {
@@ -553,11 +553,11 @@ enum CellForm {
 }
 
 impl Cell {
-    fn instead(first: char, by: char) -> Self {
+    fn replaced(first: char, by: char) -> Self {
         Self {
             len: first.len_utf8(),
-            width: if simple(by) == Some(2) { 2 } else { 1 },
-            form: CellForm::Instead(by),
+            width: if simple_width(by) == Some(2) { 2 } else { 1 },
+            form: CellForm::ReplacedBy(by),
             first,
             space: false,
         }
@@ -566,7 +566,7 @@ impl Cell {
     /// The columns it takes when it starts at `column` of rows of `width`.
     fn columns(&self, column: usize, width: usize) -> usize {
         match self.form {
-            CellForm::Tab => (TAB - column % TAB).min((width - column).max(1)),
+            CellForm::Tab => (TAB_WIDTH - column % TAB_WIDTH).min((width - column).max(1)),
             _ if self.width > width => 1,
             _ => self.width,
         }
@@ -577,7 +577,7 @@ impl Cell {
         match self.form {
             CellForm::Tab => self,
             _ if self.width > width => Self {
-                form: CellForm::Instead(REPLACEMENT),
+                form: CellForm::ReplacedBy(REPLACEMENT),
                 width: 1,
                 ..self
             },
@@ -594,7 +594,7 @@ impl Cell {
         match self.form {
             CellForm::AsIs => out.push_str(text),
             CellForm::Tab => out.extend(std::iter::repeat_n(' ', columns)),
-            CellForm::Instead(c) => out.push(c),
+            CellForm::ReplacedBy(c) => out.push(c),
             CellForm::Marked { before, after } => {
                 if before {
                     out.push(CIRCLE);
@@ -626,20 +626,20 @@ fn cell(text: &str) -> Option<Cell> {
     if first == '\t' {
         return Some(Cell {
             len: 1,
-            width: TAB,
+            width: TAB_WIDTH,
             form: CellForm::Tab,
             first,
             space: true,
         });
     }
-    if let Some(picture) = picture(first) {
-        return Some(Cell::instead(first, picture));
+    if let Some(picture) = control_picture(first) {
+        return Some(Cell::replaced(first, picture));
     }
     // Characters known not to combine with each other need no segmentation.
-    if let Some(width) = simple(first)
+    if let Some(width) = simple_width(first)
         && chars
             .next()
-            .is_none_or(|next| next.is_ascii() || simple(next).is_some())
+            .is_none_or(|next| next.is_ascii() || simple_width(next).is_some())
     {
         return Some(Cell {
             len: first.len_utf8(),
@@ -655,17 +655,17 @@ fn cell(text: &str) -> Option<Cell> {
 /// The first cell of `text`, which starts with `first`, by segmentation.
 fn cluster(text: &str, first: char) -> Cell {
     if is_hidden(first) || is_joining(first) || is_selector(first) {
-        return Cell::instead(first, REPLACEMENT);
+        return Cell::replaced(first, REPLACEMENT);
     }
     if let Some(mark) = sound_mark(first) {
-        return Cell::instead(first, mark);
+        return Cell::replaced(first, mark);
     }
-    let window = &text[..text.floor_char_boundary(CELL)];
+    let window = &text[..text.floor_char_boundary(MAX_CELL_BYTES)];
     let grapheme = window.graphemes(true).next().unwrap_or(window);
-    let text = &grapheme[..seen(grapheme)];
+    let text = &grapheme[..visible_len(grapheme)];
     let before = extends(first);
     // Whether it was cut is judged by its length alone, so that it is the same for a row on its own.
-    let after = text.len() > CELL - '\u{10FFFF}'.len_utf8();
+    let after = text.len() > MAX_CELL_BYTES - '\u{10FFFF}'.len_utf8();
     let plain = Cell {
         len: text.len(),
         width: 0,
@@ -698,7 +698,7 @@ fn cluster(text: &str, first: char) -> Cell {
     if cell.width == 0 {
         return Cell {
             width: 1,
-            form: CellForm::Instead(REPLACEMENT),
+            form: CellForm::ReplacedBy(REPLACEMENT),
             ..cell
         };
     }
@@ -707,7 +707,7 @@ fn cluster(text: &str, first: char) -> Cell {
 
 /// How much of `grapheme` can be shown as it is: up to the first character that would be unseen
 /// or misdrawn there. Joiners and variation selectors count only in a row, in which they carry hidden data.
-fn seen(grapheme: &str) -> usize {
+fn visible_len(grapheme: &str) -> usize {
     let mut previous = '\0';
     for (at, c) in grapheme.char_indices() {
         let unseen = at > 0
@@ -737,7 +737,7 @@ fn sound_mark(c: char) -> Option<char> {
 }
 
 /// The picture of an ASCII control character.
-fn picture(c: char) -> Option<char> {
+fn control_picture(c: char) -> Option<char> {
     match c {
         '\0'..='\x1F' => char::from_u32(0x2400 + u32::from(c)),
         '\x7F' => Some('\u{2421}'),
@@ -747,7 +747,7 @@ fn picture(c: char) -> Option<char> {
 
 /// The width of a character that forms a grapheme of its own next to any other such character, and
 /// is shown as it is. Others may do so too: this covers most text in common scripts.
-fn simple(c: char) -> Option<usize> {
+fn simple_width(c: char) -> Option<usize> {
     match c {
         ' '..='~'
         | '\u{A0}'..='\u{AC}'
@@ -910,14 +910,14 @@ mod tests {
     #[test]
     fn controls_become_visible() {
         assert_eq!(shown("\x1b[2J\r\0\x7f\u{9b}1m", 40), "␛[2J␍␀␡\u{FFFD}1m");
-        assert_eq!(harmless("a\n\u{202e}b"), "a␊\u{FFFD}b");
-        assert_eq!(harmless("x\u{e0041}\u{e0042}"), "x\u{FFFD}\u{FFFD}");
+        assert_eq!(sanitize("a\n\u{202e}b"), "a␊\u{FFFD}b");
+        assert_eq!(sanitize("x\u{e0041}\u{e0042}"), "x\u{FFFD}\u{FFFD}");
         assert_eq!(
-            harmless("x\u{fe00}\u{fe01}\u{e0100}"),
+            sanitize("x\u{fe00}\u{fe01}\u{e0100}"),
             "x\u{fe00}\u{FFFD}\u{FFFD}"
         );
-        assert_eq!(harmless("x\u{200d}\u{200d}"), "x\u{200d}\u{FFFD}");
-        assert_eq!(harmless("\u{301}x"), "\u{25CC}\u{301}x");
+        assert_eq!(sanitize("x\u{200d}\u{200d}"), "x\u{200d}\u{FFFD}");
+        assert_eq!(sanitize("\u{301}x"), "\u{25CC}\u{301}x");
     }
 
     #[test]
@@ -934,23 +934,23 @@ mod tests {
             "葛\u{e0100}",
         ] {
             assert!(
-                matches!(harmless(text), Cow::Borrowed(same) if same == text),
+                matches!(sanitize(text), Cow::Borrowed(same) if same == text),
                 "{text}"
             );
         }
         assert_eq!(columns("👩‍❤️‍💋‍👨日e\u{301}"), 5);
-        assert_eq!((harmless("ｶﾞﾊﾟ").as_ref(), columns("ｶﾞﾊﾟ")), ("ｶ゛ﾊ゜", 6));
+        assert_eq!((sanitize("ｶﾞﾊﾟ").as_ref(), columns("ｶﾞﾊﾟ")), ("ｶ゛ﾊ゜", 6));
     }
 
     #[test]
     fn endless_graphemes_are_shown_in_parts() {
         let marks = format!("e{}", "\u{301}".repeat(100));
-        let shown = harmless(&marks);
+        let shown = sanitize(&marks);
         assert_eq!(shown.matches('\u{301}').count(), 100);
         assert!(
             shown
                 .graphemes(true)
-                .all(|grapheme| grapheme.len() <= CELL + 6)
+                .all(|grapheme| grapheme.len() <= MAX_CELL_BYTES + 6)
         );
         assert_eq!(wrapped(&marks, 3).concat(), marks);
     }
@@ -973,7 +973,7 @@ mod tests {
     #[test]
     fn simple_characters_are_what_segmentation_says() {
         let simple: Vec<char> = ('\0'..'\u{20000}')
-            .filter(|c| simple(*c).is_some())
+            .filter(|c| simple_width(*c).is_some())
             .collect();
         for c in simple.iter().copied() {
             let alone = c.to_string();

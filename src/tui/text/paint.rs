@@ -1,8 +1,7 @@
-//! Puts lines on the screen.
+//! Draws lines into a buffer faster than ratatui does.
 //!
-//! Most of what is drawn are single characters of one known width. ratatui looks at all text as
-//! clusters, style by style and cell by cell; a frame that does so for thousands of cells takes longer
-//! for it than for all the rest.
+//! Most of what is drawn are single characters of a known width. ratatui segments all text into grapheme
+//! clusters and styles it cell by cell, which takes longer than all the rest of a frame.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
@@ -10,7 +9,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::simple;
+use super::simple_width;
 
 /// Draws a line into the first row of an area, as ratatui does; what does not fit is cut off.
 pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
@@ -19,7 +18,7 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
         return;
     }
     let is_left = matches!(line.alignment, None | Some(Alignment::Left));
-    let is_simple = |text: &str| text.chars().all(|c| simple(c).is_some());
+    let is_simple = |text: &str| text.chars().all(|c| simple_width(c).is_some());
     if !is_left || !line.spans.iter().all(|span| is_simple(&span.content)) {
         return line.render(area, buffer);
     }
@@ -30,14 +29,14 @@ pub fn draw_line(buffer: &mut Buffer, area: Rect, line: &Line<'_>) {
     let mut cells = buffer.content[start..start + usize::from(area.width)].iter_mut();
     for span in &line.spans {
         for c in span.content.chars() {
-            let width = simple(c).unwrap_or(1);
+            let width = simple_width(c).unwrap_or(1);
             if cells.len() < width {
                 return;
             }
             if let Some(cell) = cells.next() {
                 cell.set_char(c).set_style(span.style);
             }
-            // What is behind a wide character is not seen.
+            // The cells behind a wide character are not drawn.
             cells.by_ref().take(width - 1).for_each(|cell| cell.reset());
         }
     }

@@ -1,14 +1,14 @@
-//! A window onto rows that are counted only where it looks.
+//! Scrolling over rows that are counted only near the screen.
 //!
 //! A transcript is a list of blocks, a block a list of lines, a line as many rows as its text takes
 //! at the current width. Numbering the rows from the top would mean wrapping everything above the
-//! window, again at each resize. So the window is held by an anchor instead, the [`Position`] of its
+//! window, again at each resize. So the window is held by an anchor instead, the [`RowPosition`] of its
 //! top row, and everything else is found by walking from there: the cost of each step depends on the
 //! height of the window and on how far it moves, never on how much there is above or below.
 
 use crate::tui::text::{Text, row_count};
 
-/// What is scrolled: blocks of lines of rows.
+/// Content that can be scrolled: blocks, which have lines, which have rows.
 pub trait ScrollSource {
     /// How many blocks there are; there may be none.
     fn blocks(&self) -> usize;
@@ -73,9 +73,8 @@ impl RowPosition {
 }
 
 impl RowPosition {
-    /// How much of its block is above the bottom of this row, and how much there is, where the
-    /// block has this many lines and the line this many rows: lines count the same, rows of a line
-    /// share it.
+    /// How much of its block is above the bottom of this row, and how much there is, if the block has
+    /// `lines` and the line has `rows`: all lines count the same, divided among their rows.
     pub fn within(&self, lines: usize, rows: usize) -> (u64, u64) {
         let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let rows = count(rows).max(1);
@@ -86,11 +85,11 @@ impl RowPosition {
     }
 }
 
-/// Distances from here on mean "all the way": more rows than any memory holds, so that walking them
-/// one line at a time is never meant.
+/// Distances from here on mean "all the way": more rows than fit into memory, which are not walked line
+/// by line.
 const ALL_THE_WAY: u64 = 1 << 40;
 
-/// The part of a [`Source`] that is on the screen.
+/// The part of a [`ScrollSource`] that is on the screen.
 ///
 /// To follow content as it grows, ask [`at_bottom`](Self::at_bottom) before it does and call
 /// [`to_bottom`](Self::to_bottom) after.
@@ -101,7 +100,7 @@ pub struct Viewport {
 }
 
 impl Viewport {
-    /// Moves by `delta` rows, down if it is positive, and says whether that changed anything.
+    /// Moves by `delta` rows, down if it is positive; returns whether that changed anything.
     ///
     /// It stops at the first row, and where the last row is at the bottom of the screen. Distances
     /// such as `i64::MAX` and `i64::MIN` go all the way at once.
@@ -232,8 +231,8 @@ fn to_usize(distance: u64) -> usize {
     usize::try_from(distance).unwrap_or(usize::MAX)
 }
 
-/// Steps over a source at a width, taking its word for nothing: a block without lines or a line
-/// without rows counts as one.
+/// Walks over the rows of a source at a width. A block without lines counts as one line, a line without
+/// rows as one row.
 struct RowWalk<'a, S> {
     source: &'a S,
     width: u16,

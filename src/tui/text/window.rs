@@ -1,16 +1,16 @@
-//! A pane on a text: what of it is on the screen, whether that follows the end, and how far down it
-//! is.
+//! The scroll state of a pane: the rows on the screen, whether they follow the end, and how far down
+//! they are.
 
 use std::fmt;
 
 use super::scroll::{RowPosition, ScrollSource, Viewport};
 
-/// How far one has come.
+/// How far down the screen is in the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScrollProgress {
     /// All of it is on the screen.
     Whole,
-    /// Percent of what is above the bottom of the screen, at least 1 and at most 99.
+    /// The percentage of the content above the bottom of the screen, from 1 to 99.
     Percent(u8),
     /// The end is on the screen.
     End,
@@ -26,7 +26,7 @@ impl fmt::Display for ScrollProgress {
     }
 }
 
-/// A [`Viewport`] with the size of its pane, and what it shows.
+/// A [`Viewport`] with the size of its pane and the rows on the screen.
 #[derive(Debug, Default)]
 pub struct Window {
     viewport: Viewport,
@@ -37,9 +37,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// Fits the source into a pane of this size. Whoever is at the end stays there if the window
-    /// follows it, whatever has become of the pane and of what is in it; otherwise, and elsewhere,
-    /// the line at the top stays.
+    /// Fits the source into a pane of this size. If the end was on the screen and `follows` is set, it
+    /// stays there, whatever changed; otherwise the line at the top stays.
     pub fn fit<S: ScrollSource>(&mut self, source: &S, (width, height): (u16, u16), follows: bool) {
         let from = match self.width {
             0 => width,
@@ -51,33 +50,33 @@ impl Window {
         } else {
             self.viewport.resize(source, from, width, height);
         }
-        self.settle(source);
+        self.update_rows(source);
     }
 
-    /// Shows a row at the top, or as near to it as the end allows.
+    /// Scrolls so that a row is at the top, or as near to it as the end of the content allows.
     pub fn show<S: ScrollSource>(&mut self, at: RowPosition, source: &S) {
         self.viewport.show(at, source, self.width(), self.height);
-        self.settle(source);
+        self.update_rows(source);
     }
 
-    /// Shows a row with as many rows above it, or as near to that as the content allows.
+    /// Scrolls so that `above` rows are above a row, or as near to that as the content allows.
     pub fn show_below<S: ScrollSource>(&mut self, at: RowPosition, above: u16, source: &S) {
         let size = (self.width(), self.height);
         self.viewport.show_below(at, above, source, size);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Shows the end.
     pub fn show_end<S: ScrollSource>(&mut self, source: &S) {
         self.viewport.to_bottom(source, self.width(), self.height);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Moves by rows, down if positive.
     pub fn scroll<S: ScrollSource>(&mut self, source: &S, rows: i64) {
         let width = self.width();
         self.viewport.scroll(source, width, self.height, rows);
-        self.settle(source);
+        self.update_rows(source);
     }
 
     /// Moves by pages, down if positive, with a row of overlap.
@@ -86,8 +85,8 @@ impl Window {
         self.scroll(source, pages.saturating_mul(page));
     }
 
-    /// Keeps the line at the top where it is, though the end may be on the screen.
-    pub fn hold(&mut self) {
+    /// Keeps the line at the top at the next [`Self::fit`], even if the end is on the screen.
+    pub fn stop_following(&mut self) {
         self.is_at_end = false;
     }
 
@@ -116,7 +115,7 @@ impl Window {
         self.height
     }
 
-    /// How far one has come, where `read` of `all` is above the bottom of the screen.
+    /// How far down the screen is, where `read` of `all` is above its bottom.
     pub fn progress(&self, read: u64, all: u64) -> ScrollProgress {
         match (self.is_at_end, self.viewport.top == RowPosition::default()) {
             (true, true) => ScrollProgress::Whole,
@@ -128,7 +127,7 @@ impl Window {
         }
     }
 
-    fn settle<S: ScrollSource>(&mut self, source: &S) {
+    fn update_rows<S: ScrollSource>(&mut self, source: &S) {
         let width = self.width();
         self.is_at_end = self.viewport.at_bottom(source, width, self.height);
         let rows = self.viewport.visible(source, width, self.height);
@@ -175,7 +174,7 @@ mod tests {
             assert_eq!(shown(&window).0, 7);
         }
         window.show_end(&text(30));
-        window.hold();
+        window.stop_following();
         window.fit(&text(40), (5, 4), true);
         assert_eq!(shown(&window), (26, 29));
     }

@@ -1,4 +1,4 @@
-//! Which theme is wanted: one of the program's own, or colours of the person's own on top of it.
+//! The choice of a theme in the config: a built-in theme, with colours of the person's own on top of it.
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use ratatui::style::Color;
 use serde::de::{Deserialize, Deserializer, Visitor};
 
 use super::Theme;
-use super::ground::Ground;
+use super::background::Background;
 use super::role::Role;
 use crate::suggestion::suggest;
 
-/// What a theme is made from.
+/// A built-in theme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Base {
-    /// Dark or light, as the terminal is.
+pub enum ThemeBase {
+    /// Dark or light, as the terminal's background is.
     #[default]
     Auto,
-    /// For a dark ground.
+    /// For a dark background.
     Dark,
-    /// For a light ground.
+    /// For a light background.
     Light,
     /// No colours.
     None,
 }
 
-impl Base {
+impl ThemeBase {
     /// All of them by their names in the config file.
     pub const NAMES: [(&str, Self); 4] = [
         ("auto", Self::Auto),
@@ -54,31 +54,31 @@ impl Colours {
 /// Which theme is wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThemeChoice {
-    /// What it is made from.
-    pub base: Base,
-    /// What is different.
+    /// The built-in theme that it starts from.
+    pub base: ThemeBase,
+    /// The colours that differ from it.
     pub own: Colours,
 }
 
 impl ThemeChoice {
-    /// One of the program's own themes.
-    pub fn of(base: Base) -> Self {
+    /// A built-in theme without changes.
+    pub fn of(base: ThemeBase) -> Self {
         Self {
             base,
             own: Colours::default(),
         }
     }
 
-    /// What a `[theme.NAME]` table of the config file says: a `base`, and colours of roles.
+    /// Reads a `[theme.NAME]` table of the config file: a `base`, and colours of roles.
     ///
     /// # Errors
     /// An unknown role, no colour, or an unknown base.
-    pub fn from_config(table: &BTreeMap<String, Paint>) -> Result<Self, ThemeError> {
+    pub fn from_config(table: &BTreeMap<String, ColourValue>) -> Result<Self, ThemeError> {
         let mut choice = Self::default();
-        for (name, Paint(value)) in table {
+        for (name, ColourValue(value)) in table {
             if name == BASE {
-                let unknown = || ThemeError::Base(value.clone());
-                choice.base = Base::from_name(value).ok_or_else(unknown)?;
+                let unknown = || ThemeError::ThemeBase(value.clone());
+                choice.base = ThemeBase::from_name(value).ok_or_else(unknown)?;
                 continue;
             }
             let names = || Role::ALL.iter().map(|role| role.name());
@@ -95,49 +95,49 @@ impl ThemeChoice {
         Ok(choice)
     }
 
-    /// Whether it depends on the terminal.
+    /// Whether it depends on the terminal's background.
     pub fn follows_terminal(&self) -> bool {
-        self.base == Base::Auto
+        self.base == ThemeBase::Auto
     }
 
-    /// The theme for a terminal, whose ground may be unknown.
-    pub fn theme(&self, ground: Option<Ground>) -> Theme {
-        let ground = match self.base {
-            Base::Auto => Some(ground.unwrap_or(Ground::Dark)),
-            Base::Dark => Some(Ground::Dark),
-            Base::Light => Some(Ground::Light),
-            Base::None => None,
+    /// The theme for a terminal, whose background may be unknown.
+    pub fn theme(&self, background: Option<Background>) -> Theme {
+        let background = match self.base {
+            ThemeBase::Auto => Some(background.unwrap_or(Background::Dark)),
+            ThemeBase::Dark => Some(Background::Dark),
+            ThemeBase::Light => Some(Background::Light),
+            ThemeBase::None => None,
         };
         Theme {
-            ground,
+            background,
             own: self.own.clone(),
         }
     }
 }
 
-/// The key in a table of colours that names what it is made from.
+/// The key in a `[theme.NAME]` table that names the built-in theme to start from.
 const BASE: &str = "base";
 
 /// The value of a key in a `[theme.NAME]` table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paint(String);
+pub struct ColourValue(String);
 
-impl<'de> Deserialize<'de> for Paint {
+impl<'de> Deserialize<'de> for ColourValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ThemeNames;
         impl Visitor<'_> for ThemeNames {
-            type Value = Paint;
+            type Value = ColourValue;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a colour such as \"red\", 208 or \"#ff8700\"")
             }
 
-            fn visit_str<E>(self, words: &str) -> Result<Paint, E> {
-                Ok(Paint(words.to_owned()))
+            fn visit_str<E>(self, words: &str) -> Result<ColourValue, E> {
+                Ok(ColourValue(words.to_owned()))
             }
 
-            fn visit_i64<E>(self, index: i64) -> Result<Paint, E> {
-                Ok(Paint(index.to_string()))
+            fn visit_i64<E>(self, index: i64) -> Result<ColourValue, E> {
+                Ok(ColourValue(index.to_string()))
             }
         }
         deserializer.deserialize_any(ThemeNames)
@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for Paint {
 /// What is wrong with a `[theme.NAME]` table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThemeError {
-    /// Nothing has this role.
+    /// There is no role of this name.
     #[error("nothing is named `{name}`{}", did_you_mean(suggestion.as_deref(), &roles()))]
     UnknownRole {
         /// The name in the config.
@@ -155,20 +155,20 @@ pub enum ThemeError {
         /// What it was probably meant to be.
         suggestion: Option<String>,
     },
-    /// No colour.
+    /// A value that is not a colour.
     #[error(
         "`{value}` is no colour; write a name such as \"red\" or \"lightblue\", a number up to \
          255, or \"#rrggbb\""
     )]
     Colour {
-        /// What it should colour.
+        /// The role that it was given for.
         role: Role,
         /// What the config says.
         value: String,
     },
-    /// Nothing that a theme could be made from.
+    /// There is no built-in theme of this name.
     #[error("`{0}` is not a theme to start from; write auto, dark, light or none")]
-    Base(String),
+    ThemeBase(String),
 }
 
 fn roles() -> String {
@@ -189,7 +189,7 @@ impl ThemeError {
         match self {
             Self::UnknownRole { name, .. } => name,
             Self::Colour { role, .. } => role.name(),
-            Self::Base(_) => BASE,
+            Self::ThemeBase(_) => BASE,
         }
     }
 }

@@ -1,20 +1,20 @@
-//! What a colour is for, and which one it is.
+//! Roles: what colours are used for, and the default colour of each.
 
 use ratatui::style::Color;
 
-use super::ground::Ground;
+use super::background::Background;
 
-/// The green and the cyan of the 16 colours cannot be read on white.
+/// Instead of the green and the cyan of the 16 colours, which cannot be read on white.
 const DARK_GREEN: Color = Color::Indexed(28);
 const DARK_CYAN: Color = Color::Indexed(30);
-/// A modifier is enough.
+/// No colour: a modifier is enough.
 const UNCOLOURED: Option<Color> = None;
 
 /// Defines [`Role`] from one table: variant, name in the config file, what it colours, and its
-/// colours on a dark and on a light ground. Without a colour, a modifier tells it from the rest.
+/// colours on a dark and on a light background. Without a colour, a modifier tells it from the rest.
 macro_rules! roles {
     ($($variant:ident, $name:literal, $about:literal, $dark:expr, $light:expr;)+) => {
-        /// What a colour is for.
+        /// What a colour is used for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Role {
             $(#[doc = $about] $variant,)+
@@ -30,11 +30,11 @@ macro_rules! roles {
             }
 
             /// Its colour in the program's own themes.
-            pub fn colour(self, ground: Ground) -> Option<Color> {
-                match (self, ground) {
+            pub fn colour(self, background: Background) -> Option<Color> {
+                match (self, background) {
                     $(
-                        (Self::$variant, Ground::Dark) => $dark.into(),
-                        (Self::$variant, Ground::Light) => $light.into(),
+                        (Self::$variant, Background::Dark) => $dark.into(),
+                        (Self::$variant, Background::Light) => $light.into(),
                     )+
                 }
             }

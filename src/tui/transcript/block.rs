@@ -1,4 +1,4 @@
-//! One block of the transcript: an item, or something that was said, as a person reads it.
+//! One block of the transcript: an item of the request, a reply that was sent, or a note.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -17,13 +17,13 @@ use crate::tui::text::format;
 use crate::tui::text::{Text, one_line};
 use crate::tui::transcript::output::{self, ExitStatus};
 
-/// What a patch begins with.
+/// The first line of a patch.
 const PATCH: &str = "*** Begin Patch";
 
-/// What stands for words that only the one who wrote them can read.
+/// Shown for reasoning and summaries that came encrypted.
 const ENCRYPTED: &str = "(encrypted)";
 
-/// Columns for the call that an output answers, where it has to be named.
+/// Columns for the call in the header of an output.
 const CALL_WIDTH: u16 = 40;
 
 /// What a block is, which decides how it looks.
@@ -31,13 +31,13 @@ const CALL_WIDTH: u16 = 40;
 pub enum BlockKind {
     /// What a person asked.
     Prompt,
-    /// What the agent put in by itself.
+    /// A message that the agent inserted by itself.
     Boilerplate,
-    /// Words of the model.
+    /// A message or reasoning of the model.
     Assistant,
     /// A command or another call.
     Call,
-    /// What a call gave back.
+    /// The output of a call.
     Output,
     /// Anything else.
     Other,
@@ -48,26 +48,26 @@ pub enum BlockKind {
 pub struct TranscriptBlock {
     /// What it is.
     pub kind: BlockKind,
-    /// Whose it is: a role, a tool, `output`.
+    /// The name in the header: a role, a tool, `output`.
     pub label: String,
-    /// What else the header says, such as an exit code.
+    /// What the header says besides, such as an exit code.
     pub detail: String,
-    /// Whether the detail tells of a failure.
+    /// Whether the detail reports a failure.
     pub failed: bool,
     /// When it was first seen.
     pub at: Option<Timestamp>,
-    /// Bytes of its text.
+    /// The size of its text in bytes.
     pub size: usize,
     /// Whether only the header shows.
     pub folded: bool,
     /// Whether it came since the last reply.
     pub is_new: bool,
-    /// Words of a line above it that sets it apart from what was before.
+    /// The label of a line above it that separates it from what was before.
     pub divider: Option<&'static str>,
     /// What is shown below its text, if pictures are shown at all.
     pub pictures: Vec<Picture>,
     origin: BlockOrigin,
-    /// As it was composed, where it is a reply of which that is known.
+    /// The draft that it was composed as, where it is a reply of which that is known.
     composed: Option<Arc<Draft>>,
     text: OnceCell<Styled>,
 }
@@ -75,7 +75,7 @@ pub struct TranscriptBlock {
 #[derive(Debug)]
 enum BlockOrigin {
     Item(Arc<Item>),
-    Said(SentReply),
+    Sent(SentReply),
     Note(String),
 }
 
@@ -110,8 +110,8 @@ impl TranscriptBlock {
         block
     }
 
-    /// The same block, which its agent put in by itself, or did not.
-    pub fn put_in(mut self, is_put_in: bool) -> Self {
+    /// Marks the block as one that the agent inserted by itself, or not.
+    pub fn with_boilerplate(mut self, is_put_in: bool) -> Self {
         self.folded = is_put_in;
         if is_put_in {
             self.kind = BlockKind::Boilerplate;
@@ -119,8 +119,8 @@ impl TranscriptBlock {
         self
     }
 
-    /// The same block, which names the call that it is the output of.
-    pub fn of_call(mut self, call: Option<&Item>) -> Self {
+    /// Adds the call that the block is the output of to its detail.
+    pub fn with_call(mut self, call: Option<&Item>) -> Self {
         if let Some(call) = call {
             let is_command = match call.said() {
                 Some(Body::FunctionCall { arguments, .. }) => commands_of(arguments).is_some(),
@@ -129,9 +129,10 @@ impl TranscriptBlock {
                     Some(Body::LocalShellCall { .. } | Body::ShellCall { .. })
                 ),
             };
-            let text = match is_command {
-                true => item_text(call),
-                false => item_kind(call).1,
+            let text = if is_command {
+                item_text(call)
+            } else {
+                item_kind(call).1
             };
             let call = one_line(text.lines().next().unwrap_or_default(), CALL_WIDTH);
             let between = if self.detail.is_empty() { "" } else { " · " };
@@ -140,8 +141,8 @@ impl TranscriptBlock {
         self
     }
 
-    /// The block of something that was said.
-    pub fn of_said(said: &SentReply) -> Self {
+    /// The block of a reply that was sent.
+    pub fn of_sent(said: &SentReply) -> Self {
         let ((kind, label), size) = match &said.words {
             ReplyContent::Item(body) => (body_kind("assistant", body), body_size(body)),
             ReplyContent::Live(text, phase) => {
@@ -152,7 +153,7 @@ impl TranscriptBlock {
                 ((BlockKind::Assistant, "rejected".into()), text.len())
             }
         };
-        let mut block = Self::new(kind, label, BlockOrigin::Said(said.clone()));
+        let mut block = Self::new(kind, label, BlockOrigin::Sent(said.clone()));
         block.at = Some(said.at);
         block.composed = Some(Arc::clone(&said.draft));
         block.failed = said.state == Delivery::Undelivered;
@@ -173,32 +174,32 @@ impl TranscriptBlock {
         block
     }
 
-    /// The block of something that is going to be said.
+    /// The block of a reply that is not sent yet.
     pub fn of_output(body: &Body) -> Self {
         let (kind, label) = body_kind("assistant", body);
         Self::new(kind, label, BlockOrigin::Note(body_text(body)))
     }
 
-    /// A block of the program's own words.
+    /// A note by this program.
     pub fn of_note(label: &str, text: String) -> Self {
         let mut block = Self::new(BlockKind::Other, label.into(), BlockOrigin::Note(text));
         block.size = block.body().len();
         block
     }
 
-    /// What was said, if it is that.
-    pub fn said(&self) -> Option<&SentReply> {
+    /// The reply that was sent, if it is the block of one.
+    pub fn sent(&self) -> Option<&SentReply> {
         match &self.origin {
-            BlockOrigin::Said(said) => Some(said),
+            BlockOrigin::Sent(said) => Some(said),
             BlockOrigin::Item(_) | BlockOrigin::Note(_) => None,
         }
     }
 
-    /// The item that it is of, if it is of one.
+    /// The item that it shows, if it is the block of one.
     pub fn item(&self) -> Option<&Arc<Item>> {
         match &self.origin {
             BlockOrigin::Item(item) => Some(item),
-            BlockOrigin::Said(_) | BlockOrigin::Note(_) => None,
+            BlockOrigin::Sent(_) | BlockOrigin::Note(_) => None,
         }
     }
 
@@ -220,34 +221,34 @@ impl TranscriptBlock {
         }
     }
 
-    /// Whether it is the program's own words.
+    /// Whether it is a note by this program.
     pub fn is_note(&self) -> bool {
         matches!(self.origin, BlockOrigin::Note(_))
     }
 
-    /// As it was composed, where it is a reply of which that is known.
+    /// The draft that it was composed as, where it is a reply of which that is known.
     pub fn composed(&self) -> Option<&Draft> {
         self.composed.as_deref()
     }
 
-    /// The same block, which is the reply that the other was before the client sent it back.
-    pub fn of_reply(mut self, reply: Option<&Self>) -> Self {
+    /// Takes over how the reply was composed from the block that it had before the client sent it back.
+    pub fn with_reply(mut self, reply: Option<&Self>) -> Self {
         self.composed = reply.and_then(|reply| reply.composed.clone());
         self
     }
 
-    /// Whether it is something that was said and has not come back yet.
-    pub fn is_said(&self) -> bool {
-        matches!(self.origin, BlockOrigin::Said(_))
+    /// Whether it is a reply that was sent and that the client has not sent back yet.
+    pub fn is_sent(&self) -> bool {
+        matches!(self.origin, BlockOrigin::Sent(_))
     }
 
-    /// Whether it is a reply that comes back as this item.
+    /// Whether it is a reply that the client sends back as this item.
     pub fn comes_back_as(&self, item: &Item) -> bool {
-        matches!(&self.origin, BlockOrigin::Said(said) if said.words.are(item))
+        matches!(&self.origin, BlockOrigin::Sent(said) if said.words.are(item))
     }
 
-    /// What the header says besides whose it is: its detail, and who had a hand in it.
-    pub fn told(&self) -> String {
+    /// What the header says besides the label: who had a hand in the reply, and the detail.
+    pub fn header_detail(&self) -> String {
         let hand = self.composed().and_then(Hand::of);
         let hand = hand.map(|hand| hand.to_string()).unwrap_or_default();
         let parts = [hand.as_str(), self.detail.as_str()].into_iter();
@@ -255,7 +256,8 @@ impl TranscriptBlock {
         parts.collect::<Vec<_>>().join(" · ")
     }
 
-    /// Whether it is the block of this item; it is from now on if the item says the same.
+    /// Whether it is the block of this item. If it is of another item with the same content, it becomes
+    /// the block of this one.
     pub fn takes_item(&mut self, item: &Arc<Item>) -> bool {
         match &mut self.origin {
             BlockOrigin::Item(own) if Arc::ptr_eq(own, item) => true,
@@ -267,21 +269,21 @@ impl TranscriptBlock {
         }
     }
 
-    /// Whether it is the block of this and nothing has changed.
-    pub fn is_of_said(&self, said: &SentReply) -> bool {
+    /// Whether it is the block of this reply, and its delivery has not changed.
+    pub fn is_of_sent(&self, said: &SentReply) -> bool {
         match &self.origin {
-            BlockOrigin::Said(own) => {
+            BlockOrigin::Sent(own) => {
                 own.is_same(said) && (own.state, own.refused) == (said.state, said.refused)
             }
             BlockOrigin::Item(_) | BlockOrigin::Note(_) => false,
         }
     }
 
-    /// The item as it came, if it is one that came.
+    /// The JSON of the item as it arrived, if it is the block of one.
     pub fn raw(&self) -> Option<&str> {
         match &self.origin {
             BlockOrigin::Item(item) => Some(item.raw()),
-            BlockOrigin::Said(_) | BlockOrigin::Note(_) => None,
+            BlockOrigin::Sent(_) | BlockOrigin::Note(_) => None,
         }
     }
 
@@ -299,7 +301,7 @@ impl TranscriptBlock {
         })
     }
 
-    /// What the styles of the text come from.
+    /// How to find the styles of the text.
     fn markup(&self, body: &str) -> Markup {
         match self.kind {
             BlockKind::Prompt | BlockKind::Assistant | BlockKind::Boilerplate => Markup::Markdown,
@@ -316,9 +318,9 @@ impl TranscriptBlock {
         }
     }
 
-    /// The beginning of the text, for a folded block; the cost does not grow with its size.
-    pub fn beginning(&self) -> &str {
-        /// Outputs of more bytes are not read for it.
+    /// The beginning of the text, for a folded block; the cost does not grow with the size of the text.
+    pub fn preview(&self) -> &str {
+        /// Outputs of more bytes are not laid out for it.
         const LARGEST: usize = 64 * 1024;
         match &self.origin {
             BlockOrigin::Item(_) if self.kind == BlockKind::Output && self.size <= LARGEST => {
@@ -328,7 +330,7 @@ impl TranscriptBlock {
                 let first = item.content().iter().find_map(ContentPart::words);
                 first.unwrap_or_else(|| self.text().line(0))
             }
-            BlockOrigin::Said(_) | BlockOrigin::Note(_) => self.text().line(0),
+            BlockOrigin::Sent(_) | BlockOrigin::Note(_) => self.text().line(0),
         }
     }
 
@@ -336,7 +338,7 @@ impl TranscriptBlock {
     pub(crate) fn body(&self) -> String {
         match &self.origin {
             BlockOrigin::Item(item) => item_text(item),
-            BlockOrigin::Said(said) => match &said.words {
+            BlockOrigin::Sent(said) => match &said.words {
                 ReplyContent::Item(body) => body_text(body),
                 ReplyContent::Live(text, _) | ReplyContent::Rejection(text) => text.clone(),
             },
@@ -414,15 +416,15 @@ fn item_text(item: &Item) -> String {
         ItemBody::Said { body, .. } => body_text(body),
         ItemBody::ToolOutput { content, .. } => {
             let content = match content.as_slice() {
-                // A part of its own for the head.
+                // The agent's header is a part of its own.
                 [ContentPart::Text(head), rest @ ..]
-                    if !rest.is_empty() && output::is_head(head) =>
+                    if !rest.is_empty() && output::is_header(head) =>
                 {
                     rest
                 }
                 content => content,
             };
-            let text = parts(content, output::line_of);
+            let text = parts(content, output::readable_part);
             match text.trim_end_matches(['\n', '\r']) {
                 "" => "(no output)".into(),
                 text => text.into(),
@@ -448,9 +450,9 @@ fn body_text(body: &Body) -> String {
     }
 }
 
-/// What a search of the web was for, or which page it opened.
+/// What a web search looked for, or which page it opened.
 fn web_search(raw: &str) -> Option<String> {
-    // What is long is something else.
+    // Web search calls are short.
     const MAX_LENGTH: usize = 16 * 1024;
     let raw: Value = serde_json::from_str(Some(raw).filter(|raw| raw.len() <= MAX_LENGTH)?).ok()?;
     let action = raw
@@ -505,7 +507,7 @@ fn call_text(arguments: &str) -> String {
     }
 }
 
-/// Commands, each as it would stand behind the prompt of a shell.
+/// Commands, each after a shell prompt.
 fn prompts(commands: &[String]) -> String {
     let lines: Vec<String> = commands
         .iter()
@@ -545,7 +547,7 @@ mod tests {
         let detail = |call: Value| {
             let call = Item::from_responses(&call);
             let output = json!({"type": "function_call_output", "call_id": "c", "output": "done"});
-            block(output).of_call(Some(&call)).detail
+            block(output).with_call(Some(&call)).detail
         };
         let call = |arguments: &str| {
             json!({"type": "function_call", "namespace": "a", "name": "f",

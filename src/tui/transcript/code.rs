@@ -1,4 +1,4 @@
-//! Choosing among the code blocks of a message.
+//! Copies the code blocks of a message, one after the other.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use crate::tui::text::scroll::RowPosition;
 #[derive(Debug)]
 pub(super) struct CopiedCode {
     block: usize,
-    /// Its bytes of the text.
+    /// Its byte range in the text.
     body: Range<usize>,
 }
 
 impl Transcript {
-    /// The last fenced code block of the selected block, or without one of the last that has any; the
-    /// one before it if that was chosen last, and so on around. It is shown, and marked.
+    /// The last fenced code block of the selected block, or else of the last block that has any. Each
+    /// further call takes the one before, and after the first the last again. It is shown and highlighted.
     pub fn next_code(&mut self) -> Option<String> {
         let codes = |index: usize| {
             let block = self.blocks.get(index);
@@ -42,7 +42,7 @@ impl Transcript {
         Some(copied)
     }
 
-    /// Whether a line of a block belongs to the code block that was chosen.
+    /// Whether a line of a block belongs to the code block that was copied last.
     pub fn is_chosen_code(&self, block: usize, line: usize) -> bool {
         self.chosen_code().is_some_and(|chosen| {
             let start =
@@ -51,21 +51,21 @@ impl Transcript {
         })
     }
 
-    /// The chosen code block, unless another block was selected since.
+    /// The code block that was copied last, unless another block was selected since.
     fn chosen_code(&self) -> Option<&CopiedCode> {
         let is_here =
             |chosen: &&CopiedCode| self.selected.is_none_or(|index| index == chosen.block);
-        self.code.as_ref().filter(is_here)
+        self.copied_code.as_ref().filter(is_here)
     }
 
-    /// Marks a code block, and brings its beginning on the screen.
+    /// Highlights a code block, and scrolls to its beginning if it is off the screen.
     fn show_code(&mut self, index: usize, body: Range<usize>) {
         let Some(block) = self.blocks.get_mut(index) else {
             return;
         };
         block.folded = false;
         let (line, start) = (block.text().line_at(body.start), body.start);
-        self.code = Some(CopiedCode { block: index, body });
+        self.copied_code = Some(CopiedCode { block: index, body });
         let is_it = |at: RowPosition| {
             at.block == index && self.line(at.block, at.line) == BlockLine::Text(line)
         };

@@ -1,4 +1,4 @@
-//! The addresses that are on the screen.
+//! Finds the URLs on the screen, to make them links.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,23 +22,24 @@ impl Addresses {
     fn new(line: (usize, usize), text: &Styled, number: usize, width: u16) -> Self {
         let lines = text.text();
         let words = lines.line(number);
-        // What a long line goes on with may belong to its last one.
+        // The next piece of a long line may continue the URL at its end.
         let ends = number + 1 == lines.len() || !lines.separator(number).is_empty();
         let ranges: Vec<Range<usize>> = links(words)
             .filter(|range| ends || range.end < words.len())
             .collect();
-        let rows = match ranges.is_empty() {
-            true => Vec::new(),
-            false => text.rows(number, width),
+        let rows = if ranges.is_empty() {
+            Vec::new()
+        } else {
+            text.rows(number, width)
         };
         Self { line, ranges, rows }
     }
 }
 
 impl Transcript {
-    /// The addresses in its text as it was laid out, where it is drawn in `area`.
+    /// The URLs on the screen, as the transcript was laid out and is drawn in `area`.
     ///
-    /// An address leads to itself: the words of a link in Markdown are none.
+    /// Only URLs that are written out: the label of a Markdown link could hide where it leads.
     pub fn links(&self, area: Rect) -> Vec<Link> {
         let mut found = Vec::new();
         // A line of many rows is read once.

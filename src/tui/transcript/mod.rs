@@ -15,41 +15,41 @@ use self::code::CopiedCode;
 use crate::api::Item;
 use crate::inbox::Conversation;
 use crate::tui::pictures::{Picture, PictureSetting};
-use crate::tui::search::{SearchBlocks, SearchMatch, SearchPosition, Searchable, Stand};
+use crate::tui::search::{ReadingPosition, SearchBlocks, SearchMatch, SearchPosition, Searchable};
 use crate::tui::text::scroll::{RowPosition, ScrollSource};
 use crate::tui::text::window::{ScrollProgress, Window};
 
 /// Columns left of a header, for the marks of what is new, selected or folded.
 pub const MARKS: u16 = 2;
-/// Columns left of the text. A line in them tells it from a header: whoever wrote the text can draw
-/// what looks like one, but not there.
+/// Columns left of the text, in which a line is drawn. It tells text from headers: a text can imitate a
+/// header, but not without the line.
 pub const GUTTER: u16 = MARKS + 1;
 
-/// What a header counts for where it is said how far one has come, in bytes of text.
-const HEADER_WEIGHT: u64 = 80;
+/// What a header counts for in the scroll progress, in bytes of text.
+const HEADER_BYTES: u64 = 80;
 
 /// The transcript of one conversation.
 #[derive(Debug, Default)]
 pub struct Transcript {
     blocks: Vec<TranscriptBlock>,
     window: Window,
-    /// The block that fold acts on; all of them if none is selected.
+    /// The block that commands such as fold act on.
     selected: Option<usize>,
-    /// The block that was unfolded to show what was found in it, and is to be folded again.
-    found_in: Option<usize>,
-    /// The code block that was copied last, which is marked.
-    code: Option<CopiedCode>,
-    /// Where the next layout is to go, which needs the size of the pane.
+    /// The block that was unfolded to show a match in it, and is to be folded again.
+    unfolded_by_search: Option<usize>,
+    /// The code block that was copied last, which is highlighted.
+    copied_code: Option<CopiedCode>,
+    /// Where the next layout scrolls to: that needs the size of the pane.
     goal: Option<Goal>,
-    /// For every block, how much is above it; and last, how much there is.
-    above: Vec<u64>,
-    /// What pictures were laid out for.
+    /// For every block, the bytes above it; and last, the bytes of all blocks.
+    bytes_above: Vec<u64>,
+    /// The setting that pictures were laid out for.
     setting: PictureSetting,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
-    /// What is new, from its beginning.
+    /// The first new block.
     New,
     /// The end.
     Bottom,
@@ -66,7 +66,7 @@ enum Goal {
 pub enum BlockLine {
     /// An empty line between blocks.
     Gap,
-    /// The line that sets what is new apart.
+    /// The line above what is new.
     Divider(&'static str),
     /// The header.
     Header,
@@ -77,12 +77,12 @@ pub enum BlockLine {
 }
 
 impl Transcript {
-    /// Takes in what the conversation has become. Blocks of items that were there before stay as
-    /// they are, folded or not.
+    /// Updates the blocks from the conversation. Blocks of items that were there before stay as they are,
+    /// folded or not.
     pub fn sync(&mut self, conversation: &Conversation) {
         let before = self.blocks.len();
         let new_from = conversation.new_from();
-        // What was there before mostly stays where it is, and there may be a lot of it.
+        // Items from before mostly stay where they are, and there may be many.
         let read = conversation.items().iter().take(new_from);
         let mut same = 0;
         for (block, item) in self.blocks.iter_mut().zip(read) {
@@ -93,7 +93,7 @@ impl Transcript {
             same += 1;
         }
         let mut old = self.blocks.split_off(same).into_iter().peekable();
-        // What the client sends back was said before.
+        // Replies that were sent, which the client may send back as items.
         let mut said_before: Vec<TranscriptBlock> = Vec::new();
         let is_put_in = conversation.put_in();
         let mut last_is_made = false;
@@ -108,20 +108,22 @@ impl Transcript {
                 self.blocks.push(note);
             }
             while old.next_if(TranscriptBlock::is_note).is_some() {}
-            while let Some(said) = old.next_if(TranscriptBlock::is_said) {
+            while let Some(said) = old.next_if(TranscriptBlock::is_sent) {
                 said_before.push(said);
             }
-            let same = match old.peek_mut().is_some_and(|block| block.takes_item(item)) {
-                true => old.next(),
-                false => None,
+            let same = if old.peek_mut().is_some_and(|block| block.takes_item(item)) {
+                old.next()
+            } else {
+                None
             };
             last_is_made = same.is_none();
             let mut block = same.unwrap_or_else(|| {
                 let call = call_of(conversation.items(), index);
                 let reply = said_before.iter().find(|said| said.comes_back_as(item));
-                let block = TranscriptBlock::of_item(item, conversation.seen(index)).of_call(call);
-                let block = block.of_reply(reply);
-                block.put_in(is_put_in(index))
+                let block =
+                    TranscriptBlock::of_item(item, conversation.seen(index)).with_call(call);
+                let block = block.with_reply(reply);
+                block.with_boilerplate(is_put_in(index))
             });
             block.is_new = conversation.is_continued() && index >= new_from;
             let is_first = block.is_new && index == new_from;
@@ -132,20 +134,22 @@ impl Transcript {
             self.open_what_is_new();
         }
         for said in conversation.said() {
-            let same = old.next_if(|block| block.is_of_said(said));
+            let same = old.next_if(|block| block.is_of_sent(said));
             self.blocks
-                .push(same.unwrap_or_else(|| TranscriptBlock::of_said(said)));
+                .push(same.unwrap_or_else(|| TranscriptBlock::of_sent(said)));
         }
         self.selected = self.selected.filter(|&index| index < self.blocks.len());
-        self.found_in = self.found_in.filter(|&index| index < self.blocks.len());
+        self.unfolded_by_search = self
+            .unfolded_by_search
+            .filter(|&index| index < self.blocks.len());
         if self.blocks.len() != before {
-            self.code = None;
+            self.copied_code = None;
         }
-        self.weigh();
+        self.update_bytes_above();
     }
 
-    /// Unfolds the last of what is new where an agent put in all of it, such as the result of a
-    /// sub-agent: it is what there is to answer.
+    /// Unfolds the last new block if an agent inserted all that is new, such as the result of a sub-agent:
+    /// it is what there is to answer.
     fn open_what_is_new(&mut self) {
         let new = self.blocks.iter().filter(|block| block.is_new);
         let mut items = new.filter(|block| !block.is_note());
@@ -171,26 +175,27 @@ impl Transcript {
         self.blocks.get(self.selected?)
     }
 
-    /// The pictures of the selected block, or without one of the last that has any.
-    pub fn pictures_at_hand(&self) -> &[Picture] {
+    /// The pictures of the selected block; if none is selected, of the last block that has any.
+    pub fn current_pictures(&self) -> &[Picture] {
         let has_any = |block: &&TranscriptBlock| !block.pictures.is_empty();
         let last = || self.blocks.iter().rev().find(has_any);
         let block = self.selected_block().or_else(last);
         block.map_or(&[], |block| &block.pictures)
     }
 
-    /// The block that a command without a name for one means: the selected one, else the last.
-    pub fn block_at_hand(&self) -> Option<&TranscriptBlock> {
+    /// The block that commands act on: the selected one, else the last.
+    pub fn current_block(&self) -> Option<&TranscriptBlock> {
         self.selected_block().or(self.blocks.last())
     }
 
-    /// Goes to the next prompt below the top of the screen, or the previous one above it.
+    /// Goes to the next or the previous prompt, from the selected block or the top of the screen.
     pub fn go_to_prompt(&mut self, forward: bool) {
         let at = self.selected.unwrap_or(self.window.top().block);
         let is_prompt = |index: &usize| self.blocks[*index].kind == self::block::BlockKind::Prompt;
-        let found = match forward {
-            true => (at + 1..self.blocks.len()).find(is_prompt),
-            false => (0..at.min(self.blocks.len())).rev().find(is_prompt),
+        let found = if forward {
+            (at + 1..self.blocks.len()).find(is_prompt)
+        } else {
+            (0..at.min(self.blocks.len())).rev().find(is_prompt)
         };
         if let Some(index) = found {
             self.selected = Some(index);
@@ -208,8 +213,8 @@ impl Transcript {
         self.goal = Some(Goal::Bottom);
     }
 
-    /// Fits the transcript into a pane of this size and goes where it was told to. Whoever is at the
-    /// end stays there, unless told to go elsewhere.
+    /// Fits the transcript into a pane of this size and scrolls to the goal. Without one, the end stays on
+    /// the screen if it was there.
     pub fn layout(&mut self, width: u16, height: u16, setting: PictureSetting) {
         self.setting = setting;
         let goal = self.goal.take();
@@ -220,11 +225,14 @@ impl Transcript {
                 Some(Goal::Bottom) => window.show_end(this),
                 Some(Goal::New) => window.show(RowPosition::new(this.first_new(), 0), this),
                 Some(Goal::Top(index)) => {
-                    window.show(RowPosition::new(index, this.lead(index)), this);
+                    window.show(
+                        RowPosition::new(index, this.lines_above_header(index)),
+                        this,
+                    );
                 }
                 Some(Goal::Byte(index, byte)) => {
                     let at = this.position_of(index, byte, window.width());
-                    // With some of what is above it.
+                    // With some rows above it.
                     window.show_below(at, height / 3, this);
                 }
                 Some(Goal::Block(index)) => this.reveal(window, index),
@@ -242,7 +250,7 @@ impl Transcript {
         let Some(found) = self.blocks.get(block) else {
             return BlockLine::Gap;
         };
-        let lead = self.lead(block);
+        let lead = self.lines_above_header(block);
         match line {
             0 if lead == 1 => found.divider.map_or(BlockLine::Gap, BlockLine::Divider),
             line if line == lead => BlockLine::Header,
@@ -281,17 +289,17 @@ impl Transcript {
         self.selected = Some(index);
     }
 
-    /// Selects nothing; says whether something was selected.
+    /// Clears the selection; returns whether there was one.
     pub fn clear_selection(&mut self) -> bool {
-        self.selected.take().is_some() | self.code.take().is_some()
+        self.selected.take().is_some() | self.copied_code.take().is_some()
     }
 
     /// Folds or unfolds the selected block; without one, unfolds all, or folds what agents put in
     /// again once all is unfolded.
     pub fn toggle_fold(&mut self) {
-        // What is unfolded is read from where one is.
-        self.window.hold();
-        self.found_in = None;
+        // What is unfolded is read from the current position.
+        self.window.stop_following();
+        self.unfolded_by_search = None;
         match self.selected.and_then(|index| self.blocks.get_mut(index)) {
             Some(block) => block.folded = !block.folded,
             None => {
@@ -304,34 +312,39 @@ impl Transcript {
         if let Some(index) = self.selected {
             self.goal = Some(Goal::Block(index));
         }
-        self.weigh();
+        self.update_bytes_above();
     }
 
     /// Folds the block that the search has unfolded.
-    fn fold_found(&mut self) {
-        if let Some(block) = self.found_in.take().and_then(|at| self.blocks.get_mut(at)) {
+    fn refold(&mut self) {
+        if let Some(block) = self
+            .unfolded_by_search
+            .take()
+            .and_then(|at| self.blocks.get_mut(at))
+        {
             block.folded = true;
         }
-        self.weigh();
+        self.update_bytes_above();
     }
 
-    /// Finds out how much is above each block. That is said in bytes, because laying out what is
-    /// off the screen to count its rows would be too much.
-    fn weigh(&mut self) {
+    /// Computes the bytes above each block. Bytes, because counting rows would mean laying out everything
+    /// off the screen.
+    fn update_bytes_above(&mut self) {
         let mut all = 0;
-        self.above.clear();
-        self.above.push(0);
+        self.bytes_above.clear();
+        self.bytes_above.push(0);
         for block in &self.blocks {
-            let text = match block.folded {
-                true => 0,
-                false => u64::try_from(block.size).unwrap_or(u64::MAX),
+            let text = if block.folded {
+                0
+            } else {
+                u64::try_from(block.size).unwrap_or(u64::MAX)
             };
-            all = HEADER_WEIGHT.saturating_add(text).saturating_add(all);
-            self.above.push(all);
+            all = HEADER_BYTES.saturating_add(text).saturating_add(all);
+            self.bytes_above.push(all);
         }
     }
 
-    /// Does something with the window, which looks at the blocks.
+    /// Calls `act` with the window, which needs to read the blocks.
     fn with_window(&mut self, act: impl FnOnce(&mut Window, &Self)) {
         let mut window = std::mem::take(&mut self.window);
         act(&mut window, self);
@@ -348,11 +361,11 @@ impl Transcript {
         let within = byte.saturating_sub(text.start(line));
         RowPosition {
             row: found.styled().row_at(line, within, width),
-            ..RowPosition::new(block, self.lead(block) + 1 + line)
+            ..RowPosition::new(block, self.lines_above_header(block) + 1 + line)
         }
     }
 
-    /// Where reading begins: what is new since the last reply, or the last prompt if all is new.
+    /// Where reading begins: the first block since the last reply, or the last prompt if all is new.
     fn first_new(&self) -> usize {
         let new = self.blocks.iter().position(|block| block.is_new);
         let prompt = || {
@@ -364,9 +377,9 @@ impl Transcript {
 
     /// Scrolls just as far as it takes to see the header of a block and the beginning of its text.
     fn reveal(&self, window: &mut Window, index: usize) {
-        let header = RowPosition::new(index, self.lead(index));
+        let header = RowPosition::new(index, self.lines_above_header(index));
         let last = self.lines(index).saturating_sub(1);
-        let after = RowPosition::new(index, last.min(self.lead(index) + 3));
+        let after = RowPosition::new(index, last.min(self.lines_above_header(index) + 3));
         let (first, last) = (window.rows().first(), window.rows().last());
         let is_above = first.is_some_and(|first| header < *first);
         let is_below = last.is_some_and(|last| after > *last);
@@ -378,17 +391,18 @@ impl Transcript {
         }
     }
 
-    /// The pictures of a block, unless words have to do.
+    /// The pictures of a block; none if pictures are not shown.
     fn pictures<'b>(&self, block: &'b TranscriptBlock) -> &'b [Picture] {
-        match self.setting.shows_pictures() {
-            true => &block.pictures,
-            false => &[],
+        if self.setting.shows_pictures() {
+            &block.pictures
+        } else {
+            &[]
         }
     }
 
     /// Lines above the header: a divider or a gap, but neither at the very top, and no gap between
     /// folded blocks.
-    fn lead(&self, index: usize) -> usize {
+    fn lines_above_header(&self, index: usize) -> usize {
         let Some(block) = self.blocks.get(index) else {
             return 0;
         };
@@ -408,7 +422,7 @@ impl ScrollSource for Transcript {
             Some(block) if !block.folded => block.text().len() + self.pictures(block).len(),
             _ => 0,
         };
-        self.lead(block) + 1 + text
+        self.lines_above_header(block) + 1 + text
     }
 
     fn rows(&self, block: usize, line: usize, width: u16) -> usize {
@@ -446,8 +460,8 @@ impl Searchable for Transcript {
     }
 
     fn progress(&self) -> ScrollProgress {
-        let above = |block: usize| self.above.get(block).copied().unwrap_or(0);
-        let all = self.above.last().copied().unwrap_or(0);
+        let above = |block: usize| self.bytes_above.get(block).copied().unwrap_or(0);
+        let all = self.bytes_above.last().copied().unwrap_or(0);
         let read = self.visible().last().map_or(0, |last| {
             let (from, to) = (above(last.block), above(last.block + 1));
             let rows = self.rows(last.block, last.line, self.window.width());
@@ -457,7 +471,7 @@ impl Searchable for Transcript {
         self.window.progress(read, all)
     }
 
-    fn place_at_top(&self) -> SearchPosition {
+    fn top_position(&self) -> SearchPosition {
         let top = self.window.top();
         let byte = match (self.blocks.get(top.block), self.line(top.block, top.line)) {
             (Some(block), BlockLine::Text(line)) => block.text().start(line),
@@ -471,45 +485,48 @@ impl Searchable for Transcript {
 
     fn show_hit(&mut self, hit: &SearchMatch) {
         let index = hit.block;
-        if self.found_in != Some(index) {
-            self.fold_found();
+        if self.unfolded_by_search != Some(index) {
+            self.refold();
         }
         if let Some(block) = self.blocks.get_mut(index) {
             if std::mem::take(&mut block.folded) {
-                self.found_in = Some(index);
+                self.unfolded_by_search = Some(index);
             }
             self.selected = Some(index);
             self.goal = Some(Goal::Byte(index, hit.range.start));
         }
-        self.weigh();
+        self.update_bytes_above();
     }
 
-    fn stand(&self) -> Stand {
-        Stand {
+    fn reading_position(&self) -> ReadingPosition {
+        ReadingPosition {
             top: self.window.top(),
             is_at_end: self.window.is_at_end(),
             selected: self.selected,
         }
     }
 
-    fn go_back(&mut self, stand: Stand) {
-        self.fold_found();
+    fn restore_position(&mut self, stand: ReadingPosition) {
+        self.refold();
         self.selected = stand.selected;
         self.goal = None;
-        self.with_window(|window, this| match stand.is_at_end {
-            true => window.show_end(this),
-            false => window.show(stand.top, this),
+        self.with_window(|window, this| {
+            if stand.is_at_end {
+                window.show_end(this)
+            } else {
+                window.show(stand.top, this)
+            }
         });
     }
 
-    fn stay(&mut self) {
-        self.found_in = None;
+    fn keep_found_open(&mut self) {
+        self.unfolded_by_search = None;
     }
 }
 
-/// The call that an output answers, if it is not right above it, where anybody would look.
+/// The call that an output answers, unless it is the item right above it.
 fn call_of(items: &[Arc<Item>], output: usize) -> Option<&Item> {
-    /// Parallel calls come together; nobody looks further.
+    /// How many items back to look: parallel calls are next to each other.
     const NEAR: usize = 64;
     let id = items.get(output)?.output_of()?;
     let start = output.saturating_sub(NEAR);

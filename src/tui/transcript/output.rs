@@ -1,5 +1,5 @@
-//! What a tool gave back, as a person reads it: without the head that agents put above it, and JSON
-//! as what it means.
+//! Makes outputs of tools readable: without the header that agents put above them, and with texts taken
+//! out of JSON.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use crate::api::Fields;
 use crate::tui::form::pretty;
 
-/// Bytes of JSON that are read; what is larger is shown as it came.
-const LARGEST: usize = 1 << 20;
+/// JSON of more bytes is shown as it came.
+const MAX_JSON: usize = 1 << 20;
 
-/// Members that are the output, or a part of it.
-const TEXTS: [&str; 8] = [
+/// Members that hold the output, or a part of it.
+const TEXT_KEYS: [&str; 8] = [
     "output",
     "output_head",
     "output_tail",
@@ -23,10 +23,10 @@ const TEXTS: [&str; 8] = [
     "content",
     "error",
 ];
-/// Members that say which command a result is of, where there are several.
-const OF: [&str; 2] = ["query", "command"];
+/// Members that hold the command of a result, where there are several results.
+const COMMAND_KEYS: [&str; 2] = ["query", "command"];
 
-/// How a call went, as far as its output says so.
+/// How a call ended, as far as its output tells.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct ExitStatus {
     exit_code: Option<i64>,
@@ -37,9 +37,9 @@ pub(super) struct ExitStatus {
 }
 
 impl ExitStatus {
-    /// What an output says of it. JSON is read through, of other text the head alone.
+    /// Reads it from an output: from all of a JSON output, of other text only from the header.
     pub fn of(text: &str) -> Self {
-        let (status, rest) = head(text).unwrap_or_default();
+        let (status, rest) = split_header(text).unwrap_or_default();
         if status.is_of_command() {
             return status;
         }
@@ -48,34 +48,37 @@ impl ExitStatus {
         };
         match results(json) {
             Some(all) => {
-                let all = all.iter().map(|raw| Self::default().and_of(raw.get()));
+                let all = all
+                    .iter()
+                    .map(|raw| Self::default().with_members(raw.get()));
                 status.worst(all)
             }
-            None => status.and_of(json),
+            None => status.with_members(json),
         }
     }
 
-    /// What an output of several parts says of it: the first, or the one that has failed.
+    /// Reads it from an output of several parts: the first part, or the one that has failed.
     pub fn of_all<'a>(mut parts: impl Iterator<Item = &'a str>) -> Self {
         let first = parts.next().map(Self::of).unwrap_or_default();
         first.worst(parts.filter(|part| is_json(part)).map(Self::of))
     }
 
-    /// This one, or the first that has failed; without any, what is known of the others.
+    /// This status, or the first of the others that has failed; if this one is empty, the first that is not.
     fn worst(self, others: impl Iterator<Item = Self>) -> Self {
         others.fold(self, |found, other| {
             let is_worse = other.has_failed() && !found.has_failed();
-            match is_worse || found == Self::default() {
-                true => other,
-                false => found,
+            if is_worse || found == Self::default() {
+                other
+            } else {
+                found
             }
         })
     }
 
-    /// The same, with what an object says.
-    fn and_of(mut self, json: &str) -> Self {
+    /// Adds what the members of a JSON object tell.
+    fn with_members(mut self, json: &str) -> Self {
         for (name, raw) in Fields::of_text(json).iter() {
-            self.take(name, raw);
+            self.take_member(name, raw);
         }
         self
     }
@@ -85,13 +88,13 @@ impl ExitStatus {
         self.is_error || self.timed_out || self.exit_code.is_some_and(|code| code != 0)
     }
 
-    /// Whether it is of a command, whose output is its own and no JSON of an agent's.
+    /// Whether the header is that of a command, whose output must not be taken for JSON of an agent.
     fn is_of_command(&self) -> bool {
         self.exit_code.is_some() || self.session.is_some()
     }
 
-    /// Takes in a member of an output in JSON; says whether it is about this and nothing else.
-    fn take(&mut self, name: &str, raw: &RawValue) -> bool {
+    /// Reads a member of a JSON output; returns whether all of the member is part of the status.
+    fn take_member(&mut self, name: &str, raw: &RawValue) -> bool {
         let raw = raw.get();
         match name {
             "exit_code" | "exitCode" | "exit_status" | "returncode" | "return_code" => {
@@ -112,7 +115,7 @@ impl ExitStatus {
                 self.is_error |= raw == "false";
                 matches!(raw, "true" | "false" | "null")
             }
-            // How OpenAI's shell tool says how a command ended.
+            // The outcome of a command in OpenAI's shell tool.
             "type" if matches!(raw, r#""exit""# | r#""timeout""#) => {
                 self.timed_out |= raw == r#""timeout""#;
                 true
@@ -120,7 +123,7 @@ impl ExitStatus {
             "metadata" | "outcome" => {
                 let mut is_all = raw.starts_with('{');
                 for (name, raw) in Fields::of_text(raw).iter() {
-                    is_all &= self.take(name, raw);
+                    is_all &= self.take_member(name, raw);
                 }
                 is_all
             }
@@ -149,23 +152,22 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// An output without its head, and what JSON means: the texts in it with their line breaks, then
-/// what else there is.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    let text = match head(text) {
+/// An output without its header. Of JSON, the texts with their line breaks, then the other members.
+pub(super) fn readable(text: &str) -> Cow<'_, str> {
+    let text = match split_header(text) {
         Some((status, rest)) if status.is_of_command() => return rest.into(),
         Some((_, rest)) => rest,
         None => text,
     };
     match json(text) {
-        Some(json) => meaning(json).unwrap_or_else(|| laid_out(json)),
+        Some(json) => readable_json(json).unwrap_or_else(|| indented(json)),
         None => text.into(),
     }
 }
 
-/// The same as a part among others, which ends its last line by itself.
-pub(super) fn line_of(text: &str) -> Cow<'_, str> {
-    match shown(text) {
+/// [`readable`] for one part of several, without its last line break.
+pub(super) fn readable_part(text: &str) -> Cow<'_, str> {
+    match readable(text) {
         Cow::Borrowed(text) => text.strip_suffix('\n').unwrap_or(text).into(),
         Cow::Owned(mut text) => {
             text.truncate(text.strip_suffix('\n').unwrap_or(&text).len());
@@ -174,20 +176,20 @@ pub(super) fn line_of(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a text is a head and nothing else.
-pub(super) fn is_head(text: &str) -> bool {
-    head(text).is_some_and(|(_, rest)| rest.is_empty())
+/// Whether a text is a header and nothing else.
+pub(super) fn is_header(text: &str) -> bool {
+    split_header(text).is_some_and(|(_, rest)| rest.is_empty())
 }
 
-/// Whether a text is JSON with something in it, and not too much of it.
+/// Whether a text is a JSON object or list that is neither empty nor too large.
 pub(super) fn is_json(text: &str) -> bool {
     json(text).is_some()
 }
 
-/// Reads the lines that Codex 0.169 puts before `Output:`, and the shorter ones of its older
-/// versions, and says what follows on them; anything else is output from the first byte.
-fn head(text: &str) -> Option<(ExitStatus, &str)> {
-    // The head is short; do not look through megabytes for it.
+/// Splits off the header: the lines that Codex 0.169 puts before `Output:`, and the shorter ones of its
+/// older versions. `None` if there is no header.
+fn split_header(text: &str) -> Option<(ExitStatus, &str)> {
+    // The header is short; do not search megabytes for it.
     let near = &text[..text.floor_char_boundary(512)];
     let (end, rest) = match near.find("Output:\n") {
         Some(end) => (end, &text[end + "Output:\n".len()..]),
@@ -212,40 +214,43 @@ fn head(text: &str) -> Option<(ExitStatus, &str)> {
     is_known.then_some((status, rest))
 }
 
-/// The object or list that a text is.
+/// The text without surrounding whitespace, if it is a JSON object or list.
 fn json(text: &str) -> Option<&str> {
     let text = text.trim_ascii();
     let is_bracketed = matches!(
         (text.as_bytes().first()?, text.as_bytes().last()?),
         (b'{', b'}') | (b'[', b']')
     );
-    let is_some = is_bracketed && text.len() > "{}".len() && text.len() <= LARGEST;
+    let is_some = is_bracketed && text.len() > "{}".len() && text.len() <= MAX_JSON;
     let is_json = is_some && serde_json::from_str::<&RawValue>(text).is_ok();
     is_json.then_some(text)
 }
 
-/// JSON on lines of its own, unless it is on several already.
-fn laid_out(json: &str) -> Cow<'_, str> {
-    match json.contains('\n') {
-        true => json.into(),
-        false => pretty(json).into(),
+/// JSON with indentation, unless it has several lines already.
+fn indented(json: &str) -> Cow<'_, str> {
+    if json.contains('\n') {
+        json.into()
+    } else {
+        pretty(json).into()
     }
 }
 
-/// The texts in an output, then the members that are none; nothing if it has no texts.
-fn meaning(json: &str) -> Option<Cow<'_, str>> {
+/// The texts in a JSON output, then the other members; `None` if it has no texts.
+fn readable_json(json: &str) -> Option<Cow<'_, str>> {
     if json.starts_with('[') {
-        return content(json).or_else(|| of_results(json)).map(Cow::Owned);
+        return parts_text(json)
+            .or_else(|| results_text(json))
+            .map(Cow::Owned);
     }
     let (mut texts, mut rest) = (Vec::new(), Vec::new());
     let mut status = ExitStatus::default();
     for (name, raw) in Fields::of_text(json).iter() {
-        let is_text = TEXTS.contains(&name);
+        let is_text = TEXT_KEYS.contains(&name);
         match text_in(raw.get()).filter(|_| is_text) {
             Some(text) => texts.push((name.to_owned(), text)),
             None if is_text && raw.get() == "null" => {}
-            None if status.take(name, raw) => {}
-            None if OF.contains(&name) && raw.get().starts_with('"') => {}
+            None if status.take_member(name, raw) => {}
+            None if COMMAND_KEYS.contains(&name) && raw.get().starts_with('"') => {}
             None => rest.push((name.to_owned(), raw)),
         }
     }
@@ -254,13 +259,13 @@ fn meaning(json: &str) -> Option<Cow<'_, str>> {
     }
     let mut shown = String::new();
     for (name, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
-        // What went wrong is often in the output already.
+        // The error is often part of the output already.
         if name == "error" && shown.contains(text.trim_end()) {
             continue;
         }
-        // What is not what it is for is called by its name.
+        // All but the main output is labelled with its name.
         if !shown.is_empty() || matches!(name.as_str(), "stderr" | "error") {
-            on_a_new_line(&mut shown);
+            start_line(&mut shown);
             shown.push_str(name);
             shown.push_str(":\n");
         }
@@ -271,42 +276,43 @@ fn meaning(json: &str) -> Option<Cow<'_, str>> {
             format!("{}:{}", serde_json::Value::from(name.as_str()), raw.get())
         };
         let members: Vec<String> = rest.iter().map(member).collect();
-        on_a_new_line(&mut shown);
+        start_line(&mut shown);
         shown.push_str(&pretty(&format!("{{{}}}", members.join(","))));
     }
     Some(shown.into())
 }
 
-fn on_a_new_line(text: &mut String) {
+fn start_line(text: &mut String) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
 }
 
-/// The results that a list holds, one for each command, if there is nothing else in it.
+/// The results in a list, one for each command, if there is nothing else in it.
 fn results(json: &str) -> Option<Vec<&RawValue>> {
     let all: Vec<&RawValue> = serde_json::from_str(json).ok()?;
     let is_result = |raw: &&RawValue| {
         let fields = Fields::of(raw);
         let names: Vec<&str> = fields.iter().map(|(name, _)| name).collect();
-        let is_of_call = |name: &&str| OF.contains(name) || matches!(*name, "success" | "stdout");
-        names.iter().any(is_of_call) && meaning(raw.get()).is_some()
+        let is_of_call =
+            |name: &&str| COMMAND_KEYS.contains(name) || matches!(*name, "success" | "stdout");
+        names.iter().any(is_of_call) && readable_json(raw.get()).is_some()
     };
     (!all.is_empty() && all.iter().all(is_result)).then_some(all)
 }
 
-/// What each of several commands gave back, below the command where there are more than one.
-fn of_results(json: &str) -> Option<String> {
+/// The outputs of several commands, each below its command if there is more than one.
+fn results_text(json: &str) -> Option<String> {
     let all = results(json)?;
     let mut shown = String::new();
     for raw in &all {
         let fields = Fields::of(raw);
-        let command = OF.iter().find_map(|name| fields.text(name));
-        on_a_new_line(&mut shown);
+        let command = COMMAND_KEYS.iter().find_map(|name| fields.text(name));
+        start_line(&mut shown);
         if let Some(command) = command.filter(|_| all.len() > 1) {
             shown.push_str(&format!("$ {command}\n"));
         }
-        shown.push_str(&meaning(raw.get())?);
+        shown.push_str(&readable_json(raw.get())?);
     }
     Some(shown)
 }
@@ -315,13 +321,13 @@ fn of_results(json: &str) -> Option<String> {
 fn text_in(json: &str) -> Option<String> {
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str(json).ok(),
-        b'[' => content(json),
+        b'[' => parts_text(json),
         _ => None,
     }
 }
 
-/// The texts of the parts that tools of MCP servers give back, if there is nothing else among them.
-fn content(json: &str) -> Option<String> {
+/// The texts of the content parts of an MCP tool, if all parts are texts.
+fn parts_text(json: &str) -> Option<String> {
     let parts: Vec<&RawValue> = serde_json::from_str(json).ok()?;
     let text = |part: &&RawValue| {
         let fields = Fields::of(part);
@@ -572,13 +578,13 @@ mod tests {
 
     #[test]
     fn too_much_of_it_is_shown_as_it_came() {
-        let large = format!(r#"{{"output":"{}\n"}}"#, "x".repeat(LARGEST));
+        let large = format!(r#"{{"output":"{}\n"}}"#, "x".repeat(MAX_JSON));
         reads(&large, "", false, &large);
     }
 
     #[test]
     fn a_folded_output_begins_with_what_it_means() {
         let block = output(r#"{"output":"hello\nworld","metadata":{"exit_code":0}}"#);
-        assert!(block.beginning().starts_with("hello"));
+        assert!(block.preview().starts_with("hello"));
     }
 }

@@ -1,15 +1,15 @@
-//! Pictures of the transcript, row by row.
+//! Draws the pictures of the transcript, row by row.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
 
-use crate::tui::pictures::{Picture, PictureLook};
+use crate::tui::pictures::{Picture, RenderState};
 use crate::tui::text::scroll::RowPosition;
 use crate::tui::transcript::GUTTER;
 use crate::tui::ui::Ui;
 
-/// Where a row of a picture goes.
+/// Where a row of a picture is drawn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PictureRow {
     /// The row of the pane.
@@ -32,20 +32,20 @@ impl PictureRow {
     }
 }
 
-/// What the frame that is drawn has of pictures.
+/// The picture that is being drawn in this frame.
 #[derive(Debug, Default)]
 pub(super) struct Pictures {
-    /// The picture that is being drawn, by its block and line, and how it looks: the same for all
-    /// of its rows, though it may be done meanwhile.
-    current: Option<((usize, usize), PictureLook)>,
-    /// Whether that is drawn already with all of its rows.
-    is_whole: bool,
+    /// Its block and line, and its state, which is the same for all of its rows even if the worker
+    /// finishes meanwhile.
+    current: Option<((usize, usize), RenderState)>,
+    /// Whether all of its rows are drawn already.
+    is_drawn: bool,
 }
 
 impl Pictures {
-    /// Draws the row at `position` of a picture; what is to be said instead is returned.
+    /// Draws the row at `position` of a picture; returns a message if there is no picture to draw.
     ///
-    /// Graphics can be drawn whole only. What is partly off the screen is drawn in half blocks.
+    /// Graphics can only be drawn whole. A picture that is partly off the screen is drawn in half blocks.
     pub fn row(
         &mut self,
         frame: &mut Frame,
@@ -58,17 +58,17 @@ impl Pictures {
         let look = match &self.current {
             Some((current, look)) if *current == line => look.clone(),
             _ => {
-                let look = picture.look(place.width, ui.pictures, &ui.worker);
+                let look = picture.render_state(place.width, ui.pictures, &ui.worker);
                 self.current = Some((line, look.clone()));
-                self.is_whole = false;
+                self.is_drawn = false;
                 look
             }
         };
         let words = match look {
-            PictureLook::Ready(_) if self.is_whole => return Vec::new(),
-            PictureLook::Ready(rendition) => {
+            RenderState::Ready(_) if self.is_drawn => return Vec::new(),
+            RenderState::Ready(rendition) => {
                 let x = place.row.x + GUTTER;
-                // While there is another size to come, the one that is there may be too large.
+                // A rendition for another size may be too large.
                 let rows =
                     u16::try_from(picture.rows(place.width, ui.pictures)).unwrap_or(u16::MAX);
                 let rest = Rect {
@@ -77,15 +77,15 @@ impl Pictures {
                 };
                 let buffer = frame.buffer_mut();
                 if position.row == 0 && rendition.draw_graphics(rest, buffer) {
-                    self.is_whole = true;
+                    self.is_drawn = true;
                 } else {
                     let row = u16::try_from(position.row).unwrap_or(u16::MAX);
                     rendition.draw_row(row, place.row_of(x), buffer);
                 }
                 return Vec::new();
             }
-            PictureLook::Loading => "loading".to_owned(),
-            PictureLook::Failed(fault) => fault.to_string(),
+            RenderState::Loading => "loading".to_owned(),
+            RenderState::Failed(fault) => fault.to_string(),
         };
         match position.row {
             0 => vec![Span::styled(words, ui.theme.dim())],

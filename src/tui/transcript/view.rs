@@ -1,4 +1,4 @@
-//! The transcript: what is visible of it, row by row.
+//! Draws the visible rows of the transcript.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     };
     let width = text_width(area.width);
     let finder = app.finder();
-    let mut wrapped = Wrapped::new(ui);
+    let mut wrapped = WrappedLine::new(ui);
     let mut pictures = Pictures::default();
     for (position, row) in transcript.visible().iter().copied().zip(area.rows()) {
         let Some(block) = transcript.blocks().get(position.block) else {
@@ -48,9 +48,10 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 (fold, content)
             }
             BlockLine::Text(number) => {
-                let base = match block.failed && block.kind != BlockKind::Output {
-                    true => ui.theme.bad(),
-                    false => ui.theme.text(block.kind),
+                let base = if block.failed && block.kind != BlockKind::Output {
+                    ui.theme.bad()
+                } else {
+                    ui.theme.text(block.kind)
                 };
                 let found = finder
                     .map(|finder| finder.found_in(&ui.theme, block.text(), position.block, number));
@@ -96,7 +97,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     }
 }
 
-/// Only what agents put in is marked when it is open: there it tells that it can be folded again.
+/// The mark of an unfolded block: only for what agents inserted, to show that it can be folded again.
 fn fold_mark(block: &TranscriptBlock) -> &'static str {
     match block.kind {
         BlockKind::Boilerplate => "▾",
@@ -110,8 +111,8 @@ fn header(ui: &Ui, block: &TranscriptBlock, app: &App, width: u16) -> Vec<Span<'
     let size = size(block.size);
     let time = block.at.filter(|_| !block.folded);
     let time = time.map(|at| format!("{} · {size}", time_of_day(at, &app.settings.zone)));
-    // Where it is narrow, whose it is and what became of it matter more than when and how long.
-    let told = block.told();
+    // In a narrow pane, label and detail matter more than time and size.
+    let told = block.header_detail();
     let between = if told.is_empty() { 0 } else { 2 };
     let needed = full(&block.label) + 1 + between + full(&told) + 1;
     let right = [time, Some(size)].into_iter().flatten();
@@ -140,7 +141,7 @@ fn header(ui: &Ui, block: &TranscriptBlock, app: &App, width: u16) -> Vec<Span<'
     }
     push(&told, detail);
     if block.folded {
-        push(block.beginning(), ui.theme.dim());
+        push(block.preview(), ui.theme.dim());
     }
     let taken: usize = spans.iter().map(|span| columns(&span.content)).sum();
     spans.push(Span::raw(
@@ -160,7 +161,7 @@ fn divider(ui: &Ui, words: &str, width: u16) -> Row<'static> {
     )
 }
 
-/// Draws what to do first.
+/// Draws the first steps, while there are no requests.
 pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
     let (url, setup) = (&app.settings.base_url, &app.settings.setup);
     let text = Text::new(format!(
@@ -188,15 +189,15 @@ pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
     }
 }
 
-/// The rows of the line that is being drawn, so that a line of many rows is wrapped once.
-pub(in crate::tui) struct Wrapped<'u> {
+/// Caches the rows of the line that is being drawn, so that a line of many rows is wrapped once.
+pub(in crate::tui) struct WrappedLine<'u> {
     ui: &'u Ui,
     at: Option<(usize, usize)>,
     rows: Vec<Vec<RowPiece>>,
     styles: Vec<(Range<usize>, Style)>,
 }
 
-impl<'u> Wrapped<'u> {
+impl<'u> WrappedLine<'u> {
     pub(in crate::tui) fn new(ui: &'u Ui) -> Self {
         Self {
             ui,
@@ -206,8 +207,7 @@ impl<'u> Wrapped<'u> {
         }
     }
 
-    /// The row at `position`, which is in line `number` of `text`, with what was found in the line
-    /// marked.
+    /// The row at `position`, which is in line `number` of `text`, with the matches `found` highlighted.
     pub(in crate::tui) fn row(
         &mut self,
         text: &Styled,
@@ -224,7 +224,7 @@ impl<'u> Wrapped<'u> {
             let styles: Vec<_> = tones
                 .map(|(range, tone)| (range, self.ui.theme.tone(tone)))
                 .collect();
-            self.styles = marked(styles, found);
+            self.styles = overlay(styles, found);
         }
         let row = self.rows.get(position.row).into_iter().flatten();
         row.flat_map(|piece| match piece {
@@ -241,8 +241,8 @@ impl<'u> Wrapped<'u> {
     }
 }
 
-/// The styles of a line with the ranges that were found laid over them.
-fn marked(
+/// Lays the styles of matches over those of a line.
+fn overlay(
     styles: Vec<(Range<usize>, Style)>,
     found: &[(Range<usize>, Style)],
 ) -> Vec<(Range<usize>, Style)> {
@@ -251,7 +251,7 @@ fn marked(
     }
     let mut result = Vec::new();
     for (range, style) in styles {
-        // What is left of it between and beside what was found.
+        // Keep what is left of the range between and beside the matches.
         let mut start = range.start;
         let found = found.iter().map(|(hit, _)| hit);
         for hit in found.filter(|hit| hit.end > range.start && hit.start < range.end) {

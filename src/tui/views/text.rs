@@ -10,12 +10,12 @@ use super::keys::ViewCommand;
 use crate::tui::app::Finder;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
-use crate::tui::search::{SearchBlocks, SearchMatch, SearchPosition, Searchable, Stand};
+use crate::tui::search::{ReadingPosition, SearchBlocks, SearchMatch, SearchPosition, Searchable};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::scroll::RowPosition;
 use crate::tui::text::window::{ScrollProgress, Window};
 use crate::tui::text::{columns, row_count, rows};
-use crate::tui::transcript::view::Wrapped;
+use crate::tui::transcript::view::WrappedLine;
 use crate::tui::ui::Ui;
 
 /// Tabs of a view, of which one is shown at a time, and whose text may change while it is shown.
@@ -155,7 +155,7 @@ impl TextView {
     /// Draws it, with what is looked for marked.
     pub fn draw(&self, frame: &mut Frame, ui: &Ui, area: Rect, finder: Option<&Finder>) {
         let width = area.width.saturating_sub(self.gutter_width());
-        let mut wrapped = Wrapped::new(ui);
+        let mut wrapped = WrappedLine::new(ui);
         for (position, row) in self.window.rows().iter().zip(area.rows()) {
             let found =
                 finder.map(|finder| finder.found_in(&ui.theme, self.text.text(), 0, position.line));
@@ -209,7 +209,7 @@ impl Searchable for TextView {
         self.window.progress(read, all)
     }
 
-    fn place_at_top(&self) -> SearchPosition {
+    fn top_position(&self) -> SearchPosition {
         SearchPosition {
             block: 0,
             byte: self.text.text().start(self.window.top().line),
@@ -220,17 +220,17 @@ impl Searchable for TextView {
         self.scroll_target = Some(hit.range.start);
     }
 
-    fn stand(&self) -> Stand {
-        Stand {
+    fn reading_position(&self) -> ReadingPosition {
+        ReadingPosition {
             top: self.window.top(),
-            ..Stand::default()
+            ..ReadingPosition::default()
         }
     }
 
-    fn go_back(&mut self, stand: Stand) {
+    fn restore_position(&mut self, stand: ReadingPosition) {
         self.scroll_target = None;
         self.window.show(stand.top, self.text.text());
     }
 
-    fn stay(&mut self) {}
+    fn keep_found_open(&mut self) {}
 }

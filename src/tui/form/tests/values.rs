@@ -109,7 +109,7 @@ fn schemas_without_end_are_opened_level_by_level() {
         "$ref": "#/$defs/node",
     });
     let form = Form::new(&schema);
-    assert!(form.lines() <= BUDGET * 2 + 1);
+    assert!(form.lines() <= ROW_BUDGET * 2 + 1);
     assert!(!form.validate().is_empty());
     for schema in [json!({"$ref": "#"}), json!({"allOf": [{"$ref": "#"}]})] {
         let form = Form::with_value(&schema, &json!({"a": 1}));

@@ -181,7 +181,7 @@ fn rows_are_right_whatever_width_the_terminal_gives() {
                     let symbol = drawn[Position::new(x, y)].symbol();
                     let shown = &emulator.grid[usize::from(y)];
                     let (from, end) = (usize::from(x), x + symbol.cell_width().max(1));
-                    if is_uncertain(symbol) {
+                    if has_uncertain_width(symbol) {
                         for cell in &shown[from..usize::from(end)] {
                             let is_part = cell.trim().is_empty() || symbol.contains(cell.as_str());
                             assert!(is_part, "{cell:?} in {symbol:?} of {lines:?}: {shown:?}");

@@ -7,7 +7,7 @@ use super::*;
 fn read(bytes: &[u8]) -> Vec<Input> {
     let mut parser = Parser::default();
     parser.push(bytes);
-    parser.no_more();
+    parser.time_out();
     std::iter::from_fn(|| parser.take()).collect()
 }
 
@@ -93,7 +93,7 @@ fn what_is_no_key_here_types_nothing() {
         assert_eq!(keys(bytes), "", "{bytes:?}");
     }
     assert_eq!(keys("\x1b[?62;22c"), "Answered");
-    assert_eq!(keys("\x1b[?1u\x1b[?62c"), "TellsKeys Answered");
+    assert_eq!(keys("\x1b[?1u\x1b[?62c"), "KittyKeyboard DeviceAttributes");
     // What breaks a sequence off is still what it is.
     assert_eq!(keys("\x1b[1;\rx"), "Enter X");
     assert!(read(b"\xff\xfe\xc3(").len() == 1);
@@ -139,7 +139,7 @@ proptest! {
         for piece in bytes.chunks(size) {
             parser.push(piece);
         }
-        parser.no_more();
+        parser.time_out();
         let pieces: Vec<Input> = std::iter::from_fn(|| parser.take()).collect();
         prop_assert_eq!(pieces, read(&bytes));
     }

@@ -52,8 +52,8 @@ fn read(parts: &[&str]) -> (Vec<KeyEvent>, Option<Color>) {
     for part in parts {
         parser.push(part.as_bytes());
     }
-    parser.no_more();
-    assert_eq!(parser.patience(), None);
+    parser.time_out();
+    assert_eq!(parser.timeout(), None);
     taken(&mut parser)
 }
 
@@ -126,14 +126,14 @@ fn what_is_typed_behind_half_an_answer_is_not_lost() {
 
 #[test]
 fn the_rest_of_an_answer_has_more_time_than_that_of_a_key() {
-    let patience = |bytes: &str| {
+    let timeout = |bytes: &str| {
         let mut parser = Parser::default();
         parser.push(bytes.as_bytes());
-        parser.patience()
+        parser.timeout()
     };
-    assert!(patience("\x1b") < patience("\x1b]1"));
-    assert!(patience("\x1b]1") < patience("\x1b]11;rgb:"));
-    assert_eq!(patience("a"), None);
+    assert!(timeout("\x1b") < timeout("\x1b]1"));
+    assert!(timeout("\x1b]1") < timeout("\x1b]11;rgb:"));
+    assert_eq!(timeout("a"), None);
 }
 
 proptest! {
@@ -152,7 +152,7 @@ proptest! {
                 parser.push(piece);
             }
             if *is_slow {
-                parser.no_more();
+                parser.time_out();
                 for between in std::mem::take(&mut run).split(ANSWER) {
                     prop_assume!(!between.contains("\x1b]11;"));
                     sent.extend(keys(between));

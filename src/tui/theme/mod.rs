@@ -1,44 +1,44 @@
-//! How things look: the terminal's own colours, and never colour alone.
+//! The styles of everything on the screen, in the terminal's own colours. Nothing is told by colour alone.
 
+mod background;
 mod choice;
-mod ground;
 mod role;
 
 use ratatui::style::{Color, Modifier, Style};
 
-pub use self::choice::{Base, Colours, Paint, ThemeChoice, ThemeError};
-pub use self::ground::Ground;
+pub use self::background::Background;
+pub use self::choice::{ColourValue, Colours, ThemeBase, ThemeChoice, ThemeError};
 pub use self::role::Role;
 
-use self::ground::contrast;
+use self::background::contrast;
 use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
 use crate::tui::transcript::block::BlockKind;
 
-/// How well letters that a program has coloured must stand out from their ground.
-const LEAST_CONTRAST: f32 = 2.0;
+/// The least contrast ratio of text that a program has coloured.
+const MIN_CONTRAST: f32 = 2.0;
 
-/// How things look. Without colours there are modifiers only.
+/// A theme, which maps roles to styles. Without colours there are modifiers only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
-    ground: Option<Ground>,
+    background: Option<Background>,
     own: Colours,
 }
 
 impl Theme {
-    /// For light letters on a dark ground.
+    /// For light text on a dark background.
     pub fn dark() -> Self {
-        ThemeChoice::of(Base::Dark).theme(None)
+        ThemeChoice::of(ThemeBase::Dark).theme(None)
     }
 
-    /// For dark letters on a light ground.
+    /// For dark text on a light background.
     pub fn light() -> Self {
-        ThemeChoice::of(Base::Light).theme(None)
+        ThemeChoice::of(ThemeBase::Light).theme(None)
     }
 
     /// Without colours.
     pub fn plain() -> Self {
-        ThemeChoice::of(Base::None).theme(None)
+        ThemeChoice::of(ThemeBase::None).theme(None)
     }
 
     /// What matters less.
@@ -64,7 +64,7 @@ impl Theme {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
-    /// Somebody waits.
+    /// Marks conversations that wait for a reply.
     pub fn waiting(&self) -> Style {
         self.of(Role::Waiting).add_modifier(Modifier::BOLD)
     }
@@ -74,7 +74,7 @@ impl Theme {
         self.or_modifier(Role::New, Modifier::BOLD)
     }
 
-    /// What was found, but for the match that one is at, which looks like a [`bar`](Self::bar).
+    /// Matches of a search, except for the current one, which looks like a [`bar`](Self::bar).
     pub fn found(&self) -> Style {
         let marks = Modifier::BOLD | Modifier::UNDERLINED;
         self.fresh().add_modifier(marks)
@@ -148,16 +148,16 @@ impl Theme {
         }
     }
 
-    /// What a program chose, as long as it can be read: letters in the colour of their ground would
-    /// be a way to say something to the model that the person does not see.
+    /// The style that a program chose, as long as it can be read: text in the colour of its background
+    /// would reach the model without the person seeing it.
     fn sgr(&self, sgr: Sgr) -> Style {
         let style = Style::new().add_modifier(sgr.modifiers);
-        let Some(ground) = self.ground else {
+        let Some(background) = self.background else {
             return style;
         };
-        let behind = sgr.bg.unwrap_or(ground.colour());
-        let letters = sgr.fg.unwrap_or(ground.letters());
-        if contrast(letters, behind) < LEAST_CONTRAST {
+        let behind = sgr.bg.unwrap_or(background.colour());
+        let letters = sgr.fg.unwrap_or(background.foreground());
+        if contrast(letters, behind) < MIN_CONTRAST {
             return style;
         }
         Style {
@@ -169,8 +169,8 @@ impl Theme {
 
     /// The colour of a role, if there are colours and it has one.
     fn colour(&self, role: Role) -> Option<Color> {
-        let ground = self.ground?;
-        self.own.get(role).or_else(|| role.colour(ground))
+        let background = self.background?;
+        self.own.get(role).or_else(|| role.colour(background))
     }
 
     fn of(&self, role: Role) -> Style {
@@ -244,24 +244,24 @@ mod tests {
 
     #[test]
     fn every_colour_can_be_read_on_its_ground() {
-        for ground in [Ground::Dark, Ground::Light] {
+        for background in [Background::Dark, Background::Light] {
             for role in Role::ALL {
-                let Some(colour) = role.colour(ground) else {
+                let Some(colour) = role.colour(background) else {
                     continue;
                 };
-                let contrast = contrast(colour, ground.colour());
-                assert!(contrast >= 3.0, "{role:?} on {ground:?}: {contrast}");
+                let contrast = contrast(colour, background.colour());
+                assert!(contrast >= 3.0, "{role:?} on {background:?}: {contrast}");
             }
         }
     }
 
     #[test]
     fn the_terminal_decides_unless_the_person_does() {
-        let auto = ThemeChoice::of(Base::Auto);
+        let auto = ThemeChoice::of(ThemeBase::Auto);
         assert_eq!(auto.theme(None), Theme::dark());
-        assert_eq!(auto.theme(Some(Ground::Light)), Theme::light());
-        let dark = ThemeChoice::of(Base::Dark);
-        assert_eq!(dark.theme(Some(Ground::Light)), Theme::dark());
+        assert_eq!(auto.theme(Some(Background::Light)), Theme::light());
+        let dark = ThemeChoice::of(ThemeBase::Dark);
+        assert_eq!(dark.theme(Some(Background::Light)), Theme::dark());
         assert!(auto.follows_terminal() && !dark.follows_terminal());
     }
 }

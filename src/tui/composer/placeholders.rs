@@ -1,5 +1,5 @@
-//! Pieces of the text that are one thing: marks of what was pasted, in which no cursor stands and of
-//! which no part is deleted, and the word that is being typed.
+//! Parts of the text that are handled whole: placeholders for pasted text, which the cursor skips and
+//! which are deleted as one, and the word at the cursor.
 
 use std::ops::Range;
 
@@ -9,32 +9,32 @@ use super::{Composer, cursor_of};
 use crate::draft::{Cursor, Source};
 
 impl Composer {
-    /// Puts the text that a mark stands for in its place: of the mark at the cursor, or before it,
-    /// or the first. Says whether there was one.
+    /// Replaces a placeholder by its text: the one at the cursor, or before it, or else the first.
+    /// Returns whether there was one.
     pub fn expand_paste(&mut self) -> bool {
         let cursor = cursor_of(&self.area);
         let lines = self.area.lines().iter().enumerate();
-        let marks = lines.flat_map(|(line, text)| {
-            let found = self.pastes.in_line(text).into_iter();
+        let placeholders = lines.flat_map(|(line, text)| {
+            let found = self.pastes.placeholders_in(text).into_iter();
             found.map(move |(range, text)| (line, range, text.to_owned()))
         });
-        let marks: Vec<_> = marks.collect();
+        let placeholders: Vec<_> = placeholders.collect();
         let is_before =
             |line: usize, range: &Range<usize>| (line, range.start) <= (cursor.line, cursor.column);
-        let at = marks
+        let at = placeholders
             .iter()
             .rposition(|(line, range, _)| is_before(*line, range));
-        let Some((line, range, text)) = marks.get(at.unwrap_or(0)) else {
+        let Some((line, range, text)) = placeholders.get(at.unwrap_or(0)) else {
             return false;
         };
         self.select((*line, range.start), (*line, range.end));
         self.area.insert_str(text);
-        self.follow(Source::Pasted);
+        self.record_edit(Source::Pasted);
         true
     }
 
-    /// The word that is being typed: what stands between the cursor and the blank before it.
-    pub fn word(&self) -> String {
+    /// The word that is being typed: from the whitespace before the cursor up to the cursor.
+    pub fn current_word(&self) -> String {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
         let before: String = text.chars().take(column).collect();
@@ -42,21 +42,22 @@ impl Composer {
         word.unwrap_or_default().to_owned()
     }
 
-    /// Puts another in the place of the word that is being typed.
-    pub fn replace_word(&mut self, word: &str) {
+    /// Replaces the word that is being typed.
+    pub fn replace_current_word(&mut self, word: &str) {
         let Cursor { line, column } = cursor_of(&self.area);
-        let start = column.saturating_sub(self.word().chars().count());
+        let start = column.saturating_sub(self.current_word().chars().count());
         self.select((line, start), (line, column));
         self.area.insert_str(word);
-        self.follow(Source::Typed);
+        self.record_edit(Source::Typed);
     }
 
-    /// Moves the cursor out of a mark, to the end that it was going to.
-    pub(super) fn leave_mark(&mut self, from: Cursor) {
+    /// Moves the cursor out of a placeholder, in the direction in which it was moving.
+    pub(super) fn leave_placeholder(&mut self, from: Cursor) {
         let Cursor { line, column } = cursor_of(&self.area);
         let text = self.area.lines().get(line).map_or("", String::as_str);
-        let marks = self.pastes.in_line(text).into_iter();
-        let mut inside = marks.filter(|(range, _)| range.start < column && column < range.end);
+        let placeholders = self.pastes.placeholders_in(text).into_iter();
+        let mut inside =
+            placeholders.filter(|(range, _)| range.start < column && column < range.end);
         let Some((range, _)) = inside.next() else {
             return;
         };
@@ -65,8 +66,8 @@ impl Composer {
         self.jump(line, column);
     }
 
-    /// Where a change took a part of a mark away, takes all of it away.
-    pub(super) fn delete_broken(&mut self, before: &[String]) {
+    /// Where a change removed a part of a placeholder, removes all of it.
+    pub(super) fn delete_broken_placeholders(&mut self, before: &[String]) {
         let old: Vec<char> = before.join("\n").chars().collect();
         let new: Vec<char> = self.area.lines().join("\n").chars().collect();
         let same = |(a, b): &(&char, &char)| a == b;
@@ -75,20 +76,20 @@ impl Composer {
         let backwards = old.iter().rev().zip(new.iter().rev());
         let end = old.len() - backwards.take(most).take_while(same).count();
         let mut first_of_line = 0;
-        let mut marks = Vec::new();
+        let mut placeholders = Vec::new();
         for line in before {
-            let found = self.pastes.in_line(line).into_iter();
-            marks.extend(
+            let found = self.pastes.placeholders_in(line).into_iter();
+            placeholders.extend(
                 found.map(|(range, _)| first_of_line + range.start..first_of_line + range.end),
             );
             first_of_line += line.chars().count() + 1;
         }
-        let is_broken = |mark: &Range<usize>| {
-            let is_touched = start < mark.end && mark.start < end;
-            is_touched && !(start <= mark.start && mark.end <= end)
+        let is_broken = |placeholder: &Range<usize>| {
+            let is_touched = start < placeholder.end && placeholder.start < end;
+            is_touched && !(start <= placeholder.start && placeholder.end <= end)
         };
-        marks.retain(is_broken);
-        let (Some(first), Some(last)) = (marks.first(), marks.last()) else {
+        placeholders.retain(is_broken);
+        let (Some(first), Some(last)) = (placeholders.first(), placeholders.last()) else {
             return;
         };
         let (start, end) = (start.min(first.start), end.max(last.end));
@@ -113,7 +114,7 @@ impl Composer {
     }
 
     fn jump(&mut self, line: usize, column: usize) {
-        // What a person has typed is not as long as that, and a mark has to be on the screen.
+        // Typed text is not that long, and a placeholder has to be on the screen.
         if let (Ok(line), Ok(column)) = (u16::try_from(line), u16::try_from(column)) {
             self.area.move_cursor(CursorMove::Jump(line, column));
         }

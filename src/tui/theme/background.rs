@@ -1,37 +1,38 @@
-//! What is behind the text, and what can be read on it.
+//! Light and dark backgrounds, and the contrast of colours.
 
 use ratatui::style::Color;
 
-/// What the terminal's background is, or is taken to be.
+/// Whether the terminal's background is dark or light, or is assumed to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ground {
-    /// Letters are light.
+pub enum Background {
+    /// Dark, with light text.
     Dark,
-    /// Letters are dark.
+    /// Light, with dark text.
     Light,
 }
 
-impl Ground {
-    /// The ground of this colour: what black letters stand out from more than white ones is light.
+impl Background {
+    /// Classifies a colour: light if black text has more contrast on it than white text.
     pub fn of(colour: Color) -> Self {
-        match contrast(colour, Color::Black) > contrast(colour, WHITE) {
-            true => Self::Light,
-            false => Self::Dark,
+        if contrast(colour, Color::Black) > contrast(colour, WHITE) {
+            Self::Light
+        } else {
+            Self::Dark
         }
     }
 
-    /// What `COLORFGBG` tells, which some terminals set: the numbers of the colours of letters and
-    /// ground, such as `15;0` or `0;default;15`.
+    /// Reads `COLORFGBG`, which some terminals set to the colour numbers of text and background, such as
+    /// `15;0` or `0;default;15`.
     pub fn of_colorfgbg(value: &str) -> Option<Self> {
-        let (_, ground) = value.rsplit_once(';')?;
-        match ground.parse().ok()? {
+        let (_, background) = value.rsplit_once(';')?;
+        match background.parse().ok()? {
             0..=6 | 8 => Some(Self::Dark),
             7 | 9..=15 => Some(Self::Light),
             _ => None,
         }
     }
 
-    /// The colour that it is taken to have.
+    /// The colour that it is assumed to have.
     pub(super) fn colour(self) -> Color {
         match self {
             Self::Dark => Color::Black,
@@ -39,8 +40,8 @@ impl Ground {
         }
     }
 
-    /// The colour that letters without one are taken to have.
-    pub(super) fn letters(self) -> Color {
+    /// The colour that text without one is assumed to have.
+    pub(super) fn foreground(self) -> Color {
         match self {
             Self::Dark => Color::Gray,
             Self::Light => Color::Black,
@@ -50,8 +51,8 @@ impl Ground {
 
 const WHITE: Color = Color::Rgb(255, 255, 255);
 
-/// How well letters of the one colour stand out from a ground of the other, from 1 to 21 as WCAG
-/// counts it, by the colours that xterm gives to the numbers.
+/// The contrast ratio of two colours as WCAG defines it, from 1 to 21. Colour numbers are those of xterm's
+/// palette.
 pub(super) fn contrast(one: Color, other: Color) -> f32 {
     let (one, other) = (luminance(one), luminance(other));
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
@@ -60,9 +61,10 @@ pub(super) fn contrast(one: Color, other: Color) -> f32 {
 fn luminance(colour: Color) -> f32 {
     let [red, green, blue] = red_green_blue(colour).map(|part| {
         let part = f32::from(part) / 255.0;
-        match part <= 0.04045 {
-            true => part / 12.92,
-            false => ((part + 0.055) / 1.055).powf(2.4),
+        if part <= 0.04045 {
+            part / 12.92
+        } else {
+            ((part + 0.055) / 1.055).powf(2.4)
         }
     });
     0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -122,32 +124,32 @@ mod tests {
     #[test]
     fn grounds_of_common_terminals() {
         for (red, green, blue, expected) in [
-            (0, 0, 0, Ground::Dark),
-            (30, 30, 46, Ground::Dark),
+            (0, 0, 0, Background::Dark),
+            (30, 30, 46, Background::Dark),
             // Solarized, both ways.
-            (0, 43, 54, Ground::Dark),
-            (253, 246, 227, Ground::Light),
-            (255, 255, 255, Ground::Light),
-            (200, 200, 200, Ground::Light),
+            (0, 43, 54, Background::Dark),
+            (253, 246, 227, Background::Light),
+            (255, 255, 255, Background::Light),
+            (200, 200, 200, Background::Light),
         ] {
-            assert_eq!(Ground::of(Color::Rgb(red, green, blue)), expected);
+            assert_eq!(Background::of(Color::Rgb(red, green, blue)), expected);
         }
     }
 
     #[test]
     fn colorfgbg_tells_the_ground_last() {
         for (value, expected) in [
-            ("15;0", Some(Ground::Dark)),
-            ("0;15", Some(Ground::Light)),
-            ("0;default;15", Some(Ground::Light)),
-            ("12;8", Some(Ground::Dark)),
-            ("0;7", Some(Ground::Light)),
+            ("15;0", Some(Background::Dark)),
+            ("0;15", Some(Background::Light)),
+            ("0;default;15", Some(Background::Light)),
+            ("12;8", Some(Background::Dark)),
+            ("0;7", Some(Background::Light)),
             ("15;default", None),
             ("15", None),
             ("", None),
             ("0;99", None),
         ] {
-            assert_eq!(Ground::of_colorfgbg(value), expected, "{value}");
+            assert_eq!(Background::of_colorfgbg(value), expected, "{value}");
         }
     }
 

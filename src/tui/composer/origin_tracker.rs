@@ -7,23 +7,23 @@ use crate::draft::{Cursor, Origin, Source};
 /// Changes that undo can take back; the text area remembers as many.
 const MAX_CHANGES: usize = 500;
 
-/// Where the characters of a text come from. What a change costs is that of comparing the text with
-/// itself, line by line, and of the lines that differ.
+/// Tracks where the characters of a text come from. A change costs a comparison of all lines, and of
+/// the characters of those that differ.
 #[derive(Debug)]
-pub(super) struct Trail {
-    /// The text as it is followed so far.
+pub(super) struct OriginTracker {
+    /// The text after the last recorded change.
     lines: Vec<String>,
     origin: Origin,
     done: Vec<TextChange>,
     undone: Vec<TextChange>,
-    /// How many characters of models have been taken out of what is left of them.
+    /// How many characters written by models were deleted, while others of them are left.
     cut: usize,
 }
 
-/// A stretch of the text that became another.
+/// A part of the text that was replaced by another.
 #[derive(Debug)]
 struct TextChange {
-    /// The first character of it.
+    /// The index of its first character.
     at: usize,
     before: Origin,
     after: Origin,
@@ -33,18 +33,18 @@ struct TextChange {
 struct Difference {
     old: Range<usize>,
     new: usize,
-    /// The lines that differ.
+    /// The lines that differ in the old text.
     old_lines: Range<usize>,
     new_lines: Range<usize>,
 }
 
 impl Difference {
-    /// The same where it may as well end at the cursor: what was put in, or taken out, has the same
-    /// letters before it as at its end.
+    /// Shifts an insertion so that it ends at the cursor. Comparing texts cannot tell which of several
+    /// equal letters in a row was typed; the cursor can.
     fn ending_at(mut self, cursor: Cursor, lines: &[String]) -> Self {
         let text = match (self.old.is_empty(), self.new) {
             (true, 1..) => lines,
-            // What was taken out is not there to be looked at any more.
+            // What was deleted is not there to be compared any more.
             _ => return self,
         };
         let before = text.iter().take(cursor.line);
@@ -74,8 +74,8 @@ impl Difference {
     }
 }
 
-impl Trail {
-    /// That of a text that was typed.
+impl OriginTracker {
+    /// A tracker for a text that was typed.
     pub(super) fn new(lines: &[String]) -> Self {
         let mut origin = Origin::default();
         origin.push(count(lines), Source::Typed);
@@ -93,14 +93,13 @@ impl Trail {
         &self.origin
     }
 
-    /// Whether words of a model were taken out.
+    /// Whether text of a model was deleted, while some of it is left.
     pub(super) fn is_cut(&self) -> bool {
         self.cut > 0 && self.origin.of_models() > 0
     }
 
-    /// Follows a change: what is new comes from `source`. It ends where the cursor is then, which tells
-    /// the letter that was typed from the same one beside it.
-    pub(super) fn follow(&mut self, lines: &[String], source: Source, cursor: Cursor) {
+    /// Records a change, whose new characters come from `source` and end at `cursor`.
+    pub(super) fn record_edit(&mut self, lines: &[String], source: Source, cursor: Cursor) {
         let difference = self.difference(lines);
         let Some(difference) = difference.map(|found| found.ending_at(cursor, lines)) else {
             return;
@@ -112,8 +111,8 @@ impl Trail {
         self.keep(change);
     }
 
-    /// Another text takes the place of this one.
-    pub(super) fn rewrite(&mut self, lines: &[String], origin: Origin, is_cut: bool) {
+    /// Records that another text replaced this one.
+    pub(super) fn replace_all(&mut self, lines: &[String], origin: Origin, is_cut: bool) {
         let mut origin = origin.slice(0..count(lines));
         std::mem::swap(&mut self.origin, &mut origin);
         self.lines = lines.to_vec();
@@ -125,8 +124,8 @@ impl Trail {
         });
     }
 
-    /// Follows a change that took another one back, or made it again.
-    pub(super) fn follow_back(&mut self, lines: &[String], redo: bool) {
+    /// Records that a change was undone, or redone.
+    pub(super) fn record_undo(&mut self, lines: &[String], redo: bool) {
         let Some(difference) = self.difference(lines) else {
             return;
         };
@@ -136,9 +135,12 @@ impl Trail {
         } else {
             &mut self.done
         };
-        let sides = |change: &TextChange| match redo {
-            false => (change.after.chars(), change.before.chars()),
-            true => (change.before.chars(), change.after.chars()),
+        let sides = |change: &TextChange| {
+            if redo {
+                (change.before.chars(), change.after.chars())
+            } else {
+                (change.after.chars(), change.before.chars())
+            }
         };
         let is_whole = |change: &TextChange| change.at == 0 && sides(change) == (old, new);
         let is_same = |change: &TextChange| {
@@ -149,23 +151,24 @@ impl Trail {
             .iter()
             .rposition(|one| is_whole(one) || is_same(one));
         let Some(change) = found.map(|at| {
-            // Those behind it are of changes that came to nothing.
+            // Those after it are of changes that had no effect on the text.
             changes.truncate(at + 1);
             changes.pop()
         }) else {
-            // Nobody knows any more: it is the person who brings it back.
+            // The origin is not known any more, so it counts as typed.
             let end = Cursor {
                 line: usize::MAX,
                 column: 0,
             };
-            return self.follow(lines, Source::Typed, end);
+            return self.record_edit(lines, Source::Typed, end);
         };
         let Some(change) = change else {
             return;
         };
-        let (gone, back) = match redo {
-            false => (&change.after, &change.before),
-            true => (&change.before, &change.after),
+        let (gone, back) = if redo {
+            (&change.before, &change.after)
+        } else {
+            (&change.after, &change.before)
         };
         if is_whole(&change) {
             self.origin = back.clone();
@@ -174,9 +177,10 @@ impl Trail {
             self.apply(lines, difference, back.clone());
         }
         self.cut = (self.cut + gone.of_models()).saturating_sub(back.of_models());
-        match redo {
-            false => self.undone.push(change),
-            true => self.done.push(change),
+        if redo {
+            self.done.push(change)
+        } else {
+            self.undone.push(change)
         }
     }
 
@@ -221,7 +225,8 @@ impl Trail {
         let mut bottom = old.iter().rev().zip(new.iter().rev());
         let mut bottom = bottom.by_ref().take(rest).take_while(same).count();
         if top + bottom == least {
-            // The line break is of what differs; with a line beside it, there is something to compare.
+            // Whole lines were added or removed: include one more line, so that their line breaks are
+            // compared too.
             match top {
                 0 => bottom = bottom.saturating_sub(1),
                 _ => top -= 1,
@@ -247,7 +252,7 @@ impl Trail {
     }
 }
 
-/// The characters of a text, with its line breaks.
+/// The number of characters of a text, line breaks included.
 fn count(lines: &[String]) -> usize {
     let all: usize = lines.iter().map(|line| line.chars().count() + 1).sum();
     all.saturating_sub(1)
@@ -276,7 +281,7 @@ mod tests {
     };
 
     /// One letter for each character: who wrote it.
-    fn marks(trail: &Trail) -> String {
+    fn marks(trail: &OriginTracker) -> String {
         let spans = trail.origin().spans().iter();
         spans
             .flat_map(|span| {
@@ -293,22 +298,22 @@ mod tests {
 
     #[test]
     fn edits_in_several_places_leave_the_words_between_them_the_models() {
-        let mut trail = Trail::new(&lines(""));
+        let mut trail = OriginTracker::new(&lines(""));
         let draft = Origin::of("one\ntwo\nthree", model());
-        trail.rewrite(&lines("one\ntwo\nthree"), draft, false);
-        trail.follow(&lines("One\ntwo\nthree"), Source::Typed, END);
-        trail.follow(&lines("One\ntwo\nthree!"), Source::Typed, END);
-        trail.follow(&lines("One\ntwo\nand\nthree!"), Source::Pasted, END);
+        trail.replace_all(&lines("one\ntwo\nthree"), draft, false);
+        trail.record_edit(&lines("One\ntwo\nthree"), Source::Typed, END);
+        trail.record_edit(&lines("One\ntwo\nthree!"), Source::Typed, END);
+        trail.record_edit(&lines("One\ntwo\nand\nthree!"), Source::Pasted, END);
         assert_eq!(marks(&trail), "tmmmmmmppppmmmmmmt");
         assert!(trail.is_cut());
-        trail.follow(&lines("One\nthree!"), Source::Typed, END);
+        trail.record_edit(&lines("One\nthree!"), Source::Typed, END);
         assert_eq!(marks(&trail), "tmmmmmmmmt");
     }
 
     #[test]
     fn a_letter_beside_the_same_one_is_that_at_the_cursor() {
-        let mut trail = Trail::new(&lines(""));
-        trail.rewrite(
+        let mut trail = OriginTracker::new(&lines(""));
+        trail.replace_all(
             &lines("a\nthe cat"),
             Origin::of("a\nthe cat", model()),
             false,
@@ -316,27 +321,27 @@ mod tests {
         for (column, text) in ["Ethe cat", "Edthe cat", "Editthe cat"].iter().enumerate() {
             let text = format!("a\n{text}");
             let column = [1, 2, 4][column];
-            trail.follow(&lines(&text), Source::Typed, Cursor { line: 1, column });
+            trail.record_edit(&lines(&text), Source::Typed, Cursor { line: 1, column });
         }
         assert_eq!(marks(&trail), "mmttttmmmmmmm");
     }
 
     #[test]
     fn undo_brings_back_who_wrote_it() {
-        let mut trail = Trail::new(&lines("mine"));
-        trail.rewrite(&lines("its words"), Origin::of("its words", model()), false);
-        trail.follow(&lines("its"), Source::Typed, END);
+        let mut trail = OriginTracker::new(&lines("mine"));
+        trail.replace_all(&lines("its words"), Origin::of("its words", model()), false);
+        trail.record_edit(&lines("its"), Source::Typed, END);
         assert!(trail.is_cut());
-        trail.follow_back(&lines("its words"), false);
+        trail.record_undo(&lines("its words"), false);
         assert_eq!(
             (marks(&trail).as_str(), trail.is_cut()),
             ("mmmmmmmmm", false)
         );
-        trail.follow_back(&lines("mine"), false);
+        trail.record_undo(&lines("mine"), false);
         assert_eq!(marks(&trail), "tttt");
-        trail.follow_back(&lines("its words"), true);
+        trail.record_undo(&lines("its words"), true);
         assert_eq!(marks(&trail), "mmmmmmmmm");
-        trail.follow_back(&lines("its"), true);
+        trail.record_undo(&lines("its"), true);
         assert_eq!((marks(&trail).as_str(), trail.is_cut()), ("mmm", true));
     }
 
@@ -345,18 +350,18 @@ mod tests {
         fn as_many_characters_are_followed_as_there_are(
             texts in prop::collection::vec("[ab\\né]{0,12}", 1..12),
         ) {
-            let mut trail = Trail::new(&lines(""));
+            let mut trail = OriginTracker::new(&lines(""));
             let mut before = String::new();
             for text in &texts {
-                trail.follow(&lines(text), Source::Pasted, END);
+                trail.record_edit(&lines(text), Source::Pasted, END);
                 prop_assert_eq!(trail.origin().chars(), text.chars().count());
-                let mut slow = Trail::new(&lines(&before));
-                slow.follow(&lines(text), Source::Pasted, END);
+                let mut slow = OriginTracker::new(&lines(&before));
+                slow.record_edit(&lines(text), Source::Pasted, END);
                 prop_assert_eq!(&slow.lines, &trail.lines);
                 before.clone_from(text);
             }
             for text in texts.iter().rev().skip(1) {
-                trail.follow_back(&lines(text), false);
+                trail.record_undo(&lines(text), false);
                 prop_assert_eq!(trail.origin().chars(), text.chars().count());
             }
         }

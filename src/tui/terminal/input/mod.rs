@@ -1,7 +1,7 @@
-//! What the terminal sends, taken apart: keys in every way in which terminals tell them, what was
-//! pasted, the mouse, and answers to what it was asked.
+//! Parses what the terminal sends: keys in all encodings, pasted text, the mouse, and responses to
+//! queries.
 //!
-//! crossterm's own reader knows no `CSI 27 ; … ~`, in which xterm tells Enter with Shift. Its events
+//! crossterm's own parser does not know `CSI 27 ; … ~`, in which xterm encodes Shift+Enter. Its event types
 //! are used here all the same.
 
 use std::collections::VecDeque;
@@ -18,100 +18,102 @@ mod background;
 const ESC: u8 = 0x1b;
 const PASTE: &[u8] = b"\x1b[200~";
 const END_OF_PASTE: &[u8] = b"\x1b[201~";
-/// Bytes of a sequence that no terminal sends.
-const MAX_LENGTH: usize = 4096;
+/// Bytes after which a sequence is given up: no terminal sends one that long.
+const MAX_SEQUENCE: usize = 4096;
 
-/// How long the rest of a sequence may take that may be the escape key.
-const SEQUENCE_GAP: Duration = Duration::from_millis(5);
-/// The same for what may be the beginning of an answer, and is Alt with a bracket otherwise: a key
-/// that is rare enough to wait for what may come from far away.
-const ANSWER_GAP: Duration = Duration::from_millis(50);
-/// The same once it is certain that it is an answer.
-const LONG_ANSWER_GAP: Duration = Duration::from_secs(1);
+/// How long to wait for more after `ESC`, which may be the escape key or the start of a sequence.
+const ESC_TIMEOUT: Duration = Duration::from_millis(5);
+/// The same after `ESC ]`, which may be Alt+] or the start of an OSC response: the key is rare enough to
+/// wait for a response from far away.
+const OSC_TIMEOUT: Duration = Duration::from_millis(50);
+/// The same once it is certain to be a response.
+const OSC_RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Something that the terminal sent.
+/// One input from the terminal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
-    /// A key, a paste, the mouse.
+    /// A key, a paste, the mouse, or a change of focus.
     Event(Event),
-    /// It can tell all keys apart, by kitty's protocol.
-    TellsKeys,
-    /// It has answered everything that it was asked of its keys.
-    Answered,
-    /// The colour that it has behind the text.
+    /// The response to `CSI ? u`: the terminal knows kitty's keyboard protocol.
+    KittyKeyboard,
+    /// The response to `CSI c`, the primary device attributes. Every terminal sends it, and it comes
+    /// after the one about the keyboard.
+    DeviceAttributes,
+    /// The response to OSC 11: the background colour.
     Background(Color),
 }
 
-/// Takes bytes, in whatever pieces they come.
+/// Parses bytes, in whatever pieces they arrive.
 #[derive(Debug, Default)]
 pub struct Parser {
     buffer: Vec<u8>,
-    /// Bytes of a paste that were searched for its end.
+    /// Bytes of an incomplete paste that were searched for its end already.
     searched: usize,
-    found: VecDeque<Input>,
+    inputs: VecDeque<Input>,
 }
 
-/// What stands at the beginning of some bytes, and how many of them it takes.
+/// What was parsed at the beginning of some bytes, with its length in bytes.
 enum Sequence {
     Input(Input, usize),
-    /// Something that means nothing here.
-    Nothing(usize),
-    /// The beginning of something.
-    Part,
+    /// A sequence that has no meaning here.
+    Ignored(usize),
+    /// The beginning of a sequence; more bytes are needed.
+    Incomplete,
 }
 
 impl Parser {
-    /// Takes what was read.
+    /// Parses bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
         let mut at = 0;
         while at < self.buffer.len() {
             let rest = &self.buffer[at..];
-            let found = match rest.starts_with(PASTE) {
-                true => self.paste(at),
-                false => parse(rest),
+            let found = if rest.starts_with(PASTE) {
+                self.paste(at)
+            } else {
+                parse(rest)
             };
             match found {
                 Sequence::Input(input, length) => {
-                    self.found.push_back(input);
+                    self.inputs.push_back(input);
                     at += length;
                 }
-                Sequence::Nothing(length) => at += length,
-                Sequence::Part => break,
+                Sequence::Ignored(length) => at += length,
+                Sequence::Incomplete => break,
             }
         }
         self.buffer.drain(..at);
     }
 
-    /// The next thing that is whole.
+    /// The next complete input.
     pub fn take(&mut self) -> Option<Input> {
-        self.found.pop_front()
+        self.inputs.pop_front()
     }
 
-    /// How long after the last bytes it is time for [`Parser::no_more`], unless others follow; `None`
-    /// if there is nothing that it would change.
-    pub fn patience(&self) -> Option<Duration> {
+    /// How long after the last bytes to call [`Parser::time_out`], unless more arrive; `None` if no
+    /// incomplete sequence is waiting.
+    pub fn timeout(&self) -> Option<Duration> {
         match &self.buffer[..] {
-            [ESC] | [ESC, ESC] => Some(SEQUENCE_GAP),
-            bytes if background::is_answer(bytes) => Some(LONG_ANSWER_GAP),
-            [ESC, b']', ..] => Some(ANSWER_GAP),
+            [ESC] | [ESC, ESC] => Some(ESC_TIMEOUT),
+            bytes if background::is_response(bytes) => Some(OSC_RESPONSE_TIMEOUT),
+            [ESC, b']', ..] => Some(OSC_TIMEOUT),
             _ => None,
         }
     }
 
-    /// Nothing has followed: what may be keys are, and what is half an answer is nothing.
-    pub fn no_more(&mut self) {
-        while self.patience().is_some() {
+    /// Ends waiting for more: what can be a key becomes one, and an incomplete response is dropped.
+    pub fn time_out(&mut self) {
+        while self.timeout().is_some() {
             let bytes = std::mem::take(&mut self.buffer);
             let length = match bytes[..] {
-                _ if background::is_answer(&bytes) => background::half(&bytes),
+                _ if background::is_response(&bytes) => background::partial_length(&bytes),
                 [ESC, b']', ..] => {
                     let key = key(KeyCode::Char(']'), KeyModifiers::ALT);
-                    self.found.push_back(key);
+                    self.inputs.push_back(key);
                     2
                 }
                 _ => {
-                    self.found.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
+                    self.inputs.push_back(key(KeyCode::Esc, KeyModifiers::NONE));
                     1
                 }
             };
@@ -119,14 +121,14 @@ impl Parser {
         }
     }
 
-    /// The paste that begins at a place.
+    /// Parses the paste that begins at byte `at` of the buffer.
     fn paste(&mut self, at: usize) -> Sequence {
         let rest = &self.buffer[at..];
         let from = self.searched.max(PASTE.len());
         let Some(end) = rest.get(from..).and_then(|rest| find(rest, END_OF_PASTE)) else {
-            // The end may have come in part. What is before the paste is taken out of the buffer.
+            // A part of the end may have arrived. The caller removes what is before the paste.
             self.searched = rest.len().saturating_sub(END_OF_PASTE.len());
-            return Sequence::Part;
+            return Sequence::Incomplete;
         };
         self.searched = 0;
         let end = from + end;
@@ -135,37 +137,37 @@ impl Parser {
     }
 }
 
-/// Reads what the bytes, of which there is at least one, begin with.
+/// Parses the beginning of the bytes, of which there is at least one.
 fn parse(bytes: &[u8]) -> Sequence {
     if bytes.starts_with(b"\x1b]")
-        && let Some(found) = background::answer(bytes)
+        && let Some(found) = background::response(bytes)
     {
         return found;
     }
     match bytes {
-        [ESC] | [ESC, ESC] => Sequence::Part,
+        [ESC] | [ESC, ESC] => Sequence::Incomplete,
         [ESC, b'[', rest @ ..] => control_sequence(rest).after(2),
         [ESC, b'O', rest @ ..] => single_shift(rest).after(2),
-        [ESC, rest @ ..] if rest.starts_with(PASTE) => plain(KeyCode::Esc, 1),
-        // Some terminals put Esc before what a key is with Alt.
+        [ESC, rest @ ..] if rest.starts_with(PASTE) => plain_key(KeyCode::Esc, 1),
+        // Some terminals encode Alt as an Esc before the sequence of the key.
         [ESC, ESC, b'[' | b'O', ..] => match parse(&bytes[1..]) {
             found @ Sequence::Input(Input::Event(Event::Key(_)), _) => found.with_alt().after(1),
-            Sequence::Part => Sequence::Part,
-            _ => plain(KeyCode::Esc, 1),
+            Sequence::Incomplete => Sequence::Incomplete,
+            _ => plain_key(KeyCode::Esc, 1),
         },
-        [ESC, ESC, ..] => plain(KeyCode::Esc, 1),
+        [ESC, ESC, ..] => plain_key(KeyCode::Esc, 1),
         [ESC, rest @ ..] => character(rest).with_alt().after(1),
         _ => character(bytes),
     }
 }
 
 impl Sequence {
-    /// The same, behind some bytes more.
+    /// The same with a longer length.
     fn after(self, more: usize) -> Self {
         match self {
             Self::Input(input, length) => Self::Input(input, length + more),
-            Self::Nothing(length) => Self::Nothing(length + more),
-            Self::Part => Self::Part,
+            Self::Ignored(length) => Self::Ignored(length + more),
+            Self::Incomplete => Self::Incomplete,
         }
     }
 
@@ -181,22 +183,22 @@ fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
     Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
 }
 
-fn plain(code: KeyCode, length: usize) -> Sequence {
+fn plain_key(code: KeyCode, length: usize) -> Sequence {
     Sequence::Input(key(code, KeyModifiers::NONE), length)
 }
 
-/// A character, or a key that is told as a control character.
+/// Parses a character, or a key that is encoded as a control character.
 fn character(bytes: &[u8]) -> Sequence {
     let Some(&first) = bytes.first() else {
-        return Sequence::Part;
+        return Sequence::Incomplete;
     };
     let control = |c: u8| Sequence::Input(key(KeyCode::Char(c.into()), KeyModifiers::CONTROL), 1);
     match first {
-        b'\r' => plain(KeyCode::Enter, 1),
-        b'\t' => plain(KeyCode::Tab, 1),
-        0x7f => plain(KeyCode::Backspace, 1),
+        b'\r' => plain_key(KeyCode::Enter, 1),
+        b'\t' => plain_key(KeyCode::Tab, 1),
+        0x7f => plain_key(KeyCode::Backspace, 1),
         0 => control(b' '),
-        ESC => Sequence::Nothing(1),
+        ESC => Sequence::Ignored(1),
         1..=0x1a => control(first - 1 + b'a'),
         0x1c..=0x1f => control(first - 0x1c + b'4'),
         _ => {
@@ -213,32 +215,33 @@ fn character(bytes: &[u8]) -> Sequence {
             match std::str::from_utf8(whole) {
                 Ok(text) => {
                     let c = text.chars().next().unwrap_or_default();
-                    let shift = match c.is_uppercase() {
-                        true => KeyModifiers::SHIFT,
-                        false => KeyModifiers::NONE,
+                    let shift = if c.is_uppercase() {
+                        KeyModifiers::SHIFT
+                    } else {
+                        KeyModifiers::NONE
                     };
                     Sequence::Input(key(KeyCode::Char(c), shift), length)
                 }
-                Err(error) if !is_whole && error.error_len().is_none() => Sequence::Part,
-                Err(_) => Sequence::Nothing(1),
+                Err(error) if !is_whole && error.error_len().is_none() => Sequence::Incomplete,
+                Err(_) => Sequence::Ignored(1),
             }
         }
     }
 }
 
-/// What stands behind `ESC O`.
+/// Parses what follows `ESC O` (SS3).
 fn single_shift(bytes: &[u8]) -> Sequence {
     let Some(&last) = bytes.first() else {
-        return Sequence::Part;
+        return Sequence::Incomplete;
     };
     match (cursor_key(last), last) {
-        (Some(code), _) => plain(code, 1),
-        (None, b'M') => plain(KeyCode::Enter, 1),
-        _ => Sequence::Nothing(1),
+        (Some(code), _) => plain_key(code, 1),
+        (None, b'M') => plain_key(KeyCode::Enter, 1),
+        _ => Sequence::Ignored(1),
     }
 }
 
-/// The key of a letter that ends a sequence.
+/// The key by the final letter of its sequence.
 fn cursor_key(last: u8) -> Option<KeyCode> {
     Some(match last {
         b'A' => KeyCode::Up,
@@ -252,51 +255,52 @@ fn cursor_key(last: u8) -> Option<KeyCode> {
     })
 }
 
-/// What stands behind `ESC [`.
+/// Parses what follows `ESC [` (CSI).
 fn control_sequence(bytes: &[u8]) -> Sequence {
     match bytes {
         // The function keys of the Linux console.
         [b'[', last, ..] => {
             return match last {
-                b'A'..=b'E' => plain(KeyCode::F(last - b'A' + 1), 2),
-                _ => Sequence::Nothing(2),
+                b'A'..=b'E' => plain_key(KeyCode::F(last - b'A' + 1), 2),
+                _ => Sequence::Ignored(2),
             };
         }
-        [b'['] => return Sequence::Part,
-        // The mouse as it was told first: three bytes.
+        [b'['] => return Sequence::Incomplete,
+        // The first mouse encoding (X10): three bytes.
         [b'M', button, column, row, ..] => {
             let of = |byte: &u8| u16::from(byte.saturating_sub(32));
             let mouse = mouse(of(button), of(column), of(row), false);
             return Sequence::Input(mouse, 4);
         }
-        [b'M', ..] => return Sequence::Part,
+        [b'M', ..] => return Sequence::Incomplete,
         _ => {}
     }
     let is_last = |byte: &u8| !(0x20..=0x3f).contains(byte);
-    let Some(end) = bytes.iter().take(MAX_LENGTH).position(is_last) else {
-        return match bytes.len() < MAX_LENGTH {
-            true => Sequence::Part,
-            false => Sequence::Nothing(MAX_LENGTH),
+    let Some(end) = bytes.iter().take(MAX_SEQUENCE).position(is_last) else {
+        return if bytes.len() < MAX_SEQUENCE {
+            Sequence::Incomplete
+        } else {
+            Sequence::Ignored(MAX_SEQUENCE)
         };
     };
     let (parameters, last) = (&bytes[..end], bytes[end]);
-    // What is broken off by something else means nothing; what broke it off may.
+    // A sequence that is broken off by another byte is ignored; that byte is not.
     let length = end + usize::from((0x40..=0x7e).contains(&last));
     match std::str::from_utf8(parameters)
         .ok()
         .and_then(|parameters| sequence(parameters, last))
     {
         Some(input) if length > end => Sequence::Input(input, length),
-        _ => Sequence::Nothing(length),
+        _ => Sequence::Ignored(length),
     }
 }
 
-/// The meaning of a sequence that is whole.
+/// The input that a complete control sequence means.
 fn sequence(parameters: &str, last: u8) -> Option<Input> {
     if let Some(answer) = parameters.strip_prefix('?') {
         return match last {
-            b'u' if answer.parse::<u32>().is_ok() => Some(Input::TellsKeys),
-            b'c' => Some(Input::Answered),
+            b'u' if answer.parse::<u32>().is_ok() => Some(Input::KittyKeyboard),
+            b'c' => Some(Input::DeviceAttributes),
             _ => None,
         };
     }
@@ -304,7 +308,7 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
         let [button, column, row] = numbers(mouse_is)?;
         return matches!(last, b'M' | b'm').then(|| mouse(button, column, row, last == b'm'));
     }
-    // Numbers, each of which may have others behind colons.
+    // Numbers, each of which may have sub-parameters after colons.
     let fields: Vec<Vec<Option<u32>>> = parameters
         .split(';')
         .map(|field| field.split(':').map(|number| number.parse().ok()).collect())
@@ -319,11 +323,11 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
             let [button, column, row] = numbers(parameters)?;
             Some(mouse(button.checked_sub(32)?, column, row, false))
         }
-        b'~' if number(0) == Some(27) => told(number(2)?, None, modifiers(1)?),
+        b'~' if number(0) == Some(27) => key_of_code_point(number(2)?, None, modifiers(1)?),
         b'~' => Some(key(numbered_key(number(0)?)?, modifiers(1)?)),
         b'u' => {
             let shifted = fields.first().and_then(|field| *field.get(1)?);
-            told(number(0)?, shifted, modifiers(1)?)
+            key_of_code_point(number(0)?, shifted, modifiers(1)?)
         }
         _ => Some(key(cursor_key(last)?, modifiers(1)?)),
     }
@@ -334,20 +338,23 @@ fn numbers<const COUNT: usize>(text: &str) -> Option<[u16; COUNT]> {
     numbers?.try_into().ok()
 }
 
-/// What is held down with a key, as terminals count it; `None` where it is held down for the
-/// desktop, whose keys type nothing. Caps Lock and Num Lock are no matter.
-fn modifiers(told: u32) -> Option<KeyModifiers> {
-    let bits = told.saturating_sub(1);
-    let flag = |bit: u32, modifier| match bits & bit != 0 {
-        true => modifier,
-        false => KeyModifiers::NONE,
+/// The modifiers of a key by xterm's parameter; `None` with Super, Hyper or Meta, whose keys belong to
+/// the desktop. Caps Lock and Num Lock are ignored.
+fn modifiers(parameter: u32) -> Option<KeyModifiers> {
+    let bits = parameter.saturating_sub(1);
+    let flag = |bit: u32, modifier| {
+        if bits & bit != 0 {
+            modifier
+        } else {
+            KeyModifiers::NONE
+        }
     };
     (bits & 0b11_1000 == 0).then(|| {
         flag(1, KeyModifiers::SHIFT) | flag(2, KeyModifiers::ALT) | flag(4, KeyModifiers::CONTROL)
     })
 }
 
-/// The keys with a number and a tilde.
+/// The key of `CSI number ~`.
 fn numbered_key(number: u32) -> Option<KeyCode> {
     let function = |first: u32, key: u8| {
         let more = u8::try_from(number - first).ok()?;
@@ -369,9 +376,10 @@ fn numbered_key(number: u32) -> Option<KeyCode> {
     }
 }
 
-/// A key that is told by the number of its character. What other terminals cannot tell from
-/// another key is that key here too, so that a key means one thing everywhere.
-fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Input> {
+/// The key of a code point, as kitty's protocol and xterm's `modifyOtherKeys` send it. Keys that other
+/// terminals cannot tell apart, such as Ctrl+I and Tab, are one here too, so that a key means the same
+/// everywhere.
+fn key_of_code_point(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Input> {
     let (shift, control) = (KeyModifiers::SHIFT, KeyModifiers::CONTROL);
     let c = match shifted.filter(|_| modifiers.contains(shift)) {
         Some(shifted) => char::from_u32(shifted)?,
@@ -385,7 +393,7 @@ fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Inpu
         (9, _) => KeyCode::Tab,
         (8 | 127, _) => KeyCode::Backspace,
         (57_399..=57_427, _) => keypad_key(code)?,
-        // The others of the private use area: volume, and modifiers by themselves.
+        // Other functional keys of kitty's protocol: media keys, and modifiers by themselves.
         (57_344..=63_743, _) => return None,
         (_, c) if c.is_control() => return None,
         (_, 'i' | 'I') if has_control => KeyCode::Tab,
@@ -398,14 +406,15 @@ fn told(code: u32, shifted: Option<u32>, modifiers: KeyModifiers) -> Option<Inpu
         (_, c) => KeyCode::Char(c),
     };
     let is_other_key = has_control && matches!(c, 'i' | 'I' | 'm' | 'M' | '[');
-    let modifiers = match is_other_key {
-        true => modifiers.difference(control),
-        false => modifiers,
+    let modifiers = if is_other_key {
+        modifiers.difference(control)
+    } else {
+        modifiers
     };
     Some(key(code, modifiers))
 }
 
-/// The keys of the number pad, as kitty's protocol counts them.
+/// The keypad keys of kitty's protocol.
 fn keypad_key(code: u32) -> Option<KeyCode> {
     let characters = "0123456789./*-+";
     Some(match code {
@@ -430,28 +439,31 @@ fn keypad_key(code: u32) -> Option<KeyCode> {
     })
 }
 
-/// What the mouse did, at a place that is counted from 1.
-fn mouse(told: u16, column: u16, row: u16, is_release: bool) -> Input {
-    let button = match told & 3 {
+/// A mouse event by its button code, at a position that is counted from 1.
+fn mouse(code: u16, column: u16, row: u16, is_release: bool) -> Input {
+    let button = match code & 3 {
         0 => MouseButton::Left,
         1 => MouseButton::Middle,
         _ => MouseButton::Right,
     };
-    let kind = match (told & 0b1100_0011, told & 32 != 0) {
+    let kind = match (code & 0b1100_0011, code & 32 != 0) {
         (64, _) => MouseEventKind::ScrollUp,
         (65, _) => MouseEventKind::ScrollDown,
         (66, _) => MouseEventKind::ScrollLeft,
         (67, _) => MouseEventKind::ScrollRight,
         (3, true) => MouseEventKind::Moved,
-        // Which button it was is not told.
+        // The button is not known.
         (3, false) => MouseEventKind::Up(MouseButton::Left),
         (_, true) => MouseEventKind::Drag(button),
         _ if is_release => MouseEventKind::Up(button),
         _ => MouseEventKind::Down(button),
     };
-    let flag = |bit: u16, modifier| match told & bit != 0 {
-        true => modifier,
-        false => KeyModifiers::NONE,
+    let flag = |bit: u16, modifier| {
+        if code & bit != 0 {
+            modifier
+        } else {
+            KeyModifiers::NONE
+        }
     };
     Input::Event(Event::Mouse(MouseEvent {
         kind,

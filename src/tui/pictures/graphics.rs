@@ -1,32 +1,33 @@
-//! What the terminal can show, as far as its environment tells.
+//! Which graphics protocol the terminal supports, by its environment.
 //!
-//! Terminals can be asked, but the answer comes among the keys, late or never. A wrong guess must
-//! not be worse than half blocks, so graphics are taken only from terminals that say who they are.
+//! Terminals can be queried, but the response comes among the keys, late or never. A wrong guess must
+//! not be worse than half blocks, so graphics are used only in terminals that identify themselves.
 
 use crossterm::terminal::window_size;
 
 use crate::environment::Environment;
 
-/// Pixels of a character where the terminal does not tell: only the proportion matters then.
-const USUAL_FONT: (u16, u16) = (10, 20);
+/// Width and height of a terminal cell in pixels, where the terminal does not report it: only the
+/// proportion matters then.
+const DEFAULT_CELL_SIZE: (u16, u16) = (10, 20);
 
 /// How pictures are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Graphics {
-    /// By their kind and size only.
+    /// Not at all: only their type and size are given in words.
     Words,
-    /// Two pixels to a character.
+    /// In half blocks: two pixels to a character.
     HalfBlocks,
-    /// With the protocol of kitty.
+    /// In kitty's graphics protocol.
     Kitty,
-    /// With that of iTerm2.
+    /// In iTerm2's inline image protocol.
     Iterm2,
-    /// With that of DEC's terminals.
+    /// In sixels, from DEC's terminals.
     Sixel,
 }
 
 impl Graphics {
-    /// What a terminal with this environment can do.
+    /// What a terminal with this environment supports.
     pub fn of(environment: &Environment) -> Self {
         let get = |name: &str| {
             let value = environment
@@ -37,12 +38,12 @@ impl Graphics {
         let is_set = |name: &str| environment.get_filled(name).is_some();
         let term = get("TERM");
         let begins = |names: &[&str]| names.iter().any(|name| term.starts_with(name));
-        // These draw what they understand and no more.
+        // Multiplexers do not pass graphics on.
         if ["TMUX", "STY", "ZELLIJ"].into_iter().any(is_set) || begins(&["tmux", "screen"]) {
             return Self::HalfBlocks;
         }
-        // Variables are inherited by terminals that are started from others: what each sets for
-        // itself goes before what may be left from another.
+        // A terminal started from another inherits its variables, so those that each terminal sets anew
+        // are looked at first.
         if term == "xterm-kitty" || term == "xterm-ghostty" {
             return Self::Kitty;
         }
@@ -62,44 +63,45 @@ impl Graphics {
             "KONSOLE_VERSION",
             "ALACRITTY_WINDOW_ID",
         ];
-        match is_set("KITTY_WINDOW_ID") && !others.into_iter().any(is_set) {
-            true => Self::Kitty,
-            false => Self::HalfBlocks,
+        if is_set("KITTY_WINDOW_ID") && !others.into_iter().any(is_set) {
+            Self::Kitty
+        } else {
+            Self::HalfBlocks
         }
     }
 }
 
-/// What pictures are made for.
+/// What renditions of pictures depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureSetting {
-    /// What the terminal can do.
-    can: Graphics,
-    /// Columns and rows of pixels of a character, as the terminal tells it, if it does.
-    font: Option<(u16, u16)>,
-    /// Counts how often the terminal has forgotten what it was sent.
+    /// What the terminal supports, or less if the person wants less.
+    supported: Graphics,
+    /// Width and height of a terminal cell in pixels, if the terminal reports them.
+    cell_size: Option<(u16, u16)>,
+    /// Counts how often the terminal may have forgotten the pictures it was sent.
     epoch: u32,
 }
 
 impl PictureSetting {
-    /// For a terminal that can do this, and has not told the size of a character.
+    /// For a terminal that supports this, and has not reported the size of a cell.
     pub fn new(graphics: Graphics) -> Self {
         Self {
-            can: graphics,
-            font: None,
+            supported: graphics,
+            cell_size: None,
             epoch: 0,
         }
     }
 
-    /// The terminal can do this, or may show no more than this.
+    /// Sets how pictures are to be shown.
     pub fn show_as(&mut self, graphics: Graphics) {
-        self.can = graphics;
+        self.supported = graphics;
     }
 
     /// How pictures are shown.
     pub fn graphics(&self) -> Graphics {
-        match (self.can, self.font) {
+        match (self.supported, self.cell_size) {
             (Graphics::Words, _) => Graphics::Words,
-            // Of the wrong size they would cover text.
+            // Graphics of the wrong size would cover text.
             (_, None) => Graphics::HalfBlocks,
             (graphics, Some(_)) => graphics,
         }
@@ -107,25 +109,25 @@ impl PictureSetting {
 
     /// Whether pictures are shown at all.
     pub fn shows_pictures(&self) -> bool {
-        self.can != Graphics::Words
+        self.supported != Graphics::Words
     }
 
-    /// Columns and rows of pixels of a character.
-    pub fn font(&self) -> (u16, u16) {
-        self.font.unwrap_or(USUAL_FONT)
+    /// Width and height of a terminal cell in pixels.
+    pub fn cell_size(&self) -> (u16, u16) {
+        self.cell_size.unwrap_or(DEFAULT_CELL_SIZE)
     }
 
-    /// Learns how large a character is, which may change with the size of the terminal. This asks
-    /// the system and not the terminal.
+    /// Reads the size of a cell, which may change with the size of the terminal. This asks the kernel,
+    /// not the terminal.
     pub fn measure(&mut self) {
-        self.font = window_size().ok().and_then(|size| {
+        self.cell_size = window_size().ok().and_then(|size| {
             let width = size.width.checked_div(size.columns)?;
             let height = size.height.checked_div(size.rows)?;
             (width > 0 && height > 0).then_some((width, height))
         });
     }
 
-    /// Sends pictures anew from now on: the terminal may have forgotten what it was sent.
+    /// Makes all pictures be sent anew: the terminal may have forgotten them.
     pub fn forget_drawn(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
     }
@@ -133,7 +135,7 @@ impl PictureSetting {
     #[cfg(test)]
     pub(super) fn with_font(graphics: Graphics, font: Option<(u16, u16)>) -> Self {
         Self {
-            font,
+            cell_size: font,
             ..Self::new(graphics)
         }
     }

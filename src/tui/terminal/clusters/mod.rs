@@ -1,5 +1,5 @@
-//! Characters of which terminals do not agree how wide they are, such as flags, skin tones and
-//! joined emoji, and what it takes to have their rows right all the same.
+//! Draws characters whose width differs between terminals, such as flags, skin tones and joined emoji,
+//! so that the rest of their row stays in place.
 //!
 //! Where a terminal takes more columns for one than is left for it, or fewer, it leaves something
 //! behind in columns that have not changed and would not be sent. So a row that has one, or had one,
@@ -28,8 +28,8 @@ pub(super) struct DrawnRows {
 
 #[derive(Clone, Debug, Default)]
 struct DrawnRow {
-    /// What is in it, if the terminal may have it elsewhere.
-    uncertain: Option<Vec<Cell>>,
+    /// Its cells, if it has a character of uncertain width.
+    uncertain_cells: Option<Vec<Cell>>,
     links: Vec<Link>,
     /// Whether its cells have their width forced upon them. That changes nothing but that they differ
     /// from cells that have not, so that all of a row is sent when this turns.
@@ -37,7 +37,7 @@ struct DrawnRow {
 }
 
 impl DrawnRows {
-    /// Has the rows of the next frame sent whole that must be. The links are in the order of the
+    /// Marks the rows of the next frame that have to be sent whole. The links are in the order of the
     /// screen.
     pub(super) fn prepare(&mut self, buffer: &mut Buffer, links: &[Link]) {
         if self.area != buffer.area {
@@ -59,15 +59,15 @@ impl DrawnRow {
         let is_own = |cell: &Cell| cell.diff_option == CellDiffOption::None;
         let is_uncertain = cells
             .iter()
-            .any(|cell| is_uncertain(cell.symbol()) && is_own(cell));
-        let is_changed = match &self.uncertain {
+            .any(|cell| has_uncertain_width(cell.symbol()) && is_own(cell));
+        let is_changed = match &self.uncertain_cells {
             Some(before) => before != cells,
             None => is_uncertain,
         };
         if is_changed || self.links != links {
             self.is_forced = !self.is_forced;
             self.links = links.to_vec();
-            self.uncertain = is_uncertain.then(|| cells.to_vec());
+            self.uncertain_cells = is_uncertain.then(|| cells.to_vec());
         }
         if self.is_forced {
             for cell in cells.iter_mut().filter(|cell| is_own(cell)) {
@@ -100,7 +100,7 @@ pub(super) fn draw<'a, W: Write>(
     loop {
         let link_at = |x: u16, y: u16| links_of(y, links).iter().find(|link| link.covers(x, y));
         let is_certain = |(x, y, cell): &(u16, u16, &Cell)| {
-            !is_uncertain(cell.symbol()) && link_at(*x, *y).is_none()
+            !has_uncertain_width(cell.symbol()) && link_at(*x, *y).is_none()
         };
         terminal.draw(iter::from_fn(|| content.next_if(is_certain)))?;
         let Some(&(x, y, _)) = content.peek() else {
@@ -120,7 +120,7 @@ pub(super) fn draw<'a, W: Write>(
         blank.set_symbol(" ");
         let end = x.saturating_add(cell.cell_width().max(1));
         terminal.draw((x..end).map(|x| (x, y, &blank)))?;
-        // What has no room in the row is not to go on in the next one.
+        // A character without room in the row must not wrap into the next one.
         queue!(terminal, DisableLineWrap)?;
         terminal.draw(iter::once((x, y, cell)))?;
         queue!(terminal, EnableLineWrap)?;
@@ -131,9 +131,9 @@ pub(super) fn draw<'a, W: Write>(
     }
 }
 
-/// Whether terminals do not agree how wide this is.
-fn is_uncertain(symbol: &str) -> bool {
-    // Nearly all of them.
+/// Whether the width of this grapheme cluster differs between terminals.
+fn has_uncertain_width(symbol: &str) -> bool {
+    // A quick check, which covers nearly all cells.
     if symbol.len() <= 3 || symbol.starts_with('\x1b') {
         return false;
     }
@@ -144,18 +144,17 @@ fn is_uncertain(symbol: &str) -> bool {
     }
 }
 
-/// Half of a flag.
+/// A regional indicator: half of a flag.
 fn is_flag_letter(c: char) -> bool {
     matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
-/// Emoji that are still added to, which older terminals do not know.
+/// A block of emoji that new ones are added to, which older terminals do not know.
 fn is_recent(c: char) -> bool {
     matches!(c, '\u{1FA70}'..='\u{1FAFF}')
 }
 
-/// What makes one emoji of several characters, or another one of it: joiners, selectors, keycaps,
-/// skin tones.
+/// Characters that join emoji or change the one before them: joiners, selectors, keycaps, skin tones.
 fn is_joining(c: char) -> bool {
     is_flag_letter(c)
         || matches!(

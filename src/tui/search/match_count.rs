@@ -1,23 +1,23 @@
-//! How many matches there are, and which of them one is at.
+//! Counts the matches of a search, and numbers them.
 
 use super::{BLOCK_COST, SearchBlocks, SearchPosition, SearchQuery};
 
-/// Bytes between two places whose count is known. Which match one is at is found by counting from
-/// the nearest of them, so this bounds what that costs.
-const APART: usize = 32 << 10;
+/// Bytes between two checkpoints. The number of a match is found by counting from the nearest one, so
+/// this bounds the cost.
+const CHECKPOINT_INTERVAL: usize = 32 << 10;
 
-/// What a match costs, so that many of them end a step too.
+/// What a match costs of the budget of a step, in bytes.
 const MATCH_COST: usize = 64;
 
-/// The count of the matches, in steps like those of a [`Scan`](super::Scan).
+/// Counts the matches, in steps like those of a [`Scan`](super::Scan).
 #[derive(Debug, Clone)]
 pub struct MatchCount {
-    search: SearchQuery,
-    /// Where it goes on.
+    query: SearchQuery,
+    /// Where the next step continues.
     at: SearchPosition,
     count: usize,
-    /// Places with the matches before them, in order.
-    known: Vec<(SearchPosition, usize)>,
+    /// Positions with the number of matches before them, in order.
+    checkpoints: Vec<(SearchPosition, usize)>,
     is_done: bool,
 }
 
@@ -25,15 +25,15 @@ impl MatchCount {
     /// A count that has not begun.
     pub fn new(search: &SearchQuery) -> Self {
         Self {
-            search: search.clone(),
+            query: search.clone(),
             at: SearchPosition::default(),
             count: 0,
-            known: Vec::new(),
+            checkpoints: Vec::new(),
             is_done: false,
         }
     }
 
-    /// Counts in about `budget` bytes more; says whether all is counted.
+    /// Counts in about `budget` bytes more; returns whether all is counted.
     pub fn step(&mut self, blocks: &(impl SearchBlocks + ?Sized), budget: usize) -> bool {
         let mut left = budget.max(1);
         while left > 0 && !self.is_done {
@@ -41,21 +41,22 @@ impl MatchCount {
                 self.is_done = true;
                 break;
             }
-            self.known.push((self.at, self.count));
+            self.checkpoints.push((self.at, self.count));
             let text = blocks.text(self.at.block);
             let start = self.at.byte.min(text.len());
-            let end = text.floor_char_boundary(start.saturating_add(APART));
-            let (count, next) = self.search.count(text, start, end);
+            let end = text.floor_char_boundary(start.saturating_add(CHECKPOINT_INTERVAL));
+            let (count, next) = self.query.count(text, start, end);
             self.count += count;
-            self.at = match next < text.len() {
-                true => SearchPosition {
+            self.at = if next < text.len() {
+                SearchPosition {
                     byte: next,
                     ..self.at
-                },
-                false => SearchPosition {
+                }
+            } else {
+                SearchPosition {
                     block: self.at.block + 1,
                     byte: 0,
-                },
+                }
             };
             left = left.saturating_sub(end - start + count * MATCH_COST + BLOCK_COST);
         }
@@ -72,7 +73,7 @@ impl MatchCount {
         self.count
     }
 
-    /// Which match begins at a place, the first one being 1; `None` where it is not counted yet.
+    /// The number of the match that begins at a position, from 1; `None` where it is not counted yet.
     pub fn number(
         &self,
         place: SearchPosition,
@@ -81,17 +82,19 @@ impl MatchCount {
         if !self.is_done && place >= self.at {
             return None;
         }
-        let near = self.known.partition_point(|(known, _)| *known <= place);
-        let (known, before) = self.known.get(near.checked_sub(1)?)?;
+        let near = self
+            .checkpoints
+            .partition_point(|(known, _)| *known <= place);
+        let (known, before) = self.checkpoints.get(near.checked_sub(1)?)?;
         let (more, _) = self
-            .search
+            .query
             .count(blocks.text(known.block), known.byte, place.byte);
         Some(before + more + 1)
     }
 }
 
 impl SearchQuery {
-    /// How many matches begin from `start` to `end` of `text`, and where to go on after them.
+    /// How many matches begin from `start` to `end` of `text`, and where to continue after them.
     fn count(&self, text: &str, start: usize, end: usize) -> (usize, usize) {
         let (mut count, mut at) = (0, start);
         while at < end
@@ -138,10 +141,13 @@ mod tests {
 
     #[test]
     fn nothing_is_counted_twice_where_it_is_cut() {
-        let long = "é, cat".repeat(APART / 7 * 3 + 1);
+        let long = "é, cat".repeat(CHECKPOINT_INTERVAL / 7 * 3 + 1);
         let blocks = [long.as_str(), "cat"];
         assert_eq!(counted("CAT", &blocks, 10).count(), 0);
-        assert_eq!(counted("cat", &blocks, 10).count(), APART / 7 * 3 + 2);
+        assert_eq!(
+            counted("cat", &blocks, 10).count(),
+            CHECKPOINT_INTERVAL / 7 * 3 + 2
+        );
     }
 
     proptest! {
@@ -157,7 +163,7 @@ mod tests {
                 };
                 let place = SearchPosition { block: hit.block, byte: hit.range.start };
                 prop_assert_eq!(tally.number(place, &blocks[..]), Some(number));
-                from = hit.place(Direction::Next);
+                from = hit.position(Direction::Next);
             }
         }
     }
