@@ -33,7 +33,7 @@ pub enum ForkError {
     Setup(#[from] crate::setup::SetupError),
     /// Nobody is there.
     #[error("nobody answers at {address}; start humanllm in another terminal")]
-    Nobody {
+    NotRunning {
         /// Where the server was expected.
         address: SocketAddr,
     },
@@ -63,9 +63,9 @@ pub fn run(
     let urls = BaseUrls::of(config.listen)?;
     let host = urls.anthropic.trim_start_matches("http://");
     let address = host.parse().unwrap_or(config.listen);
-    let nobody = |_| ForkError::Nobody { address };
+    let nobody = |_| ForkError::NotRunning { address };
     let stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(nobody)?;
-    let text = ask(stream, host, config.api_key.as_ref(), turn)?;
+    let text = post(stream, host, config.api_key.as_ref(), turn)?;
     ForkResponse::of(turn.request.format, &text)
 }
 
@@ -96,18 +96,20 @@ impl ForkResponse {
     }
 
     /// What was said, one thing after the other.
-    pub fn words(&self) -> String {
+    pub fn text(&self) -> String {
         let empty = Vec::new();
         let list = |value: &'static str| self.document[value].as_array().unwrap_or(&empty);
         let said: Vec<String> = match self.format {
-            Format::Responses | Format::Compaction => list("output").iter().map(item).collect(),
+            Format::Responses | Format::Compaction => {
+                list("output").iter().map(item_text).collect()
+            }
             Format::Chat => {
                 let message = &self.document["choices"][0]["message"];
                 let text = message["content"].as_str().map(str::to_owned);
                 let calls = message["tool_calls"].as_array().into_iter().flatten();
                 let calls = calls.map(|call| {
                     let called = &call["function"];
-                    called_in_words(&called["name"], &called["arguments"])
+                    call_text(&called["name"], &called["arguments"])
                 });
                 text.into_iter().chain(calls).collect()
             }
@@ -116,7 +118,7 @@ impl ForkResponse {
                 .filter_map(|block| match block["type"].as_str()? {
                     "text" => Some(block["text"].as_str()?.to_owned()),
                     "thinking" => Some(block["thinking"].as_str()?.to_owned()),
-                    "tool_use" => Some(called_in_words(&block["name"], &block["input"])),
+                    "tool_use" => Some(call_text(&block["name"], &block["input"])),
                     _ => None,
                 })
                 .collect(),
@@ -125,13 +127,13 @@ impl ForkResponse {
     }
 }
 
-fn item(item: &Value) -> String {
+fn item_text(item: &Value) -> String {
     let item = Item::from_responses(item);
     let said = item.said().map(|body| body.text().into_owned());
     said.unwrap_or_else(|| item.raw().to_owned())
 }
 
-fn called_in_words(name: &Value, arguments: &Value) -> String {
+fn call_text(name: &Value, arguments: &Value) -> String {
     let name = name.as_str().unwrap_or_default();
     match arguments {
         Value::String(text) => format!("{name}{text}"),
@@ -140,7 +142,7 @@ fn called_in_words(name: &Value, arguments: &Value) -> String {
 }
 
 /// Sends it and reads the answer, for as long as that takes: somebody has to think first.
-fn ask(
+fn post(
     mut stream: TcpStream,
     host: &str,
     key: Option<&ApiKey>,
@@ -152,7 +154,7 @@ fn ask(
         Format::Chat => "chat/completions",
         Format::Messages => "messages",
     };
-    let body = body(&turn.request).to_string();
+    let body = request_body(&turn.request).to_string();
     let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));
     let key = key.unwrap_or_default();
     // A thread of its own, so that it does not end up in the conversation that it is from.
@@ -171,7 +173,7 @@ fn ask(
 }
 
 /// What names a thread, or how the answer travels: it is asked in another one, and waited for.
-const LEFT_OUT: [&str; 11] = [
+const OMITTED_FIELDS: [&str; 11] = [
     "background",
     "client_metadata",
     "conversation",
@@ -186,13 +188,13 @@ const LEFT_OUT: [&str; 11] = [
 ];
 
 /// The request with all that it went on from.
-fn body(request: &Request) -> Value {
+fn request_body(request: &Request) -> Value {
     let whole = serde_json::from_str(&request.whole()).unwrap_or_default();
     let mut fields: Map<String, Value> = match whole {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };
-    fields.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
+    fields.retain(|name, _| !OMITTED_FIELDS.contains(&name.as_str()));
     let is_whole = request.earlier == 0 && request.references.is_empty();
     if request.format == Format::Responses && !is_whole {
         let items = request.items.iter().skip(request.preamble);
@@ -220,7 +222,7 @@ mod tests {
             .items
             .insert(0, std::sync::Arc::new(Item::user_message("Hello")));
         request.earlier = 1;
-        let forked = super::body(&request);
+        let forked = super::request_body(&request);
         let user = |text: &str| {
             json!({"type": "message", "role": "user",
                 "content": [{"type": "input_text", "text": text}]})
@@ -236,7 +238,7 @@ mod tests {
     fn an_answer_is_told_in_words_whatever_the_format() {
         let answer = |format, document: Value| {
             let text = format!("HTTP/1.1 200 OK\r\na: b\r\n\r\n{document}");
-            ForkResponse::of(format, &text).map(|answer| answer.words())
+            ForkResponse::of(format, &text).map(|answer| answer.text())
         };
         let responses = json!({"error": null, "output": [
             {"type": "message", "role": "assistant",

@@ -25,7 +25,7 @@ pub(crate) struct HeadlessServer {
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Sender<bool>,
     closed: oneshot::Receiver<()>,
-    served: JoinHandle<io::Result<()>>,
+    server_task: JoinHandle<io::Result<()>>,
 }
 
 impl HeadlessServer {
@@ -51,7 +51,7 @@ impl HeadlessServer {
             events,
             stop,
             closed,
-            served: tokio::spawn(server.serve()),
+            server_task: tokio::spawn(server.serve()),
         })
     }
 
@@ -69,6 +69,6 @@ impl HeadlessServer {
         // Taking longer, or having failed, changes nothing of what follows.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.closed).await;
         drop(self.events);
-        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.served).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server_task).await;
     }
 }

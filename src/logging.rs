@@ -68,7 +68,7 @@ pub fn init(folder: &StateDir, filter: Option<&OsStr>) -> Result<Log, LogError> 
         file: folder.path().join(LOG_FILE),
         error,
     })?;
-    let lines = queue.lines();
+    let lines = queue.writer();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)

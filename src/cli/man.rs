@@ -19,7 +19,7 @@ pub struct WriteError {
 
 /// The page of the program itself.
 pub fn page() -> Vec<u8> {
-    rendered(command())
+    render(command())
 }
 
 /// Writes the pages of all commands to a folder; says so.
@@ -50,12 +50,12 @@ fn command() -> Command {
 fn pages(command: Command) -> Vec<(String, Vec<u8>)> {
     let below: Vec<Command> = command.get_subcommands().cloned().collect();
     let name = Man::new(command.clone()).get_filename();
-    let mut found = vec![(name, rendered(command))];
+    let mut found = vec![(name, render(command))];
     found.extend(below.into_iter().flat_map(pages));
     found
 }
 
-fn rendered(command: Command) -> Vec<u8> {
+fn render(command: Command) -> Vec<u8> {
     let is_program = command.get_name() == env!("CARGO_PKG_NAME");
     // What stands after the help are tables, which would become a paragraph.
     let man = Man::new(command.after_help(Resettable::Reset));

@@ -50,17 +50,17 @@ pub(super) struct Mistake {
 
 /// The text of the file with its values.
 #[derive(Debug)]
-pub(super) struct Parsed<'t> {
+pub(super) struct ParsedFile<'t> {
     text: &'t str,
     pub values: FileConfig,
 }
 
-impl<'t> Parsed<'t> {
+impl<'t> ParsedFile<'t> {
     /// Reads the text; values are checked for their type only.
     pub fn new(text: &'t str) -> Result<Self, Mistake> {
         match toml::from_str(text) {
             Ok(values) => Ok(Self { text, values }),
-            Err(error) => Err(explain(text, &error)),
+            Err(error) => Err(mistake_of(text, &error)),
         }
     }
 
@@ -85,7 +85,7 @@ impl<'t> Parsed<'t> {
 }
 
 /// Turns the parser's error, which is made of several lines, into one that names the key.
-fn explain(text: &str, error: &toml::de::Error) -> Mistake {
+fn mistake_of(text: &str, error: &toml::de::Error) -> Mistake {
     let offset = error.span().map_or(0, |span| span.start);
     let key = DeTable::parse(text)
         .ok()

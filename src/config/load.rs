@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::error::{ConfigError, ValueProblem};
-use super::file::{Mistake, Parsed};
+use super::file::{Mistake, ParsedFile};
 use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
@@ -54,7 +54,7 @@ pub fn rules_in(path: &Path) -> Result<Rules, ConfigError> {
         key: mistake.key,
         problem: mistake.problem,
     };
-    let file = Parsed::new(&text).map_err(in_file)?;
+    let file = ParsedFile::new(&text).map_err(in_file)?;
     rules::check(&file.values.rule).map_err(|(key, problem)| {
         let key: Vec<&str> = key.iter().map(String::as_str).collect();
         in_file(file.mistake(&key, problem))
@@ -77,7 +77,7 @@ pub fn read(
         key: mistake.key,
         problem: mistake.problem,
     };
-    let mut file = Parsed::new(text).map_err(in_file)?;
+    let mut file = ParsedFile::new(text).map_err(in_file)?;
     let values = std::mem::take(&mut file.values);
     let at = |key: &[&str], problem| in_file(file.mistake(key, problem));
 

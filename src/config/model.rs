@@ -68,7 +68,7 @@ pub(super) struct ModelTable {
 }
 
 /// What is wrong, and the path of its key from the top of the file on.
-type Wrong = (Vec<String>, ValueProblem);
+type KeyProblem = (Vec<String>, ValueProblem);
 
 /// The name of a format in the configuration.
 pub(crate) fn format_name(format: Format) -> &'static str {
@@ -87,7 +87,7 @@ pub(crate) fn format_named(name: &str) -> Option<Format> {
 pub(super) fn upstreams(
     tables: Vec<ModelTable>,
     environment: &Environment,
-) -> Result<Vec<Upstream>, Wrong> {
+) -> Result<Vec<Upstream>, KeyProblem> {
     let mut upstreams: Vec<Upstream> = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let at = |(key, problem): (Vec<&str>, ValueProblem)| {
@@ -106,7 +106,7 @@ pub(super) fn upstreams(
 }
 
 /// Checks that none of them is this program.
-pub(super) fn check_own_address(config: &Config) -> Result<(), Wrong> {
+pub(super) fn check_own_address(config: &Config) -> Result<(), KeyProblem> {
     let listen = config.listen;
     let is_own = |url: &BaseUrl| {
         let is_here = match url.host().parse::<IpAddr>() {
@@ -210,8 +210,8 @@ impl ModelTable {
                 connect: self
                     .connect_seconds
                     .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),
-                first_token: patience(self.first_token_seconds, usual.first_token),
-                idle: patience(self.idle_seconds, usual.idle),
+                first_token: timeout(self.first_token_seconds, usual.first_token),
+                idle: timeout(self.idle_seconds, usual.idle),
             },
             ..Upstream::new(name, url, format)
         })
@@ -274,7 +274,7 @@ fn is_secret(name: &HeaderName) -> bool {
     parts.iter().any(|part| name.as_str().contains(part))
 }
 
-fn patience(seconds: Option<u32>, usual: Option<Duration>) -> Option<Duration> {
+fn timeout(seconds: Option<u32>, usual: Option<Duration>) -> Option<Duration> {
     match seconds {
         None => usual,
         Some(0) => None,

@@ -11,14 +11,14 @@ use crate::inbox::{
     Status, StudyState,
 };
 
-pub(super) fn standing(standing: &InboxStatus, address: &str) -> Value {
+pub(super) fn status(status: &InboxStatus, address: &str) -> Value {
     json!({
         "program": concat!("humanllm ", env!("CARGO_PKG_VERSION")),
         "process": std::process::id(),
         "address": address,
-        "waiting": standing.waiting,
-        "since": standing.since.map(|since| since.to_string()),
-        "conversations": standing.conversations,
+        "waiting": status.waiting,
+        "since": status.since.map(|since| since.to_string()),
+        "conversations": status.conversations,
     })
 }
 

@@ -42,16 +42,16 @@ pub struct ControlState {
 /// If the socket cannot be used.
 pub async fn serve(
     listener: StdListener,
-    desk: ControlState,
+    state: ControlState,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    serve_for(own_user(), listener, desk, stopped).await
+    serve_for(own_user(), listener, state, stopped).await
 }
 
 async fn serve_for(
     owner: u32,
     listener: StdListener,
-    desk: ControlState,
+    state: ControlState,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -74,7 +74,7 @@ async fn serve_for(
         };
         let is_owner = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner);
         let place = Arc::clone(&places).try_acquire_owned();
-        let (desk, stopped) = (desk.clone(), stopped.clone());
+        let (state, stopped) = (state.clone(), stopped.clone());
         served.spawn(async move {
             // What a script that has gone does not get is nobody's loss.
             let _ = match (is_owner, place) {
@@ -87,7 +87,7 @@ async fn serve_for(
                     let words = format!("{MAX_SCRIPTS} scripts are connected already");
                     refuse(stream, ControlError::new(ErrorCode::Busy, words)).await
                 }
-                (true, Ok(_place)) => converse(stream, &desk, stopped).await,
+                (true, Ok(_place)) => converse(stream, &state, stopped).await,
             };
         });
     }
@@ -103,7 +103,7 @@ async fn refuse(mut stream: UnixStream, fault: ControlError) -> io::Result<()> {
 /// Answers one script, line by line.
 async fn converse(
     stream: UnixStream,
-    desk: &ControlState,
+    state: &ControlState,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
@@ -125,7 +125,7 @@ async fn converse(
             RequestLine::Line => match CommandLine::read(&line) {
                 Err(fault) => Err(fault),
                 Ok(question) => tokio::select! {
-                    answer = desk.answer(question) => answer,
+                    answer = state.answer(question) => answer,
                     // Whoever goes takes the question back.
                     () = hung_up(&mut reading) => return Ok(()),
                 },
@@ -212,7 +212,7 @@ impl ControlState {
         let answer =
             answer.ok_or_else(|| ControlError::new(ErrorCode::Gone, "humanllm is ending"))??;
         Ok(match answer {
-            ScriptAnswer::Status(standing) => documents::standing(&standing, &self.address),
+            ScriptAnswer::Status(status) => documents::status(&status, &self.address),
             ScriptAnswer::List(list) => documents::list(&list),
             ScriptAnswer::Shown(snapshot) => documents::shown(&snapshot, all),
             ScriptAnswer::Unloaded => match shown {

@@ -6,7 +6,7 @@ use super::{Call, Draft, Origin, Part, Sender, Source};
 
 /// Who had a hand in a reply, where it was not the person alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
+pub struct Contribution {
     /// The model of which words are in it.
     pub model: Option<String>,
     /// Whether it is not all as the model wrote it.
@@ -17,7 +17,7 @@ pub struct Hand {
     pub rule: Option<String>,
 }
 
-impl Hand {
+impl Contribution {
     /// That of a reply; `None` if the person wrote and sent it alone.
     pub fn of(draft: &Draft) -> Option<Self> {
         let mut found = Contributors::default();
@@ -43,7 +43,7 @@ impl Hand {
     }
 }
 
-impl fmt::Display for Hand {
+impl fmt::Display for Contribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.sender {
             Sender::Auto { .. } => "auto",

@@ -18,7 +18,7 @@ mod returned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use hand::Hand;
+pub use hand::Contribution;
 pub use origin::{Origin, Sender, Source, Span};
 
 use crate::api::ShellTool;

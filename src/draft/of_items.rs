@@ -10,7 +10,7 @@ impl Draft {
     /// it are parts. Thoughts are no words of the reply. A call is text here, as the model wrote it;
     /// whoever has forms shows it in one.
     pub(crate) fn of_items(items: &[Body], request: &Request, draft: i64, model: &str) -> Self {
-        let maker = Maker {
+        let maker = PartBuilder {
             request,
             draft,
             model,
@@ -37,13 +37,13 @@ impl Draft {
 }
 
 /// What all parts of a draft have in common.
-struct Maker<'a> {
+struct PartBuilder<'a> {
     request: &'a Request,
     draft: i64,
     model: &'a str,
 }
 
-impl Maker<'_> {
+impl PartBuilder<'_> {
     fn add(&self, item: &Body, is_note: bool, parts: &mut Vec<Part>) {
         match item {
             Body::Reasoning { .. } => {}
@@ -137,7 +137,7 @@ impl Maker<'_> {
 
 impl Draft {
     /// The part, with what goes on where its text ends.
-    pub(crate) fn go_on(mut self, mut more: Self) -> Self {
+    pub(crate) fn continue_with(mut self, mut more: Self) -> Self {
         if more.is_empty() {
             return self;
         }
@@ -264,12 +264,12 @@ mod tests {
             ..Draft::from("It is ")
         };
         let more = draft(&[Body::message("so.", Phase::FinalAnswer)], &codex());
-        let whole = own.clone().go_on(more);
+        let whole = own.clone().continue_with(more);
         assert_eq!(whole.text, "It is so.");
         let spans = whole.origin.spans().iter();
         assert_eq!(spans.map(|span| span.chars).collect::<Vec<_>>(), [6, 3]);
         let more = draft(&[call("exec_command", r#"{"cmd": "ls"}"#)], &codex());
-        let whole = own.go_on(more);
+        let whole = own.continue_with(more);
         assert_eq!(
             (whole.kind, whole.parts[0].kind),
             (ReplyKind::Command, ReplyKind::Progress)

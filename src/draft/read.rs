@@ -18,7 +18,7 @@ impl Draft {
             return draft;
         }
         match value {
-            Value::Object(fields) => salvaged(fields),
+            Value::Object(fields) => salvage(fields),
             _ => json.into(),
         }
     }
@@ -40,7 +40,7 @@ fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
 }
 
 /// Takes the fields one by one.
-fn salvaged(mut fields: Map<String, Value>) -> Draft {
+fn salvage(mut fields: Map<String, Value>) -> Draft {
     let mut lost = Vec::new();
     let mut draft = Draft::default();
     let mut take = |name: &str| fields.remove(name).unwrap_or(Value::Null);
@@ -56,11 +56,11 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
     }
     match take("text") {
         Value::String(text) => draft.text = text,
-        other => words(&other, &mut lost),
+        other => collect_text(&other, &mut lost),
     }
     match take("options") {
         Value::Object(options) => draft.options = options,
-        other => words(&other, &mut lost),
+        other => collect_text(&other, &mut lost),
     }
     match take("parts") {
         Value::Array(parts) => {
@@ -69,19 +69,19 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
                     (Some(part), _) => draft.parts.push(part),
                     // It has the fields that a draft has.
                     (None, Value::Object(fields)) => {
-                        draft.parts.extend(salvaged(fields).into_parts());
+                        draft.parts.extend(salvage(fields).into_parts());
                     }
-                    (None, other) => words(&other, &mut lost),
+                    (None, other) => collect_text(&other, &mut lost),
                 }
             }
         }
-        other => words(&other, &mut lost),
+        other => collect_text(&other, &mut lost),
     }
     match take("call") {
         Value::Null => {}
         call => match read(&call) {
             Some(call) => draft.call = Some(call),
-            None => words(&call, &mut lost),
+            None => collect_text(&call, &mut lost),
         },
     }
     if draft.kind == ReplyKind::Tool && draft.call.is_none() {
@@ -98,15 +98,15 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
 }
 
 /// All texts in a value that somebody typed, by the name that they have everywhere.
-fn words(value: &Value, found: &mut Vec<String>) {
+fn collect_text(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| words(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| collect_text(item, found)),
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
                     Value::String(_) if name != "text" => {}
-                    value => words(value, found),
+                    value => collect_text(value, found),
                 }
             }
         }

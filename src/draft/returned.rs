@@ -6,7 +6,7 @@ impl Draft {
     /// Takes in what was said and did not arrive, oldest first. The last of it is composed again
     /// as it was where there is room for it; what was before it, or finds no room, becomes a part,
     /// or stands before the text if it is of the same kind. No word is lost.
-    pub(crate) fn bring_back(&mut self, returned: Vec<Self>) {
+    pub(crate) fn restore(&mut self, returned: Vec<Self>) {
         // Whatever is in here was typed since.
         let mut is_since = true;
         for draft in returned.into_iter().rev().filter(|draft| !draft.is_empty()) {

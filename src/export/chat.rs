@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::studied::Studied;
-use super::talk::{By, ExportedTurn, ReplyPart, Talk};
+use super::conversation::{ExportedConversation, ExportedTurn, ReplyAuthor, ReplyPart};
+use super::study::StudyFacts;
 use super::{ExportError, ExportOptions, ExportRun, Train};
 use crate::api::upstream::Functions;
 use crate::api::{Body, Request, ToolList};
@@ -15,11 +15,11 @@ use crate::journal::{ModelDraftRow, ModelDraftState};
 
 /// The tools of the newest request as functions: hardly any request has others than the one before it.
 #[derive(Debug, Default)]
-pub(super) struct Tools {
+pub(super) struct FunctionCache {
     known: Option<(Arc<ToolList>, Functions)>,
 }
 
-impl Tools {
+impl FunctionCache {
     /// Those of a request.
     pub fn of(&mut self, request: &Request) -> &Functions {
         let list = &request.tools;
@@ -44,8 +44,8 @@ struct ChatConversation {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
     /// What a study knows of the last reply.
-    #[serde(skip_serializing_if = "Studied::is_empty")]
-    metadata: Studied,
+    #[serde(skip_serializing_if = "StudyFacts::is_empty")]
+    metadata: StudyFacts,
 }
 
 /// A reply, and what it was better than.
@@ -57,18 +57,18 @@ struct Preference {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
     /// What a study knows of the reply.
-    #[serde(skip_serializing_if = "Studied::is_empty")]
-    metadata: Studied,
+    #[serde(skip_serializing_if = "StudyFacts::is_empty")]
+    metadata: StudyFacts,
 }
 
 /// The replies to requests that go on from one another: all that the last of them has is in one line.
 #[derive(Debug, Default)]
-struct Run {
+struct RequestChain {
     /// What was said to the requests before the last one.
     replies: Vec<ChatReply>,
     last: Option<(Request, ChatReply)>,
     /// What a study knows of that.
-    studied: Studied,
+    study: StudyFacts,
 }
 
 #[derive(Debug)]
@@ -80,55 +80,55 @@ struct ChatReply {
 /// Writes the lines of a conversation: one for each run of requests that go on from one another, or for
 /// each reply.
 pub(super) fn messages(
-    talk: &mut Talk,
+    conversation: &mut ExportedConversation,
     work: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut tools = Tools::default();
-    let mut run = Run::default();
-    while let Some(turn) = work.next(talk)? {
+    let mut tools = FunctionCache::default();
+    let mut run = RequestChain::default();
+    while let Some(turn) = work.next(conversation)? {
         if turn.past.is_rewritten() && !work.options.per_turn {
             let line = std::mem::take(&mut run).line(&mut tools, work.options);
-            put(line, work, &mut write)?;
+            write_line(line, work, &mut write)?;
         }
         let bodies = turn.bodies();
-        let is_trained = is_trained(&turn, talk, work);
+        let is_trained = is_trained(&turn, conversation, work);
         let Some(request) = turn.past.request.filter(|_| !bodies.is_empty()) else {
             continue;
         };
         if work.options.per_turn {
-            run = Run::default();
+            run = RequestChain::default();
         }
-        run.studied = turn.studied;
+        run.study = turn.study;
         let reply = ChatReply { bodies, is_trained };
         if let Some((_, before)) = run.last.replace((request, reply)) {
             run.replies.push(before);
         }
         if work.options.per_turn {
             let line = std::mem::take(&mut run).line(&mut tools, work.options);
-            put(line, work, &mut write)?;
+            write_line(line, work, &mut write)?;
         }
     }
     let line = run.line(&mut tools, work.options);
-    put(line, work, &mut write)
+    write_line(line, work, &mut write)
 }
 
-fn put(
+fn write_line(
     line: Option<ChatConversation>,
     work: &mut ExportRun<'_>,
     write: &mut impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(line) = line else { return Ok(()) };
     if !line.messages.iter().any(|message| message["weight"] == 1) {
-        work.report.nothing_of_the_person += 1;
+        work.report.lines_without_person += 1;
         return Ok(());
     }
-    write(work, written(&line))
+    write(work, to_json(&line))
 }
 
-impl Run {
+impl RequestChain {
     /// Its line; `None` if nobody said anything.
-    fn line(self, tools: &mut Tools, options: &ExportOptions) -> Option<ChatConversation> {
+    fn line(self, tools: &mut FunctionCache, options: &ExportOptions) -> Option<ChatConversation> {
         let (request, reply) = self.last?;
         let functions = tools.of(&request);
         let mut messages = functions.prompt(&request, options.thoughts);
@@ -139,7 +139,7 @@ impl Run {
         }
         let calls = calls_in(&messages);
         self.replies.iter().rev().fold(messages.len(), |end, said| {
-            weigh(&mut messages[..end], said, functions)
+            set_weights(&mut messages[..end], said, functions)
         });
         let mut said = functions.reply(&reply.bodies, calls, options.thoughts);
         for message in &mut said {
@@ -152,21 +152,21 @@ impl Run {
         Some(ChatConversation {
             messages,
             tools: functions.definitions(),
-            metadata: self.studied,
+            metadata: self.study,
         })
     }
 }
 
 /// Says of the messages that an earlier reply has become, the last ones that could be it, whether they
 /// are trained on; returns where they begin.
-fn weigh(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> usize {
+fn set_weights(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> usize {
     let said = functions.reply(&reply.bodies, 0, false);
     let mut end = messages.len();
     for said in said.iter().rev() {
-        let says = says(said);
-        let found = messages[..end]
-            .iter()
-            .rposition(|message| message["role"] == "assistant" && self::says(message) == says);
+        let says = normalized(said);
+        let found = messages[..end].iter().rposition(|message| {
+            message["role"] == "assistant" && self::normalized(message) == says
+        });
         // One that the agent has changed or left out is not what anybody said.
         let Some(found) = found else { continue };
         messages[found]["weight"] = json!(i32::from(reply.is_trained));
@@ -176,7 +176,7 @@ fn weigh(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> us
 }
 
 /// What a message of the assistant says, whatever the ids of its calls and the spaces in it.
-fn says(message: &Value) -> (String, Vec<(String, Value)>) {
+fn normalized(message: &Value) -> (String, Vec<(String, Value)>) {
     let words = message["content"].as_str().unwrap_or_default();
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let calls = message["tool_calls"].as_array().into_iter().flatten();
@@ -198,13 +198,19 @@ fn calls_in(messages: &[Value]) -> usize {
 }
 
 /// Whether a model is to learn to reply so.
-fn is_trained(turn: &ExportedTurn, talk: &Talk, work: &ExportRun<'_>) -> bool {
-    if turn.mark.excluded || !work.is_selected(talk, &turn.mark) {
+fn is_trained(
+    turn: &ExportedTurn,
+    conversation: &ExportedConversation,
+    work: &ExportRun<'_>,
+) -> bool {
+    if turn.mark.excluded || !work.is_selected(conversation, &turn.mark) {
         return false;
     }
-    let mut said = turn.said.iter().filter(|part| part.body().is_some());
+    let mut said = turn.parts.iter().filter(|part| part.body().is_some());
     match work.options.train {
-        Train::Person => said.any(|part| matches!(part.by, By::Person | By::Edited(_))),
+        Train::Person => {
+            said.any(|part| matches!(part.author, ReplyAuthor::Person | ReplyAuthor::Edited(_)))
+        }
         Train::Approved => said.any(|part| part.sender.is_person()),
         Train::All => said.next().is_some(),
     }
@@ -213,14 +219,14 @@ fn is_trained(turn: &ExportedTurn, talk: &Talk, work: &ExportRun<'_>) -> bool {
 /// Writes the pairs of a conversation: each draft of a model in whose place the person said something
 /// else.
 pub(super) fn preferences(
-    talk: &mut Talk,
+    conversation: &mut ExportedConversation,
     work: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut tools = Tools::default();
-    while let Some(turn) = work.next(talk)? {
-        let is_chosen = turn.said.iter().any(|part| part.sender.is_person());
-        if turn.mark.excluded || !work.is_selected(talk, &turn.mark) || !is_chosen {
+    let mut tools = FunctionCache::default();
+    while let Some(turn) = work.next(conversation)? {
+        let is_chosen = turn.parts.iter().any(|part| part.sender.is_person());
+        if turn.mark.excluded || !work.is_selected(conversation, &turn.mark) || !is_chosen {
             continue;
         }
         let Some(request) = turn.request() else {
@@ -231,7 +237,7 @@ pub(super) fn preferences(
         }
         let functions = tools.of(request);
         for pair in pairs(&turn, request, functions, work.options.thoughts) {
-            write(work, written(&pair))?;
+            write(work, to_json(&pair))?;
         }
     }
     Ok(())
@@ -247,7 +253,7 @@ fn pairs(
     let said: Vec<_> = functions
         .reply(&bodies, 0, false)
         .iter()
-        .map(says)
+        .map(normalized)
         .collect();
     if said.is_empty() {
         return Vec::new();
@@ -260,13 +266,13 @@ fn pairs(
         .iter()
         .filter(|draft| draft.state == ModelDraftState::Complete)
     {
-        let Some(drafted) = drafted(draft, &turn.said) else {
+        let Some(drafted) = drafted(draft, &turn.parts) else {
             continue;
         };
         let says: Vec<_> = functions
             .reply(&drafted, 0, false)
             .iter()
-            .map(says)
+            .map(normalized)
             .collect();
         // What was sent as it was is no worse than itself, and the same twice teaches nothing.
         if says.is_empty() || known.contains(&says) {
@@ -280,7 +286,7 @@ fn pairs(
             chosen: functions.reply(&bodies, calls, thoughts),
             rejected: functions.reply(&drafted, calls, thoughts),
             tools: functions.definitions(),
-            metadata: turn.studied.clone(),
+            metadata: turn.study.clone(),
         });
     }
     pairs
@@ -295,6 +301,6 @@ fn drafted(draft: &ModelDraftRow, said: &[ReplyPart]) -> Option<Vec<Body>> {
 }
 
 /// Texts, numbers and JSON that was read: nothing of it could fail.
-fn written(line: &impl Serialize) -> String {
+fn to_json(line: &impl Serialize) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }

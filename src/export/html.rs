@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::atif::time;
-use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
+use super::blocks::{BlockBuilder, BodyKind, ExportBlock, header_fields, turn_heading};
+use super::conversation::ExportedConversation;
 use super::redact::Redactor;
-use super::talk::Talk;
 use super::{ExportError, ExportRun};
 use crate::draft::{Origin, Source};
 
@@ -29,23 +29,23 @@ pub(super) const END: &str = "</body>\n</html>\n";
 
 /// Writes a conversation.
 pub(super) fn conversation(
-    talk: &mut Talk,
+    conversation: &mut ExportedConversation,
     work: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let redactor = &mut *work.redactor;
-    let title = escaped(&redactor.text(&talk.row.title));
+    let title = escaped(&redactor.text(&conversation.row.title));
     let mut out = format!("<article>\n<header>\n<h1>{title}</h1>\n<dl>\n");
-    for (name, value) in head(talk) {
+    for (name, value) in header_fields(conversation) {
         let value = escaped(&redactor.text(&value));
         let _ = writeln!(out, "<dt>{name}</dt><dd>{value}</dd>");
     }
     out.push_str("</dl>\n</header>\n");
     write(work, out)?;
     let mut blocks = BlockBuilder::default();
-    while let Some(turn) = work.next(talk)? {
-        let id = format!("c{}-t{}", talk.row.id, turn.number);
-        let heading = escaped(&work.redactor.text(&heading(&turn)));
+    while let Some(turn) = work.next(conversation)? {
+        let id = format!("c{}-t{}", conversation.row.id, turn.number);
+        let heading = escaped(&work.redactor.text(&turn_heading(&turn)));
         let mut out = format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n");
         for block in blocks.of(&turn) {
             push(&mut out, &block, work.redactor);
@@ -58,7 +58,7 @@ pub(super) fn conversation(
 
 fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     let body = redactor.text(&block.body);
-    let who = block.who.word();
+    let who = block.author.word();
     let title = escaped(&redactor.text(&block.title));
     let mut facts = format!("<time datetime=\"{0}\">{0}</time>", time(block.at));
     for fact in &block.facts {
@@ -77,11 +77,11 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     if !body.trim().is_empty() {
         // Where something was replaced, nobody knows any more which words are whose.
         let is_whole = body == block.body && !block.origin.is_empty();
-        match block.looks {
-            Looks::Words if is_whole => of_several(out, &body, &block.origin),
-            Looks::Words => words(out, &body),
-            Looks::Code => code(out, &body),
-            Looks::Diff => diff(out, &body),
+        match block.body_kind {
+            BodyKind::Text if is_whole => words_by_origin(out, &body, &block.origin),
+            BodyKind::Text => words(out, &body),
+            BodyKind::Code => code(out, &body),
+            BodyKind::Diff => diff(out, &body),
         }
     }
     out.push_str(if is_folded {
@@ -92,13 +92,13 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
 }
 
 /// Words of more than one, with those of models and others marked and named.
-fn of_several(out: &mut String, text: &str, origin: &Origin) {
+fn words_by_origin(out: &mut String, text: &str, origin: &Origin) {
     out.push_str("<div class=\"words\">");
     let mut chars = text.chars();
     for span in origin.spans() {
         let part: String = chars.by_ref().take(span.chars).collect();
         let part = escaped(&part);
-        match name_of(&span.source) {
+        match source_name(&span.source) {
             None => out.push_str(&part),
             Some(name) => {
                 let name = escaped(&name);
@@ -112,7 +112,7 @@ fn of_several(out: &mut String, text: &str, origin: &Origin) {
     for name in origin
         .spans()
         .iter()
-        .filter_map(|span| name_of(&span.source))
+        .filter_map(|span| source_name(&span.source))
     {
         if !names.contains(&name) {
             names.push(name);
@@ -123,7 +123,7 @@ fn of_several(out: &mut String, text: &str, origin: &Origin) {
 }
 
 /// Where words come from that were not typed.
-fn name_of(source: &Source) -> Option<String> {
+fn source_name(source: &Source) -> Option<String> {
     Some(match source {
         Source::Typed => return None,
         Source::Pasted => "pasted".into(),
@@ -283,7 +283,7 @@ mod tests {
             },
         );
         let mut out = String::new();
-        of_several(&mut out, "one <b>!", &origin);
+        words_by_origin(&mut out, "one <b>!", &origin);
         assert_eq!(
             out,
             "<div class=\"words\">one <ins title=\"drafted by q&lt;w&gt;\">&lt;b&gt;</ins>!</div>\n\

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::atif::time;
-use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
+use super::blocks::{BlockBuilder, BodyKind, ExportBlock, header_fields, turn_heading};
+use super::conversation::ExportedConversation;
 use super::redact::Redactor;
-use super::talk::Talk;
 use super::{ExportError, ExportRun};
 
 /// How often a text is looked through for what would not be words.
@@ -16,18 +16,18 @@ const MAX_PASSES: usize = 8;
 
 /// Writes a conversation.
 pub(super) fn conversation(
-    talk: &mut Talk,
+    conversation: &mut ExportedConversation,
     work: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut out = format!("# {}\n\n", line(&talk.row.title, work.redactor));
-    for (name, value) in head(talk) {
+    let mut out = format!("# {}\n\n", line(&conversation.row.title, work.redactor));
+    for (name, value) in header_fields(conversation) {
         let _ = writeln!(out, "- {name}: {}", line(&value, work.redactor));
     }
     write(work, out)?;
     let mut blocks = BlockBuilder::default();
-    while let Some(turn) = work.next(talk)? {
-        let mut out = format!("\n## {}\n", line(&heading(&turn), work.redactor));
+    while let Some(turn) = work.next(conversation)? {
+        let mut out = format!("\n## {}\n", line(&turn_heading(&turn), work.redactor));
         for block in blocks.of(&turn) {
             push(&mut out, &block, work.redactor);
         }
@@ -46,13 +46,13 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
         return;
     }
     out.push('\n');
-    match block.looks {
-        Looks::Words => match quoted(&body) {
+    match block.body_kind {
+        BodyKind::Text => match quoted(&body) {
             Some(quoted) => out.push_str(&quoted),
             None => fenced(out, &body, ""),
         },
-        Looks::Code => fenced(out, &body, ""),
-        Looks::Diff => fenced(out, &body, "diff"),
+        BodyKind::Code => fenced(out, &body, ""),
+        BodyKind::Diff => fenced(out, &body, "diff"),
     }
 }
 

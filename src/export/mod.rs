@@ -1,7 +1,7 @@
 //! `humanllm export`: conversations of the journal as files, for models to learn from, for other
 //! programs, and for people.
 //!
-//! - `talk` reads a conversation turn by turn: what was new in each request, and who said what to it
+//! - `conversation` reads a conversation turn by turn: what was new in each request, and who said what to it
 //! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
 //!   `html` show to people
 //! - `charts` draws the statistics of what a page has
@@ -15,6 +15,7 @@ mod atif;
 mod blocks;
 mod charts;
 mod chat;
+mod conversation;
 mod html;
 mod markdown;
 mod progress;
@@ -22,8 +23,7 @@ mod raw;
 pub mod redact;
 mod report;
 mod select;
-mod studied;
-mod talk;
+mod study;
 mod target;
 
 use std::io::{self, Write};
@@ -31,16 +31,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-pub use progress::Watch;
+pub use progress::ProgressCallback;
 pub use report::{ExportReport, count};
-pub use select::{Selection, moment};
+pub use select::{Selection, parse_moment};
 pub use target::ExportTarget;
 
+use self::conversation::{ExportedConversation, ExportedTurn};
 use self::progress::ExportProgress;
 use self::redact::Redactor;
 use self::select::Selected;
-use self::talk::{ExportedTurn, Talk};
-use self::target::Sheet;
+use self::target::ExportWriter;
 use crate::journal::{ConversationRow, JournalReader, MarkRow, OpenError, ReadError};
 use crate::statistics::{StatisticsBuilder, turns};
 use crate::store::{ConversationId, Store};
@@ -115,7 +115,7 @@ impl ExportFormat {
     }
 
     /// Whether each conversation is a file of its own in a folder.
-    fn is_apart(self) -> bool {
+    fn has_file_per_conversation(self) -> bool {
         !matches!(self, Self::Messages | Self::Preferences)
     }
 }
@@ -180,10 +180,10 @@ pub enum ExportError {
     Unknown(i64),
     /// There is no journal to write from.
     #[error("nothing is kept that could be written: the journal is off")]
-    Unkept,
+    NoJournal,
     /// Nothing is as it was asked for.
     #[error("no conversation is as you asked; `humanllm history list` shows them all")]
-    Nothing,
+    NoMatch,
     /// There are conversations, and nothing in them to write.
     #[error("{0}")]
     Empty(&'static str),
@@ -242,8 +242,11 @@ impl ExportRun<'_> {
     }
 
     /// The next turn of a conversation.
-    fn next(&mut self, talk: &mut Talk) -> Result<Option<ExportedTurn>, ExportError> {
-        let turn = talk.next()?;
+    fn next(
+        &mut self,
+        conversation: &mut ExportedConversation,
+    ) -> Result<Option<ExportedTurn>, ExportError> {
+        let turn = conversation.next()?;
         if let Some(turn) = &turn {
             self.step()?;
             self.report.turns += 1;
@@ -253,9 +256,9 @@ impl ExportRun<'_> {
     }
 
     /// Whether a turn is among those that are wanted.
-    fn is_selected(&self, talk: &Talk, mark: &MarkRow) -> bool {
+    fn is_selected(&self, conversation: &ExportedConversation, mark: &MarkRow) -> bool {
         let which = &self.options.which;
-        which.wants(&talk.mark) || which.wants(mark)
+        which.wants(&conversation.mark) || which.wants(mark)
     }
 }
 
@@ -287,9 +290,9 @@ pub fn conversation(
     options: &ExportOptions,
     redactor: &mut Redactor,
     target: &ExportTarget,
-    watch: Watch<'_>,
+    watch: ProgressCallback<'_>,
 ) -> Result<ExportReport, ExportError> {
-    let reader = store.journal_reader().ok_or(ExportError::Unkept)?;
+    let reader = store.journal_reader().ok_or(ExportError::NoJournal)?;
     let mut options = options.clone();
     options.which = Selection::of(vec![id.number()]);
     export(&reader, &options, redactor, target, Some(watch))
@@ -300,22 +303,24 @@ fn export(
     options: &ExportOptions,
     redactor: &mut Redactor,
     target: &ExportTarget,
-    watch: Option<Watch<'_>>,
+    watch: Option<ProgressCallback<'_>>,
 ) -> Result<ExportReport, ExportError> {
-    redactor.forget();
+    redactor.reset_counts();
     let (selected, left_out) = select::select(reader, &options.which)?;
     let total = selected.iter().map(|selected| selected.turns).sum();
     let progress = match watch {
-        None => ExportProgress::of(total, *target == ExportTarget::Stdout && !options.dry_run),
-        Some(watch) => ExportProgress::told(total, watch),
+        None => {
+            ExportProgress::on_terminal(total, *target == ExportTarget::Stdout && !options.dry_run)
+        }
+        Some(watch) => ExportProgress::with_callback(total, watch),
     };
     let mut work = ExportRun {
         options,
         redactor,
         progress,
         report: ExportReport {
-            left_out,
-            is_dry: options.dry_run,
+            excluded: left_out,
+            is_dry_run: options.dry_run,
             target: target.clone(),
             ..ExportReport::new(options.format)
         },
@@ -323,26 +328,26 @@ fn export(
     };
     let all: Vec<i64> = selected.iter().map(|selected| selected.id).collect();
     match target {
-        ExportTarget::Folder(folder) if options.format.is_apart() => {
-            each(reader, &selected, folder, &mut work)?;
+        ExportTarget::Folder(folder) if options.format.has_file_per_conversation() => {
+            write_separately(reader, &selected, folder, &mut work)?;
         }
         ExportTarget::Folder(folder) => {
             if !options.dry_run {
                 target::make_folder(folder)?;
             }
             let path = folder.join(options.format.extension());
-            together(reader, &all, Some(&path), &mut work)?;
+            write_together(reader, &all, Some(&path), &mut work)?;
         }
-        ExportTarget::File(path) => together(reader, &all, Some(path), &mut work)?,
-        ExportTarget::Stdout => together(reader, &all, None, &mut work)?,
+        ExportTarget::File(path) => write_together(reader, &all, Some(path), &mut work)?,
+        ExportTarget::Stdout => write_together(reader, &all, None, &mut work)?,
     }
     work.progress.end();
-    work.report.found = work.redactor.found();
+    work.report.redacted = work.redactor.found();
     Ok(work.report)
 }
 
 /// Writes each conversation into a file of its own.
-fn each(
+fn write_separately(
     reader: &JournalReader,
     selected: &[Selected],
     folder: &Path,
@@ -362,40 +367,40 @@ fn each(
     }
     for (id, path) in paths {
         let before = work.report.written;
-        let mut paper = Paper::new(Some(&path), work.options)?;
-        write_one(reader, id, &mut paper, work)?;
+        let mut output = ExportOutput::new(Some(&path), work.options)?;
+        write_one(reader, id, &mut output, work)?;
         // A file with nothing in it would be no document.
         if work.report.written > before {
-            paper.finish(work)?;
+            output.finish(work)?;
         }
     }
     match work.report.written {
-        0 => Err(empty(work)),
+        0 => Err(nothing_written(work)),
         _ => Ok(()),
     }
 }
 
 /// Writes all of them into one.
-fn together(
+fn write_together(
     reader: &JournalReader,
     ids: &[i64],
     path: Option<&Path>,
     work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
-    let mut paper = Paper::new(path, work.options)?;
+    let mut output = ExportOutput::new(path, work.options)?;
     for id in ids {
-        write_one(reader, *id, &mut paper, work)?;
+        write_one(reader, *id, &mut output, work)?;
     }
     match work.report.written {
-        0 => Err(empty(work)),
-        _ => paper.finish(work),
+        0 => Err(nothing_written(work)),
+        _ => output.finish(work),
     }
 }
 
 /// What to say where there was nothing to write.
-fn empty(work: &ExportRun<'_>) -> ExportError {
+fn nothing_written(work: &ExportRun<'_>) -> ExportError {
     ExportError::Empty(match work.options.format {
-        ExportFormat::Messages if work.report.nothing_of_the_person > 0 => {
+        ExportFormat::Messages if work.report.lines_without_person > 0 => {
             "nothing there was written by the person; approved or all (--train) takes more"
         }
         ExportFormat::Messages => "nothing was said there",
@@ -407,36 +412,36 @@ fn empty(work: &ExportRun<'_>) -> ExportError {
 }
 
 /// What is written on.
-struct Paper {
-    sheet: Option<Sheet>,
-    is_page: bool,
-    is_begun: bool,
+struct ExportOutput {
+    writer: Option<ExportWriter>,
+    is_html: bool,
+    has_begun: bool,
     /// What is counted of the conversations of a page.
-    tally: StatisticsBuilder,
+    statistics: StatisticsBuilder,
 }
 
-impl Paper {
+impl ExportOutput {
     fn new(path: Option<&Path>, options: &ExportOptions) -> Result<Self, ExportError> {
-        let sheet = match (options.dry_run, path) {
+        let writer = match (options.dry_run, path) {
             (true, _) => None,
-            (false, Some(path)) => Some(Sheet::file(path, options.force)?),
-            (false, None) => Some(Sheet::stdout()),
+            (false, Some(path)) => Some(ExportWriter::file(path, options.force)?),
+            (false, None) => Some(ExportWriter::stdout()),
         };
         Ok(Self {
-            sheet,
-            is_page: options.format == ExportFormat::Html,
-            is_begun: false,
+            writer: writer,
+            is_html: options.format == ExportFormat::Html,
+            has_begun: false,
             // As all times of a page.
-            tally: StatisticsBuilder::new(TimeZone::UTC),
+            statistics: StatisticsBuilder::new(TimeZone::UTC),
         })
     }
 
     fn put(&mut self, text: &str) -> Result<(), ExportError> {
-        match &mut self.sheet {
+        match &mut self.writer {
             None => Ok(()),
-            Some(sheet) => {
-                let written = sheet.write_all(text.as_bytes());
-                written.map_err(|error| sheet.failed(error))
+            Some(writer) => {
+                let written = writer.write_all(text.as_bytes());
+                written.map_err(|error| writer.failed(error))
             }
         }
     }
@@ -448,19 +453,20 @@ impl Paper {
         let excluded: Vec<i64> = excluded.filter_map(|mark| mark.turn).collect();
         for turn in turns::of_conversation(reader, row, i64::MIN)? {
             if !excluded.contains(&turn.times.turn) {
-                self.tally.add(&turn);
+                self.statistics.add(&turn);
             }
         }
         Ok(())
     }
 
     fn finish(mut self, work: &mut ExportRun<'_>) -> Result<(), ExportError> {
-        if self.is_page {
-            let tally = std::mem::replace(&mut self.tally, StatisticsBuilder::new(TimeZone::UTC));
+        if self.is_html {
+            let tally =
+                std::mem::replace(&mut self.statistics, StatisticsBuilder::new(TimeZone::UTC));
             self.put(&charts::section(&tally.finish(), work.redactor))?;
             self.put(html::END)?;
         }
-        self.sheet.map_or(Ok(()), Sheet::finish)
+        self.writer.map_or(Ok(()), ExportWriter::finish)
     }
 }
 
@@ -468,31 +474,31 @@ impl Paper {
 fn write_one(
     reader: &JournalReader,
     id: i64,
-    paper: &mut Paper,
+    output: &mut ExportOutput,
     work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let before = work.report.written;
     let mut line = |work: &mut ExportRun<'_>, line: String| {
         let line = work.redactor.json(&line);
-        paper.put(&line)?;
-        paper.put("\n")?;
+        output.put(&line)?;
+        output.put("\n")?;
         work.report.written += 1;
         Ok(())
     };
     if work.options.format == ExportFormat::Raw {
         raw::lines(reader, id, work, line)?;
-    } else if let Some(mut talk) = Talk::open(reader, id)? {
+    } else if let Some(mut conversation) = ExportedConversation::open(reader, id)? {
         match work.options.format {
-            ExportFormat::Messages => chat::messages(&mut talk, work, line)?,
-            ExportFormat::Preferences => chat::preferences(&mut talk, work, line)?,
+            ExportFormat::Messages => chat::messages(&mut conversation, work, line)?,
+            ExportFormat::Preferences => chat::preferences(&mut conversation, work, line)?,
             ExportFormat::Markdown | ExportFormat::Html => {
-                for_people(&mut talk, paper, work)?;
-                if paper.is_page && talk.row.automatic.is_none() {
-                    paper.count(reader, &talk.row)?;
+                for_people(&mut conversation, output, work)?;
+                if output.is_html && conversation.row.automatic.is_none() {
+                    output.count(reader, &conversation.row)?;
                 }
             }
             ExportFormat::Atif | ExportFormat::Raw => {
-                if let Some(document) = atif::document(talk, work)? {
+                if let Some(document) = atif::document(conversation, work)? {
                     line(work, document)?;
                 }
             }
@@ -503,28 +509,28 @@ fn write_one(
 }
 
 fn for_people(
-    talk: &mut Talk,
-    paper: &mut Paper,
+    conversation: &mut ExportedConversation,
+    output: &mut ExportOutput,
     work: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
-    let is_page = paper.is_page;
-    if !std::mem::replace(&mut paper.is_begun, true) {
+    let is_page = output.is_html;
+    if !std::mem::replace(&mut output.has_begun, true) {
         if is_page {
             let title = match work.is_line {
                 true => "Conversations",
-                false => &talk.row.title,
+                false => &conversation.row.title,
             };
             let begin = html::begin(title, work.redactor);
-            paper.put(&begin)?;
+            output.put(&begin)?;
         }
     } else if !is_page {
-        paper.put("\n---\n\n")?;
+        output.put("\n---\n\n")?;
     }
     work.report.written += 1;
-    let write = |_: &mut ExportRun<'_>, text: String| paper.put(&text);
+    let write = |_: &mut ExportRun<'_>, text: String| output.put(&text);
     match is_page {
-        true => html::conversation(talk, work, write),
-        false => markdown::conversation(talk, work, write),
+        true => html::conversation(conversation, work, write),
+        false => markdown::conversation(conversation, work, write),
     }
 }
 

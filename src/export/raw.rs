@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::atif::{draft_state, fate, mark_of, time};
-use super::studied::StudiedTurns;
+use super::atif::{draft_state, fate, mark_json, time};
+use super::study::ConversationStudy;
 use super::{ExportError, ExportRun};
 use crate::api::Format;
 use crate::journal::{
@@ -14,7 +14,8 @@ use crate::journal::{
     TurnRow,
 };
 use crate::recording::line::{
-    ConversationLine, More, RecordingLine, RequestLine, SaidLine, json_of, moment,
+    ConversationDetails, ConversationLine, RecordingLine, RequestLine, SaidLine, json_or_text,
+    timestamp,
 };
 use crate::store;
 
@@ -30,8 +31,8 @@ pub(super) fn lines(
     };
     let marks = reader.marks(id)?;
     let of = |turn: Option<i64>| marks.iter().find(|mark| mark.turn == turn);
-    let mut studied = StudiedTurns::of(reader, id)?;
-    let head = conversation_of(&row, &studied, of(None));
+    let mut study = ConversationStudy::of(reader, id)?;
+    let head = conversation_of(&row, &study, of(None));
     write(work, written(&head))?;
     let mut said = reader.said(id)?.into_iter().peekable();
     let mut drafts = Paged::new(|after| reader.model_drafts(id, after, 64), |row| row.id);
@@ -48,7 +49,7 @@ pub(super) fn lines(
         };
         if let Some(row) = row {
             work.report.turns += 1;
-            let request = request_of(&row, number_of(turn), &mut studied, of(Some(turn)));
+            let request = request_of(&row, number_of(turn), &mut study, of(Some(turn)));
             work.report.unreadable += u64::from(request.body.is_none());
             write(work, written(&RecordingLine::Request(Box::new(request))))?;
         }
@@ -73,17 +74,17 @@ pub(super) fn lines(
 
 fn conversation_of(
     row: &ConversationRow,
-    studied: &StudiedTurns,
+    study: &ConversationStudy,
     mark: Option<&MarkRow>,
 ) -> RecordingLine {
-    let more = More {
-        begun: moment(row.begun),
-        active: moment(row.active),
+    let more = ConversationDetails {
+        begun: timestamp(row.begun),
+        active: timestamp(row.active),
         state: Some(row.state.into()),
         thread: row.thread.clone(),
         automatic: row.automatic.clone(),
-        assigned: studied.assigned.clone(),
-        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+        assigned: study.assigned.clone(),
+        mark: mark.map(|mark| Value::Object(mark_json(mark))),
     };
     ConversationLine::line(row.id, &row.title, &row.agent, Some(more))
 }
@@ -91,22 +92,22 @@ fn conversation_of(
 fn request_of(
     row: &TurnRow,
     number: usize,
-    studied: &mut StudiedTurns,
+    study: &mut ConversationStudy,
     mark: Option<&MarkRow>,
 ) -> RequestLine {
     let (body, context) = store::asked(row).unzip();
-    let studied = studied.take(row.id);
+    let study = study.take(row.id);
     RequestLine {
         conversation: row.conversation,
         turn: number,
-        at: moment(row.arrived),
+        at: timestamp(row.arrived),
         format: Format::of_number(row.format).into(),
         state: row.state.into(),
         body,
         context: context.unwrap_or_default(),
-        assigned: studied.assigned,
-        phase: studied.phase,
-        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+        assigned: study.assigned,
+        phase: study.phase,
+        mark: mark.map(|mark| Value::Object(mark_json(mark))),
     }
 }
 
@@ -114,11 +115,11 @@ fn said_of(row: &SaidRow, number: usize) -> RecordingLine {
     RecordingLine::Said(SaidLine {
         conversation: row.conversation,
         turn: number,
-        at: moment(row.at),
+        at: timestamp(row.at),
         delivery: row.state.into(),
         ticket: row.ticket,
-        words: json_of(&row.words),
-        typed: json_of(&row.typed),
+        words: json_or_text(&row.words),
+        typed: json_or_text(&row.typed),
     })
 }
 
@@ -131,15 +132,15 @@ fn draft_of(row: &ModelDraftRow, number: usize) -> Value {
     json!({"type": "draft", "conversation": row.conversation, "turn": number, "draft": row.id,
         "model": row.model, "hint": row.hint, "begun": time(row.begun),
         "first_word": row.first.map(time), "ended": row.ended.map(time),
-        "state": draft_state(row.state), "failure": row.failure, "items": json_of(&row.items),
-        "partial": row.partial.as_deref().map(json_of), "usage": row.usage.as_deref().map(json_of),
+        "state": draft_state(row.state), "failure": row.failure, "items": json_or_text(&row.items),
+        "partial": row.partial.as_deref().map(json_or_text), "usage": row.usage.as_deref().map(json_or_text),
         "sent": row.sent, "fate": fate(row.fate)})
 }
 
 fn decision_of(row: &DecisionRow, number: usize) -> Value {
     json!({"type": "decision", "conversation": row.conversation, "turn": number,
         "at": time(row.at), "rule": row.rule, "matched": row.matched,
-        "action": json_of(&row.action), "waited": row.waited, "draft": row.draft})
+        "action": json_or_text(&row.action), "waited": row.waited, "draft": row.draft})
 }
 
 /// Rows that are read some at a time, in the order of their turns or nearly so.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use self::rules::{RedactionRule, Secret};
+use self::rules::{RedactionRule, RuleKind};
 use crate::rules::Pattern;
 
 /// How many examples of what a rule replaces are shown.
@@ -94,7 +94,7 @@ impl Redactor {
     }
 
     /// Forgets what was counted.
-    pub fn forget(&mut self) {
+    pub fn reset_counts(&mut self) {
         self.found.clear();
     }
 
@@ -128,11 +128,11 @@ impl Redactor {
     }
 
     /// The value of a field of this name, if the name alone says that it is secret.
-    fn named(&mut self, name: &str, value: &str) -> Option<String> {
+    fn redact_named_value(&mut self, name: &str, value: &str) -> Option<String> {
         let index = self
             .rules
             .iter()
-            .position(|rule| rule.secret == Secret::ByName)?;
+            .position(|rule| rule.kind == RuleKind::ByName)?;
         if !self.rules[index].regex.is_match(name) || !rules::may_be_secret(value) {
             return None;
         }
@@ -144,7 +144,7 @@ impl Redactor {
     /// A text after one rule; `None` if that changes nothing.
     fn apply(&mut self, index: usize, text: &str) -> Option<String> {
         let rule = &self.rules[index];
-        if rule.secret == Secret::ByName || !rule.may_be_in(text) {
+        if rule.kind == RuleKind::ByName || !rule.may_be_in(text) {
             return None;
         }
         let (mut out, mut from) = (String::new(), 0);
@@ -198,7 +198,7 @@ fn masked(secret: &str) -> String {
 }
 
 /// What was replaced, for people: a line for each rule, with examples perhaps.
-pub fn listed(found: &[RedactedCount], with_examples: bool) -> String {
+pub fn redaction_summary(found: &[RedactedCount], with_examples: bool) -> String {
     let mut out = String::new();
     for found in found {
         let _ = write!(out, "{:>8}  {}", found.count, found.name);

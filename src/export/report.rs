@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::redact::{RedactedCount, listed};
+use super::redact::{RedactedCount, redaction_summary};
 use super::{ExportFormat, ExportTarget};
 
 /// What was done, or would be.
@@ -13,7 +13,7 @@ pub struct ExportReport {
     /// Where it went.
     pub target: ExportTarget,
     /// Whether nothing was written.
-    pub is_dry: bool,
+    pub is_dry_run: bool,
     /// How many conversations were written.
     pub conversations: u64,
     /// How many turns were looked at.
@@ -21,13 +21,13 @@ pub struct ExportReport {
     /// How many lines or documents there are.
     pub written: u64,
     /// How many conversations are excluded.
-    pub left_out: u64,
+    pub excluded: u64,
     /// How many lines have nothing that the person wrote, and were not written.
-    pub nothing_of_the_person: u64,
+    pub lines_without_person: u64,
     /// How many turns cannot be read any more.
     pub unreadable: u64,
     /// What was replaced.
-    pub found: Vec<RedactedCount>,
+    pub redacted: Vec<RedactedCount>,
 }
 
 impl ExportReport {
@@ -35,14 +35,14 @@ impl ExportReport {
         Self {
             format,
             target: ExportTarget::Stdout,
-            is_dry: false,
+            is_dry_run: false,
             conversations: 0,
             turns: 0,
             written: 0,
-            left_out: 0,
-            nothing_of_the_person: 0,
+            excluded: 0,
+            lines_without_person: 0,
             unreadable: 0,
-            found: Vec::new(),
+            redacted: Vec::new(),
         }
     }
 }
@@ -67,19 +67,19 @@ impl Display for ExportReport {
             }
             _ => String::new(),
         };
-        let (turns, talks) = (
+        let (turns, conversations) = (
             count(self.turns, "turn"),
             count(self.conversations, "conversation"),
         );
-        match self.is_dry {
-            true => writeln!(f, "Would write {talks} ({turns}{what}) to {to}.")?,
-            false => writeln!(f, "Wrote {talks} ({turns}{what}) to {to}.")?,
+        match self.is_dry_run {
+            true => writeln!(f, "Would write {conversations} ({turns}{what}) to {to}.")?,
+            false => writeln!(f, "Wrote {conversations} ({turns}{what}) to {to}.")?,
         }
         for (number, why) in [
-            (self.left_out, "conversation is excluded"),
+            (self.excluded, "conversation is excluded"),
             (self.unreadable, "turn cannot be read"),
             (
-                self.nothing_of_the_person,
+                self.lines_without_person,
                 "line has nothing that was written by the person",
             ),
         ] {
@@ -91,13 +91,13 @@ impl Display for ExportReport {
             };
             writeln!(f, "{} {is}; left out.", count(number, what))?;
         }
-        if self.found.is_empty() {
+        if self.redacted.is_empty() {
             return Ok(());
         }
-        match self.is_dry {
+        match self.is_dry_run {
             true => writeln!(f, "Would replace:")?,
             false => writeln!(f, "Replaced:")?,
         }
-        f.write_str(&listed(&self.found, self.is_dry))
+        f.write_str(&redaction_summary(&self.redacted, self.is_dry_run))
     }
 }

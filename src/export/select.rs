@@ -69,7 +69,7 @@ impl Selection {
 /// # Errors
 ///
 /// If it is none of these, in words.
-pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String> {
+pub fn parse_moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String> {
     let ago = |unit: char, seconds: i64| {
         let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
         let ago = SignedDuration::from_secs(number.checked_mul(seconds)?);
@@ -148,7 +148,7 @@ pub(super) fn select(
         }
     }
     match (selected.is_empty(), left_out) {
-        (true, 0) => Err(ExportError::Nothing),
+        (true, 0) => Err(ExportError::NoMatch),
         (true, _) => Err(ExportError::Empty(
             "all of these are excluded; `humanllm history label ID --include` takes that back",
         )),
@@ -166,7 +166,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let is = |text: &str, expected: &str| {
             let expected: Timestamp = expected.parse().unwrap();
-            let found = moment(text, now, &zone);
+            let found = parse_moment(text, now, &zone);
             assert_eq!(found, Ok(expected.as_millisecond()), "{text}");
         };
         is("2026-01-02", "2026-01-01T22:00:00Z");
@@ -175,7 +175,7 @@ mod tests {
         is("7d", "2026-01-03T12:00:00Z");
         is("90m", "2026-01-10T10:30:00Z");
         for text in ["", "d", "yesterday", "2026-13-01", "99999999999999999d"] {
-            assert!(moment(text, now, &zone).is_err(), "{text}");
+            assert!(parse_moment(text, now, &zone).is_err(), "{text}");
         }
     }
 }

@@ -40,20 +40,20 @@ impl ExportTarget {
 
 /// Something that is being written.
 #[derive(Debug)]
-pub(super) struct Sheet {
-    to: OpenTarget,
+pub(super) struct ExportWriter {
+    stream: OutputStream,
 }
 
 #[derive(Debug)]
-enum OpenTarget {
+enum OutputStream {
     Stdout(BufWriter<io::Stdout>),
     File { file: NewFile, replaces: bool },
 }
 
-impl Sheet {
+impl ExportWriter {
     pub fn stdout() -> Self {
         Self {
-            to: OpenTarget::Stdout(BufWriter::new(io::stdout())),
+            stream: OutputStream::Stdout(BufWriter::new(io::stdout())),
         }
     }
 
@@ -63,15 +63,15 @@ impl Sheet {
         check_free(path, replaces)?;
         let file = NewFile::begin(path).map_err(|error| ExportError::write(path, error))?;
         Ok(Self {
-            to: OpenTarget::File { file, replaces },
+            stream: OutputStream::File { file, replaces },
         })
     }
 
     /// It is whole.
     pub fn finish(self) -> Result<(), ExportError> {
-        match self.to {
-            OpenTarget::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
-            OpenTarget::File { file, replaces } => {
+        match self.stream {
+            OutputStream::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
+            OutputStream::File { file, replaces } => {
                 let path = file.path().to_owned();
                 file.finish(replaces).map_err(|error| match error.kind() {
                     io::ErrorKind::AlreadyExists => ExportError::Exists(path),
@@ -83,25 +83,25 @@ impl Sheet {
 
     /// What is wrong with an error of writing to it.
     pub fn failed(&self, error: io::Error) -> ExportError {
-        match &self.to {
-            OpenTarget::Stdout(_) => ExportError::stdout(error),
-            OpenTarget::File { file, .. } => ExportError::write(file.path(), error),
+        match &self.stream {
+            OutputStream::Stdout(_) => ExportError::stdout(error),
+            OutputStream::File { file, .. } => ExportError::write(file.path(), error),
         }
     }
 }
 
-impl Write for Sheet {
+impl Write for ExportWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.to {
-            OpenTarget::Stdout(stdout) => stdout.write(bytes),
-            OpenTarget::File { file, .. } => file.write(bytes),
+        match &mut self.stream {
+            OutputStream::Stdout(stdout) => stdout.write(bytes),
+            OutputStream::File { file, .. } => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            OpenTarget::Stdout(stdout) => stdout.flush(),
-            OpenTarget::File { file, .. } => file.flush(),
+        match &mut self.stream {
+            OutputStream::Stdout(stdout) => stdout.flush(),
+            OutputStream::File { file, .. } => file.flush(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub enum HistoryAction {
         /// How many.
         limit: u32,
         /// Only those of this participant of a study, and under this condition, as far as they are named.
-        whose: Assigned,
+        assigned: Assigned,
     },
     /// Shows a conversation.
     Show {
@@ -102,7 +102,7 @@ pub enum HistoryError {
     Program(CommandError),
     /// Nobody is there to be asked.
     #[error("this deletes for good; without a terminal, confirm with --yes")]
-    NobodyToAsk,
+    NoTerminal,
     /// The person could not be asked.
     #[error("cannot ask: {0}")]
     Ask(io::Error),
@@ -159,7 +159,7 @@ impl ListedConversation {
 
 /// A conversation with what belongs to it.
 #[derive(Debug)]
-struct Whole {
+struct ConversationRows {
     listed: ListedConversation,
     turns: Vec<i64>,
     said: Vec<SaidRow>,
@@ -190,7 +190,10 @@ pub fn run(
     // First of all, so that nothing is made where there is nothing.
     let reader = JournalReader::open(state_dir)?;
     Ok(match action {
-        HistoryAction::List { limit, whose } => {
+        HistoryAction::List {
+            limit,
+            assigned: whose,
+        } => {
             let list = list(&reader, limit, &whose)?;
             match form {
                 HistoryFormat::Text => text::list(&list, &zone),
@@ -256,8 +259,8 @@ fn find(reader: &JournalReader, id: i64) -> Result<ListedConversation, HistoryEr
     Ok(ListedConversation::of(reader, row)?)
 }
 
-fn read(reader: &JournalReader, id: i64) -> Result<Whole, HistoryError> {
-    Ok(Whole {
+fn read(reader: &JournalReader, id: i64) -> Result<ConversationRows, HistoryError> {
+    Ok(ConversationRows {
         listed: find(reader, id)?,
         turns: reader.turns(id)?,
         said: reader.said(id)?,
@@ -319,7 +322,7 @@ fn label(
         return all_marks(&reader, id);
     }
     drop(reader);
-    let writer = MarkWriter::open(state_dir)?;
+    let writer = JournalWriter::open(state_dir)?;
     writer.write(
         vec![Record::Mark(mark)],
         command::ControlCommand::Label {
@@ -338,20 +341,20 @@ fn delete(
     yes: bool,
     state_dir: &Path,
 ) -> Result<String, HistoryError> {
-    let mut doomed: Vec<ListedConversation> = Vec::new();
+    let mut to_delete: Vec<ListedConversation> = Vec::new();
     for id in ids {
         let listed = find(&reader, *id)?;
-        if doomed.iter().all(|known| known.row.id != *id) {
-            doomed.push(listed);
+        if to_delete.iter().all(|known| known.row.id != *id) {
+            to_delete.push(listed);
         }
     }
     drop(reader);
     // Before the question: an answer that changes nothing is one too many.
-    let writer = MarkWriter::open(state_dir)?;
-    if !yes && !is_sure(&doomed)? {
+    let writer = JournalWriter::open(state_dir)?;
+    if !yes && !confirm(&to_delete)? {
         return Ok("Nothing was deleted.\n".into());
     }
-    let conversations: Vec<i64> = doomed.iter().map(|listed| listed.row.id).collect();
+    let conversations: Vec<i64> = to_delete.iter().map(|listed| listed.row.id).collect();
     let records = conversations
         .iter()
         .map(|id| Record::DeleteConversation { id: *id });
@@ -360,18 +363,18 @@ fn delete(
         command::ControlCommand::Delete { conversations },
         HistoryError::Write,
     )?;
-    Ok(text::deleted(doomed.len()))
+    Ok(text::deleted(to_delete.len()))
 }
 
 /// Who writes the journal.
-enum MarkWriter<'a> {
+enum JournalWriter<'a> {
     /// Nobody else.
     Own(Journal),
     /// A program that runs with this state folder.
     Program(&'a Path),
 }
 
-impl<'a> MarkWriter<'a> {
+impl<'a> JournalWriter<'a> {
     fn open(state_dir: &'a Path) -> Result<Self, HistoryError> {
         match Journal::open(state_dir, JournalOptions::default()) {
             Ok(journal) => Ok(Self::Own(journal)),
@@ -414,12 +417,12 @@ impl<'a> MarkWriter<'a> {
 }
 
 /// Asks the person.
-fn is_sure(doomed: &[ListedConversation]) -> Result<bool, HistoryError> {
+fn confirm(to_delete: &[ListedConversation]) -> Result<bool, HistoryError> {
     if !io::stdin().is_terminal() {
-        return Err(HistoryError::NobodyToAsk);
+        return Err(HistoryError::NoTerminal);
     }
     let mut stderr = io::stderr().lock();
-    let asked = stderr.write_all(text::question(doomed).as_bytes());
+    let asked = stderr.write_all(text::delete_question(to_delete).as_bytes());
     asked.map_err(HistoryError::Ask)?;
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);

@@ -8,7 +8,7 @@ use crate::plain;
 /// `12 typed, 34 of draft 3 (qwen)`. Who reads this has no colours that tell which words are whose, and no
 /// view that lists the drafts, so it says more than [`Hand`](crate::draft::Hand): how many characters, of
 /// which draft, and what was pasted or recalled, which is no hand of another.
-pub(super) fn words(draft: &Draft) -> String {
+pub(super) fn summary(draft: &Draft) -> String {
     let mut counted: Vec<(&Source, usize)> = Vec::new();
     let parts = draft.parts.iter().map(|part| &part.origin);
     for span in parts

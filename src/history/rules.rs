@@ -19,12 +19,12 @@ use crate::store;
 /// How many turns are looked for at once.
 const PAGE: u32 = 256;
 /// How many conversations are remembered.
-const REMEMBERED: usize = 256;
+const MAX_CACHED_CONVERSATIONS: usize = 256;
 const DAY: i64 = 24 * 3600 * 1000;
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Trial {
+pub struct TrialScope {
     /// What came in the last so many days; all of it, if this is absent.
     pub days: Option<u32>,
     /// What came in this conversation; in any, if this is absent.
@@ -54,7 +54,7 @@ pub fn list(rules: &Rules, form: HistoryFormat) -> String {
                 } else {
                     "request"
                 };
-                let what = happens(told.action, told.timeout);
+                let what = outcome_text(told.action, told.timeout);
                 let head = format!("{number:>3}  {}  (of a {asked}): {what}", told.name);
                 let conditions = told.conditions.iter();
                 let conditions = conditions.map(|(key, is)| format!("{:5}{key:<14}{is}", ""));
@@ -77,7 +77,7 @@ const NO_RULES: &str = "There are no rules; config.example.toml has some to begi
 /// If there is no journal, it cannot be read, there is no such conversation, or nobody reads what is
 /// told.
 pub fn run(
-    trial: Trial,
+    trial: TrialScope,
     rules: &Rules,
     form: HistoryFormat,
     state_dir: &Path,
@@ -94,7 +94,7 @@ pub fn run(
         form,
         out,
         zone: TimeZone::system(),
-        told: 0,
+        matches: 0,
     };
     let mut walk = RulesTrial {
         reader,
@@ -109,7 +109,7 @@ pub fn run(
 }
 
 /// Something that a rule would have met.
-struct Met<'a> {
+struct RuleMatch<'a> {
     at: i64,
     conversation: &'a ConversationRow,
     turn: i64,
@@ -142,7 +142,7 @@ struct RulesTrial<'r> {
 impl RulesTrial<'_> {
     fn all<W: Write>(
         &mut self,
-        trial: Trial,
+        trial: TrialScope,
         report: &mut TrialReport<'_, W>,
     ) -> Result<(), TrialError> {
         let since = trial.days.map(|days| now() - i64::from(days) * DAY);
@@ -238,7 +238,7 @@ impl RulesTrial<'_> {
             directory: directory.as_deref(),
             request,
         };
-        let met = |at, what, decision| Met {
+        let met = |at, what, decision| RuleMatch {
             at,
             conversation,
             turn: turn.id,
@@ -247,7 +247,7 @@ impl RulesTrial<'_> {
         };
         if let Some(decision) = self.rules.of_request(&subject) {
             self.counts.requests_met += 1;
-            report.tell(&met(turn.arrived, "request", decision))?;
+            report.write_match(&met(turn.arrived, "request", decision))?;
         }
         for (at, what, item) in spoken {
             let Some(decision) = self.rules.of_item(&subject, &item) else {
@@ -257,7 +257,7 @@ impl RulesTrial<'_> {
                 "reply" => self.counts.replies_met += 1,
                 _ => self.counts.drafts_met += 1,
             }
-            report.tell(&met(at, what, decision))?;
+            report.write_match(&met(at, what, decision))?;
         }
         Ok(())
     }
@@ -266,7 +266,7 @@ impl RulesTrial<'_> {
         if let Some(known) = self.conversations.get(&id) {
             return Ok(known.clone());
         }
-        if self.conversations.len() >= REMEMBERED {
+        if self.conversations.len() >= MAX_CACHED_CONVERSATIONS {
             self.conversations.clear();
         }
         let found = self.reader.conversation(id).map_err(HistoryError::from)?;
@@ -280,7 +280,7 @@ struct TrialReport<'o, W> {
     form: HistoryFormat,
     out: &'o mut W,
     zone: TimeZone,
-    told: u64,
+    matches: u64,
 }
 
 impl<W: Write> TrialReport<'_, W> {
@@ -291,18 +291,18 @@ impl<W: Write> TrialReport<'_, W> {
         }
     }
 
-    fn tell(&mut self, met: &Met<'_>) -> io::Result<()> {
-        let Met {
+    fn write_match(&mut self, met: &RuleMatch<'_>) -> io::Result<()> {
+        let RuleMatch {
             conversation,
             decision,
             ..
         } = met;
-        self.told += 1;
+        self.matches += 1;
         match self.form {
             HistoryFormat::Text => {
                 let timeout = decision.timeout.as_ref();
                 let timeout = timeout.map(|(after, action)| (*after, action));
-                let what = happens(&decision.action, timeout);
+                let what = outcome_text(&decision.action, timeout);
                 let head = format!(
                     "{:>6}  {}  {:<7}  {}: {what}",
                     conversation.id,
@@ -314,7 +314,7 @@ impl<W: Write> TrialReport<'_, W> {
                 writeln!(self.out, "{}\n{}", plain::line(&head), plain::line(&about))
             }
             HistoryFormat::Json => {
-                let comma = if self.told > 1 { "," } else { "" };
+                let comma = if self.matches > 1 { "," } else { "" };
                 let row = serde_json::to_string(&TrialRow::of(met)).unwrap_or_default();
                 write!(self.out, "{comma}\n  {row}")
             }
@@ -329,7 +329,7 @@ impl<W: Write> TrialReport<'_, W> {
                 let requests = of(counts.requests_met, counts.requests, "requests");
                 let replies = of(counts.replies_met, counts.replies, "replies");
                 let drafts = of(counts.drafts_met, counts.drafts, "other drafts");
-                let space = if self.told > 0 { "\n" } else { "" };
+                let space = if self.matches > 0 { "\n" } else { "" };
                 writeln!(
                     out,
                     "{space}A rule would have met {requests}, {replies} and {drafts}."
@@ -370,7 +370,7 @@ struct TrialRow<'a> {
 }
 
 impl<'a> TrialRow<'a> {
-    fn of(met: &'a Met<'_>) -> Self {
+    fn of(met: &'a RuleMatch<'_>) -> Self {
         let timeout = met.decision.timeout.as_ref();
         Self {
             at: json::time(met.at),
@@ -421,7 +421,7 @@ impl<'a> TriedRule<'a> {
 }
 
 /// What happens, and what happens where nobody does anything.
-fn happens(action: &RuleAction, timeout: Option<(Duration, &RuleAction)>) -> String {
+fn outcome_text(action: &RuleAction, timeout: Option<(Duration, &RuleAction)>) -> String {
     let words = action.words();
     match timeout {
         None => words,

@@ -32,7 +32,7 @@ impl LogFile {
         })
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
         let path = |name| self.folder.path().join(name);
         match fs::rename(path(LOG_FILE), path(OLD_LOG_FILE)) {
             // Somebody has tidied up.
@@ -48,7 +48,7 @@ impl Write for LogFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let new = lines.len() as u64;
         if self.bytes > 0 && self.bytes + new > self.max_bytes {
-            self.put_aside()?;
+            self.rotate()?;
         }
         // All or as much as goes, so that a line is not torn in two by the next change of files.
         self.file.write_all(lines)?;

@@ -13,7 +13,7 @@ const MAX_LINE: usize = 4 * 1024;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a line waits for others that are written with it. Whoever kills the program loses so
 /// much of the log.
-const GATHER: Duration = Duration::from_millis(20);
+const BATCH_DELAY: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 struct SharedLog {
@@ -58,7 +58,7 @@ impl LogQueue {
         Ok(queue)
     }
 
-    pub(super) fn lines(&self) -> LogWriter {
+    pub(super) fn writer(&self) -> LogWriter {
         LogWriter(Arc::clone(&self.0))
     }
 }
@@ -108,7 +108,7 @@ fn write_all(shared: &SharedLog, mut log: impl Write) {
         if !waiting.lines.is_empty() {
             let changed = &shared.changed;
             let gathered =
-                changed.wait_timeout_while(waiting, GATHER, |waiting| !waiting.is_closing);
+                changed.wait_timeout_while(waiting, BATCH_DELAY, |waiting| !waiting.is_closing);
             waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
         }
         let lines = std::mem::take(&mut waiting.lines);
@@ -161,7 +161,7 @@ mod tests {
         let (go, gone) = mpsc::channel();
         let (took, taken) = mpsc::channel();
         let queue = LogQueue::start(Disk(gone, took)).expect("started");
-        let mut lines = queue.lines();
+        let mut lines = queue.writer();
         let line = [b'x'; 999];
         for _ in 0..10 * MAX_WAITING / line.len() {
             writeln!(lines, "{}", String::from_utf8_lossy(&line)).expect("taken");
@@ -186,7 +186,7 @@ mod tests {
         let (took, taken) = mpsc::channel();
         drop(go);
         let queue = LogQueue::start(Disk(gone, took)).expect("started");
-        let mut lines = queue.lines();
+        let mut lines = queue.writer();
         lines.write_all(b"one\n").expect("taken");
         lines.write_all(&[b'x'; 2 * MAX_LINE]).expect("taken");
         lines.write_all(b"two\n").expect("taken");

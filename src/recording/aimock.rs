@@ -18,7 +18,7 @@ pub struct Fixtures {
     /// The file.
     pub document: Value,
     /// What has no place in it, in words.
-    pub(crate) left_out: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The fixtures for a recording.
@@ -35,25 +35,27 @@ pub fn fixtures(recording: &Recording) -> Fixtures {
                 continue;
             }
         };
-        let first = || said_before(&turn.request);
+        let first = || assistant_messages(&turn.request);
         let count = counts.entry(turn.conversation).or_insert_with(first);
-        all.push(json!({"match": matched(&turn.request, *count), "response": answered.response}));
+        all.push(
+            json!({"match": match_fields(&turn.request, *count), "response": answered.response}),
+        );
         *count += match turn.request.format {
             Format::Responses | Format::Compaction => answered.items,
             Format::Chat | Format::Messages => usize::from(answered.items > 0),
         };
-        let lost = answered.lost.into_iter();
+        let lost = answered.warnings.into_iter();
         left_out.extend(lost.map(|words| format!("request {}: {words}", turn.number)));
     }
-    number(&mut all);
+    number_duplicates(&mut all);
     Fixtures {
         document: json!({"fixtures": all}),
-        left_out,
+        warnings: left_out,
     }
 }
 
 /// Tells fixtures with the same match apart by their order.
-fn number(fixtures: &mut [Value]) {
+fn number_duplicates(fixtures: &mut [Value]) {
     let mut seen: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, fixture) in fixtures.iter().enumerate() {
         let same = seen.entry(fixture["match"].to_string()).or_default();
@@ -66,7 +68,7 @@ fn number(fixtures: &mut [Value]) {
     }
 }
 
-fn matched(request: &Request, count: usize) -> Value {
+fn match_fields(request: &Request, count: usize) -> Value {
     let mut fields = Map::new();
     let prompt = request.prompts().next_back();
     let mut texts = prompt
@@ -96,7 +98,7 @@ fn has_result(request: &Request) -> bool {
 }
 
 /// How many messages of the model a request has.
-fn said_before(request: &Request) -> usize {
+fn assistant_messages(request: &Request) -> usize {
     let items = request.items.iter().filter(|item| item.is_from_model());
     let is_message = |item: &&Arc<Item>| !matches!(item.said(), Some(Body::Reasoning { .. }));
     items
@@ -109,7 +111,7 @@ struct FixtureResponse {
     response: Value,
     /// How many messages and calls.
     items: usize,
-    lost: Vec<String>,
+    warnings: Vec<String>,
 }
 
 fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
@@ -150,7 +152,7 @@ fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
             return Ok(FixtureResponse {
                 response: json!({"error": error, "status": 400}),
                 items: 0,
-                lost,
+                warnings: lost,
             });
         }
     }
@@ -162,7 +164,7 @@ fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
     Ok(FixtureResponse {
         response: Value::Object(response),
         items,
-        lost,
+        warnings: lost,
     })
 }
 
@@ -218,16 +220,16 @@ mod tests {
     use crate::api::{Interner, Phase};
     use crate::inbox::ReplyContent;
     use crate::journal::{SaidState, TurnState};
-    use crate::recording::KeptReply;
+    use crate::recording::JournalReply;
 
     fn turn(number: usize, items: Value, said: &[&[ReplyContent]]) -> RecordedTurn {
         let body = json!({"model": "m", "input": items}).to_string();
         let rows = (0..).zip(said).flat_map(|(ticket, words)| {
-            words.iter().map(move |words| KeptReply {
+            words.iter().map(move |words| JournalReply {
                 at: 0,
                 ticket,
                 state: SaidState::Delivered,
-                words: words.clone(),
+                content: words.clone(),
                 typed: String::new(),
             })
         });
@@ -275,7 +277,10 @@ mod tests {
                 turn(4, json!("Gone"), &[]),
             ],
         };
-        let Fixtures { document, left_out } = fixtures(&recording);
+        let Fixtures {
+            document,
+            warnings: left_out,
+        } = fixtures(&recording);
         assert_eq!(
             document,
             json!({"fixtures": [

@@ -39,12 +39,12 @@ pub(crate) struct ConversationLine {
     pub version: String,
     /// What nobody needs who plays it.
     #[serde(flatten, skip_deserializing)]
-    pub more: Option<More>,
+    pub details: Option<ConversationDetails>,
 }
 
 /// What is known of a conversation that the journal has.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct More {
+pub(crate) struct ConversationDetails {
     pub begun: Timestamp,
     pub active: Timestamp,
     pub state: Option<StateName>,
@@ -190,14 +190,19 @@ impl From<RecordedDelivery> for SaidState {
 
 impl ConversationLine {
     /// That of a conversation, with what is known of it besides.
-    pub fn line(conversation: i64, title: &str, agent: &str, more: Option<More>) -> RecordingLine {
+    pub fn line(
+        conversation: i64,
+        title: &str,
+        agent: &str,
+        more: Option<ConversationDetails>,
+    ) -> RecordingLine {
         RecordingLine::Conversation(Box::new(Self {
             recording: VERSION,
             conversation,
             title: title.to_owned(),
             agent: agent.to_owned(),
             version: env!("CARGO_PKG_VERSION").into(),
-            more,
+            details: more,
         }))
     }
 }
@@ -211,11 +216,11 @@ impl RequestLine {
 }
 
 /// A moment in milliseconds since 1970.
-pub(crate) fn moment(milliseconds: i64) -> Timestamp {
+pub(crate) fn timestamp(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
 /// What is JSON as such, and what is not as a text.
-pub(crate) fn json_of(text: &str) -> Value {
+pub(crate) fn json_or_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

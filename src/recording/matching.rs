@@ -50,13 +50,13 @@ pub enum MatchKind {
 #[derive(Debug, Clone)]
 pub struct Fingerprint {
     /// The hash of all of it without what is different each time.
-    strict: Hash,
+    strict_hash: Hash,
     format: Format,
     purpose: Purpose,
     has_tools: bool,
-    parts: Vec<ComparedItem>,
+    items: Vec<ComparedItem>,
     /// The first part that came after what the model said last.
-    newest: usize,
+    first_new: usize,
 }
 
 /// An item that says something, as far as it is compared.
@@ -73,21 +73,21 @@ struct ComparedItem {
 impl Fingerprint {
     /// That of a request.
     pub fn of(request: &Request) -> Self {
-        let parts = parts(request);
-        let last = parts.iter().rposition(|part| part.is_from_model);
+        let items = compared_items(request);
+        let last = items.iter().rposition(|part| part.is_from_model);
         Self {
-            strict: strict(request),
+            strict_hash: strict_hash_of(request),
             format: request.format,
             purpose: request.purpose,
             has_tools: !request.tools.is_empty(),
-            newest: last.map_or(0, |last| last + 1),
-            parts,
+            first_new: last.map_or(0, |last| last + 1),
+            items,
         }
     }
 
     /// Whether another request is this recorded one.
     pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<MatchKind> {
-        if self.strict == other.strict {
+        if self.strict_hash == other.strict_hash {
             return Some(MatchKind::Strict);
         }
         let similarity = match tolerance.mode {
@@ -101,12 +101,12 @@ impl Fingerprint {
 
     /// How similar the newest parts are, the least of them, if all else is in its place.
     fn similarity_of_newest(&self, other: &Self) -> Option<f64> {
-        let pairs = || self.parts.iter().zip(&other.parts);
+        let pairs = || self.items.iter().zip(&other.items);
         let is_in_place = self.context() == other.context()
-            && self.parts.len() == other.parts.len()
-            && self.newest == other.newest
-            && pairs().all(|(one, other)| one.is_in_place_of(other));
-        let newest = || pairs().skip(self.newest);
+            && self.items.len() == other.items.len()
+            && self.first_new == other.first_new
+            && pairs().all(|(one, other)| one.is_interchangeable(other));
+        let newest = || pairs().skip(self.first_new);
         let least = || {
             newest()
                 .map(|(one, other)| similarity(&one.text, &other.text))
@@ -121,12 +121,12 @@ impl Fingerprint {
 
     /// How near another request is, from 0 to 1: to find the one to show.
     pub(crate) fn nearness(&self, other: &Self) -> f64 {
-        let pairs = self.parts.iter().zip(&other.parts);
+        let pairs = self.items.iter().zip(&other.items);
         let alike = pairs.map(|(one, other)| {
             let is_same_kind = one.kind == other.kind;
             f64::from(u8::from(is_same_kind)) * similarity(&one.text, &other.text).max(0.1)
         });
-        let most = self.parts.len().max(other.parts.len()).max(1);
+        let most = self.items.len().max(other.items.len()).max(1);
         let alike = alike.sum::<f64>() / most as f64;
         let context = f64::from(u8::from(self.context() == other.context()));
         0.9 * alike + 0.1 * context
@@ -140,7 +140,7 @@ impl Fingerprint {
             "no tools"
         };
         let mut text = format!("{:?}, {}, {tools}\n", self.format, self.purpose.words());
-        for part in &self.parts {
+        for part in &self.items {
             text.push_str(&format!("[{}]\n{}\n", part.kind, part.text.trim_end()));
         }
         text
@@ -148,7 +148,7 @@ impl Fingerprint {
 
     /// The first words of what is newest.
     pub fn title(&self) -> String {
-        let newest = self.parts.get(self.newest).or(self.parts.last());
+        let newest = self.items.get(self.first_new).or(self.items.last());
         let line = newest.and_then(|part| part.text.lines().find(|line| !line.trim().is_empty()));
         line.unwrap_or_default().trim().chars().take(80).collect()
     }
@@ -156,14 +156,14 @@ impl Fingerprint {
 
 impl ComparedItem {
     /// Whether it may stand where the other does: what the model called is what it was told to call.
-    fn is_in_place_of(&self, other: &Self) -> bool {
+    fn is_interchangeable(&self, other: &Self) -> bool {
         let is_call = self.kind.starts_with("call ");
         self.kind == other.kind && (!is_call || self.text == other.text)
     }
 }
 
 /// The hash of a request with all that it goes on from, without what is different each time.
-fn strict(request: &Request) -> Hash {
+fn strict_hash_of(request: &Request) -> Hash {
     let mut normaliser = Normaliser::default();
     let earlier = request.items.iter().skip(request.preamble);
     let mut hash = Hash::of(b"");
@@ -175,17 +175,17 @@ fn strict(request: &Request) -> Hash {
 
 /// What is said in a request; not what its agent adds by itself, nor thoughts, which some send back and others
 /// do not.
-fn parts(request: &Request) -> Vec<ComparedItem> {
+fn compared_items(request: &Request) -> Vec<ComparedItem> {
     let mut normaliser = Normaliser::default();
     let opening = Opening::of(request);
     let items = request.items.iter().enumerate();
     let items = items.filter(|(index, _)| !opening.holds(&request.items, *index));
     items
-        .filter_map(|(_, item)| part(item, &mut normaliser))
+        .filter_map(|(_, item)| compared_item(item, &mut normaliser))
         .collect()
 }
 
-fn part(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
+fn compared_item(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
     let (kind, text) = match item.body() {
         ItemBody::Said {
             body: Body::Reasoning { .. },

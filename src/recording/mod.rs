@@ -76,12 +76,12 @@ pub struct RecordedTurn {
     /// What became of it.
     pub state: TurnState,
     /// What was said to it, as it was kept.
-    pub rows: Vec<KeptReply>,
+    pub rows: Vec<JournalReply>,
 }
 
 /// Something that was said, as it was kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeptReply {
+pub struct JournalReply {
     /// When, in milliseconds since 1970.
     pub at: i64,
     /// What left together has the same.
@@ -89,7 +89,7 @@ pub struct KeptReply {
     /// How far it got.
     pub state: SaidState,
     /// The reply, as it was kept.
-    pub words: ReplyContent,
+    pub content: ReplyContent,
     /// How it was composed.
     pub typed: String,
 }
@@ -111,7 +111,7 @@ impl RecordedTurn {
 
     /// What was said to it, as it left. If it was answered, the last of it ends the response.
     pub fn replies(&self) -> Vec<RecordedReply> {
-        replies::of(&self.rows, self.is_answered(), self.arrived)
+        replies::sent_replies(&self.rows, self.is_answered(), self.arrived)
     }
 }
 
@@ -131,7 +131,7 @@ impl Recording {
             let turn = &turns[at];
             let mut later = turns[at + 1..].iter();
             let next = later.find(|later| later.conversation == turn.conversation);
-            turn.state == TurnState::Gone && next.is_some_and(|next| asks_the_same(turn, next))
+            turn.state == TurnState::Gone && next.is_some_and(|next| is_same_request(turn, next))
         };
         let kept: Vec<bool> = (0..turns.len()).map(|at| !is_retried(at)).collect();
         let kept = turns.into_iter().zip(kept).filter(|(_, kept)| *kept);
@@ -140,7 +140,7 @@ impl Recording {
     }
 }
 
-fn asks_the_same(one: &RecordedTurn, other: &RecordedTurn) -> bool {
+fn is_same_request(one: &RecordedTurn, other: &RecordedTurn) -> bool {
     let (one, other) = (&one.request.items, &other.request.items);
     let mut pairs = one.iter().zip(other);
     one.len() == other.len() && pairs.all(|(one, other)| one.says_the_same(other))

@@ -44,11 +44,11 @@ impl Normaliser {
         let Some(pattern) = PATTERN.as_ref() else {
             return text.to_owned();
         };
-        let replaced = pattern.replace_all(text, |found: &Captures<'_>| self.stand_in(found));
+        let replaced = pattern.replace_all(text, |found: &Captures<'_>| self.placeholder(found));
         replaced.into_owned()
     }
 
-    fn stand_in(&mut self, found: &Captures<'_>) -> String {
+    fn placeholder(&mut self, found: &Captures<'_>) -> String {
         if let Some(id) = found.name("id") {
             let next = self.ids.len() + 1;
             let number = *self.ids.entry(id.as_str().to_owned()).or_insert(next);

@@ -141,7 +141,7 @@ pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<Stri
         }
         FileFormat::Aimock => {
             let fixtures = aimock::fixtures(recording);
-            for words in &fixtures.left_out {
+            for words in &fixtures.warnings {
                 told.push_str(&format!("left out: {words}\n"));
             }
             private_file::replace(path, |out| {

@@ -103,7 +103,7 @@ pub(super) async fn play(
     }
     Ok(Played {
         missed: !script.misses.is_empty(),
-        unplayed: !script.is_over(),
+        unplayed: !script.is_finished(),
         command: status.map(code),
     })
 }
@@ -112,14 +112,14 @@ pub(super) async fn play(
 fn screen(script: &Arc<Mutex<Script>>) -> RequestFilter {
     let script = Arc::clone(script);
     RequestFilter::new(move |request| {
-        let likeness = Fingerprint::of(request);
+        let fingerprint = Fingerprint::of(request);
         let mut script = lock(&script);
-        if script.find(&likeness).is_some() {
+        if script.find(&fingerprint).is_some() {
             return Ok(());
         }
-        let miss = script.miss(&likeness);
+        let miss = script.miss(&fingerprint);
         report::tell(&report::missed(&miss));
-        let words = miss.words();
+        let words = miss.message();
         script.misses.push(miss);
         Err(words)
     })
@@ -161,7 +161,7 @@ impl Player {
 
     /// When it is over, once all was played and delivered.
     fn over_at(&self) -> Option<Instant> {
-        let is_over = self.open.is_empty() && self.script().is_over();
+        let is_over = self.open.is_empty() && self.script().is_finished();
         is_over.then(|| {
             if self.may_come_back {
                 self.quiet_since + TO_COME_BACK
@@ -193,7 +193,7 @@ impl Player {
                 if let Some(open) = self.open.remove(&id) {
                     open.task.abort();
                     match open.last {
-                        Some(_) => self.script().give_up(open.place),
+                        Some(_) => self.script().reopen(open.place),
                         // As it was recorded.
                         None => self.script().finish(open.place),
                     }
@@ -220,35 +220,38 @@ impl Player {
             return;
         };
         self.store.go_on(conversation);
-        let likeness = Fingerprint::of(&request);
+        let fingerprint = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();
             // It was looked at when it came, and what has come since makes it no other.
-            let Some(found) = script.find(&likeness) else {
+            let Some(found) = script.find(&fingerprint) else {
                 return;
             };
-            let Some(answer) = script.answer(found.place).cloned() else {
+            let Some(answer) = script.answer(found.index).cloned() else {
                 return;
             };
-            script.begin(found.place);
+            script.begin(found.index);
             (found, answer)
         };
-        match (found.is_repeated, found.how) {
+        match (found.is_repeated, found.kind) {
             (true, _) => self.counts.repeated += 1,
             (false, MatchKind::Strict) => self.counts.strict += 1,
             (false, MatchKind::Shape(_)) => self.counts.shape += 1,
         }
-        let (number, title) = (found.place + 1, likeness.title());
+        let (number, title) = (found.index + 1, fingerprint.title());
         report::tell(&report::matched(
             number,
             &title,
-            found.how,
+            found.kind,
             found.is_repeated,
         ));
-        let rejection = answer.said.last().and_then(|last| last.reply.rejection());
+        let rejection = answer
+            .replies
+            .last()
+            .and_then(|last| last.reply.rejection());
         self.may_come_back = request.background || (rejection.is_some() && request.stream);
         if let Some(words) = rejection
-            && !self.script().comes_again(found.place)
+            && !self.script().is_expected_again(found.index)
         {
             let place = RequestKey {
                 conversation,
@@ -256,11 +259,11 @@ impl Player {
             };
             self.store.reject(place, &request, words);
         }
-        let last = answer.is_whole.then(|| answer.said.len() - 1);
+        let last = answer.is_answered.then(|| answer.replies.len() - 1);
         let last = last.and_then(|last| u64::try_from(last).ok());
         let task = tokio::spawn(say(answer, responder, self.speed));
         let task = task.abort_handle();
-        let place = found.place;
+        let place = found.index;
         self.open.insert(id, PlayedRequest { place, last, task });
     }
 
@@ -279,11 +282,11 @@ impl Player {
 /// Says what was recorded, when it was.
 async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
-    for said in &answer.said {
+    for said in &answer.replies {
         sleep_until(begun + after(said.at - answer.arrived, speed)).await;
         responder.send(said.reply.clone(), Saving::default());
     }
-    if !answer.is_whole {
+    if !answer.is_answered {
         // Its client went away, and is expected to do so again.
         pending::<()>().await;
     }

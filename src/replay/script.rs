@@ -5,21 +5,21 @@ use std::sync::Arc;
 use crate::recording::{Fingerprint, MatchKind, RecordedReply, Recording, Tolerance, difference};
 
 /// Lines of a difference that are shown.
-const SHOWN: usize = 40;
+const MAX_DIFFERENCE_LINES: usize = 40;
 
 /// The recorded requests and how far each is.
 #[derive(Debug)]
 pub(super) struct Script {
-    turns: Vec<Scripted>,
+    turns: Vec<ScriptedTurn>,
     tolerance: Tolerance,
     /// The requests that were none of them.
     pub misses: Vec<Miss>,
 }
 
 #[derive(Debug)]
-struct Scripted {
+struct ScriptedTurn {
     answer: Arc<ScriptedAnswer>,
-    likeness: Fingerprint,
+    fingerprint: Fingerprint,
     state: PlayState,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct ScriptedAnswer {
     /// When that came, in milliseconds since 1970.
     pub arrived: i64,
     /// What was said to it; if it was answered, the last of it ends the response.
-    pub said: Vec<RecordedReply>,
+    pub replies: Vec<RecordedReply>,
     /// Whether it was answered: else its client went away.
-    pub is_whole: bool,
+    pub is_answered: bool,
 }
 
 /// How far a recorded request is.
@@ -49,9 +49,9 @@ enum PlayState {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ScriptMatch {
     /// Its place.
-    pub place: usize,
+    pub index: usize,
     /// How it was told.
-    pub how: MatchKind,
+    pub kind: MatchKind,
     /// Whether it has come before, so that it gets the same again.
     pub(crate) is_repeated: bool,
 }
@@ -70,12 +70,12 @@ pub(super) struct Miss {
 impl Script {
     pub fn new(recording: Recording, tolerance: Tolerance) -> Self {
         let turns = recording.without_retries().turns.into_iter();
-        let turns = turns.map(|turn| Scripted {
-            likeness: Fingerprint::of(&turn.request),
+        let turns = turns.map(|turn| ScriptedTurn {
+            fingerprint: Fingerprint::of(&turn.request),
             answer: Arc::new(ScriptedAnswer {
                 arrived: turn.arrived,
-                said: turn.replies(),
-                is_whole: turn.is_answered(),
+                replies: turn.replies(),
+                is_answered: turn.is_answered(),
             }),
             state: PlayState::Unplayed,
         });
@@ -98,10 +98,10 @@ impl Script {
 
     /// Finds the recorded request that this one is: the likeliest of those that have not come yet, the first
     /// of several; else of those that have.
-    pub fn find(&self, likeness: &Fingerprint) -> Option<ScriptMatch> {
+    pub fn find(&self, fingerprint: &Fingerprint) -> Option<ScriptMatch> {
         let mut best: Option<(bool, f64, ScriptMatch)> = None;
         for (place, scripted) in self.turns.iter().enumerate() {
-            let Some(how) = likeness.matches(&scripted.likeness, self.tolerance) else {
+            let Some(how) = fingerprint.matches(&scripted.fingerprint, self.tolerance) else {
                 continue;
             };
             let score = match how {
@@ -112,8 +112,8 @@ impl Script {
             let is_better = best.is_none_or(|(new, known, _)| (is_new, score) > (new, known));
             if is_better {
                 let found = ScriptMatch {
-                    place,
-                    how,
+                    index: place,
+                    kind: how,
                     is_repeated: !is_new,
                 };
                 best = Some((is_new, score, found));
@@ -128,7 +128,7 @@ impl Script {
     }
 
     /// A client went away before it had all of the answer, and may come again.
-    pub(crate) fn give_up(&mut self, place: usize) {
+    pub(crate) fn reopen(&mut self, place: usize) {
         self.set(place, PlayState::Begun, PlayState::Unplayed);
     }
 
@@ -147,7 +147,7 @@ impl Script {
     }
 
     /// Whether the same is asked once more later on.
-    pub(crate) fn comes_again(&self, place: usize) -> bool {
+    pub(crate) fn is_expected_again(&self, place: usize) -> bool {
         let Some(this) = self.turns.get(place) else {
             return false;
         };
@@ -156,8 +156,8 @@ impl Script {
             other != place
                 && scripted.state == PlayState::Unplayed
                 && this
-                    .likeness
-                    .matches(&scripted.likeness, self.tolerance)
+                    .fingerprint
+                    .matches(&scripted.fingerprint, self.tolerance)
                     .is_some()
         })
     }
@@ -167,22 +167,22 @@ impl Script {
         let unplayed = self.turns.iter().enumerate();
         let unplayed = unplayed.filter(|(_, scripted)| scripted.state != PlayState::Played);
         unplayed
-            .map(|(place, scripted)| (place + 1, scripted.likeness.title()))
+            .map(|(place, scripted)| (place + 1, scripted.fingerprint.title()))
             .collect()
     }
 
     /// Whether all were played.
-    pub fn is_over(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.turns
             .iter()
             .all(|scripted| scripted.state == PlayState::Played)
     }
 
     /// Says what a request that was not recorded is nearest to.
-    pub(crate) fn miss(&self, likeness: &Fingerprint) -> Miss {
+    pub(crate) fn miss(&self, fingerprint: &Fingerprint) -> Miss {
         let turns = self.turns.iter().enumerate();
         let nearness = turns.map(|(place, scripted)| {
-            let near = likeness.nearness(&scripted.likeness);
+            let near = fingerprint.nearness(&scripted.fingerprint);
             // Of two that are as near, the one that has not come is meant.
             let waits = if scripted.state == PlayState::Unplayed {
                 0.01
@@ -197,18 +197,22 @@ impl Script {
         });
         let nearest = nearest.map(|(_, place)| place);
         let recorded = nearest.and_then(|place| self.turns.get(place));
-        let recorded = recorded.map(|scripted| scripted.likeness.to_text());
+        let recorded = recorded.map(|scripted| scripted.fingerprint.to_text());
         Miss {
-            title: likeness.title(),
+            title: fingerprint.title(),
             nearest: nearest.map(|place| place + 1),
-            difference: difference(&recorded.unwrap_or_default(), &likeness.to_text(), SHOWN),
+            difference: difference(
+                &recorded.unwrap_or_default(),
+                &fingerprint.to_text(),
+                MAX_DIFFERENCE_LINES,
+            ),
         }
     }
 }
 
 impl Miss {
     /// What the client is told.
-    pub fn words(&self) -> String {
+    pub fn message(&self) -> String {
         let Self { title, nearest, .. } = self;
         let nearest = match nearest {
             Some(number) => format!(" The nearest is request {number} of the recording."),
@@ -226,7 +230,7 @@ mod tests {
     use crate::api::{Body, Format, Interner, Phase};
     use crate::inbox::ReplyContent;
     use crate::journal::{SaidState, TurnState};
-    use crate::recording::{KeptReply, RecordedTurn};
+    use crate::recording::{JournalReply, RecordedTurn};
 
     fn turn(number: usize, prompts: &[&str], state: TurnState) -> RecordedTurn {
         let mut messages = Vec::new();
@@ -237,11 +241,11 @@ mod tests {
         messages.pop();
         let body = json!({"model": "m", "messages": messages}).to_string();
         let words = ReplyContent::Item(Body::message("Yes", Phase::FinalAnswer));
-        let row = KeptReply {
+        let row = JournalReply {
             at: 0,
             ticket: 0,
             state: SaidState::Delivered,
-            words,
+            content: words,
             typed: String::new(),
         };
         RecordedTurn {
@@ -269,7 +273,7 @@ mod tests {
 
     fn place(script: &Script, turn: &RecordedTurn) -> Option<(usize, bool)> {
         let found = script.find(&Fingerprint::of(&turn.request))?;
-        Some((found.place, found.is_repeated))
+        Some((found.index, found.is_repeated))
     }
 
     #[test]
@@ -277,24 +281,24 @@ mod tests {
         let one = || turn(1, &["Go on"], TurnState::Answered);
         let mut script = script(vec![one(), one()]);
         assert_eq!(place(&script, &one()), Some((0, false)));
-        assert!(script.comes_again(0));
+        assert!(script.is_expected_again(0));
         script.begin(0);
         assert_eq!(place(&script, &one()), Some((1, false)));
         script.begin(1);
-        assert!(!script.comes_again(1));
+        assert!(!script.is_expected_again(1));
         assert_eq!(place(&script, &one()), Some((0, true)));
-        assert!(!script.is_over());
+        assert!(!script.is_finished());
         script.finish(0);
         // Its client went away, and may come again.
-        script.give_up(1);
+        script.reopen(1);
         assert_eq!(place(&script, &one()), Some((1, false)));
         assert_eq!(script.unplayed(), [(2, "Go on".to_owned())]);
         script.begin(1);
         script.finish(1);
-        assert!(script.is_over());
+        assert!(script.is_finished());
         // What was played stays played.
-        script.give_up(1);
-        assert!(script.is_over());
+        script.reopen(1);
+        assert!(script.is_finished());
     }
 
     #[test]
@@ -304,7 +308,7 @@ mod tests {
         let other = turn(3, &["Go on", "Stop"], TurnState::Gone);
         let script = script(vec![gone, again, other]);
         assert_eq!(script.len(), 2);
-        let answers = [0, 1].map(|place| script.answer(place).unwrap().is_whole);
+        let answers = [0, 1].map(|place| script.answer(place).unwrap().is_answered);
         assert_eq!(answers, [true, false]);
     }
 
@@ -332,6 +336,6 @@ mod tests {
             .filter(|line| line.starts_with(['-', '+']))
             .collect();
         assert_eq!(changed, ["-Now test it", "+Now publish it all"]);
-        assert!(miss.words().contains("request 2 of the recording"));
+        assert!(miss.message().contains("request 2 of the recording"));
     }
 }

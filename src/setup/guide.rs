@@ -66,7 +66,7 @@ pub struct Guide {
 }
 
 /// An agent as a line of the list.
-fn listed(agent: &AgentProgram, environment: &Environment) -> String {
+fn agent_line(agent: &AgentProgram, environment: &Environment) -> String {
     let place = match find(agent.program, environment) {
         Some(path) => path.display().to_string(),
         None => format!("not found: {}", agent.install),
@@ -102,7 +102,7 @@ impl Guide {
             models: config.models.clone(),
             agents: AgentProgram::ALL
                 .iter()
-                .map(|agent| listed(agent, environment))
+                .map(|agent| agent_line(agent, environment))
                 .collect(),
             flags: repeated
                 .filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)))

@@ -16,4 +16,4 @@ pub mod split;
 pub use agents::codex;
 pub use base_urls::BaseUrls;
 pub use own_file::{FileOutcome, SetupError};
-pub use report::{Printed, SetupReport};
+pub use report::{PrintedFile, SetupReport};

@@ -105,10 +105,10 @@ pub(super) enum Contents {
         is_own: fn(&str) -> bool,
     },
     /// This text. Another one is kept under another name.
-    Kept(String),
+    BackedUp(String),
     /// What it held, with something behind it. What it held then is kept under another name, unless an
     /// earlier beginning of it is.
-    Longer {
+    Appended {
         /// What it held.
         before: String,
         /// What it is to hold.
@@ -126,7 +126,7 @@ pub(super) struct JsonEntry {
     pub path: &'static [&'static str],
     pub value: Value,
     /// Whether another value may stay.
-    unless_there: bool,
+    keep_existing: bool,
 }
 
 impl JsonEntry {
@@ -134,19 +134,19 @@ impl JsonEntry {
         Self {
             path,
             value: value.into(),
-            unless_there: false,
+            keep_existing: false,
         }
     }
 
     /// One that is written where there is none.
-    pub(crate) fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+    pub(crate) fn if_absent(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
-            unless_there: true,
+            keep_existing: true,
             ..Self::new(path, value)
         }
     }
 
-    fn put(&self, object: &mut Map<String, Value>) {
+    fn insert_into(&self, object: &mut Map<String, Value>) {
         let Some((last, folders)) = self.path.split_last() else {
             return;
         };
@@ -161,7 +161,7 @@ impl JsonEntry {
                 _ => return,
             }
         }
-        if !(self.unless_there && object.contains_key(*last)) {
+        if !(self.keep_existing && object.contains_key(*last)) {
             object.insert((*last).to_owned(), self.value.clone());
         }
     }
@@ -169,14 +169,16 @@ impl JsonEntry {
 
 impl Contents {
     /// What a file that is not there yet is to hold.
-    pub fn fresh(&self) -> String {
+    pub fn new_text(&self) -> String {
         match self {
-            Self::Marked { text, .. } | Self::Kept(text) | Self::Longer { text, .. } => {
+            Self::Marked { text, .. } | Self::BackedUp(text) | Self::Appended { text, .. } => {
                 text.clone()
             }
             Self::Entries(entries) => {
                 let mut object = Map::new();
-                entries.iter().for_each(|entry| entry.put(&mut object));
+                entries
+                    .iter()
+                    .for_each(|entry| entry.insert_into(&mut object));
                 format!("{:#}\n", Value::from(object))
             }
         }
@@ -217,7 +219,7 @@ struct FilePlan {
     /// What is there now.
     found: Option<Vec<u8>>,
     /// Whether that has to be kept.
-    is_kept: bool,
+    needs_backup: bool,
 }
 
 impl FilePlan {
@@ -226,7 +228,7 @@ impl FilePlan {
             return Ok(FileOutcome::Unchanged);
         };
         let backup = match &self.found {
-            Some(found) if self.is_kept => {
+            Some(found) if self.needs_backup => {
                 let has_all = self
                     .text
                     .is_some_and(|text| text.as_bytes().starts_with(found));
@@ -254,7 +256,7 @@ fn back_up(path: &Path, found: &[u8], stays: bool) -> io::Result<PathBuf> {
             number => name.push(format!(".bak{number}")),
         }
         let backup = path.with_file_name(name);
-        match private_like(path).create_new(true).open(&backup) {
+        match options_with_mode_of(path).create_new(true).open(&backup) {
             Ok(mut file) => {
                 file.write_all(found)?;
                 file.sync_all()?;
@@ -273,7 +275,7 @@ fn back_up(path: &Path, found: &[u8], stays: bool) -> io::Result<PathBuf> {
 
 /// How to make a file that nobody can read who cannot read this one; only its owner, where there is
 /// none yet: agents keep secrets in some of them.
-fn private_like(path: &Path) -> OpenOptions {
+fn options_with_mode_of(path: &Path) -> OpenOptions {
     let mode = fs::metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o777);
     let mut options = OpenOptions::new();
     options.write(true).mode(mode);
@@ -300,7 +302,7 @@ pub(super) enum FileState {
 
 impl OwnFile {
     /// How the file is now.
-    pub(crate) fn standing(&self) -> FileState {
+    pub(crate) fn state(&self) -> FileState {
         match self.plan(true) {
             Err(_) | Ok(FilePlan { found: None, .. }) => FileState::Missing,
             Ok(FilePlan { text: None, .. }) => FileState::AsWritten,
@@ -310,8 +312,8 @@ impl OwnFile {
 
     /// Whether the file is as it would be written, or changed and yet no `otherwise`: with all lines
     /// that only the one of the two has, and none that only the other has.
-    pub(crate) fn serves(&self, otherwise: &Self) -> bool {
-        match (self.standing(), &self.contents) {
+    pub(crate) fn is_usable(&self, otherwise: &Self) -> bool {
+        match (self.state(), &self.contents) {
             (FileState::AsWritten, _) => return true,
             // What else is in the file is no matter here.
             (FileState::Missing, _) | (_, Contents::Entries(_)) => return false,
@@ -320,7 +322,7 @@ impl OwnFile {
         let Ok(found) = fs::read_to_string(&self.path) else {
             return false;
         };
-        let (own, other) = (self.contents.fresh(), otherwise.contents.fresh());
+        let (own, other) = (self.contents.new_text(), otherwise.contents.new_text());
         let (found, own, other) = (lines(&found), lines(&own), lines(&other));
         own.difference(&other).all(|line| found.contains(line))
             && other.difference(&own).all(|line| !found.contains(line))
@@ -330,9 +332,9 @@ impl OwnFile {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(FilePlan {
-                    text: Some(self.contents.fresh()),
+                    text: Some(self.contents.new_text()),
                     found: None,
-                    is_kept: false,
+                    needs_backup: false,
                 });
             }
             Err(error) => return Err(self.read_error(error)),
@@ -351,17 +353,17 @@ impl OwnFile {
                 }
                 (text.clone(), !is_own)
             }
-            Contents::Kept(text) => (text.clone(), true),
-            Contents::Longer { before, .. } if found != before.as_bytes() => {
+            Contents::BackedUp(text) => (text.clone(), true),
+            Contents::Appended { before, .. } if found != before.as_bytes() => {
                 return Err(SetupError::Changed(self.path.clone()));
             }
-            Contents::Longer { text, .. } => (text.clone(), true),
+            Contents::Appended { text, .. } => (text.clone(), true),
             Contents::Entries(entries) => (self.with_entries(entries, &found)?, true),
         };
         Ok(FilePlan {
             text: (found != text.as_bytes()).then_some(text),
             found: Some(found),
-            is_kept,
+            needs_backup: is_kept,
         })
     }
 
@@ -371,7 +373,7 @@ impl OwnFile {
         let found = std::str::from_utf8(found).map_err(|_| no_object())?;
         let old: Map<String, Value> = serde_json::from_str(found).map_err(|_| no_object())?;
         let mut new = old.clone();
-        entries.iter().for_each(|entry| entry.put(&mut new));
+        entries.iter().for_each(|entry| entry.insert_into(&mut new));
         Ok(if new == old {
             found.to_owned()
         } else {
@@ -412,7 +414,7 @@ impl Staged {
             temporary: folder.join(name),
             target,
         };
-        let mut out = private_like(&staged.target)
+        let mut out = options_with_mode_of(&staged.target)
             .create_new(true)
             .open(&staged.temporary)?;
         out.write_all(text.as_bytes())?;

@@ -11,7 +11,7 @@ pub enum SetupReport {
     /// Nothing was written.
     Printed {
         /// The files that would be, and their contents.
-        files: Vec<Printed>,
+        files: Vec<PrintedFile>,
         /// The shell command that starts the agent with them.
         command: String,
     },
@@ -32,7 +32,7 @@ pub enum SetupReport {
 
 /// A file as it would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Printed {
+pub struct PrintedFile {
     path: PathBuf,
     contents: String,
     /// Whether only these entries of it would be.
@@ -41,8 +41,8 @@ pub struct Printed {
 
 impl SetupReport {
     pub(super) fn printed(files: Vec<OwnFile>, command: String) -> Self {
-        let files = files.into_iter().map(|file| Printed {
-            contents: file.contents.fresh(),
+        let files = files.into_iter().map(|file| PrintedFile {
+            contents: file.contents.new_text(),
             is_part: matches!(file.contents, Contents::Entries(_)),
             path: file.path,
         });
@@ -56,13 +56,13 @@ impl SetupReport {
     pub(super) fn written(&self) -> String {
         match self {
             Self::Printed { .. } => String::new(),
-            Self::Installed { files, .. } => written(files),
+            Self::Installed { files, .. } => outcome_lines(files),
         }
     }
 }
 
 /// What happened to files, a line each.
-pub(super) fn written(files: &[(PathBuf, FileOutcome)]) -> String {
+pub(super) fn outcome_lines(files: &[(PathBuf, FileOutcome)]) -> String {
     let line = |(path, outcome): &(PathBuf, FileOutcome)| {
         let path = path.display();
         match outcome {
@@ -99,7 +99,7 @@ impl fmt::Display for SetupReport {
                 needs_key,
                 command,
             } => {
-                f.write_str(&written(files))?;
+                f.write_str(&outcome_lines(files))?;
                 writeln!(f, "\n{title} will look for humanllm at {base_url}.")?;
                 writeln!(
                     f,

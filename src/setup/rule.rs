@@ -76,7 +76,7 @@ pub fn save(
     let shadowed_by = decides(&rules).map(|decision| decision.rule);
     let file = OwnFile {
         path,
-        contents: Contents::Longer { before, text },
+        contents: Contents::Appended { before, text },
     };
     let mut written = write_all(&[file], false)?;
     let (file, outcome) = written.pop().ok_or(SaveError::NoFile)?;

@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Who answers at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answering {
+pub(super) enum ProbeResult {
     /// This program.
     Humanllm,
     /// Somebody who wants another API key, or one at all.
@@ -26,24 +26,24 @@ pub(super) enum Answering {
 }
 
 /// Asks whoever listens there what models there are.
-pub(super) fn answering(server: &BaseUrls, key: Option<&ApiKey>) -> Answering {
+pub(super) fn probe(server: &BaseUrls, key: Option<&ApiKey>) -> ProbeResult {
     let Some(host) = server.anthropic.strip_prefix("http://") else {
-        return Answering::Nobody;
+        return ProbeResult::Nobody;
     };
     let Ok(address) = host.parse::<SocketAddr>() else {
-        return Answering::Nobody;
+        return ProbeResult::Nobody;
     };
     let Ok(stream) = TcpStream::connect_timeout(&address, PROBE_TIMEOUT) else {
-        return Answering::Nobody;
+        return ProbeResult::Nobody;
     };
-    match asked(stream, host, key) {
-        Ok(answer) if answer.contains("\"owned_by\":\"humanllm\"") => Answering::Humanllm,
-        Ok(answer) if answer.starts_with("HTTP/1.1 401 ") => Answering::WantsAnotherKey,
-        _ => Answering::Other,
+    match get_models(stream, host, key) {
+        Ok(answer) if answer.contains("\"owned_by\":\"humanllm\"") => ProbeResult::Humanllm,
+        Ok(answer) if answer.starts_with("HTTP/1.1 401 ") => ProbeResult::WantsAnotherKey,
+        _ => ProbeResult::Other,
     }
 }
 
-fn asked(mut stream: TcpStream, host: &str, key: Option<&ApiKey>) -> io::Result<String> {
+fn get_models(mut stream: TcpStream, host: &str, key: Option<&ApiKey>) -> io::Result<String> {
     stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
     stream.set_write_timeout(Some(PROBE_TIMEOUT))?;
     let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));

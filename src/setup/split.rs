@@ -12,16 +12,16 @@ use std::process::{Command, Stdio};
 
 use super::agents::{AgentProgram, Launch};
 use super::programs::find;
-use super::running::{Answering, answering};
+use super::running::{ProbeResult, probe};
 use super::shell::{quoted, word};
 use super::{BaseUrls, SetupError};
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 
 /// Columns that two halves side by side need; in fewer, one is above the other.
-const SIDE_BY_SIDE: u16 = 120;
+const MIN_COLUMNS_SIDE_BY_SIDE: u16 = 120;
 /// What a pane has of its own, and what no value can be given to where `sh` is bash: it ends there.
-const OF_THE_PANE: &[&str] = &[
+const PANE_VARIABLES: &[&str] = &[
     "TMUX",
     "TMUX_PANE",
     "TERM",
@@ -107,10 +107,10 @@ impl Split {
             });
         }
         let server = BaseUrls::of(config.listen)?;
-        let is_running = match answering(&server, config.api_key.as_ref()) {
-            Answering::Humanllm => true,
-            Answering::Nobody => false,
-            Answering::Other | Answering::WantsAnotherKey => {
+        let is_running = match probe(&server, config.api_key.as_ref()) {
+            ProbeResult::Humanllm => true,
+            ProbeResult::Nobody => false,
+            ProbeResult::Other | ProbeResult::WantsAnotherKey => {
                 return Err(SplitError::Taken(server.anthropic));
             }
         };
@@ -152,7 +152,7 @@ impl Split {
         let is_wide = width
             .trim()
             .parse()
-            .is_ok_and(|width: u16| width >= SIDE_BY_SIDE);
+            .is_ok_and(|width: u16| width >= MIN_COLUMNS_SIDE_BY_SIDE);
         let file = self.write()?;
         let split = tmux(&[
             "split-window".as_ref(),
@@ -191,7 +191,7 @@ fn script(
 ) -> String {
     let kept = environment
         .variables()
-        .filter(|(name, _)| is_name(name) && !OF_THE_PANE.iter().any(|own| own == name));
+        .filter(|(name, _)| is_name(name) && !PANE_VARIABLES.iter().any(|own| own == name));
     let export = |(name, value): (&str, &str)| format!("export {name}={}\n", quoted(value));
     let exports: String = kept
         .map(export)

@@ -10,7 +10,7 @@ use crate::control::protocol::Question;
 use crate::plain;
 
 /// How wide an agent's name may be before it is cut.
-const AGENT: usize = 14;
+const AGENT_WIDTH: usize = 14;
 
 pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String {
     match question {
@@ -72,9 +72,9 @@ fn list(answer: &Value, zone: &TimeZone) -> String {
         return "No conversations.\n".into();
     }
     let line = |row: &Value| {
-        let agent: String = text(&row["agent"]).chars().take(AGENT).collect();
+        let agent: String = text(&row["agent"]).chars().take(AGENT_WIDTH).collect();
         format!(
-            "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
+            "{:>6}  {}  {agent:<AGENT_WIDTH$}  {:<11}  {}\n",
             row["conversation"].to_string(),
             time(&row["active"], zone),
             text(&row["state"]),

@@ -23,11 +23,11 @@ pub(super) fn redacted<'t>(text: &'t str, redactor: &mut Redactor) -> Cow<'t, st
         let end = end_of_string(text, begin);
         let literal = &text[begin..end];
         at = end;
-        let words = words_of(literal);
+        let words = string_value(literal);
         let is_name = text[end..].trim_start().starts_with(':');
         let is_value = || text[..begin].trim_end().ends_with(':');
         let of = name.take().filter(|_| !is_name && is_value());
-        let by_name = of.and_then(|of| redactor.named(&of, &words));
+        let by_name = of.and_then(|of| redactor.redact_named_value(&of, &words));
         let redacted = match &by_name {
             Some(redacted) => Cow::Borrowed(redacted.as_str()),
             None => redactor.text(&words),
@@ -67,19 +67,19 @@ fn end_of_string(text: &str, begin: usize) -> usize {
 }
 
 /// What a string says. Half a character, which JSON can hold, is one that stands for those.
-fn words_of(literal: &str) -> Cow<'_, str> {
+fn string_value(literal: &str) -> Cow<'_, str> {
     let inside = literal.trim_matches('"');
     if !literal.contains('\\') {
         return Cow::Borrowed(inside);
     }
     match serde_json::from_str::<String>(literal) {
         Ok(words) => words.into(),
-        Err(_) => lossy(literal).into(),
+        Err(_) => unescape_lossy(literal).into(),
     }
 }
 
 /// Reads what serde refuses: halves of characters.
-fn lossy(literal: &str) -> String {
+fn unescape_lossy(literal: &str) -> String {
     let mut units: Vec<u16> = Vec::new();
     let inside = literal.strip_prefix('"').unwrap_or(literal);
     let inside = inside.strip_suffix('"').unwrap_or(inside);

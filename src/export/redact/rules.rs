@@ -8,7 +8,7 @@ use crate::rules::Pattern;
 /// What stands in the place of the user in a path.
 const USER: &str = "user";
 /// Shorter values of fields with secret names are no secrets.
-const SHORTEST: usize = 8;
+const MIN_SECRET_LENGTH: usize = 8;
 
 /// What is replaced.
 #[derive(Debug)]
@@ -20,14 +20,14 @@ pub(super) struct RedactionRule {
     /// What stands there instead.
     pub replacement: String,
     /// What of it is secret.
-    pub secret: Secret,
+    pub kind: RuleKind,
     /// One of these is in every text that has something of it; any text may if there is none.
     hints: &'static [&'static str],
 }
 
 /// What a rule goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Secret {
+pub(super) enum RuleKind {
     /// What the text looks like.
     ByShape,
     /// The name of a user in a path.
@@ -47,10 +47,10 @@ impl RedactionRule {
 
     /// Whether what looks like it is.
     pub fn is_secret(&self, found: &str) -> bool {
-        match self.secret {
-            Secret::ByShape | Secret::ByName => found != self.replacement,
-            Secret::User => !matches!(found, USER | "Shared" | "Public"),
-            Secret::Address => !found.starts_with("git@"),
+        match self.kind {
+            RuleKind::ByShape | RuleKind::ByName => found != self.replacement,
+            RuleKind::User => !matches!(found, USER | "Shared" | "Public"),
+            RuleKind::Address => !found.starts_with("git@"),
         }
     }
 }
@@ -58,7 +58,7 @@ impl RedactionRule {
 /// Whether the value of a field with a secret name may be one.
 pub(super) fn may_be_secret(value: &str) -> bool {
     let is_word = !value.contains(char::is_whitespace);
-    value.len() >= SHORTEST && is_word && !value.starts_with('[')
+    value.len() >= MIN_SECRET_LENGTH && is_word && !value.starts_with('[')
 }
 
 /// The keys of providers, by the beginnings that they give them.
@@ -153,7 +153,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<RedactionRule> {
             &[":"],
         ),
         RedactionRule {
-            secret: Secret::ByName,
+            kind: RuleKind::ByName,
             ..rule("secret field", &format!("^(?i:{NAMES})$"), &[])
         },
     ];
@@ -171,7 +171,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<RedactionRule> {
     }
     rules.push(RedactionRule {
         replacement: USER.into(),
-        secret: Secret::User,
+        kind: RuleKind::User,
         ..rule(
             "home folder",
             r"(?:/home/|/Users/|\b[A-Za-z]:[\\/]+Users[\\/]+)([A-Za-z0-9_][A-Za-z0-9._-]*)",
@@ -179,7 +179,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<RedactionRule> {
         )
     });
     rules.push(RedactionRule {
-        secret: Secret::Address,
+        kind: RuleKind::Address,
         ..rule(
             "e-mail address",
             r"\b[A-Za-z0-9][A-Za-z0-9._%+-]*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}\b",
@@ -191,7 +191,7 @@ pub(super) fn all(home: Option<&str>, own: &[Pattern]) -> Vec<RedactionRule> {
         name: format!("rule {number} of the configuration"),
         regex: pattern.regex().clone(),
         replacement: "[redacted]".into(),
-        secret: Secret::ByShape,
+        kind: RuleKind::ByShape,
         hints: &[],
     }));
     rules
@@ -205,7 +205,7 @@ fn rule(name: &str, shape: &str, hints: &'static [&'static str]) -> RedactionRul
         // A test makes all of them; one that could not be made would match nothing.
         regex: regex.unwrap_or_else(|_| never()),
         replacement: format!("[redacted {name}]"),
-        secret: Secret::ByShape,
+        kind: RuleKind::ByShape,
         hints,
     }
 }

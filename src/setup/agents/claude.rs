@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS,
-    SetupError, Site, json_text, whole,
+    SetupContext, SetupError, backed_up_file, json_text,
 };
 use crate::setup::own_file::{Contents, JsonEntry};
 
@@ -24,7 +24,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let mut environment = json!({
         "ANTHROPIC_BASE_URL": site.base_urls.anthropic,
         // For requests that do not stream: it asks again so after an error.
@@ -46,7 +46,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     Ok(Launch {
         arguments: vec!["--settings".to_owned(), file.to_string_lossy().into_owned()],
         files: vec![
-            whole(file, json_text(&settings)),
+            backed_up_file(file, json_text(&settings)),
             OwnFile {
                 path: state_file(site)?,
                 contents: Contents::Entries(vec![JsonEntry::new(
@@ -57,12 +57,12 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         ],
         environment: Vec::new(),
         base_url: site.base_urls.anthropic.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }
 
 /// The file in which Claude Code remembers what it has been through.
-fn state_file(site: &Site<'_>) -> Result<PathBuf, SetupError> {
+fn state_file(site: &SetupContext<'_>) -> Result<PathBuf, SetupError> {
     let folder = site.environment.get_filled("CLAUDE_CONFIG_DIR");
     let folder = folder.map(PathBuf::from);
     let folder = folder.or_else(|| Some(site.environment.home()?.to_owned()));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{AgentProgram, Detour, Launch, VariableValue};
+use super::{AgentProgram, Launch, Redirect, VariableValue};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::setup::own_file::{self, Contents, OwnFile, SetupError};
@@ -133,7 +133,7 @@ impl CodexSetupOptions {
             },
             arguments: vec!["--profile".to_owned(), profile.clone()],
             base_url,
-            detour: Detour::Arguments(|server| {
+            redirect: Redirect::Arguments(|server| {
                 let url = toml::Value::from(server.openai.as_str());
                 let setting = format!("model_providers.humanllm.base_url={url}");
                 vec!["-c".to_owned(), setting]

@@ -55,7 +55,7 @@ pub struct AgentProgram {
     /// What makes it ask one question and end, behind the arguments of its [`Launch`]; the question
     /// comes last.
     pub question: &'static [&'static str],
-    pub(super) launch: fn(&Site<'_>) -> Result<Launch, SetupError>,
+    pub(super) launch: fn(&SetupContext<'_>) -> Result<Launch, SetupError>,
 }
 
 impl PartialEq for AgentProgram {
@@ -88,7 +88,7 @@ impl AgentProgram {
     /// # Errors
     /// No address can be told, or there is no place for its files.
     pub fn launch(&self, config: &Config, environment: &Environment) -> Result<Launch, SetupError> {
-        (self.launch)(&Site::new(self, config, environment)?)
+        (self.launch)(&SetupContext::new(self, config, environment)?)
     }
 
     /// Whether what it needs is there: as it would be written now or as somebody changed it since,
@@ -109,7 +109,7 @@ impl AgentProgram {
         let otherwise = self.launch(&otherwise, environment)?;
         let mut files = launch.files.iter().zip(&otherwise.files);
         Ok(launch.names(&BaseUrls::of(config.listen)?)
-            && files.all(|(file, otherwise)| file.serves(otherwise)))
+            && files.all(|(file, otherwise)| file.is_usable(otherwise)))
     }
 
     /// Writes what it needs, or only shows it.
@@ -138,7 +138,7 @@ impl AgentProgram {
 }
 
 /// What an agent has to be told of, and where its files go.
-pub(super) struct Site<'a> {
+pub(super) struct SetupContext<'a> {
     pub(crate) base_urls: BaseUrls,
     /// The models that the server offers, at least one.
     pub models: &'a [String],
@@ -150,7 +150,7 @@ pub(super) struct Site<'a> {
     folder: PathBuf,
 }
 
-impl<'a> Site<'a> {
+impl<'a> SetupContext<'a> {
     fn new(
         agent: &AgentProgram,
         config: &'a Config,
@@ -180,8 +180,8 @@ impl<'a> Site<'a> {
     }
 
     /// How an agent is sent elsewhere whose files stand in the folder for them.
-    fn detour(&self) -> Detour {
-        Detour::Copies(self.folder.clone())
+    fn redirect_by_copies(&self) -> Redirect {
+        Redirect::Copies(self.folder.clone())
     }
 
     /// The variable for the API key of an agent whose files cannot refer to one.
@@ -206,12 +206,12 @@ pub struct Launch {
     /// Where it will look for the server.
     pub(super) base_url: String,
     /// How it is made to ask another server, with the same files.
-    pub(super) detour: Detour,
+    pub(super) redirect: Redirect,
 }
 
 /// How an agent that is set up is made to ask another server for once.
 #[derive(Debug)]
-pub(super) enum Detour {
+pub(super) enum Redirect {
     /// By copies of its files from this folder, in which that server is named.
     Copies(PathBuf),
     /// By these arguments besides its own.
@@ -228,8 +228,8 @@ pub(super) enum VariableValue {
 
 impl Launch {
     /// How its files are now, taken together.
-    pub(super) fn standing(&self) -> FileState {
-        let standings = self.files.iter().map(OwnFile::standing);
+    pub(super) fn file_state(&self) -> FileState {
+        let standings = self.files.iter().map(OwnFile::state);
         standings.fold(FileState::AsWritten, |all, one| match (all, one) {
             (FileState::Missing, _) | (_, FileState::Missing) => FileState::Missing,
             (FileState::Changed, _) | (_, FileState::Changed) => FileState::Changed,
@@ -262,15 +262,15 @@ impl Launch {
     ///
     /// # Errors
     /// A file cannot be read or copied.
-    pub(super) fn elsewhere(
+    pub(super) fn redirected_to(
         mut self,
         from: &BaseUrls,
         to: &BaseUrls,
         copies: &Path,
     ) -> io::Result<Self> {
-        let folder = match &self.detour {
-            Detour::Copies(folder) => folder.clone(),
-            Detour::Arguments(arguments) => {
+        let folder = match &self.redirect {
+            Redirect::Copies(folder) => folder.clone(),
+            Redirect::Arguments(arguments) => {
                 self.arguments.extend(arguments(to));
                 return Ok(self);
             }
@@ -325,9 +325,9 @@ fn json_text(value: &serde_json::Value) -> String {
 }
 
 /// A file that is written whole, and kept under another name where somebody has changed it.
-fn whole(path: PathBuf, text: String) -> OwnFile {
+fn backed_up_file(path: PathBuf, text: String) -> OwnFile {
     OwnFile {
         path,
-        contents: Contents::Kept(text),
+        contents: Contents::BackedUp(text),
     }
 }

@@ -6,8 +6,8 @@
 use serde_json::json;
 
 use super::{
-    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, SetupError,
-    Site, VariableValue, json_text, whole,
+    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, SetupContext,
+    SetupError, VariableValue, backed_up_file, json_text,
 };
 
 pub(super) const AGENT: AgentProgram = AgentProgram {
@@ -23,7 +23,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
 /// The variable of a key that is no secret, which the settings set themselves.
 const ANY_KEY_VARIABLE: &str = "HUMANLLM_ANY_KEY";
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let (variable, variables) = if site.needs_key {
         (KEY_VARIABLE, json!({}))
     } else {
@@ -55,10 +55,10 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     let file = site.file("qwen.json");
     let named = VariableValue::Text(file.to_string_lossy().into_owned());
     Ok(Launch {
-        files: vec![whole(file, json_text(&settings))],
+        files: vec![backed_up_file(file, json_text(&settings))],
         environment: vec![("QWEN_CODE_SYSTEM_SETTINGS_PATH", named)],
         arguments: Vec::new(),
         base_url: site.base_urls.openai.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }

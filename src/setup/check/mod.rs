@@ -13,13 +13,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use outcome::CheckStep;
-pub(super) use outcome::{CheckResult, Findings};
+pub(super) use outcome::{CheckReport, CheckResult};
 use responder::CheckResponder;
 
 use super::agents::{AgentProgram, Launch};
 use super::own_file::FileState;
 use super::programs::{find, version};
-use super::running::{Answering, answering};
+use super::running::{ProbeResult, probe};
 use super::{BaseUrls, SetupError};
 use crate::config::Config;
 use crate::environment::Environment;
@@ -50,21 +50,21 @@ pub fn check(
     out: &mut dyn Write,
 ) -> Result<Option<CheckStep>, CheckError> {
     let server = BaseUrls::of(config.listen)?;
-    let mut findings = Findings::new(out);
-    findings.tell(CheckStep::Server, server_found(&server, config))?;
-    let program = program_found(agent, environment);
+    let mut findings = CheckReport::new(out);
+    findings.result(CheckStep::Server, check_server(&server, config))?;
+    let program = check_program(agent, environment);
     let path = program.as_ref().ok().map(|(path, _)| path.clone());
-    findings.tell(CheckStep::Program, program.map(|(_, words)| words))?;
-    findings.tell(CheckStep::SetUp, set_up_found(agent, &launch, &server))?;
+    findings.result(CheckStep::Program, program.map(|(_, words)| words))?;
+    findings.result(CheckStep::SetUp, check_files(agent, &launch, &server))?;
     match path {
         Some(path) if !findings.has_failed(CheckStep::SetUp) => {
-            asks_and_hears(agent, launch, &path, config, &server, &mut findings)?;
+            run_agent(agent, launch, &path, config, &server, &mut findings)?;
         }
-        _ => findings.pass_over(&[CheckStep::Request, CheckStep::Answer])?,
+        _ => findings.not_tried(&[CheckStep::Request, CheckStep::Answer])?,
     }
     if findings.first_failure().is_none() {
         let title = agent.title;
-        findings.end(&format!(
+        findings.conclude(&format!(
             "{title} is set up. The question went to a server of this check's own, which answered by \
              itself:\nhumanllm's inbox has nothing of it. Tools and the terminal interface of {title} \
              were not tried."
@@ -73,18 +73,18 @@ pub fn check(
     Ok(findings.first_failure())
 }
 
-fn server_found(server: &BaseUrls, config: &Config) -> CheckResult {
+fn check_server(server: &BaseUrls, config: &Config) -> CheckResult {
     let url = &server.anthropic;
-    match answering(server, config.api_key.as_ref()) {
-        Answering::Humanllm => Ok(format!("humanllm answers at {url}")),
-        Answering::Nobody => Err(format!(
+    match probe(server, config.api_key.as_ref()) {
+        ProbeResult::Humanllm => Ok(format!("humanllm answers at {url}")),
+        ProbeResult::Nobody => Err(format!(
             "nobody answers at {url}; start humanllm in another terminal"
         )),
-        Answering::Other => Err(format!(
+        ProbeResult::Other => Err(format!(
             "another program answers at {url}; stop it, or choose another port with --listen for \
              both humanllm and its set-up"
         )),
-        Answering::WantsAnotherKey => Err(format!(
+        ProbeResult::WantsAnotherKey => Err(format!(
             "who answers at {url} wants another API key; set HUMANLLM_API_KEY to the one that \
              humanllm was started with"
         )),
@@ -92,7 +92,7 @@ fn server_found(server: &BaseUrls, config: &Config) -> CheckResult {
 }
 
 /// The program and what it says of its version.
-fn program_found(
+fn check_program(
     agent: &AgentProgram,
     environment: &Environment,
 ) -> Result<(PathBuf, String), String> {
@@ -107,7 +107,7 @@ fn program_found(
     Ok((path, words))
 }
 
-fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> CheckResult {
+fn check_files(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> CheckResult {
     let name = agent.name;
     let files: Vec<String> = launch
         .files
@@ -115,7 +115,7 @@ fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> Che
         .map(|file| file.path.display().to_string())
         .collect();
     let files = files.join(", ");
-    match launch.standing() {
+    match launch.file_state() {
         FileState::Missing => Err(format!(
             "{files}: not all there; run `humanllm setup {name}`"
         )),
@@ -132,13 +132,13 @@ fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> Che
 }
 
 /// Starts the agent and tells what came of its question.
-fn asks_and_hears(
+fn run_agent(
     agent: &AgentProgram,
     launch: Launch,
     program: &Path,
     config: &Config,
     server: &BaseUrls,
-    findings: &mut Findings<'_>,
+    findings: &mut CheckReport<'_>,
 ) -> Result<(), CheckError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -152,25 +152,25 @@ fn asks_and_hears(
         let _inside = runtime.enter();
         let mut responder = CheckResponder::start(config)?;
         let own = BaseUrls::of(responder.address)?;
-        let launch = launch.elsewhere(server, &own, folder.path())?;
+        let launch = launch.redirected_to(server, &own, folder.path())?;
         let command = run::command(agent, &launch, program, config.api_key.as_ref(), &work);
         runtime.block_on(run::run(command, &mut responder))?
     };
     runtime.shutdown_background();
-    match heard.asked {
-        Some(asked) => findings.tell(CheckStep::Request, Ok(asked.words))?,
+    match heard.question {
+        Some(asked) => findings.result(CheckStep::Request, Ok(asked.description))?,
         None => {
-            let words = format!("{} asked nothing; {}", agent.title, heard.end);
-            findings.tell(CheckStep::Request, Err(words))?;
-            return Ok(findings.pass_over(&[CheckStep::Answer])?);
+            let words = format!("{} asked nothing; {}", agent.title, heard.exit);
+            findings.result(CheckStep::Request, Err(words))?;
+            return Ok(findings.not_tried(&[CheckStep::Answer])?);
         }
     }
     let told = match heard.answer {
         Some(how) => Ok(format!("{} {how}", agent.title)),
         None => Err(format!(
             "{} asked and does not show the answer; {}",
-            agent.title, heard.end
+            agent.title, heard.exit
         )),
     };
-    Ok(findings.tell(CheckStep::Answer, told)?)
+    Ok(findings.result(CheckStep::Answer, told)?)
 }

@@ -50,12 +50,12 @@ impl CheckStep {
 pub(in crate::setup) type CheckResult = Result<String, String>;
 
 /// What was found so far.
-pub(in crate::setup) struct Findings<'a> {
+pub(in crate::setup) struct CheckReport<'a> {
     out: &'a mut dyn Write,
     failures: Vec<CheckStep>,
 }
 
-impl<'a> Findings<'a> {
+impl<'a> CheckReport<'a> {
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self {
             out,
@@ -63,7 +63,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub fn tell(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
+    pub fn result(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
         let (word, words) = match &told {
             Ok(words) => ("ok", words),
             Err(words) => ("FAILED", words),
@@ -75,7 +75,7 @@ impl<'a> Findings<'a> {
     }
 
     /// Tells that steps were not tried, because of what failed before.
-    pub(crate) fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
+    pub(crate) fn not_tried(&mut self, steps: &[CheckStep]) -> io::Result<()> {
         steps
             .iter()
             .try_for_each(|step| self.line(*step, "-", "not tried"))
@@ -95,7 +95,7 @@ impl<'a> Findings<'a> {
     }
 
     /// Tells what all of it means, and what it does not.
-    pub fn end(&mut self, words: &str) -> io::Result<()> {
+    pub fn conclude(&mut self, words: &str) -> io::Result<()> {
         writeln!(self.out, "\n{words}")?;
         self.out.flush()
     }

@@ -13,26 +13,26 @@ use crate::inbox::{Answerer, Arrival, Event};
 use crate::store::Saving;
 
 /// What is said to requests that agents make for themselves, such as for a title.
-const ASIDE: &str = "check";
+const SIDE_ANSWER: &str = "check";
 
 /// The server, and what to know it by.
 pub(super) struct CheckResponder {
     /// Where it listens.
     pub address: SocketAddr,
     /// A word that stands in the question.
-    asked: String,
+    question_id: String,
     /// The word that is answered, and stands nowhere else.
     pub answer: String,
     server: HeadlessServer,
     /// Whether a question that came with tools has been answered in words.
-    has_used_words: bool,
+    has_answered_in_text: bool,
 }
 
 /// What a request told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AskedRequest {
+pub(super) struct ReceivedRequest {
     /// The request, for the person.
-    pub words: String,
+    pub description: String,
     /// Whether it has the question.
     pub(crate) is_question: bool,
     /// How many tools it offers. One for a title has the question too, and none.
@@ -48,10 +48,10 @@ impl CheckResponder {
         let server = HeadlessServer::start(config, listener, None)?;
         Ok(Self {
             address: server.address,
-            asked: word("q"),
-            answer: word("a"),
+            question_id: unique_word("q"),
+            answer: unique_word("a"),
             server,
-            has_used_words: false,
+            has_answered_in_text: false,
         })
     }
 
@@ -59,22 +59,22 @@ impl CheckResponder {
     pub fn question(&self) -> String {
         format!(
             "This is a check of the set-up, number {}. Answer with one word and use no tools.",
-            self.asked
+            self.question_id
         )
     }
 
     /// Waits for the next request, and answers it.
-    pub async fn next(&mut self) -> AskedRequest {
+    pub async fn next(&mut self) -> ReceivedRequest {
         loop {
             if let Event::Arrived(arrival) = self.server.next().await
-                && let Some(asked) = self.answered(*arrival)
+                && let Some(asked) = self.respond(*arrival)
             {
                 return asked;
             }
         }
     }
 
-    fn answered(&mut self, arrival: Arrival) -> Option<AskedRequest> {
+    fn respond(&mut self, arrival: Arrival) -> Option<ReceivedRequest> {
         let Arrival {
             request,
             agent,
@@ -85,28 +85,28 @@ impl CheckResponder {
             return None;
         };
         let whole = request.whole();
-        let asked = AskedRequest {
-            words: in_words(&request, &agent),
-            is_question: whole.contains(&self.asked),
+        let asked = ReceivedRequest {
+            description: describe(&request, &agent),
+            is_question: whole.contains(&self.question_id),
             tools: request.tools.tools().len(),
             has_answer: whole.contains(&self.answer),
         };
         let end = Reply::End {
-            items: vec![self.said_to(&asked, &request)],
+            items: vec![self.reply_to(&asked, &request)],
             ending: Ending::Completed,
         };
         responder.send(end, Saving::default());
         Some(asked)
     }
 
-    fn said_to(&mut self, asked: &AskedRequest, request: &Request) -> Body {
+    fn reply_to(&mut self, asked: &ReceivedRequest, request: &Request) -> Body {
         let words = |text: &str| Body::message(text, Phase::FinalAnswer);
         if !asked.is_question {
-            return words(ASIDE);
+            return words(SIDE_ANSWER);
         }
         // Who asks again takes no answer in words and wants a call.
-        let wants_call = self.has_used_words && !asked.has_answer;
-        self.has_used_words |= asked.tools > 0;
+        let wants_call = self.has_answered_in_text && !asked.has_answer;
+        self.has_answered_in_text |= asked.tools > 0;
         match request.tools.shell() {
             Ok(shell) if wants_call => shell.call(&format!("echo {}", self.answer), &Map::new()),
             _ => words(&self.answer),
@@ -115,13 +115,13 @@ impl CheckResponder {
 }
 
 /// A word that stands nowhere else.
-fn word(beginning: &str) -> String {
+fn unique_word(beginning: &str) -> String {
     let id = Uuid::now_v7().simple().to_string();
     // The end of it is random.
     format!("{beginning}{}", &id[id.len() - 8..])
 }
 
-fn in_words(request: &Request, agent: &str) -> String {
+fn describe(request: &Request, agent: &str) -> String {
     let format = match request.format {
         Format::Responses | Format::Compaction => "Responses",
         Format::Chat => "Chat Completions",

@@ -12,29 +12,29 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::CheckError;
-use super::responder::{AskedRequest, CheckResponder};
+use super::responder::{CheckResponder, ReceivedRequest};
 use crate::config::ApiKey;
 use crate::setup::agents::{AgentProgram, Launch};
 
 /// How long an agent may take to ask: some look for news on the internet first.
-const TO_ASK: Duration = Duration::from_secs(120);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long it may take to show the answer.
-const TO_SHOW: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long what it has printed may take to arrive once it has ended.
-const TO_DRAIN: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How much of what it prints is looked at: the end.
 const MAX_BYTES: usize = 1 << 20;
 /// How much of its last words is told, in characters.
-const LAST_WORDS: usize = 300;
+const MAX_TAIL_LENGTH: usize = 300;
 
 /// What came of it.
 pub(super) struct AgentRun {
     /// The request with the question: the one with the most tools, where there are several.
-    pub asked: Option<AskedRequest>,
+    pub question: Option<ReceivedRequest>,
     /// How it was seen that the answer arrived.
     pub answer: Option<&'static str>,
     /// How it ended.
-    pub end: String,
+    pub exit: String,
 }
 
 /// The command with which the agent asks a question; that itself is still to come.
@@ -74,19 +74,19 @@ pub(super) async fn run(
     tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
     tokio::spawn(read(agent.child.stderr.take(), chunks));
     let mut heard = AgentRun {
-        asked: None,
+        question: None,
         answer: None,
-        end: String::new(),
+        exit: String::new(),
     };
     let mut output = Vec::new();
     let mut ended = None;
-    let mut deadline = Instant::now() + TO_ASK;
+    let mut deadline = Instant::now() + REQUEST_TIMEOUT;
     while heard.answer.is_none() {
         tokio::select! {
             request = responder.next() => {
-                if request.is_question && heard.asked.as_ref().is_none_or(|asked| asked.tools < request.tools) {
-                    deadline = Instant::now() + TO_SHOW;
-                    heard.asked = Some(request.clone());
+                if request.is_question && heard.question.as_ref().is_none_or(|asked| asked.tools < request.tools) {
+                    deadline = Instant::now() + ANSWER_TIMEOUT;
+                    heard.question = Some(request.clone());
                 }
                 if request.has_answer {
                     heard.answer = Some("has the answer and goes on from it");
@@ -94,8 +94,8 @@ pub(super) async fn run(
             }
             chunk = printed.recv() => match chunk {
                 Some(chunk) => {
-                    add(&mut output, &chunk);
-                    if heard.asked.is_some() && contains(&output, &responder.answer) {
+                    append(&mut output, &chunk);
+                    if heard.question.is_some() && contains(&output, &responder.answer) {
                         heard.answer = Some("shows the answer");
                     }
                 }
@@ -108,7 +108,7 @@ pub(super) async fn run(
             },
             status = agent.child.wait(), if ended.is_none() => {
                 ended = Some(status?);
-                deadline = Instant::now() + TO_DRAIN;
+                deadline = Instant::now() + DRAIN_TIMEOUT;
             }
             () = sleep_until(deadline) => break,
             _ = interrupt.recv() => return Err(CheckError::Interrupted),
@@ -116,7 +116,7 @@ pub(super) async fn run(
             _ = hang_up.recv() => return Err(CheckError::Interrupted),
         }
     }
-    heard.end = end(ended, &output);
+    heard.exit = exit_text(ended, &output);
     Ok(heard)
 }
 
@@ -156,7 +156,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {
     }
 }
 
-fn add(output: &mut Vec<u8>, chunk: &[u8]) {
+fn append(output: &mut Vec<u8>, chunk: &[u8]) {
     output.extend_from_slice(chunk);
     let excess = output.len().saturating_sub(MAX_BYTES);
     output.drain(..excess);
@@ -167,7 +167,7 @@ fn contains(output: &[u8], word: &str) -> bool {
 }
 
 /// How an agent ended, and its last words.
-fn end(status: Option<ExitStatus>, output: &[u8]) -> String {
+fn exit_text(status: Option<ExitStatus>, output: &[u8]) -> String {
     let how = match status {
         Some(status) => format!("it ended with {status}"),
         None => "it was ended after a while".to_owned(),
@@ -181,7 +181,7 @@ fn end(status: Option<ExitStatus>, output: &[u8]) -> String {
         .collect();
     lines.reverse();
     let words = lines.join(" / ");
-    match words.char_indices().nth_back(LAST_WORDS) {
+    match words.char_indices().nth_back(MAX_TAIL_LENGTH) {
         _ if words.is_empty() => format!("{how} and printed nothing"),
         Some((from, _)) => format!("{how}; its last words: …{}", &words[from..]),
         None => format!("{how}; its last words: {words}"),

@@ -13,7 +13,7 @@ use crate::environment::Environment;
 use crate::model::{BaseUrl, Client, Failure, KeyVariable, Offered, Timeouts, Upstream, listed};
 
 /// How long a server on this machine may take to take a connection.
-const CONNECT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A port on which a server usually listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,12 +107,12 @@ impl fmt::Display for FoundServer {
 }
 
 /// The servers that answer at these places, except for this program's own.
-pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<FoundServer> {
+pub(super) async fn probe_ports(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<FoundServer> {
     let found = places.iter().map(|place| async {
         let written = format!("http://127.0.0.1:{}", place.port);
         let url = BaseUrl::new(&written).ok()?;
         let patience = Timeouts {
-            connect: CONNECT,
+            connect: CONNECT_TIMEOUT,
             ..Timeouts::default()
         };
         let upstream = Upstream {
@@ -139,7 +139,7 @@ pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<Found
 }
 
 /// The server that was named; or why it does not tell what it has, in words.
-pub(super) async fn asked(
+pub(super) async fn probe_url(
     url: &BaseUrl,
     options: &ModelSetupOptions,
     environment: &Environment,

@@ -14,7 +14,7 @@ use found::FoundServer;
 pub use found::{USUAL_PORTS, UsualPort};
 
 use super::own_file::{self, Contents, OwnFile};
-use super::report::written;
+use super::report::outcome_lines;
 use super::shell::word;
 use super::{BaseUrls, SetupError};
 use crate::api::Format;
@@ -23,7 +23,7 @@ use crate::environment::Environment;
 use crate::model::{BaseUrl, BaseUrlError, Upstream};
 
 /// What stands above the first table of a file that is new.
-const HEAD: &str =
+const NEW_FILE_HEADER: &str =
     "# humanllm configuration; config.example.toml has every key with what it is for.\n";
 
 /// What is asked for.
@@ -100,7 +100,7 @@ pub fn run(
     let known = options.name.as_ref();
     let known = known.and_then(|name| config.upstreams.iter().find(|known| known.name == *name));
     let entry = match known {
-        Some(known) if options.says_nothing() => {
+        Some(known) if options.is_empty() => {
             told.push_str(&unchanged(known));
             return Ok(());
         }
@@ -149,7 +149,7 @@ pub fn run(
 
 impl ModelSetupOptions {
     /// Whether nothing is asked for but a name.
-    fn says_nothing(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.url.is_none()
             && self.model.is_none()
             && self.format.is_none()
@@ -197,21 +197,21 @@ fn choose(
     let Some(url) = &options.url else {
         let own = BaseUrls::of(config.listen).ok();
         let own = own.and_then(|own| BaseUrl::new(&own.openai).ok());
-        let found = runtime.block_on(found::at(places, own.as_ref()));
+        let found = runtime.block_on(found::probe_ports(places, own.as_ref()));
         if found.is_empty() {
             return Err(ModelError::NothingFound(places.to_vec()));
         }
         for found in &found {
             told.push_str(&format!("found {found}\n"));
         }
-        return the_one(options, &found, told);
+        return only_model(options, &found, told);
     };
     let parsed = BaseUrl::new(url)?;
-    let asked = found::asked(&parsed, options, environment);
+    let asked = found::probe_url(&parsed, options, environment);
     match (runtime.block_on(asked), &options.model) {
         (Ok(found), None) => {
             told.push_str(&format!("found {found}\n"));
-            the_one(options, &[found], told)
+            only_model(options, &[found], told)
         }
         (Err(words), None) => Err(ModelError::NoList(words)),
         (answer, Some(model)) => {
@@ -232,14 +232,14 @@ fn choose(
 }
 
 /// The one model of those that were found, if there is one; else what to choose from is told.
-fn the_one(
+fn only_model(
     options: &ModelSetupOptions,
     found: &[FoundServer],
     told: &mut String,
 ) -> Result<ChosenModel, ModelError> {
     let fits = |model: &&String| match &options.model {
         Some(wanted) => *model == wanted,
-        None => !is_for_searching(model),
+        None => !is_embedding_model(model),
     };
     let of = |found: &'_ FoundServer| found.models.iter().filter(fits).count();
     // A person elsewhere drafts only where somebody says so.
@@ -247,7 +247,7 @@ fn the_one(
     let meant: usize = found.iter().filter(is_meant).map(of).sum();
     for found in found.iter().filter(|found| meant == 1 && is_meant(found)) {
         if let Some(model) = found.models.iter().find(fits) {
-            return Ok(chosen(found, model));
+            return Ok(choice(found, model));
         }
     }
     let (mut several, url) = (false, |found: &FoundServer| word(&found.written));
@@ -271,7 +271,7 @@ fn the_one(
     }
 }
 
-fn chosen(found: &FoundServer, model: &str) -> ChosenModel {
+fn choice(found: &FoundServer, model: &str) -> ChosenModel {
     ChosenModel {
         url: found.url.clone(),
         written: found.written.clone(),
@@ -280,7 +280,7 @@ fn chosen(found: &FoundServer, model: &str) -> ChosenModel {
 }
 
 /// Whether a model makes numbers of texts and says nothing.
-fn is_for_searching(model: &str) -> bool {
+fn is_embedding_model(model: &str) -> bool {
     let model = model.to_lowercase();
     ["embed", "rerank"].iter().any(|part| model.contains(part))
 }
@@ -321,14 +321,14 @@ fn write(
 ) -> Result<String, ModelError> {
     let old = match fs::read_to_string(&path) {
         Ok(old) => old,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => NEW_FILE_HEADER.to_owned(),
         Err(error) => return Err(SetupError::Read { path, error }.into()),
     };
     let new = entry.put_into(&old);
     config::read(&path, &new, flags, environment)?;
     let file = OwnFile {
         path,
-        contents: Contents::Kept(new),
+        contents: Contents::BackedUp(new),
     };
-    Ok(written(&own_file::write_all(&[file], false)?))
+    Ok(outcome_lines(&own_file::write_all(&[file], false)?))
 }

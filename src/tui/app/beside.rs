@@ -50,7 +50,7 @@ impl Beside {
         };
         let is_first = own.is_some();
         let mut own = own.unwrap_or_default();
-        own.bring_back(returned);
+        own.restore(returned);
         match is_first {
             true => self.own.push_front(own),
             false => self.put(own),

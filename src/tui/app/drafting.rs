@@ -228,7 +228,7 @@ impl App {
         let beside = &mut remembered.beside;
         let composed = composed_of(draft, conversation.request());
         let composed = match beside.base(draft) {
-            Some(base) => base.go_on(composed),
+            Some(base) => base.continue_with(composed),
             None => composed,
         };
         if draft.is_streaming() && composed.is_empty() {

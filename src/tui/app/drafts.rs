@@ -135,10 +135,10 @@ impl App {
                 // What the model wrote can be had again.
                 draft = Draft::default();
             }
-            draft.bring_back(beside.own().cloned().collect());
+            draft.restore(beside.own().cloned().collect());
         }
         if let Some(held) = self.held_draft(id) {
-            draft.bring_back(vec![held.clone()]);
+            draft.restore(vec![held.clone()]);
         }
         draft
     }

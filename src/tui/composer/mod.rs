@@ -402,7 +402,7 @@ impl Composer {
     /// Takes in what was said and did not arrive, oldest first.
     pub fn bring_back(&mut self, returned: Vec<Draft>) {
         let mut draft = self.to_draft();
-        draft.bring_back(returned);
+        draft.restore(returned);
         self.restore(draft);
     }
 

@@ -11,7 +11,7 @@ use crate::store;
 
 /// What a study knows of a turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Studied {
+pub(super) struct StudyFacts {
     #[serde(flatten)]
     pub assigned: Assigned,
     /// The phase in which it was answered.
@@ -21,13 +21,13 @@ pub(super) struct Studied {
 
 /// What a study knows of a conversation.
 #[derive(Debug, Default)]
-pub(super) struct StudiedTurns {
+pub(super) struct ConversationStudy {
     /// Whose its newest turn is of which that is known.
     pub assigned: Assigned,
-    turns: HashMap<i64, Studied>,
+    turns: HashMap<i64, StudyFacts>,
 }
 
-impl Studied {
+impl StudyFacts {
     /// Whether it knows nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -42,28 +42,28 @@ impl Studied {
     }
 }
 
-impl StudiedTurns {
+impl ConversationStudy {
     /// Those of a conversation.
     pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
-        let mut studied = Self::default();
+        let mut study = Self::default();
         for timed in reader.timed_turns(conversation)? {
             let assigned = store::assigned(&timed.detail);
-            let known = Studied {
+            let known = StudyFacts {
                 assigned: assigned.as_deref().cloned().unwrap_or_default(),
                 phase: timed.times.phase,
             };
             if assigned.is_some() {
-                studied.assigned = known.assigned.clone();
+                study.assigned = known.assigned.clone();
             }
             if !known.is_empty() {
-                studied.turns.insert(timed.times.turn, known);
+                study.turns.insert(timed.times.turn, known);
             }
         }
-        Ok(studied)
+        Ok(study)
     }
 
     /// What is known of a turn.
-    pub fn take(&mut self, turn: i64) -> Studied {
+    pub fn take(&mut self, turn: i64) -> StudyFacts {
         self.turns.remove(&turn).unwrap_or_default()
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::studied::{Studied, StudiedTurns};
+use super::study::{ConversationStudy, StudyFacts};
 use crate::agents::Opening;
 use crate::api::{Body, ContentPart, Item, ItemBody, Request};
-use crate::draft::{self, Draft, Hand, Origin, ReplyKind, Sender, Source};
+use crate::draft::{self, Contribution, Draft, Origin, ReplyKind, Sender, Source};
 use crate::hash::Hash;
 use crate::inbox::ReplyContent;
 use crate::journal::{
@@ -21,27 +21,27 @@ const PAGE: u32 = 64;
 
 /// A conversation, the turns of which are still to come.
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(super) struct ExportedConversation {
     pub row: ConversationRow,
     /// What the person makes of it as a whole.
     pub mark: MarkRow,
     turns: PastTurns,
     /// What a study knows of it.
-    pub studied: StudiedTurns,
+    pub study: ConversationStudy,
     said: HashMap<i64, Vec<SaidRow>>,
     marks: HashMap<i64, MarkRow>,
     drafts: HashMap<i64, Vec<ModelDraftRow>>,
     decisions: HashMap<i64, Vec<DecisionRow>>,
     /// What was said and has not come back yet.
-    pending: Vec<UnsentReply>,
+    awaited_echoes: Vec<AwaitedEcho>,
     /// What was new once, and how often, so that it is not again where an agent changes what was said
     /// before.
-    known: HashMap<Hash, usize>,
+    seen_counts: HashMap<Hash, usize>,
 }
 
 /// Something that was said and that the agent sends again.
 #[derive(Debug)]
-struct UnsentReply {
+struct AwaitedEcho {
     place: PartIndex,
     body: Body,
 }
@@ -59,13 +59,13 @@ pub(super) struct ExportedTurn {
     /// Its number in the conversation, from 1.
     pub number: usize,
     pub past: PastTurn,
-    pub studied: Studied,
+    pub study: StudyFacts,
     /// What its request has that was not there before, in order.
-    pub new: Vec<New>,
+    pub new: Vec<NewItem>,
     /// What was said and not lost, in order.
-    pub said: Vec<ReplyPart>,
+    pub parts: Vec<ReplyPart>,
     /// What was said and did not arrive.
-    pub lost: Vec<ReplyPart>,
+    pub undelivered: Vec<ReplyPart>,
     pub drafts: Vec<ModelDraftRow>,
     pub decisions: Vec<DecisionRow>,
     pub mark: MarkRow,
@@ -73,39 +73,39 @@ pub(super) struct ExportedTurn {
 
 /// An item that was new in a request.
 #[derive(Debug)]
-pub(super) struct New {
+pub(super) struct NewItem {
     pub item: Arc<Item>,
-    pub what: What,
+    pub kind: NewItemKind,
 }
 
 /// What a new item is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum NewItemKind {
     /// A person or a program on the other side sent it.
-    Asked,
+    Input,
     /// The agent put it in by itself.
-    Added,
+    AddedByAgent,
     /// It is what was said here, come back.
-    Back(Vec<PartIndex>),
+    EchoedReply(Vec<PartIndex>),
     /// A model said it that nobody here knows of.
-    Elsewhere,
+    ForeignReply,
 }
 
 /// Something that was said to a request.
 #[derive(Debug, Clone)]
 pub(super) struct ReplyPart {
-    pub words: ReplyContent,
+    pub content: ReplyContent,
     pub at: i64,
     pub state: SaidState,
     pub sender: Sender,
     /// Where the words come from, if that is known of exactly these words.
     pub origin: Origin,
-    pub by: By,
+    pub author: ReplyAuthor,
 }
 
 /// Who wrote something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum ReplyAuthor {
     /// The person.
     Person,
     /// A model, and the person changed it.
@@ -118,7 +118,7 @@ pub(super) enum By {
     Program,
 }
 
-impl By {
+impl ReplyAuthor {
     /// A word for it in files that programs read.
     pub fn word(&self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl By {
 impl ReplyPart {
     /// What was said, where it is an item.
     pub fn body(&self) -> Option<Body> {
-        match &self.words {
+        match &self.content {
             ReplyContent::Item(body) => Some(body.clone()),
             ReplyContent::Live(text, phase) => Some(Body::message(text.clone(), *phase)),
             ReplyContent::Rejection(_) => None,
@@ -177,19 +177,19 @@ impl ExportedTurn {
 
     /// What was said, as items.
     pub fn bodies(&self) -> Vec<Body> {
-        self.said.iter().filter_map(ReplyPart::body).collect()
+        self.parts.iter().filter_map(ReplyPart::body).collect()
     }
 
     /// The words of a rejection, if there was one.
     pub fn rejection(&self) -> Option<&str> {
-        self.said.iter().find_map(|part| match &part.words {
+        self.parts.iter().find_map(|part| match &part.content {
             ReplyContent::Rejection(words) => Some(words.as_str()),
             _ => None,
         })
     }
 }
 
-impl Talk {
+impl ExportedConversation {
     /// A conversation of the journal; `None` if there is none of this id.
     pub fn open(reader: &JournalReader, id: i64) -> Result<Option<Self>, ReadError> {
         let Some(row) = reader.conversation(id)? else {
@@ -199,22 +199,22 @@ impl Talk {
         for row in reader.said(id)? {
             said.entry(row.turn).or_default().push(row);
         }
-        let mut talk = Self {
+        let mut conversation = Self {
             turns: PastTurns::of(reader, id)?,
-            studied: StudiedTurns::of(reader, id)?,
+            study: ConversationStudy::of(reader, id)?,
             mark: MarkRow::default(),
             marks: HashMap::new(),
             said,
             drafts: HashMap::new(),
             decisions: HashMap::new(),
-            pending: Vec::new(),
-            known: HashMap::new(),
+            awaited_echoes: Vec::new(),
+            seen_counts: HashMap::new(),
             row,
         };
         for mark in reader.marks(id)? {
             match mark.turn {
-                Some(turn) => drop(talk.marks.insert(turn, mark)),
-                None => talk.mark = mark,
+                Some(turn) => drop(conversation.marks.insert(turn, mark)),
+                None => conversation.mark = mark,
             }
         }
         let mut after = 0;
@@ -223,7 +223,11 @@ impl Talk {
             let Some(last) = page.last() else { break };
             after = last.id;
             for draft in page {
-                talk.drafts.entry(draft.turn).or_default().push(draft);
+                conversation
+                    .drafts
+                    .entry(draft.turn)
+                    .or_default()
+                    .push(draft);
             }
         }
         after = 0;
@@ -232,13 +236,14 @@ impl Talk {
             let Some(last) = page.last() else { break };
             after = last.id;
             for decision in page {
-                talk.decisions
+                conversation
+                    .decisions
                     .entry(decision.turn)
                     .or_default()
                     .push(decision);
             }
         }
-        Ok(Some(talk))
+        Ok(Some(conversation))
     }
 
     /// The next turn.
@@ -247,12 +252,14 @@ impl Talk {
             return Ok(None);
         };
         let number = past.number;
-        let new = self.new_in(&past);
+        let new = self.new_items(&past);
         let rows = self.said.remove(&past.id).unwrap_or_default();
         let mut all = parts(rows);
         if self.row.automatic.is_some() {
-            let nobodys = all.iter_mut().filter(|part| part.by == By::Person);
-            nobodys.for_each(|part| part.by = By::Program);
+            let nobodys = all
+                .iter_mut()
+                .filter(|part| part.author == ReplyAuthor::Person);
+            nobodys.for_each(|part| part.author = ReplyAuthor::Program);
         }
         let (lost, said) = all
             .into_iter()
@@ -261,58 +268,58 @@ impl Talk {
         let pending = bodies.filter_map(|(part, said)| {
             let place = PartIndex { turn: number, part };
             let body = said.body()?;
-            Some(UnsentReply { place, body })
+            Some(AwaitedEcho { place, body })
         });
-        self.pending.extend(pending);
+        self.awaited_echoes.extend(pending);
         Ok(Some(ExportedTurn {
             number,
-            studied: self.studied.take(past.id),
+            study: self.study.take(past.id),
             drafts: self.drafts.remove(&past.id).unwrap_or_default(),
             decisions: self.decisions.remove(&past.id).unwrap_or_default(),
             mark: self.marks.remove(&past.id).unwrap_or_default(),
             past,
             new,
-            said,
-            lost,
+            parts: said,
+            undelivered: lost,
         }))
     }
 
     /// What is new in a request, and what it is.
-    fn new_in(&mut self, past: &PastTurn) -> Vec<New> {
+    fn new_items(&mut self, past: &PastTurn) -> Vec<NewItem> {
         let Some(request) = &past.request else {
             return Vec::new();
         };
         let opening = Opening::of(request);
         // What an agent sends again after it has changed something is not new.
         let mut sent_before = match past.is_rewritten() {
-            true => self.known.clone(),
+            true => self.seen_counts.clone(),
             false => HashMap::new(),
         };
         if past.is_rewritten() {
             for item in request.items.iter().take(past.kept) {
-                take(&mut sent_before, item);
+                take_seen(&mut sent_before, item);
             }
         }
         let mut new = Vec::new();
         for (index, item) in request.items.iter().enumerate().skip(past.kept) {
-            if past.is_rewritten() && take(&mut sent_before, item) {
+            if past.is_rewritten() && take_seen(&mut sent_before, item) {
                 continue;
             }
-            *self.known.entry(item.likeness()).or_default() += 1;
+            *self.seen_counts.entry(item.likeness()).or_default() += 1;
             let what = match item.is_from_model() {
-                true => match self.came_back(item) {
+                true => match self.echo_of(item) {
                     places if places.is_empty() && opening.holds(&request.items, index) => {
-                        What::Added
+                        NewItemKind::AddedByAgent
                     }
-                    places if places.is_empty() => What::Elsewhere,
-                    places => What::Back(places),
+                    places if places.is_empty() => NewItemKind::ForeignReply,
+                    places => NewItemKind::EchoedReply(places),
                 },
-                false if opening.holds(&request.items, index) => What::Added,
-                false => What::Asked,
+                false if opening.holds(&request.items, index) => NewItemKind::AddedByAgent,
+                false => NewItemKind::Input,
             };
-            new.push(New {
+            new.push(NewItem {
                 item: Arc::clone(item),
-                what,
+                kind: what,
             });
         }
         new
@@ -320,26 +327,26 @@ impl Talk {
 
     /// What an item of the model is of what was said here: one part, or messages that some formats
     /// make one.
-    fn came_back(&mut self, item: &Item) -> Vec<PartIndex> {
+    fn echo_of(&mut self, item: &Item) -> Vec<PartIndex> {
         let Some(sent) = item.said() else {
             return Vec::new();
         };
-        let is_it = |pending: &UnsentReply| comes_back_as(&pending.body, sent);
-        let found = self.pending.iter().position(is_it);
+        let is_it = |pending: &AwaitedEcho| comes_back_as(&pending.body, sent);
+        let found = self.awaited_echoes.iter().position(is_it);
         let range = match found {
             Some(one) => one..one + 1,
-            None => match joined(&self.pending, sent) {
+            None => match joined_messages(&self.awaited_echoes, sent) {
                 Some(range) => range,
                 None => return Vec::new(),
             },
         };
-        let back = self.pending.drain(range);
+        let back = self.awaited_echoes.drain(range);
         back.map(|pending| pending.place).collect()
     }
 }
 
 /// Whether an item was counted, which it is once less then.
-fn take(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
+fn take_seen(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
     match counts.get_mut(&item.likeness()) {
         Some(count) if *count > 0 => {
             *count -= 1;
@@ -378,7 +385,7 @@ fn comes_back_as(said: &Body, sent: &Body) -> bool {
 }
 
 /// The messages in a row that are this one together, with whatever stands between them.
-fn joined(pending: &[UnsentReply], sent: &Body) -> Option<std::ops::Range<usize>> {
+fn joined_messages(pending: &[AwaitedEcho], sent: &Body) -> Option<std::ops::Range<usize>> {
     if !matches!(sent, Body::Message { .. }) {
         return None;
     }
@@ -405,7 +412,7 @@ fn joined(pending: &[UnsentReply], sent: &Body) -> Option<std::ops::Range<usize>
 /// What was said to a request, with who wrote it. What left with one reply shares what was typed.
 fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
     let mut parts = Vec::with_capacity(rows.len());
-    let mut typed: Option<(String, Draft, Places)> = None;
+    let mut typed: Option<(String, Draft, FoundCalls)> = None;
     for row in rows {
         let Ok(words) = serde_json::from_str::<ReplyContent>(&row.words) else {
             tracing::warn!(said = row.id, "what was said cannot be read");
@@ -413,19 +420,19 @@ fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
         };
         if typed.as_ref().is_none_or(|(text, ..)| *text != row.typed) {
             let draft = Draft::from_json(&row.typed);
-            typed = Some((row.typed, draft, Places::default()));
+            typed = Some((row.typed, draft, FoundCalls::default()));
         }
         let Some((_, draft, places)) = &mut typed else {
             continue;
         };
-        let (origin, by) = source_of(&words, draft, places);
+        let (origin, by) = origin_and_author(&words, draft, places);
         parts.push(ReplyPart {
-            words,
+            content: words,
             at: row.at,
             state: row.state,
             sender: draft.sender.clone(),
             origin,
-            by,
+            author: by,
         });
     }
     parts
@@ -433,13 +440,17 @@ fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
 
 /// How many calls of a draft were found again so far.
 #[derive(Debug, Default)]
-struct Places {
-    calls: usize,
+struct FoundCalls {
+    count: usize,
 }
 
 /// Where the words of something come from, as far as that is known of exactly these words, and who
 /// wrote it.
-fn source_of(words: &ReplyContent, draft: &Draft, places: &mut Places) -> (Origin, By) {
+fn origin_and_author(
+    words: &ReplyContent,
+    draft: &Draft,
+    places: &mut FoundCalls,
+) -> (Origin, ReplyAuthor) {
     let whole = draft::Part {
         kind: draft.kind,
         text: draft.text.clone(),
@@ -454,8 +465,8 @@ fn source_of(words: &ReplyContent, draft: &Draft, places: &mut Places) -> (Origi
     let own = match words {
         ReplyContent::Item(body) if body.is_call() => {
             let mut calls = all.iter().filter(|part| is_call(part));
-            let found = calls.nth(places.calls);
-            places.calls += 1;
+            let found = calls.nth(places.count);
+            places.count += 1;
             found
         }
         _ => all.iter().find(|part| part.text.trim() == text.trim()),
@@ -465,17 +476,17 @@ fn source_of(words: &ReplyContent, draft: &Draft, places: &mut Places) -> (Origi
         true => own.origin.clone(),
         false => Origin::default(),
     };
-    (origin, writer_of(own, &draft.sender))
+    (origin, author_of(own, &draft.sender))
 }
 
 /// Who wrote a part of a reply.
-fn writer_of(part: &draft::Part, sender: &Sender) -> By {
+fn author_of(part: &draft::Part, sender: &Sender) -> ReplyAuthor {
     // What stands beside a call is another part.
     let text = match part.call {
         Some(_) => String::new(),
         None => part.text.clone(),
     };
-    let hand = Hand::of(&Draft {
+    let hand = Contribution::of(&Draft {
         origin: if text.is_empty() {
             Origin::default()
         } else {
@@ -488,23 +499,23 @@ fn writer_of(part: &draft::Part, sender: &Sender) -> By {
         ..Draft::default()
     });
     match hand {
-        Some(Hand {
+        Some(Contribution {
             model: Some(model),
             is_edited,
             ..
         }) => match is_edited {
-            true => By::Edited(model),
-            false => By::Model(model),
+            true => ReplyAuthor::Edited(model),
+            false => ReplyAuthor::Model(model),
         },
-        Some(Hand {
+        Some(Contribution {
             rule: Some(rule), ..
-        }) => By::Rule(rule),
-        _ => By::Person,
+        }) => ReplyAuthor::Rule(rule),
+        _ => ReplyAuthor::Person,
     }
 }
 
 /// The words of parts for people: pictures and files by what they are.
-pub(super) fn text_of(content: &[ContentPart]) -> String {
+pub(super) fn content_text(content: &[ContentPart]) -> String {
     let texts = content.iter().map(|part| match part {
         ContentPart::Text(text) | ContentPart::Refusal(text) => text.clone(),
         ContentPart::Image(url) => match url.split_once(";base64,") {
@@ -524,13 +535,13 @@ pub(super) fn text_of(content: &[ContentPart]) -> String {
 }
 
 /// What an item says, for people.
-pub(super) fn words_of(item: &Item) -> String {
+pub(super) fn item_text(item: &Item) -> String {
     match item.body() {
         ItemBody::Said {
             body: Body::Message { content, .. },
             ..
         }
-        | ItemBody::ToolOutput { content, .. } => text_of(content),
+        | ItemBody::ToolOutput { content, .. } => content_text(content),
         ItemBody::Said { body, .. } => body.words().into_owned(),
         ItemBody::Compaction { summary } => summary
             .clone()
