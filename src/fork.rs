@@ -1,7 +1,7 @@
-//! `humanllm fork`: what an agent asked once is asked again, as a conversation of its own.
+//! `humanllm fork`: sends a recorded request again, as a new conversation.
 //!
-//! It goes to the program that runs, over HTTP as from any client: the person sees it in the inbox, and
-//! whoever drafts there drafts for it.
+//! The request goes to the running program over HTTP, like that of any client: it appears in the inbox, and
+//! models can draft for it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,43 +14,42 @@ use crate::config::{ApiKey, Config};
 use crate::recording::{RecordedTurn, Recording};
 use crate::setup::BaseUrls;
 
-/// How long the program may take to be there.
+/// How long connecting to the program may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing was asked, or nothing came back.
+/// Why a fork failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ForkError {
-    /// There is no such request.
+    /// There is no request with this number.
     #[error("there is no request {number}; this has {requests}")]
     NoTurn {
-        /// The number.
+        /// The number, from 1.
         number: usize,
-        /// How many there are.
+        /// The number of requests in the recording.
         requests: usize,
     },
-    /// It is not known where the program listens.
+    /// The address of the program is not known.
     #[error(transparent)]
     Setup(#[from] crate::setup::SetupError),
-    /// Nobody is there.
+    /// The program is not running.
     #[error("nobody answers at {address}; start humanllm in another terminal")]
     NotRunning {
         /// Where the server was expected.
         address: SocketAddr,
     },
-    /// The answer did not come.
+    /// The connection failed before the end of the answer.
     #[error("no answer came: {0}")]
     Io(#[from] io::Error),
-    /// The answer is an error.
+    /// The answer is an error, or not valid.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Asks a recorded request again, the one of this number or the newest, and waits for the answer, which is
-/// returned as it came.
+/// Sends a recorded request again, the one with this number or the newest, and waits for the answer.
 ///
 /// # Errors
 ///
-/// If there is no such request, nobody answers, or the answer is an error.
+/// If there is no such request, the program is not running, or the answer is an error.
 pub fn run(
     recording: &Recording,
     number: Option<usize>,
@@ -69,7 +68,7 @@ pub fn run(
     ForkResponse::of(turn.request.format, &text)
 }
 
-/// What came back.
+/// The response to a forked request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForkResponse {
     format: Format,
@@ -90,12 +89,12 @@ impl ForkResponse {
         }
     }
 
-    /// The document of the wire format.
+    /// The JSON document in the wire format of the request.
     pub fn document(&self) -> &Value {
         &self.document
     }
 
-    /// What was said, one thing after the other.
+    /// The output items as text, one a line.
     pub fn text(&self) -> String {
         let empty = Vec::new();
         let list = |value: &'static str| self.document[value].as_array().unwrap_or(&empty);
@@ -141,7 +140,7 @@ fn call_text(name: &Value, arguments: &Value) -> String {
     }
 }
 
-/// Sends it and reads the answer, for as long as that takes: somebody has to think first.
+/// Sends the request and reads the answer. There is no read timeout, because a person may take hours.
 fn post(
     mut stream: TcpStream,
     host: &str,
@@ -157,7 +156,7 @@ fn post(
     let body = request_body(&turn.request).to_string();
     let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));
     let key = key.unwrap_or_default();
-    // A thread of its own, so that it does not end up in the conversation that it is from.
+    // A new thread id, so that it is not added to the original conversation.
     let thread = uuid::Uuid::now_v7();
     let head = format!(
         "POST /v1/{path} HTTP/1.1\r\nHost: {host}\r\n{key}User-Agent: humanllm-fork\r\n\
@@ -172,7 +171,7 @@ fn post(
     Ok(answer)
 }
 
-/// What names a thread, or how the answer travels: it is asked in another one, and waited for.
+/// Fields that name the original thread, or how the response is delivered: neither holds for the fork.
 const OMITTED_FIELDS: [&str; 11] = [
     "background",
     "client_metadata",
@@ -187,7 +186,7 @@ const OMITTED_FIELDS: [&str; 11] = [
     "type",
 ];
 
-/// The request with all that it went on from.
+/// The body of the request, with the items of all responses that it continued.
 fn request_body(request: &Request) -> Value {
     let whole = serde_json::from_str(&request.whole()).unwrap_or_default();
     let mut fields: Map<String, Value> = match whole {

@@ -1,4 +1,4 @@
-//! Reads drafts that were written by any version of the program, or by none.
+//! Reads saved drafts of any version of the program, and damaged ones.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use super::{Draft, Origin, Part, ReplyKind};
 
 impl Draft {
-    /// Reads a draft. What is not understood is left out, but for words, which are never left out:
-    /// those that have lost their place stand in the text. What is no draft at all is a text.
+    /// Reads a draft. Fields that are not understood are dropped, but their text is kept in the text of the
+    /// draft. Anything that is not marked as a draft is read as a text.
     pub fn from_json(json: &str) -> Self {
         let Some(fields) = fields(json) else {
             return json.into();
         };
-        // In one go where nothing is wrong, because a draft may be large.
+        // All at once if nothing is wrong, because a draft may be large.
         let value = Value::Object(fields);
         if let Some(draft) = read(&value) {
             return draft;
@@ -24,7 +24,7 @@ impl Draft {
     }
 }
 
-/// The fields of what is marked as a draft.
+/// The fields of a JSON object that is marked as a draft.
 fn fields(json: &str) -> Option<Map<String, Value>> {
     let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
         return None;
@@ -39,7 +39,7 @@ fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
     T::deserialize(value).ok()
 }
 
-/// Takes the fields one by one.
+/// Reads the fields one by one, and collects the text of those that cannot be read.
 fn salvage(mut fields: Map<String, Value>) -> Draft {
     let mut lost = Vec::new();
     let mut draft = Draft::default();
@@ -50,7 +50,7 @@ fn salvage(mut fields: Map<String, Value>) -> Draft {
     draft.cut = read(&take("cut")).unwrap_or_default();
     draft.sender = read(&take("sender")).unwrap_or_default();
     match take("kind") {
-        // A thought does the least harm where nobody knows what it was to be.
+        // Of all kinds, a thought does the least harm if the kind is not known.
         Value::Null => {}
         kind => draft.kind = read(&kind).unwrap_or(ReplyKind::Think),
     }
@@ -67,7 +67,7 @@ fn salvage(mut fields: Map<String, Value>) -> Draft {
             for part in parts {
                 match (read::<Part>(&part), part) {
                     (Some(part), _) => draft.parts.push(part),
-                    // It has the fields that a draft has.
+                    // A part has the same fields as a draft.
                     (None, Value::Object(fields)) => {
                         draft.parts.extend(salvage(fields).into_parts());
                     }
@@ -97,7 +97,7 @@ fn salvage(mut fields: Map<String, Value>) -> Draft {
     draft
 }
 
-/// All texts in a value that somebody typed, by the name that they have everywhere.
+/// Collects the strings that a person may have typed: those in fields `text` and in arrays.
 fn collect_text(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),

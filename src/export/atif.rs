@@ -1,6 +1,7 @@
-//! The Agent Trajectory Interchange Format of Harbor, version 1.7: a document for each conversation.
+//! Harbor's Agent Trajectory Interchange Format (ATIF), version 1.7: one JSON document for each
+//! conversation.
 //!
-//! Readers of it refuse fields that they do not know, so all that is ours stands in `extra.humanllm`.
+//! Readers of ATIF reject unknown fields, so everything that it has no field for is in `extra.humanllm`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -112,36 +113,38 @@ struct FinalMetrics {
     total_steps: usize,
 }
 
-/// The document of a conversation; `None` if there is nothing in it.
+/// The document of a conversation; `None` if it has no steps.
 pub(super) fn document(
     mut conversation: ExportedConversation,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
 ) -> Result<Option<String>, ExportError> {
     let mut builder = TrajectoryBuilder::default();
-    while let Some(turn) = work.next(&mut conversation)? {
+    while let Some(turn) = run.next(&mut conversation)? {
         builder.turn(&turn);
     }
     let Some(trajectory) = builder.finish(&conversation) else {
         return Ok(None);
     };
-    // Texts, numbers and JSON that was read: nothing of it could fail.
-    let written = match work.is_line {
-        true => serde_json::to_string(&trajectory),
-        false => serde_json::to_string_pretty(&trajectory),
+    // Strings, numbers and JSON values always serialize.
+    let written = if run.is_line {
+        serde_json::to_string(&trajectory)
+    } else {
+        serde_json::to_string_pretty(&trajectory)
     };
     Ok(Some(written.unwrap_or_default()))
 }
 
-/// Puts a document together, turn by turn.
+/// Builds a trajectory, turn by turn.
 #[derive(Debug, Default)]
 struct TrajectoryBuilder {
     steps: Vec<TrajectoryStep>,
-    /// The step with a call, by the id of the call.
+    /// The index of the step that holds a call, by call id.
     calls: HashMap<String, usize>,
-    /// Where the call of a part is: which step, and which of its calls.
+    /// For each part of a reply that is a call, the index of its step and of the call in that step.
     call_positions: HashMap<PartIndex, (usize, usize)>,
-    /// The calls of turns that are left out.
+    /// The ids of calls of excluded turns.
     left_out: HashSet<String>,
+    /// The numbers of excluded turns.
     skipped: HashSet<usize>,
     tools: FunctionCache,
     model: Option<String>,
@@ -162,9 +165,10 @@ impl TrajectoryBuilder {
         for new in &turn.new {
             self.item(turn, new, is_out);
         }
-        match is_out {
-            true => drop(self.skipped.insert(turn.number)),
-            false => self.reply(turn),
+        if is_out {
+            self.skipped.insert(turn.number);
+        } else {
+            self.reply(turn)
         }
     }
 
@@ -218,7 +222,7 @@ impl TrajectoryBuilder {
             (what, _) => {
                 let source = match new.item.role() {
                     Some("user") => "user",
-                    // What a program makes up for the model to go on from was not said by it.
+                    // An assistant message that the agent made up was not said by the model.
                     _ => "system",
                 };
                 let role = new.item.role().map(str::to_owned);
@@ -237,7 +241,7 @@ impl TrajectoryBuilder {
         }
     }
 
-    /// Something that was said here has come back, and with it the id of a call.
+    /// Takes over the call id that the client uses for a call made here.
     fn echoed_reply(&mut self, item: &Item, places: &[PartIndex]) {
         let Some(id) = item.call_id() else {
             return;
@@ -269,7 +273,7 @@ impl TrajectoryBuilder {
                     extra,
                 }),
             None => {
-                // Its call was made before anything that is known here.
+                // The call was made before the first turn of the journal.
                 let step = self.push(turn, "system", String::new());
                 step.observation.results.push(ObservationResult {
                     source_call_id: None,
@@ -280,7 +284,7 @@ impl TrajectoryBuilder {
         }
     }
 
-    /// Something that a model said before, elsewhere. What stands in a row is one step.
+    /// Adds a reply that another model gave before this conversation. Consecutive ones share a step.
     fn foreign_reply(&mut self, turn: &ExportedTurn, call_id: Option<&str>, body: &Body) {
         let goes_on = self.steps.last().is_some_and(|step| {
             step.is_copied_context == Some(true)
@@ -311,7 +315,7 @@ impl TrajectoryBuilder {
 
     fn call(&self, body: &Body, tool_call_id: String) -> Option<ToolCall> {
         let (function_name, arguments) = self.tools.last()?.call(body)?;
-        // What a function takes is an object.
+        // ATIF takes only an object as arguments.
         let arguments = serde_json::from_str(&arguments).unwrap_or_default();
         let title = body.full_tool_name().map(|name| name.into_owned());
         let title = title.filter(|title| *title != function_name);
@@ -323,7 +327,7 @@ impl TrajectoryBuilder {
         })
     }
 
-    /// What was said to a request is one step.
+    /// Adds all parts of the reply to a request as one step.
     fn reply(&mut self, turn: &ExportedTurn) {
         let answered: Vec<&ReplyPart> = turn
             .parts
@@ -370,7 +374,7 @@ impl TrajectoryBuilder {
                 .collect();
             let step = &mut self.steps[index];
             step.metrics = metrics;
-            // Only where a model did it.
+            // The field is left out for a reply that no model took part in.
             step.llm_call_count = (!used.is_empty()).then_some(used.len());
             let is_all_models = answered.iter().all(|part| part.author.word() == "model");
             if let (1, true) = (models.len(), is_all_models) {
@@ -384,7 +388,7 @@ impl TrajectoryBuilder {
             set_extra(step, "event", json!("rejection"));
             set_extras(step, std::mem::take(&mut facts));
         }
-        // What is known of a request that nobody answered.
+        // An unanswered request has no step of its own: its facts go to the last one.
         if !facts.is_empty()
             && let Some(step) = self.steps.last_mut()
         {
@@ -393,7 +397,7 @@ impl TrajectoryBuilder {
         }
     }
 
-    /// What the upstreams of the drafts counted.
+    /// The token counts that the upstream models reported for the drafts in use, summed up.
     fn metrics(&mut self, drafts: &[&ModelDraftRow]) -> Option<Metrics> {
         let read =
             |draft: &&ModelDraftRow| serde_json::from_str::<Usage>(draft.usage.as_ref()?).ok();
@@ -419,9 +423,12 @@ impl TrajectoryBuilder {
         }
         let row = &conversation.row;
         let (name, version) = row.agent.split_once('/').unwrap_or((&row.agent, ""));
-        let unless_empty = |text: &str| match text.is_empty() {
-            true => "unknown".to_owned(),
-            false => text.to_owned(),
+        let unless_empty = |text: &str| {
+            if text.is_empty() {
+                "unknown".to_owned()
+            } else {
+                text.to_owned()
+            }
         };
         let mut facts = Map::new();
         facts.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
@@ -469,7 +476,7 @@ impl TrajectoryBuilder {
     }
 }
 
-/// Adds words behind those that are there.
+/// Appends text, as a paragraph of its own if there is text already.
 fn append_paragraph(text: &mut String, words: &str) {
     if !text.is_empty() && !words.is_empty() {
         text.push_str("\n\n");
@@ -477,7 +484,7 @@ fn append_paragraph(text: &mut String, words: &str) {
     text.push_str(words);
 }
 
-/// Adds something of ours to a step.
+/// Sets a field of `extra.humanllm` of a step.
 fn set_extra(step: &mut TrajectoryStep, name: &str, value: Value) {
     step.extra["humanllm"][name] = value;
 }
@@ -488,7 +495,7 @@ fn set_extras(step: &mut TrajectoryStep, facts: Map<String, Value>) {
     }
 }
 
-/// What is known of the reply to a request besides its words.
+/// The fields of `extra.humanllm` for the reply to a request.
 fn reply_facts(turn: &ExportedTurn, used: &HashSet<i64>) -> Map<String, Value> {
     let mut facts = Map::new();
     let mut list = |name: &str, values: Vec<Value>| {
@@ -517,7 +524,7 @@ fn reply_facts(turn: &ExportedTurn, used: &HashSet<i64>) -> Map<String, Value> {
     facts
 }
 
-/// A part of what was said: when, by whom, and how far it got.
+/// A part of a reply: its kind, time, author and delivery state.
 fn part_json(part: &ReplyPart) -> Value {
     let (kind, phase) = match &part.content {
         ReplyContent::Item(body) => match body {
@@ -555,7 +562,7 @@ fn undelivered_json(part: &ReplyPart) -> Value {
     lost
 }
 
-/// A draft of a model; its words only where they were not sent as they are.
+/// A draft of a model; with its items only if they were not sent unchanged.
 fn draft_json(draft: &ModelDraftRow, is_used: bool) -> Value {
     let mut known = json!({"id": draft.id, "model": draft.model, "begun": time(draft.begun),
         "state": draft_state(draft.state), "fate": fate(draft.fate)});
@@ -593,7 +600,7 @@ fn decision_json(decision: &DecisionRow) -> Value {
     known
 }
 
-/// What the person makes of it.
+/// The labels, rating and note of a conversation or turn.
 pub(super) fn mark_json(mark: &MarkRow) -> Map<String, Value> {
     let mut known = Map::new();
     if !mark.labels.is_empty() {
@@ -608,7 +615,7 @@ pub(super) fn mark_json(mark: &MarkRow) -> Map<String, Value> {
     known
 }
 
-/// A word for how far something got.
+/// The name of a delivery state in exported files.
 pub(super) fn delivery(state: SaidState) -> &'static str {
     match state {
         SaidState::Sent => "sent",
@@ -637,7 +644,7 @@ pub(super) fn fate(fate: DraftFate) -> &'static str {
     }
 }
 
-/// A moment in UTC.
+/// An RFC 3339 timestamp in UTC, from milliseconds since 1970.
 pub(super) fn time(milliseconds: i64) -> String {
     let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
     at.to_string()

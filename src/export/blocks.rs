@@ -1,4 +1,4 @@
-//! A conversation for people, piece by piece: what Markdown and HTML both show.
+//! A conversation as a list of blocks, which the Markdown and HTML exports both show.
 
 use std::collections::HashMap;
 
@@ -12,43 +12,43 @@ use crate::draft::{Origin, Sender};
 use crate::inbox::ReplyContent;
 use crate::journal::{DecisionRow, MarkRow, ModelDraftRow, ModelDraftState, SaidState};
 
-/// A piece of a conversation.
+/// A titled block of an exported page.
 #[derive(Debug)]
 pub(super) struct ExportBlock {
-    /// When, in milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub at: i64,
     pub author: BlockAuthor,
-    /// What it is, in a few words.
+    /// The heading.
     pub title: String,
-    /// What else is to be known of it.
+    /// Short facts that are shown beside the time.
     pub facts: Vec<String>,
     pub body: String,
     pub body_kind: BodyKind,
-    /// Whether it is shown when somebody asks for it.
+    /// Whether the body is hidden until the reader opens it, where the format can do that.
     pub is_folded: bool,
-    /// Where the words of the body come from, where that is more than one.
+    /// The sources of the characters of the body; empty unless there are at least two.
     pub origin: Origin,
 }
 
-/// Whose words they are.
+/// The author of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BlockAuthor {
-    /// The user of the agent.
+    /// The agent's user.
     User,
-    /// The agent by itself, and its tools.
+    /// The agent itself, or one of its tools.
     Agent,
-    /// The person who is the model.
+    /// The person who answers as the model.
     Person,
     /// A model.
     Model,
-    /// A model and the person.
+    /// A model, with changes by the person.
     Both,
-    /// A rule, or the program.
+    /// A rule, or this program.
     Program,
 }
 
 impl BlockAuthor {
-    /// A word for it.
+    /// The CSS class.
     pub fn word(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -61,19 +61,19 @@ impl BlockAuthor {
     }
 }
 
-/// How a body is shown.
+/// The kind of text in a body, which decides how it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyKind {
-    /// Words, perhaps in Markdown.
+    /// Prose, perhaps in Markdown.
     Text,
-    /// What programs read and print.
+    /// Code, data or the output of a program.
     Code,
-    /// A change of files.
+    /// A patch.
     Diff,
 }
 
 impl BodyKind {
-    /// How text that programs read looks.
+    /// Tells a patch from other code by its first lines.
     fn of_code(text: &str) -> Self {
         let mut lines = text.lines();
         let begins = |line: &str| {
@@ -81,22 +81,23 @@ impl BodyKind {
                 .iter()
                 .any(|begin| line.trim_start().starts_with(begin))
         };
-        match lines.any(begins) {
-            true => Self::Diff,
-            false => Self::Code,
+        if lines.any(begins) {
+            Self::Diff
+        } else {
+            Self::Code
         }
     }
 }
 
-/// Makes pieces of turns.
+/// Makes the blocks of turns.
 #[derive(Debug, Default)]
 pub(super) struct BlockBuilder {
-    /// The tool of a call, by its id.
+    /// The name of the called tool, by call id.
     tools: HashMap<String, String>,
 }
 
 impl BlockBuilder {
-    /// The pieces of a turn.
+    /// The blocks of a turn, which has to follow the one of the call before.
     pub fn of(&mut self, turn: &ExportedTurn) -> Vec<ExportBlock> {
         let mut blocks = Vec::new();
         if turn.mark.excluded {
@@ -209,7 +210,7 @@ impl BlockBuilder {
     }
 }
 
-/// A piece of which its title says it all, or nearly.
+/// A block of prose with a title and no facts.
 fn text_block(turn: &ExportedTurn, who: BlockAuthor, title: &str, body: String) -> ExportBlock {
     ExportBlock {
         at: turn.past.arrived,
@@ -223,7 +224,7 @@ fn text_block(turn: &ExportedTurn, who: BlockAuthor, title: &str, body: String) 
     }
 }
 
-/// What is said, and what it is.
+/// Sets title and body of a block to those of an item.
 fn set_body(block: &mut ExportBlock, body: &Body) {
     block.body = body.words().into_owned();
     match body {
@@ -246,7 +247,7 @@ fn set_body(block: &mut ExportBlock, body: &Body) {
     }
 }
 
-/// The arguments of a call to be read: a command as such, and the others by their names.
+/// The arguments of a call in a readable form: a shell command as `$ command`, others as `name: value`.
 fn arguments_of(arguments: &str) -> String {
     if let Some((commands, others)) = commands_of(arguments) {
         let commands = commands.iter().map(|command| format!("$ {command}"));
@@ -369,7 +370,7 @@ fn decision_block(turn: &ExportedTurn, row: &DecisionRow) -> ExportBlock {
     block
 }
 
-/// What the person makes of it, in words.
+/// Labels, rating and note in words; `None` if there are none.
 pub(super) fn mark_text(mark: &MarkRow) -> Option<String> {
     let mut words = Vec::new();
     if !mark.labels.is_empty() {
@@ -384,7 +385,7 @@ pub(super) fn mark_text(mark: &MarkRow) -> Option<String> {
     (!words.is_empty()).then(|| words.join("\n"))
 }
 
-/// What stands above a turn.
+/// The heading of a turn.
 pub(super) fn turn_heading(turn: &ExportedTurn) -> String {
     match &turn.study.phase {
         Some(phase) => format!("Turn {}, phase {phase}", turn.number),
@@ -392,7 +393,7 @@ pub(super) fn turn_heading(turn: &ExportedTurn) -> String {
     }
 }
 
-/// What is said of a conversation before it begins.
+/// The names and values in the header of a conversation.
 pub(super) fn header_fields(conversation: &ExportedConversation) -> Vec<(&'static str, String)> {
     let row = &conversation.row;
     let mut facts = vec![

@@ -1,5 +1,5 @@
-//! What was counted of the conversations of a page, as charts that are drawn by hand in SVG: they need
-//! no script, are as light or dark as the page, and say all of it in words too.
+//! The statistics of an exported page as SVG charts and a table. They need no script, follow the colour
+//! scheme of the page, and give all values as text too.
 
 use std::fmt::Write;
 
@@ -9,24 +9,24 @@ use super::html::escaped;
 use super::redact::Redactor;
 use crate::statistics::{JournalStatistics, Measure, Numbers};
 
-/// How wide a chart is, in its own units; it is as wide as there is room.
+/// The width of a chart in SVG units; the page scales it to the available width.
 const WIDTH: f64 = 420.0;
-/// Where bars begin that have words before them.
+/// The x coordinate of the bars, to the right of their labels.
 const BARS_LEFT: f64 = 216.0;
-/// How high a bar with words is, with the gap after it.
+/// The height of a labelled bar, with the gap below it.
 const ROW_HEIGHT: f64 = 22.0;
-/// How high charts over days are, without what stands below them.
+/// The height of a chart over days, without the labels below it.
 const PLOT_HEIGHT: f64 = 120.0;
-/// Where charts over days begin, after the words of their axis.
+/// The x coordinate of a chart over days, to the right of its axis labels.
 const PLOT_LEFT: f64 = 64.0;
-/// Characters of a name.
+/// The characters of a label before it is truncated.
 const LONGEST_NAME: usize = 24;
-/// Agents that have a bar of their own.
+/// The number of agents that have a bar.
 const MAX_AGENTS: usize = 20;
-/// Days of which each has a point of its own.
+/// The number of days up to which each day has a marker on the line.
 const MAX_POINTS: usize = 100;
 
-/// The part of a page that tells of all that is on it; nothing if no turn is.
+/// The statistics section of a page; empty if there are no turns.
 pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -> String {
     if statistics.all.turns == 0 {
         return String::new();
@@ -52,7 +52,7 @@ pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -
     bars(&mut out, "Shares", &shares.collect::<Vec<_>>(), 100.0);
     let days = statistics.calendar();
     for measure in Measure::ALL {
-        // Where nothing was counted there is nothing to compare.
+        // Without any value there is nothing to compare.
         if measure.of(&statistics.all).is_none() {
             continue;
         }
@@ -67,7 +67,7 @@ pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -
     out
 }
 
-/// A bar with words before it.
+/// A bar with a name and a value before it.
 struct Bar {
     name: String,
     words: String,
@@ -98,7 +98,7 @@ fn by_agent(
     bars(out, &title, &rows, measure.full(greatest));
 }
 
-/// Bars below each other, with names and values before them.
+/// Draws horizontal bars, each with a name and a value before it. `full` is the value of a full bar.
 fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
     begin_figure(out, title, ROW_HEIGHT * rows.len() as f64);
     for (at, row) in rows.iter().enumerate() {
@@ -134,7 +134,7 @@ fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
     end_figure(out);
 }
 
-/// What each day had: counts as bars, anything else as a line.
+/// Draws a chart over days: counts as bars, other measures as a line.
 fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure) {
     let of = |numbers: &Option<&Numbers>| numbers.and_then(|numbers| measure.of(numbers));
     let values = days.iter().filter_map(|(_, numbers)| of(numbers));
@@ -217,7 +217,7 @@ fn end_figure(out: &mut String) {
     out.push_str("</svg>\n</figure>\n");
 }
 
-/// The numbers that the charts are made of.
+/// Writes the table of all numbers.
 fn table(out: &mut String, statistics: &JournalStatistics, redactor: &mut Redactor) {
     out.push_str(
         "<details><summary>All numbers</summary>\n<div class=\"scroll\"><table>\n<tr><th></th>",

@@ -1,5 +1,5 @@
-//! What models are trained on: conversations in the shape of Chat Completions, and pairs of a reply that
-//! a person chose and a draft that they did not.
+//! Training data: conversations in the shape of Chat Completions, and pairs of a reply that the person
+//! chose and a draft that they did not.
 
 use std::sync::Arc;
 
@@ -13,14 +13,15 @@ use crate::api::upstream::Functions;
 use crate::api::{Body, Request, ToolList};
 use crate::journal::{ModelDraftRow, ModelDraftState};
 
-/// The tools of the newest request as functions: hardly any request has others than the one before it.
+/// The tools of the latest request as functions. Most requests have the same tools as the one before, so
+/// they are converted once.
 #[derive(Debug, Default)]
 pub(super) struct FunctionCache {
     known: Option<(Arc<ToolList>, Functions)>,
 }
 
 impl FunctionCache {
-    /// Those of a request.
+    /// The functions of a request.
     pub fn of(&mut self, request: &Request) -> &Functions {
         let list = &request.tools;
         let is_same = |(known, _): &(Arc<ToolList>, Functions)| {
@@ -31,24 +32,24 @@ impl FunctionCache {
         &self.known.insert(known).1
     }
 
-    /// The last ones that were asked for.
+    /// The functions of the latest request.
     pub fn last(&self) -> Option<&Functions> {
         self.known.as_ref().map(|(_, functions)| functions)
     }
 }
 
-/// A conversation, or as much of it as one request had.
+/// A line of [`ExportFormat::Messages`](super::ExportFormat::Messages).
 #[derive(Debug, Serialize)]
 struct ChatConversation {
     messages: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
-    /// What a study knows of the last reply.
+    /// The study facts of the last reply.
     #[serde(skip_serializing_if = "StudyFacts::is_empty")]
     metadata: StudyFacts,
 }
 
-/// A reply, and what it was better than.
+/// A line of [`ExportFormat::Preferences`](super::ExportFormat::Preferences).
 #[derive(Debug, Serialize)]
 struct Preference {
     prompt: Vec<Value>,
@@ -56,18 +57,19 @@ struct Preference {
     rejected: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
-    /// What a study knows of the reply.
+    /// The study facts of the reply.
     #[serde(skip_serializing_if = "StudyFacts::is_empty")]
     metadata: StudyFacts,
 }
 
-/// The replies to requests that go on from one another: all that the last of them has is in one line.
+/// Requests each of which continues the one before. The last has the items of all others, so that one
+/// line holds them all.
 #[derive(Debug, Default)]
 struct RequestChain {
-    /// What was said to the requests before the last one.
+    /// The replies to the requests before the last one.
     replies: Vec<ChatReply>,
     last: Option<(Request, ChatReply)>,
-    /// What a study knows of that.
+    /// The study facts of the last reply.
     study: StudyFacts,
 }
 
@@ -77,57 +79,56 @@ struct ChatReply {
     is_trained: bool,
 }
 
-/// Writes the lines of a conversation: one for each run of requests that go on from one another, or for
-/// each reply.
+/// Writes the training lines of a conversation: one for each chain of requests, or one for each reply.
 pub(super) fn messages(
     conversation: &mut ExportedConversation,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut tools = FunctionCache::default();
-    let mut run = RequestChain::default();
-    while let Some(turn) = work.next(conversation)? {
-        if turn.past.is_rewritten() && !work.options.per_turn {
-            let line = std::mem::take(&mut run).line(&mut tools, work.options);
-            write_line(line, work, &mut write)?;
+    let mut chain = RequestChain::default();
+    while let Some(turn) = run.next(conversation)? {
+        if turn.past.is_rewritten() && !run.options.per_turn {
+            let line = std::mem::take(&mut chain).line(&mut tools, run.options);
+            write_line(line, run, &mut write)?;
         }
         let bodies = turn.bodies();
-        let is_trained = is_trained(&turn, conversation, work);
+        let is_trained = is_trained(&turn, conversation, run);
         let Some(request) = turn.past.request.filter(|_| !bodies.is_empty()) else {
             continue;
         };
-        if work.options.per_turn {
-            run = RequestChain::default();
+        if run.options.per_turn {
+            chain = RequestChain::default();
         }
-        run.study = turn.study;
+        chain.study = turn.study;
         let reply = ChatReply { bodies, is_trained };
-        if let Some((_, before)) = run.last.replace((request, reply)) {
-            run.replies.push(before);
+        if let Some((_, before)) = chain.last.replace((request, reply)) {
+            chain.replies.push(before);
         }
-        if work.options.per_turn {
-            let line = std::mem::take(&mut run).line(&mut tools, work.options);
-            write_line(line, work, &mut write)?;
+        if run.options.per_turn {
+            let line = std::mem::take(&mut chain).line(&mut tools, run.options);
+            write_line(line, run, &mut write)?;
         }
     }
-    let line = run.line(&mut tools, work.options);
-    write_line(line, work, &mut write)
+    let line = chain.line(&mut tools, run.options);
+    write_line(line, run, &mut write)
 }
 
 fn write_line(
     line: Option<ChatConversation>,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     write: &mut impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(line) = line else { return Ok(()) };
     if !line.messages.iter().any(|message| message["weight"] == 1) {
-        work.report.lines_without_person += 1;
+        run.report.lines_without_person += 1;
         return Ok(());
     }
-    write(work, to_json(&line))
+    write(run, to_json(&line))
 }
 
 impl RequestChain {
-    /// Its line; `None` if nobody said anything.
+    /// The line of this chain; `None` without a reply.
     fn line(self, tools: &mut FunctionCache, options: &ExportOptions) -> Option<ChatConversation> {
         let (request, reply) = self.last?;
         let functions = tools.of(&request);
@@ -157,8 +158,8 @@ impl RequestChain {
     }
 }
 
-/// Says of the messages that an earlier reply has become, the last ones that could be it, whether they
-/// are trained on; returns where they begin.
+/// Finds the messages that an earlier reply has become, searching from the end, and sets their weight.
+/// Returns the index of the first of them.
 fn set_weights(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> usize {
     let said = functions.reply(&reply.bodies, 0, false);
     let mut end = messages.len();
@@ -167,7 +168,7 @@ fn set_weights(messages: &mut [Value], reply: &ChatReply, functions: &Functions)
         let found = messages[..end].iter().rposition(|message| {
             message["role"] == "assistant" && self::normalized(message) == says
         });
-        // One that the agent has changed or left out is not what anybody said.
+        // The agent has changed this message or left it out: it keeps weight 0.
         let Some(found) = found else { continue };
         messages[found]["weight"] = json!(i32::from(reply.is_trained));
         end = found;
@@ -175,7 +176,7 @@ fn set_weights(messages: &mut [Value], reply: &ChatReply, functions: &Functions)
     end
 }
 
-/// What a message of the assistant says, whatever the ids of its calls and the spaces in it.
+/// Content and calls of an assistant message for comparison, without call ids and differences in space.
 fn normalized(message: &Value) -> (String, Vec<(String, Value)>) {
     let words = message["content"].as_str().unwrap_or_default();
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -197,17 +198,17 @@ fn calls_in(messages: &[Value]) -> usize {
     calls.map(Vec::len).sum()
 }
 
-/// Whether a model is to learn to reply so.
+/// Whether the reply to this turn gets weight 1.
 fn is_trained(
     turn: &ExportedTurn,
     conversation: &ExportedConversation,
-    work: &ExportRun<'_>,
+    run: &ExportRun<'_>,
 ) -> bool {
-    if turn.mark.excluded || !work.is_selected(conversation, &turn.mark) {
+    if turn.mark.excluded || !run.is_selected(conversation, &turn.mark) {
         return false;
     }
     let mut said = turn.parts.iter().filter(|part| part.body().is_some());
-    match work.options.train {
+    match run.options.train {
         Train::Person => {
             said.any(|part| matches!(part.author, ReplyAuthor::Person | ReplyAuthor::Edited(_)))
         }
@@ -216,17 +217,17 @@ fn is_trained(
     }
 }
 
-/// Writes the pairs of a conversation: each draft of a model in whose place the person said something
-/// else.
+/// Writes the preference pairs of a conversation: one for each complete draft in whose place the person
+/// sent something else.
 pub(super) fn preferences(
     conversation: &mut ExportedConversation,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let mut tools = FunctionCache::default();
-    while let Some(turn) = work.next(conversation)? {
+    while let Some(turn) = run.next(conversation)? {
         let is_chosen = turn.parts.iter().any(|part| part.sender.is_person());
-        if turn.mark.excluded || !work.is_selected(conversation, &turn.mark) || !is_chosen {
+        if turn.mark.excluded || !run.is_selected(conversation, &turn.mark) || !is_chosen {
             continue;
         }
         let Some(request) = turn.request() else {
@@ -236,8 +237,8 @@ pub(super) fn preferences(
             continue;
         }
         let functions = tools.of(request);
-        for pair in pairs(&turn, request, functions, work.options.thoughts) {
-            write(work, to_json(&pair))?;
+        for pair in pairs(&turn, request, functions, run.options.thoughts) {
+            write(run, to_json(&pair))?;
         }
     }
     Ok(())
@@ -274,7 +275,7 @@ fn pairs(
             .iter()
             .map(normalized)
             .collect();
-        // What was sent as it was is no worse than itself, and the same twice teaches nothing.
+        // A draft that was sent unchanged, or equals an earlier one, makes no pair.
         if says.is_empty() || known.contains(&says) {
             continue;
         }
@@ -292,7 +293,7 @@ fn pairs(
     pairs
 }
 
-/// What would have been said had a draft been sent: it goes on from what was said before it.
+/// The reply as it would be if a draft had been sent: the parts sent before it, and its items.
 fn drafted(draft: &ModelDraftRow, said: &[ReplyPart]) -> Option<Vec<Body>> {
     let items: Vec<Body> = serde_json::from_str(&draft.items).ok()?;
     let before = said.iter().filter(|part| part.at < draft.begun);
@@ -300,7 +301,7 @@ fn drafted(draft: &ModelDraftRow, said: &[ReplyPart]) -> Option<Vec<Body>> {
     (!items.is_empty()).then(|| before.chain(items).collect())
 }
 
-/// Texts, numbers and JSON that was read: nothing of it could fail.
+/// Serializes a line. Strings, numbers and JSON values always serialize.
 fn to_json(line: &impl Serialize) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }

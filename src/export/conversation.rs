@@ -1,5 +1,5 @@
-//! A conversation for those who write it down: turn by turn, what was new in each request, and who said
-//! what to it.
+//! Reads a conversation of the journal turn by turn: the new items of each request, and the parts of the
+//! reply with their authors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,55 +16,55 @@ use crate::journal::{
 };
 use crate::store::{PastTurn, PastTurns};
 
-/// How many drafts and decisions are read at once.
+/// The number of drafts or decisions read with one query.
 const PAGE: u32 = 64;
 
-/// A conversation, the turns of which are still to come.
+/// A conversation whose turns are read one by one.
 #[derive(Debug)]
 pub(super) struct ExportedConversation {
     pub row: ConversationRow,
-    /// What the person makes of it as a whole.
+    /// The labels, rating and note of the conversation as a whole.
     pub mark: MarkRow,
     turns: PastTurns,
-    /// What a study knows of it.
+    /// The study facts of its turns.
     pub study: ConversationStudy,
     said: HashMap<i64, Vec<SaidRow>>,
     marks: HashMap<i64, MarkRow>,
     drafts: HashMap<i64, Vec<ModelDraftRow>>,
     decisions: HashMap<i64, Vec<DecisionRow>>,
-    /// What was said and has not come back yet.
+    /// Items of replies that no later request has contained yet.
     awaited_echoes: Vec<AwaitedEcho>,
-    /// What was new once, and how often, so that it is not again where an agent changes what was said
-    /// before.
+    /// How often each item was new, so that it does not count as new again after the agent rewrote the
+    /// history.
     seen_counts: HashMap<Hash, usize>,
 }
 
-/// Something that was said and that the agent sends again.
+/// An item of a reply that the agent is expected to send back in a later request.
 #[derive(Debug)]
 struct AwaitedEcho {
     place: PartIndex,
     body: Body,
 }
 
-/// A part of what was said: which turn, and which of the parts that the client got.
+/// A part of a reply: the number of the turn, and the index among the parts that the client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct PartIndex {
     pub turn: usize,
     pub part: usize,
 }
 
-/// A request and what was said to it.
+/// A request and its reply.
 #[derive(Debug)]
 pub(super) struct ExportedTurn {
-    /// Its number in the conversation, from 1.
+    /// The number of the turn in the conversation, from 1.
     pub number: usize,
     pub past: PastTurn,
     pub study: StudyFacts,
-    /// What its request has that was not there before, in order.
+    /// The items of the request that earlier requests did not have, in order.
     pub new: Vec<NewItem>,
-    /// What was said and not lost, in order.
+    /// The parts of the reply that were sent, in order.
     pub parts: Vec<ReplyPart>,
-    /// What was said and did not arrive.
+    /// The parts that did not reach the client.
     pub undelivered: Vec<ReplyPart>,
     pub drafts: Vec<ModelDraftRow>,
     pub decisions: Vec<DecisionRow>,
@@ -78,48 +78,48 @@ pub(super) struct NewItem {
     pub kind: NewItemKind,
 }
 
-/// What a new item is.
+/// Where a new item comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NewItemKind {
-    /// A person or a program on the other side sent it.
+    /// The agent's user or one of its tools.
     Input,
-    /// The agent put it in by itself.
+    /// The agent itself, such as instructions and environment information.
     AddedByAgent,
-    /// It is what was said here, come back.
+    /// A reply of this conversation, sent back by the agent: the parts that it consists of.
     EchoedReply(Vec<PartIndex>),
-    /// A model said it that nobody here knows of.
+    /// A reply of a model that is not in this journal.
     ForeignReply,
 }
 
-/// Something that was said to a request.
+/// A part of the reply to a request.
 #[derive(Debug, Clone)]
 pub(super) struct ReplyPart {
     pub content: ReplyContent,
     pub at: i64,
     pub state: SaidState,
     pub sender: Sender,
-    /// Where the words come from, if that is known of exactly these words.
+    /// The sources of the text; empty unless they are known for exactly this text.
     pub origin: Origin,
     pub author: ReplyAuthor,
 }
 
-/// Who wrote something.
+/// The author of a part of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReplyAuthor {
     /// The person.
     Person,
-    /// A model, and the person changed it.
+    /// A model, by name, with changes by the person.
     Edited(String),
-    /// A model.
+    /// A model, by name.
     Model(String),
-    /// A rule of the configuration.
+    /// A rule of the configuration, by name.
     Rule(String),
     /// This program.
     Program,
 }
 
 impl ReplyAuthor {
-    /// A word for it in files that programs read.
+    /// The name in exported files.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Person => "person",
@@ -130,7 +130,7 @@ impl ReplyAuthor {
         }
     }
 
-    /// The model that had a hand in it.
+    /// The name of the model, if one took part.
     pub fn model(&self) -> Option<&str> {
         match self {
             Self::Edited(model) | Self::Model(model) => Some(model),
@@ -140,7 +140,7 @@ impl ReplyAuthor {
 }
 
 impl ReplyPart {
-    /// What was said, where it is an item.
+    /// The part as an item; `None` for a rejection.
     pub fn body(&self) -> Option<Body> {
         match &self.content {
             ReplyContent::Item(body) => Some(body.clone()),
@@ -149,7 +149,7 @@ impl ReplyPart {
         }
     }
 
-    /// The drafts of models that are in it.
+    /// The ids of the model drafts that the part contains text of.
     pub fn drafts(&self) -> Vec<i64> {
         let mut drafts: Vec<i64> = self
             .origin
@@ -170,17 +170,17 @@ impl ReplyPart {
 }
 
 impl ExportedTurn {
-    /// What was asked, if it can be read.
+    /// The request, if it can be read.
     pub fn request(&self) -> Option<&Request> {
         self.past.request.as_ref()
     }
 
-    /// What was said, as items.
+    /// The parts of the reply as items.
     pub fn bodies(&self) -> Vec<Body> {
         self.parts.iter().filter_map(ReplyPart::body).collect()
     }
 
-    /// The words of a rejection, if there was one.
+    /// The message of the rejection, if the request was rejected.
     pub fn rejection(&self) -> Option<&str> {
         self.parts.iter().find_map(|part| match &part.content {
             ReplyContent::Rejection(words) => Some(words.as_str()),
@@ -190,7 +190,7 @@ impl ExportedTurn {
 }
 
 impl ExportedConversation {
-    /// A conversation of the journal; `None` if there is none of this id.
+    /// Opens a conversation of the journal; `None` if there is none with this id.
     pub fn open(reader: &JournalReader, id: i64) -> Result<Option<Self>, ReadError> {
         let Some(row) = reader.conversation(id)? else {
             return Ok(None);
@@ -246,7 +246,7 @@ impl ExportedConversation {
         Ok(Some(conversation))
     }
 
-    /// The next turn.
+    /// Reads the next turn; `None` at the end.
     pub fn next(&mut self) -> Result<Option<ExportedTurn>, ReadError> {
         let Some(past) = self.turns.next().transpose()? else {
             return Ok(None);
@@ -284,16 +284,17 @@ impl ExportedConversation {
         }))
     }
 
-    /// What is new in a request, and what it is.
+    /// The new items of a request.
     fn new_items(&mut self, past: &PastTurn) -> Vec<NewItem> {
         let Some(request) = &past.request else {
             return Vec::new();
         };
         let opening = Opening::of(request);
-        // What an agent sends again after it has changed something is not new.
-        let mut sent_before = match past.is_rewritten() {
-            true => self.seen_counts.clone(),
-            false => HashMap::new(),
+        // Items that an agent repeats after it has rewritten the history are not new.
+        let mut sent_before = if past.is_rewritten() {
+            self.seen_counts.clone()
+        } else {
+            HashMap::new()
         };
         if past.is_rewritten() {
             for item in request.items.iter().take(past.kept) {
@@ -306,27 +307,30 @@ impl ExportedConversation {
                 continue;
             }
             *self.seen_counts.entry(item.likeness()).or_default() += 1;
-            let what = match item.is_from_model() {
-                true => match self.echo_of(item) {
-                    places if places.is_empty() && opening.holds(&request.items, index) => {
-                        NewItemKind::AddedByAgent
-                    }
-                    places if places.is_empty() => NewItemKind::ForeignReply,
-                    places => NewItemKind::EchoedReply(places),
-                },
-                false if opening.holds(&request.items, index) => NewItemKind::AddedByAgent,
-                false => NewItemKind::Input,
+            let echo = if item.is_from_model() {
+                self.echo_of(item)
+            } else {
+                Vec::new()
+            };
+            let kind = if !echo.is_empty() {
+                NewItemKind::EchoedReply(echo)
+            } else if opening.holds(&request.items, index) {
+                NewItemKind::AddedByAgent
+            } else if item.is_from_model() {
+                NewItemKind::ForeignReply
+            } else {
+                NewItemKind::Input
             };
             new.push(NewItem {
                 item: Arc::clone(item),
-                kind: what,
+                kind,
             });
         }
         new
     }
 
-    /// What an item of the model is of what was said here: one part, or messages that some formats
-    /// make one.
+    /// The awaited parts that an assistant item consists of, which are not awaited any more: one part, or
+    /// several messages that the wire format has joined. Empty if there are none.
     fn echo_of(&mut self, item: &Item) -> Vec<PartIndex> {
         let Some(sent) = item.said() else {
             return Vec::new();
@@ -345,7 +349,7 @@ impl ExportedConversation {
     }
 }
 
-/// Whether an item was counted, which it is once less then.
+/// Whether the count of an item is above zero; decrements it.
 fn take_seen(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
     match counts.get_mut(&item.likeness()) {
         Some(count) if *count > 0 => {
@@ -356,7 +360,8 @@ fn take_seen(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
     }
 }
 
-/// Whether a client that sends `sent` has got `said`. Some write the arguments of a call anew.
+/// Whether `sent` is what a client makes of `said` when it sends it back. Some clients reformat the JSON
+/// arguments of calls, or trim messages.
 fn comes_back_as(said: &Body, sent: &Body) -> bool {
     if said.comes_back_as(sent) {
         return true;
@@ -384,7 +389,7 @@ fn comes_back_as(said: &Body, sent: &Body) -> bool {
     }
 }
 
-/// The messages in a row that are this one together, with whatever stands between them.
+/// The range of consecutive messages whose texts together are this message, ignoring white space.
 fn joined_messages(pending: &[AwaitedEcho], sent: &Body) -> Option<std::ops::Range<usize>> {
     if !matches!(sent, Body::Message { .. }) {
         return None;
@@ -409,7 +414,7 @@ fn joined_messages(pending: &[AwaitedEcho], sent: &Body) -> Option<std::ops::Ran
     })
 }
 
-/// What was said to a request, with who wrote it. What left with one reply shares what was typed.
+/// The parts of a reply with their authors. Rows that were sent together share one composed draft.
 fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
     let mut parts = Vec::with_capacity(rows.len());
     let mut typed: Option<(String, Draft, FoundCalls)> = None;
@@ -438,14 +443,13 @@ fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
     parts
 }
 
-/// How many calls of a draft were found again so far.
+/// How many calls of a composed draft were matched with rows so far.
 #[derive(Debug, Default)]
 struct FoundCalls {
     count: usize,
 }
 
-/// Where the words of something come from, as far as that is known of exactly these words, and who
-/// wrote it.
+/// The sources of the text of a row, if they are known for exactly this text, and its author.
 fn origin_and_author(
     words: &ReplyContent,
     draft: &Draft,
@@ -472,16 +476,17 @@ fn origin_and_author(
         _ => all.iter().find(|part| part.text.trim() == text.trim()),
     };
     let own = own.copied().unwrap_or(&whole);
-    let origin = match own.text == text {
-        true => own.origin.clone(),
-        false => Origin::default(),
+    let origin = if own.text == text {
+        own.origin.clone()
+    } else {
+        Origin::default()
     };
     (origin, author_of(own, &draft.sender))
 }
 
-/// Who wrote a part of a reply.
+/// The author of a part of a composed draft.
 fn author_of(part: &draft::Part, sender: &Sender) -> ReplyAuthor {
-    // What stands beside a call is another part.
+    // The text beside a call is a part of its own.
     let text = match part.call {
         Some(_) => String::new(),
         None => part.text.clone(),
@@ -503,10 +508,13 @@ fn author_of(part: &draft::Part, sender: &Sender) -> ReplyAuthor {
             model: Some(model),
             is_edited,
             ..
-        }) => match is_edited {
-            true => ReplyAuthor::Edited(model),
-            false => ReplyAuthor::Model(model),
-        },
+        }) => {
+            if is_edited {
+                ReplyAuthor::Edited(model)
+            } else {
+                ReplyAuthor::Model(model)
+            }
+        }
         Some(Contribution {
             rule: Some(rule), ..
         }) => ReplyAuthor::Rule(rule),
@@ -514,7 +522,7 @@ fn author_of(part: &draft::Part, sender: &Sender) -> ReplyAuthor {
     }
 }
 
-/// The words of parts for people: pictures and files by what they are.
+/// Content parts as text; images and files as a short description.
 pub(super) fn content_text(content: &[ContentPart]) -> String {
     let texts = content.iter().map(|part| match part {
         ContentPart::Text(text) | ContentPart::Refusal(text) => text.clone(),
@@ -534,7 +542,7 @@ pub(super) fn content_text(content: &[ContentPart]) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// What an item says, for people.
+/// The text of an item, for people.
 pub(super) fn item_text(item: &Item) -> String {
     match item.body() {
         ItemBody::Said {

@@ -1,4 +1,4 @@
-//! One page of HTML that needs nothing else: no script, no network. What others wrote is escaped.
+//! A self-contained HTML page without scripts or network access. All text from outside is escaped.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::draft::{Origin, Source};
 
 const STYLE: &str = include_str!("page.css");
 
-/// What stands before all conversations of a page.
+/// The start of a page, up to the body.
 pub(super) fn begin(title: &str, redactor: &mut Redactor) -> String {
     let title = escaped(&redactor.text(title));
     format!(
@@ -24,16 +24,16 @@ pub(super) fn begin(title: &str, redactor: &mut Redactor) -> String {
     )
 }
 
-/// What stands behind them.
+/// The end of a page.
 pub(super) const END: &str = "</body>\n</html>\n";
 
 /// Writes a conversation.
 pub(super) fn conversation(
     conversation: &mut ExportedConversation,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let redactor = &mut *work.redactor;
+    let redactor = &mut *run.redactor;
     let title = escaped(&redactor.text(&conversation.row.title));
     let mut out = format!("<article>\n<header>\n<h1>{title}</h1>\n<dl>\n");
     for (name, value) in header_fields(conversation) {
@@ -41,19 +41,19 @@ pub(super) fn conversation(
         let _ = writeln!(out, "<dt>{name}</dt><dd>{value}</dd>");
     }
     out.push_str("</dl>\n</header>\n");
-    write(work, out)?;
+    write(run, out)?;
     let mut blocks = BlockBuilder::default();
-    while let Some(turn) = work.next(conversation)? {
+    while let Some(turn) = run.next(conversation)? {
         let id = format!("c{}-t{}", conversation.row.id, turn.number);
-        let heading = escaped(&work.redactor.text(&turn_heading(&turn)));
+        let heading = escaped(&run.redactor.text(&turn_heading(&turn)));
         let mut out = format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n");
         for block in blocks.of(&turn) {
-            push(&mut out, &block, work.redactor);
+            push(&mut out, &block, run.redactor);
         }
         out.push_str("</section>\n");
-        write(work, out)?;
+        write(run, out)?;
     }
-    write(work, "</article>\n".into())
+    write(run, "</article>\n".into())
 }
 
 fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
@@ -66,16 +66,13 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     }
     let head = format!("<b>{title}</b> <small>{facts}</small>");
     let is_folded = block.is_folded && !body.trim().is_empty();
-    match is_folded {
-        true => {
-            let _ = writeln!(out, "<details class=\"{who}\"><summary>{head}</summary>");
-        }
-        false => {
-            let _ = writeln!(out, "<div class=\"{who}\"><p>{head}</p>");
-        }
+    if is_folded {
+        let _ = writeln!(out, "<details class=\"{who}\"><summary>{head}</summary>");
+    } else {
+        let _ = writeln!(out, "<div class=\"{who}\"><p>{head}</p>");
     }
     if !body.trim().is_empty() {
-        // Where something was replaced, nobody knows any more which words are whose.
+        // The spans of the origin count characters, which redaction has changed.
         let is_whole = body == block.body && !block.origin.is_empty();
         match block.body_kind {
             BodyKind::Text if is_whole => words_by_origin(out, &body, &block.origin),
@@ -91,7 +88,7 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     });
 }
 
-/// Words of more than one, with those of models and others marked and named.
+/// Writes text of several sources: all that was not typed is underlined, with a legend below.
 fn words_by_origin(out: &mut String, text: &str, origin: &Origin) {
     out.push_str("<div class=\"words\">");
     let mut chars = text.chars();
@@ -122,7 +119,7 @@ fn words_by_origin(out: &mut String, text: &str, origin: &Origin) {
     let _ = writeln!(out, "Underlined: {names}; the rest was typed.</p>");
 }
 
-/// Where words come from that were not typed.
+/// The name of a source; `None` for typed text.
 fn source_name(source: &Source) -> Option<String> {
     Some(match source {
         Source::Typed => return None,
@@ -136,7 +133,7 @@ fn source_name(source: &Source) -> Option<String> {
     })
 }
 
-/// Words, in which fences hold code.
+/// Writes prose, in which fenced blocks are code.
 fn words(out: &mut String, text: &str) {
     let mut prose = String::new();
     let mut fence: Option<(&str, String)> = None;
@@ -169,13 +166,13 @@ fn words(out: &mut String, text: &str) {
     paragraph(out, &prose);
 }
 
-/// The mark that begins a fence.
+/// The run of backticks or tildes that opens a fenced code block.
 fn fence_of(line: &str) -> Option<&str> {
     let mark = ['`', '~'].into_iter().find_map(|mark| {
         let length = line.len() - line.trim_start_matches(mark).len();
         (length >= 3).then(|| &line[..length])
     })?;
-    // What has more of them behind it is code within a line.
+    // With more backticks later in the line it is inline code.
     (!line[mark.len()..].contains('`')).then_some(mark)
 }
 
@@ -188,9 +185,10 @@ fn paragraph(out: &mut String, text: &str) {
 
 fn code_or_diff(out: &mut String, text: &str) {
     let is_change = |line: &str| line.starts_with("@@") || line.starts_with("*** ");
-    match text.lines().any(is_change) {
-        true => diff(out, text),
-        false => code(out, text),
+    if text.lines().any(is_change) {
+        diff(out, text)
+    } else {
+        code(out, text)
     }
 }
 
@@ -199,8 +197,7 @@ fn code(out: &mut String, text: &str) {
     let _ = writeln!(out, "<pre>{}</pre>", escaped(text));
 }
 
-/// A change of files: what was added and removed is marked by more than its colour, for it begins with
-/// a sign.
+/// Writes a patch with coloured lines; the `+` and `-` signs stay, for those who cannot see the colours.
 fn diff(out: &mut String, text: &str) {
     out.push_str("<pre class=\"diff\">");
     for line in text.trim_end_matches('\n').lines() {
@@ -215,7 +212,7 @@ fn diff(out: &mut String, text: &str) {
     out.push_str("</pre>\n");
 }
 
-/// A text that is no markup, and has nothing that a browser would not show.
+/// Escapes text for HTML, and makes control characters and direction overrides visible.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
@@ -227,9 +224,9 @@ pub(super) fn escaped(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(c),
             '\r' => {}
-            // As symbols that stand for them: a browser shows nothing, or stops.
+            // The Unicode control pictures: browsers do not show the characters themselves.
             '\0'..='\x1f' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or(' ')),
-            // What turns the direction of a text around could make it say something else.
+            // C1 controls, and direction overrides that could disguise text.
             '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 out.push('\u{fffd}');
             }

@@ -1,39 +1,40 @@
-//! How far an export is: in one line on a terminal, or for somebody else to tell.
+//! The progress of an export: as a bar on the terminal, or reported to a callback.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How often the line changes.
+/// The shortest time between two updates of the bar.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
-/// How wide the bar is.
+/// The width of the bar, in columns.
 const BAR_WIDTH: u64 = 24;
 
-/// Somebody who is told how many turns are done and how many there are, and says whether to go on.
+/// Gets the number of turns that are done and of all turns, and returns whether to go on.
 pub type ProgressCallback<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
-/// Tells how many turns are done.
+/// Counts the turns that are done, and reports them.
 pub(super) struct ExportProgress<'a> {
     total: u64,
     done: u64,
     output: ProgressOutput<'a>,
 }
 
-/// Whom it tells.
+/// Where progress is reported.
 enum ProgressOutput<'a> {
     Hidden,
-    /// A line on standard error, and when it was written last.
+    /// A bar on standard error, and when it was last drawn.
     Terminal(Option<Instant>),
     Callback(ProgressCallback<'a>),
 }
 
 impl<'a> ExportProgress<'a> {
-    /// Tells the person at the terminal, if that is one. Where what is written goes there too, it would be
-    /// in the way.
+    /// Reports on standard error if that is a terminal, unless the export itself is written to the
+    /// terminal.
     pub fn on_terminal(total: u64, writes_to_stdout: bool) -> Self {
         let is_free = !writes_to_stdout || !io::stdout().is_terminal();
-        let output = match is_free && io::stderr().is_terminal() {
-            true => ProgressOutput::Terminal(None),
-            false => ProgressOutput::Hidden,
+        let output = if is_free && io::stderr().is_terminal() {
+            ProgressOutput::Terminal(None)
+        } else {
+            ProgressOutput::Hidden
         };
         Self {
             total,
@@ -42,7 +43,7 @@ impl<'a> ExportProgress<'a> {
         }
     }
 
-    /// Tells somebody else.
+    /// Reports to a callback.
     pub fn with_callback(total: u64, watch: ProgressCallback<'a>) -> Self {
         let output = ProgressOutput::Callback(watch);
         Self {
@@ -52,10 +53,10 @@ impl<'a> ExportProgress<'a> {
         }
     }
 
-    /// One turn more is done; says whether to go on.
+    /// Counts one more turn; returns whether to go on.
     pub fn step(&mut self) -> bool {
         self.done += 1;
-        // Turns may come in while they are written.
+        // Turns may be added to the journal during the export.
         self.total = self.total.max(self.done);
         match &mut self.output {
             ProgressOutput::Hidden => {}
@@ -64,14 +65,14 @@ impl<'a> ExportProgress<'a> {
             ProgressOutput::Terminal(shown) => {
                 *shown = Some(Instant::now());
                 let line = line(self.done, self.total);
-                // Nobody may look, which is no reason to stop.
+                // A closed standard error is no reason to stop.
                 let _ = write!(io::stderr(), "\r{line}");
             }
         }
         true
     }
 
-    /// Takes the line away.
+    /// Clears the bar.
     pub fn end(&mut self) {
         if let ProgressOutput::Terminal(shown) = &mut self.output
             && shown.take().is_some()

@@ -1,5 +1,5 @@
-//! The journal as it is: a line of JSON for each request, byte for byte, and for each thing that was
-//! said, drafted and decided.
+//! The rows of the journal as JSON Lines: one for each request, byte for byte, and one for each reply,
+//! draft and decision. `humanllm replay` reads them; [`crate::recording`] documents the format.
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ use crate::store;
 pub(super) fn lines(
     reader: &JournalReader,
     id: i64,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(row) = reader.conversation(id)? else {
@@ -33,39 +33,40 @@ pub(super) fn lines(
     let of = |turn: Option<i64>| marks.iter().find(|mark| mark.turn == turn);
     let mut study = ConversationStudy::of(reader, id)?;
     let head = conversation_of(&row, &study, of(None));
-    write(work, written(&head))?;
+    write(run, written(&head))?;
     let mut said = reader.said(id)?.into_iter().peekable();
     let mut drafts = Paged::new(|after| reader.model_drafts(id, after, 64), |row| row.id);
     let mut decisions = Paged::new(|after| reader.decisions(id, after, 64), |row| row.id);
     let turns = reader.turns(id)?;
-    // Requests that come at once are answered in any order.
+    // Rows are in the order of their turns: concurrent requests may be answered in another order.
     let number_of = |turn: i64| turns.partition_point(|known| *known < turn) + 1;
     let is_out = |turn: i64| of(Some(turn)).is_some_and(|mark| mark.excluded);
     for turn in turns.iter().copied() {
-        work.step()?;
-        let row = match is_out(turn) {
-            true => None,
-            false => reader.turn(turn)?,
+        run.step()?;
+        let row = if is_out(turn) {
+            None
+        } else {
+            reader.turn(turn)?
         };
         if let Some(row) = row {
-            work.report.turns += 1;
+            run.report.turns += 1;
             let request = request_of(&row, number_of(turn), &mut study, of(Some(turn)));
-            work.report.unreadable += u64::from(request.body.is_none());
-            write(work, written(&RecordingLine::Request(Box::new(request))))?;
+            run.report.unreadable += u64::from(request.body.is_none());
+            write(run, written(&RecordingLine::Request(Box::new(request))))?;
         }
         while let Some(row) = said.next_if(|row| row.turn <= turn) {
             if !is_out(row.turn) {
-                write(work, written(&said_of(&row, number_of(row.turn))))?;
+                write(run, written(&said_of(&row, number_of(row.turn))))?;
             }
         }
         while let Some(row) = drafts.next_of(|row| row.turn <= turn)? {
             if !is_out(row.turn) {
-                write(work, draft_of(&row, number_of(row.turn)).to_string())?;
+                write(run, draft_of(&row, number_of(row.turn)).to_string())?;
             }
         }
         while let Some(row) = decisions.next_of(|row| row.turn <= turn)? {
             if !is_out(row.turn) {
-                write(work, decision_of(&row, number_of(row.turn)).to_string())?;
+                write(run, decision_of(&row, number_of(row.turn)).to_string())?;
             }
         }
     }
@@ -123,7 +124,7 @@ fn said_of(row: &SaidRow, number: usize) -> RecordingLine {
     })
 }
 
-/// Texts, numbers and JSON that was read: nothing of it could fail.
+/// Serializes a line. Strings, numbers and JSON values always serialize.
 fn written(line: &RecordingLine) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }
@@ -143,7 +144,7 @@ fn decision_of(row: &DecisionRow, number: usize) -> Value {
         "action": json_or_text(&row.action), "waited": row.waited, "draft": row.draft})
 }
 
-/// Rows that are read some at a time, in the order of their turns or nearly so.
+/// Rows that are read page by page, by ascending id.
 struct Paged<T, F, I> {
     read: F,
     id: I,
@@ -167,16 +168,17 @@ where
         }
     }
 
-    /// The next one, if it is one of these.
+    /// Takes the next row if `is_meant` accepts it.
     fn next_of(&mut self, is_meant: impl Fn(&T) -> bool) -> Result<Option<T>, ExportError> {
         if self.page.is_empty() && !self.is_over {
             self.page = (self.read)(self.after)?.into();
             self.is_over = self.page.is_empty();
             self.after = self.page.back().map_or(self.after, &self.id);
         }
-        Ok(match self.page.front().is_some_and(is_meant) {
-            true => self.page.pop_front(),
-            false => None,
+        Ok(if self.page.front().is_some_and(is_meant) {
+            self.page.pop_front()
+        } else {
+            None
         })
     }
 }

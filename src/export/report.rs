@@ -1,32 +1,32 @@
-//! What an export has done, in words.
+//! The summary that is printed after an export.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::redact::{RedactedCount, redaction_summary};
 use super::{ExportFormat, ExportTarget};
 
-/// What was done, or would be.
+/// What an export did, or would do in a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportReport {
-    /// In which format.
+    /// The file format.
     pub format: ExportFormat,
-    /// Where it went.
+    /// The target.
     pub target: ExportTarget,
-    /// Whether nothing was written.
+    /// Whether it was a dry run, which writes nothing.
     pub is_dry_run: bool,
-    /// How many conversations were written.
+    /// The number of conversations written.
     pub conversations: u64,
-    /// How many turns were looked at.
+    /// The number of turns read.
     pub turns: u64,
-    /// How many lines or documents there are.
+    /// The number of lines or documents written.
     pub written: u64,
-    /// How many conversations are excluded.
+    /// The number of conversations left out because they are marked as excluded.
     pub excluded: u64,
-    /// How many lines have nothing that the person wrote, and were not written.
+    /// The number of lines left out because no reply in them has weight 1.
     pub lines_without_person: u64,
-    /// How many turns cannot be read any more.
+    /// The number of turns whose request cannot be read.
     pub unreadable: u64,
-    /// What was replaced.
+    /// What redaction replaced.
     pub redacted: Vec<RedactedCount>,
 }
 
@@ -47,7 +47,7 @@ impl ExportReport {
     }
 }
 
-/// A number of things.
+/// A number with a noun, in the plural by `s` unless the number is 1.
 pub fn count(number: u64, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
@@ -71,9 +71,10 @@ impl Display for ExportReport {
             count(self.turns, "turn"),
             count(self.conversations, "conversation"),
         );
-        match self.is_dry_run {
-            true => writeln!(f, "Would write {conversations} ({turns}{what}) to {to}.")?,
-            false => writeln!(f, "Wrote {conversations} ({turns}{what}) to {to}.")?,
+        if self.is_dry_run {
+            writeln!(f, "Would write {conversations} ({turns}{what}) to {to}.")?
+        } else {
+            writeln!(f, "Wrote {conversations} ({turns}{what}) to {to}.")?
         }
         for (number, why) in [
             (self.excluded, "conversation is excluded"),
@@ -94,9 +95,10 @@ impl Display for ExportReport {
         if self.redacted.is_empty() {
             return Ok(());
         }
-        match self.is_dry_run {
-            true => writeln!(f, "Would replace:")?,
-            false => writeln!(f, "Replaced:")?,
+        if self.is_dry_run {
+            writeln!(f, "Would replace:")?
+        } else {
+            writeln!(f, "Replaced:")?
         }
         f.write_str(&redaction_summary(&self.redacted, self.is_dry_run))
     }

@@ -1,4 +1,4 @@
-//! What a study knows of turns: whose they are, under which condition, and in which phase.
+//! The participant, condition and study phase of turns.
 
 use std::collections::HashMap;
 
@@ -9,31 +9,31 @@ use crate::api::Assigned;
 use crate::journal::{JournalReader, ReadError};
 use crate::store;
 
-/// What a study knows of a turn.
+/// The participant, condition and phase of a turn; all absent outside of a study.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct StudyFacts {
     #[serde(flatten)]
     pub assigned: Assigned,
-    /// The phase in which it was answered.
+    /// The phase in which the turn was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
 }
 
-/// What a study knows of a conversation.
+/// The study facts of the turns of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct ConversationStudy {
-    /// Whose its newest turn is of which that is known.
+    /// Participant and condition of the newest turn that has any.
     pub assigned: Assigned,
     turns: HashMap<i64, StudyFacts>,
 }
 
 impl StudyFacts {
-    /// Whether it knows nothing.
+    /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What it knows, by name.
+    /// The known values as JSON fields.
     pub fn facts(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(facts)) => facts,
@@ -43,7 +43,7 @@ impl StudyFacts {
 }
 
 impl ConversationStudy {
-    /// Those of a conversation.
+    /// Reads those of a conversation.
     pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
         let mut study = Self::default();
         for timed in reader.timed_turns(conversation)? {
@@ -62,7 +62,7 @@ impl ConversationStudy {
         Ok(study)
     }
 
-    /// What is known of a turn.
+    /// Removes and returns the facts of a turn.
     pub fn take(&mut self, turn: i64) -> StudyFacts {
         self.turns.remove(&turn).unwrap_or_default()
     }

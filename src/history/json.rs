@@ -1,4 +1,4 @@
-//! The journal for programs: one JSON document, in which what agents sent is as they sent it.
+//! The JSON output of `humanllm history`: one document, with the agents' own JSON embedded unchanged.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -61,7 +61,7 @@ struct ReplyJson<'a> {
     provenance: Option<Provenance>,
 }
 
-/// Where the words of a reply come from, as far as that is known.
+/// The sources of a reply's text, as far as they are known.
 #[derive(Serialize)]
 struct Provenance {
     sender: draft::Sender,
@@ -118,7 +118,7 @@ struct RequestJson<'a> {
     items: Vec<RawOrText<'a>>,
 }
 
-/// JSON to the digit, or text that is none.
+/// JSON that is embedded unchanged, or a string if the text is no JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum RawOrText<'a> {
@@ -288,7 +288,7 @@ pub(super) fn time(milliseconds: i64) -> Option<String> {
 }
 
 pub(super) fn document(value: &impl Serialize) -> String {
-    // Texts, numbers and JSON that was read: nothing of it could fail.
+    // Strings, numbers and JSON values always serialize.
     let mut document = serde_json::to_string_pretty(value).unwrap_or_default();
     document.push('\n');
     document

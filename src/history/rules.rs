@@ -1,4 +1,4 @@
-//! `humanllm rules`: which rules there are, and what they would have done to what the journal has.
+//! `humanllm rules`: lists the rules, and tries them on the requests and replies of the journal.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,33 +16,33 @@ use crate::plain;
 use crate::rules::{Decision, RuleAction, Rules, Subject};
 use crate::store;
 
-/// How many turns are looked for at once.
+/// The number of turns read with one query.
 const PAGE: u32 = 256;
-/// How many conversations are remembered.
+/// The number of conversation rows that are cached.
 const MAX_CACHED_CONVERSATIONS: usize = 256;
 const DAY: i64 = 24 * 3600 * 1000;
 
-/// What is tried.
+/// The part of the journal that the rules are tried on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TrialScope {
-    /// What came in the last so many days; all of it, if this is absent.
+    /// Only requests of the last so many days; all if this is absent.
     pub days: Option<u32>,
-    /// What came in this conversation; in any, if this is absent.
+    /// Only requests of this conversation; of any if this is absent.
     pub conversation: Option<i64>,
 }
 
-/// Why nothing can be told.
+/// Why trying the rules failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
     /// The journal cannot be read, or has no such conversation.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Nobody takes it.
+    /// The output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Write(#[from] io::Error),
 }
 
-/// Tells which rules there are.
+/// The list of the rules.
 pub fn list(rules: &Rules, form: HistoryFormat) -> String {
     match form {
         HistoryFormat::Json => json::document(&rules.told().map(TriedRule::of).collect::<Vec<_>>()),
@@ -70,12 +70,12 @@ pub fn list(rules: &Rules, form: HistoryFormat) -> String {
 
 const NO_RULES: &str = "There are no rules; config.example.toml has some to begin with.\n";
 
-/// Tells which rule would have met each earlier request and what was said to it, the newest last.
+/// Writes which rule matches each earlier request, its replies and its drafts, the newest last.
 ///
 /// # Errors
 ///
-/// If there is no journal, it cannot be read, there is no such conversation, or nobody reads what is
-/// told.
+/// If there is no journal, it cannot be read, there is no such conversation, or the output cannot be
+/// written.
 pub fn run(
     trial: TrialScope,
     rules: &Rules,
@@ -108,12 +108,12 @@ pub fn run(
     report.end(&walk.counts)
 }
 
-/// Something that a rule would have met.
+/// A request, reply or draft that a rule matches.
 struct RuleMatch<'a> {
     at: i64,
     conversation: &'a ConversationRow,
     turn: i64,
-    /// What it is, in a word: `request`, `reply`, `draft`.
+    /// `request`, `reply` or `draft`.
     what: &'static str,
     decision: Decision,
 }
@@ -130,7 +130,7 @@ struct Counts {
     unreadable: u64,
 }
 
-/// Goes through the journal, turn by turn.
+/// Tries the rules on the journal, turn by turn.
 struct RulesTrial<'r> {
     reader: JournalReader,
     rules: &'r Rules,
@@ -148,7 +148,7 @@ impl RulesTrial<'_> {
         let since = trial.days.map(|days| now() - i64::from(days) * DAY);
         let since = since.unwrap_or(i64::MIN);
         let mut after = 0;
-        // What the last request had, the next one of its conversation mostly has too.
+        // Kept alive until the next request, which mostly has the same interned items.
         let mut last = None;
         loop {
             let turns = self
@@ -181,13 +181,13 @@ impl RulesTrial<'_> {
             let item = match serde_json::from_str(&row.words) {
                 Ok(ReplyContent::Item(item)) => item,
                 Ok(ReplyContent::Live(text, phase)) => Body::message(text, phase),
-                // What the person ends a turn with is no draft, and nothing else is known.
+                // Rules are not asked about rejections.
                 Ok(ReplyContent::Rejection(_)) | Err(_) => continue,
             };
             spoken.push((row.at, "reply", item));
         }
         for row in &drafts {
-            // What was sent as it was stands among the replies.
+            // A draft that was sent unchanged is among the replies.
             if matches!(row.fate, DraftFate::Sent | DraftFate::Automatic) {
                 continue;
             }
@@ -208,7 +208,7 @@ impl RulesTrial<'_> {
             return Ok(None);
         }
         let turn = self.reader.turn(id).map_err(HistoryError::from)?;
-        // One that was deleted in between is none.
+        // It may have been deleted after the query.
         let Some(turn) = turn else {
             return Ok(None);
         };
@@ -275,7 +275,7 @@ impl RulesTrial<'_> {
     }
 }
 
-/// Where it is told, piece by piece: nobody holds all of it.
+/// Writes the matches as they are found, without holding them in memory.
 struct TrialReport<'o, W> {
     form: HistoryFormat,
     out: &'o mut W,
@@ -420,7 +420,7 @@ impl<'a> TriedRule<'a> {
     }
 }
 
-/// What happens, and what happens where nobody does anything.
+/// The action of a rule in words, and the one after its timeout.
 fn outcome_text(action: &RuleAction, timeout: Option<(Duration, &RuleAction)>) -> String {
     let words = action.words();
     match timeout {

@@ -1,4 +1,4 @@
-//! The journal for people.
+//! The text output of `humanllm history`.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ use crate::store::marks::words;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
-/// How wide an agent's name may be before it is cut.
+/// The width of the column with the agent's name; longer names are cut.
 const AGENT_WIDTH: usize = 14;
 
 pub(super) fn list(list: &[ListedConversation], zone: &TimeZone) -> String {
@@ -37,7 +37,7 @@ pub(super) fn found(found: &[SearchResult], zone: &TimeZone) -> String {
     lines.collect()
 }
 
-/// The transcript of the newest request and of what was said to it, as the terminal shows it.
+/// The transcript of the newest request and its reply, as the terminal interface shows it.
 pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
     let mut out = head(&whole, zone);
     let loaded = whole.newest.as_ref().and_then(|newest| {
@@ -57,7 +57,7 @@ pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
     let first_said = transcript.blocks().len().saturating_sub(said);
     for (index, block) in transcript.blocks().iter().enumerate() {
         let _ = write!(out, "\n── {}", plain::line(&block.label));
-        // When an item was first sent is not known, only when the newest request was.
+        // Items of the request have the time of the newest request, not the one when they were first sent.
         let at = block.at.filter(|_| index >= first_said);
         let at = at
             .map(|at| time(at.as_millisecond(), zone))
@@ -73,7 +73,7 @@ pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
         out.push('\n');
         let body = block.body();
         for line in body.lines() {
-            // Beside a line, so that nothing in it passes for the head of another.
+            // With a bar in front, so that no body line can pass for the heading of a block.
             let _ = writeln!(out, "│ {}", plain::line(line));
         }
     }
@@ -101,7 +101,7 @@ pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
     out
 }
 
-/// What models drafted, each with its items.
+/// Appends drafts of models with their items.
 fn push_model_drafts<'a>(
     out: &mut String,
     drafts: impl Iterator<Item = &'a ModelDraftRow>,
@@ -138,7 +138,7 @@ fn push_model_drafts<'a>(
     }
 }
 
-/// What rules decided, a line for each.
+/// Appends decisions of rules, one line each.
 fn push_decisions<'a>(
     out: &mut String,
     decisions: impl Iterator<Item = &'a DecisionRow>,
@@ -168,7 +168,7 @@ fn push_decisions<'a>(
     }
 }
 
-/// What the rows say of a conversation, before what was said in it.
+/// The header of a conversation: its id, title and properties.
 fn head(whole: &ConversationRows, zone: &TimeZone) -> String {
     let ListedConversation { row, assigned } = &whole.listed;
     let mut out = format!("{}  {}\n\n", row.id, plain::line(&row.title));
@@ -249,7 +249,7 @@ pub(super) fn deleted(number: usize) -> String {
     }
 }
 
-/// What is said of a conversation and its turns, a line for each.
+/// The marks of a conversation and its turns, one line each.
 pub(super) fn marks(marks: &TurnMarks) -> String {
     let row = &marks.listed.row;
     let mut out = format!("{:>6}  {}\n", row.id, plain::line(&row.title));
@@ -286,7 +286,7 @@ fn line(ListedConversation { row, assigned }: &ListedConversation, zone: &TimeZo
     )
 }
 
-/// The participant and the condition.
+/// Participant and condition, separated by a space.
 fn participant_and_condition(assigned: &Assigned) -> String {
     let parts = [&assigned.participant, &assigned.condition].into_iter();
     let parts: Vec<&str> = parts.flatten().map(String::as_str).collect();

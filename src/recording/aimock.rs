@@ -1,8 +1,8 @@
-//! Fixtures of aimock (<https://github.com/CopilotKit/aimock>, as its version 1.43 reads them), which has
-//! integrations for test runners in JavaScript.
+//! Fixtures for aimock (<https://github.com/CopilotKit/aimock>, as version 1.43 reads them), a mock server
+//! with integrations for JavaScript test runners.
 //!
-//! A fixture is what a request has and what is answered to that, so that much is lost: the times, what left
-//! before the end of a response, and calls of tools other than functions.
+//! A fixture is a pattern for requests and one response. It has no times, no replies before the end of the
+//! response, and only calls of functions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use serde_json::{Map, Value, json};
 use super::{RecordedTurn, Recording};
 use crate::api::{Body, ContentPart, Ending, Format, Item, Reply, Request};
 
-/// What was written.
+/// The fixtures for a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fixtures {
-    /// The file.
+    /// The contents of the file.
     pub document: Value,
-    /// What has no place in it, in words.
+    /// What fixtures cannot express and was left out, for people.
     pub(crate) warnings: Vec<String>,
 }
 
-/// The fixtures for a recording.
+/// Makes the fixtures for a recording.
 pub fn fixtures(recording: &Recording) -> Fixtures {
     let mut left_out = Vec::new();
     let mut all: Vec<Value> = Vec::new();
-    // How many messages of the model aimock will count in the next request of each conversation.
+    // By conversation, the number of assistant messages that aimock counts in the next request.
     let mut counts: HashMap<i64, usize> = HashMap::new();
     for turn in &recording.turns {
         let answered = match answer(turn) {
@@ -54,7 +54,7 @@ pub fn fixtures(recording: &Recording) -> Fixtures {
     }
 }
 
-/// Tells fixtures with the same match apart by their order.
+/// Numbers fixtures with the same pattern, so that aimock uses them in order.
 fn number_duplicates(fixtures: &mut [Value]) {
     let mut seen: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, fixture) in fixtures.iter().enumerate() {
@@ -83,13 +83,13 @@ fn match_fields(request: &Request, count: usize) -> Value {
     Value::Object(fields)
 }
 
-/// Whether there is the output of a call after what was said last in the name of the user.
+/// Whether a tool output follows the last user message.
 fn has_result(request: &Request) -> bool {
     let user = |item: &Arc<Item>| item.role() == Some("user");
     let Some(last) = request.items.iter().rposition(user) else {
         return request.items.iter().any(|item| item.output_of().is_some());
     };
-    // One message may hold both, in either order.
+    // One message of the wire format may hold both, in either order.
     let same = request.items[last].shared_raw();
     let mut items = request.items.iter().enumerate();
     items.any(|(index, item)| {
@@ -97,7 +97,7 @@ fn has_result(request: &Request) -> bool {
     })
 }
 
-/// How many messages of the model a request has.
+/// The number of assistant messages in a request.
 fn assistant_messages(request: &Request) -> usize {
     let items = request.items.iter().filter(|item| item.is_from_model());
     let is_message = |item: &&Arc<Item>| !matches!(item.said(), Some(Body::Reasoning { .. }));
@@ -109,7 +109,7 @@ fn assistant_messages(request: &Request) -> usize {
 
 struct FixtureResponse {
     response: Value,
-    /// How many messages and calls.
+    /// The number of messages and calls.
     items: usize,
     warnings: Vec<String>,
 }
@@ -168,7 +168,7 @@ fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
     })
 }
 
-/// Adds words to a message, on a line of their own if they are another one.
+/// Appends text to the last text block, on a new line if it is a new message.
 fn add_text(blocks: &mut Vec<Value>, text: &str, is_new: bool) {
     let last = blocks
         .last_mut()
@@ -205,7 +205,7 @@ fn response(blocks: Vec<Value>) -> Map<String, Value> {
     if !calls.is_empty() {
         response.insert("toolCalls".into(), json!(calls));
     }
-    // What is only text before calls is that without being told.
+    // Text before calls is the default order, which needs no blocks.
     let is_in_order =
         words.len() <= 1 && blocks.first().is_some_and(|first| first["type"] == "text");
     if !words.is_empty() && !calls.is_empty() && !is_in_order {

@@ -1,10 +1,10 @@
-//! How two texts differ, in few lines.
+//! A line-based difference of two texts.
 
-/// Lines around a change that are shown with it.
+/// The number of unchanged lines shown around a change.
 const CONTEXT: usize = 2;
-/// How many pairs of lines are looked at before all is called changed.
+/// The number of pairs of lines up to which they are compared; beyond it, all lines count as changed.
 const MAX_PAIRS: usize = 4_000_000;
-/// Characters of a line that are shown.
+/// The number of characters of a line that are shown.
 const MAX_LENGTH: usize = 200;
 
 /// A line of a difference.
@@ -15,8 +15,8 @@ enum LineEdit<'a> {
     Added(&'a str),
 }
 
-/// The difference from one text to another as `diff -u` has it, in no more than so many lines; empty if there
-/// is none.
+/// The difference from one text to another in the format of `diff -u`, with up to `most` lines; empty if
+/// there is none.
 pub fn difference(from: &str, to: &str, most: usize) -> String {
     let (from, to): (Vec<&str>, Vec<&str>) = (from.lines().collect(), to.lines().collect());
     let edits = edits(&from, &to);
@@ -60,7 +60,7 @@ fn truncated(text: &str) -> String {
     }
 }
 
-/// All lines of both, each once where it is in both at the same place.
+/// The lines of both texts, with common ones once.
 fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<LineEdit<'a>> {
     let pairs = || from.iter().zip(to);
     let head = pairs().take_while(|(one, other)| one == other).count();
@@ -83,10 +83,10 @@ fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<LineEdit<'a>> {
     edits
 }
 
-/// By the longest sequence of lines that both have.
+/// Appends the edits between two texts by their longest common subsequence of lines.
 fn longest_common_lines<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<LineEdit<'a>>) {
     let width = to.len() + 1;
-    // Of what begins at each pair of places, how long it is.
+    // The length of the longest common subsequence of the lines from `i` and from `j` on.
     let mut lengths = vec![0_u32; (from.len() + 1) * width];
     for i in (0..from.len()).rev() {
         for j in (0..to.len()).rev() {

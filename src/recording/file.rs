@@ -1,4 +1,4 @@
-//! Reading and writing files.
+//! Reads and writes files of recordings.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
@@ -20,20 +20,20 @@ pub enum FileError {
     /// The file cannot be read.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A line is not what it should be.
+    /// A line is not valid.
     #[error("line {line}: {words}")]
     Line {
-        /// Which, from 1.
+        /// The number of the line, from 1.
         line: usize,
         /// What is wrong.
         words: String,
     },
-    /// There is no request in it.
+    /// The file has no requests.
     #[error("nothing was recorded here")]
     Empty,
 }
 
-/// Writes a recording.
+/// Writes a recording as JSON Lines.
 ///
 /// # Errors
 ///
@@ -88,7 +88,7 @@ fn said_line(turn: &RecordedTurn, row: &JournalReply) -> RecordingLine {
 ///
 /// # Errors
 ///
-/// If it cannot be read, or it is none, or one of a newer version.
+/// If the file cannot be read, is not a recording, or has a newer version.
 pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
     let mut reading = FileReader::default();
     for (index, text) in from.lines().enumerate() {
@@ -110,17 +110,17 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
     }
 }
 
-/// What was read so far.
+/// The state while a file is read.
 #[derive(Default)]
 struct FileReader {
     recording: Recording,
-    /// Of each request, by its conversation and number, the place; `None` if it cannot be read.
+    /// The index of each turn, by conversation and number; `None` if its request cannot be read.
     turn_indexes: HashMap<(i64, usize), Option<usize>>,
     interner: Interner,
 }
 
 impl FileReader {
-    /// Takes a line in; or says what is wrong with it.
+    /// Adds a line; returns what is wrong with it.
     fn add_line(&mut self, line: RecordingLine) -> Result<(), String> {
         match line {
             RecordingLine::Conversation(line) if line.recording > VERSION => Err(format!(
@@ -170,7 +170,7 @@ impl FileReader {
         let (conversation, number) = (line.conversation, line.turn);
         let place = match self.turn_indexes.get(&(conversation, number)) {
             Some(Some(place)) => *place,
-            // There is nothing to say it to.
+            // The request of this reply could not be read.
             Some(None) => return Ok(()),
             None => {
                 return Err(format!(

@@ -1,11 +1,11 @@
-//! Recordings of what the journal has.
+//! Makes recordings of conversations in the journal.
 
 use super::{JournalReply, RecordedConversation, RecordedTurn, Recording};
 use crate::journal::{self, JournalReader, ReadError};
 use crate::store::PastTurns;
 
-/// A conversation of the journal; `None` if there is none of this number. Requests that cannot be read any
-/// more, and those that the program answered by itself and will again, are left out.
+/// The recording of a conversation; `None` if there is none with this id. Requests that cannot be read are
+/// left out, and so are automatic conversations, whose requests the program answers itself in a replay too.
 ///
 /// # Errors
 ///

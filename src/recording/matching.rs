@@ -1,4 +1,4 @@
-//! Which recorded request another one is.
+//! Compares requests with recorded ones, exactly or by shape.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use crate::agents::Opening;
 use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, is_block};
 use crate::hash::Hash;
 
-/// How a request may be told to be a recorded one.
+/// How a request has to match a recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MatchMode {
-    /// Byte for byte, but for what is different each time.
+    /// Byte for byte, except for ids, times, ports and temporary folders.
     Strict,
-    /// By its place in the thread and what is newest in it.
+    /// By its place in the thread and the similarity of its new items.
     #[default]
     Shape,
 }
 
-/// What is tolerated.
+/// How far a request may differ from the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
-    /// How a request may be matched.
+    /// The way of matching.
     pub mode: MatchMode,
-    /// How similar what is newest must be, from 0 to 1, where it is matched by shape.
+    /// The minimum similarity of each new item, from 0 to 1, for [`MatchMode::Shape`].
     pub(crate) similarity: f64,
 }
 
@@ -42,36 +42,36 @@ impl Default for Tolerance {
 pub enum MatchKind {
     /// Byte for byte.
     Strict,
-    /// By shape; how similar what is newest is.
+    /// By shape, with the lowest similarity of the new items, from 0 to 1.
     Shape(f64),
 }
 
-/// What a request is compared by.
+/// The properties of a request that are compared.
 #[derive(Debug, Clone)]
 pub struct Fingerprint {
-    /// The hash of all of it without what is different each time.
+    /// The hash of the whole normalised request.
     strict_hash: Hash,
     format: Format,
     purpose: Purpose,
     has_tools: bool,
     items: Vec<ComparedItem>,
-    /// The first part that came after what the model said last.
+    /// The index of the first item after the last one of the model.
     first_new: usize,
 }
 
-/// An item that says something, as far as it is compared.
+/// The compared properties of an item.
 #[derive(Debug, Clone, PartialEq)]
 struct ComparedItem {
-    /// What it is.
+    /// The role of a message, or another kind such as `call NAME` or `output`.
     kind: String,
-    /// What it says, without what is different each time.
+    /// The normalised text.
     text: String,
-    /// Whether the model said it.
+    /// Whether it is an item of the model.
     is_from_model: bool,
 }
 
 impl Fingerprint {
-    /// That of a request.
+    /// The fingerprint of a request.
     pub fn of(request: &Request) -> Self {
         let items = compared_items(request);
         let last = items.iter().rposition(|part| part.is_from_model);
@@ -85,7 +85,7 @@ impl Fingerprint {
         }
     }
 
-    /// Whether another request is this recorded one.
+    /// How this request matches a recorded one; `None` if it does not.
     pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<MatchKind> {
         if self.strict_hash == other.strict_hash {
             return Some(MatchKind::Strict);
@@ -99,7 +99,7 @@ impl Fingerprint {
             .map(MatchKind::Shape)
     }
 
-    /// How similar the newest parts are, the least of them, if all else is in its place.
+    /// The lowest similarity of the new items; `None` if anything else differs.
     fn similarity_of_newest(&self, other: &Self) -> Option<f64> {
         let pairs = || self.items.iter().zip(&other.items);
         let is_in_place = self.context() == other.context()
@@ -119,7 +119,7 @@ impl Fingerprint {
         (self.format, self.purpose, self.has_tools)
     }
 
-    /// How near another request is, from 0 to 1: to find the one to show.
+    /// The overall similarity to another request, from 0 to 1, to find the recorded one to show for a miss.
     pub(crate) fn nearness(&self, other: &Self) -> f64 {
         let pairs = self.items.iter().zip(&other.items);
         let alike = pairs.map(|(one, other)| {
@@ -132,7 +132,7 @@ impl Fingerprint {
         0.9 * alike + 0.1 * context
     }
 
-    /// All that is compared by shape, for people.
+    /// All properties that are compared by shape, as text.
     pub(crate) fn to_text(&self) -> String {
         let tools = if self.has_tools {
             "with tools"
@@ -146,7 +146,7 @@ impl Fingerprint {
         text
     }
 
-    /// The first words of what is newest.
+    /// The first 80 characters of the first line of the new items.
     pub fn title(&self) -> String {
         let newest = self.items.get(self.first_new).or(self.items.last());
         let line = newest.and_then(|part| part.text.lines().find(|line| !line.trim().is_empty()));
@@ -155,14 +155,14 @@ impl Fingerprint {
 }
 
 impl ComparedItem {
-    /// Whether it may stand where the other does: what the model called is what it was told to call.
+    /// Whether both have the same kind. Calls must be equal, because they were replayed from the recording.
     fn is_interchangeable(&self, other: &Self) -> bool {
         let is_call = self.kind.starts_with("call ");
         self.kind == other.kind && (!is_call || self.text == other.text)
     }
 }
 
-/// The hash of a request with all that it goes on from, without what is different each time.
+/// The hash of a normalised request with the items of the responses that it continues.
 fn strict_hash_of(request: &Request) -> Hash {
     let mut normaliser = Normaliser::default();
     let earlier = request.items.iter().skip(request.preamble);
@@ -173,8 +173,8 @@ fn strict_hash_of(request: &Request) -> Hash {
     hash.then(Hash::of(normaliser.text(&request.whole()).as_bytes()))
 }
 
-/// What is said in a request; not what its agent adds by itself, nor thoughts, which some send back and others
-/// do not.
+/// The compared items of a request: without those that the agent adds itself, and without reasoning, which
+/// only some agents send back.
 fn compared_items(request: &Request) -> Vec<ComparedItem> {
     let mut normaliser = Normaliser::default();
     let opening = Opening::of(request);
@@ -213,7 +213,7 @@ fn compared_item(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedIte
     })
 }
 
-/// The words of a content, without what an agent put among them.
+/// The text of content parts, without blocks that an agent adds to user messages.
 fn words(content: &[ContentPart]) -> String {
     let parts = content.iter().map(|part| match part {
         ContentPart::Text(text) if is_block(text) => "",
@@ -225,7 +225,7 @@ fn words(content: &[ContentPart]) -> String {
     parts.join("\n")
 }
 
-/// Arguments in one way of writing JSON, where they are JSON.
+/// Arguments as JSON with sorted keys, if they are JSON.
 fn arguments(text: &str) -> String {
     let value: Option<Value> = serde_json::from_str(text).ok();
     value.map_or_else(|| text.to_owned(), |value| sorted(value).to_string())
@@ -244,7 +244,7 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// How similar two texts are, from 0 to 1: the share of words that both have, wherever they stand.
+/// The similarity of two texts, from 0 to 1: the share of words that they have in common, in any order.
 fn similarity(one: &str, other: &str) -> f64 {
     if one == other {
         return 1.0;
@@ -264,7 +264,7 @@ fn similarity(one: &str, other: &str) -> f64 {
         }
     }
     match total {
-        // Nothing but space.
+        // Only white space.
         0 => 1.0,
         total => 2.0 * f64::from(common) / f64::from(total),
     }

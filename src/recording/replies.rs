@@ -1,11 +1,11 @@
-//! What was said as it left, from how it was kept.
+//! Turns rows of the journal back into the replies that were sent.
 
 use super::{JournalReply, RecordedReply};
 use crate::api::{Ending, FailureCode, Phase, Reply};
 use crate::draft::Draft;
 use crate::inbox::ReplyContent;
 
-/// What was said to a request that came at a moment.
+/// The replies to a request that arrived at a time, in milliseconds since 1970.
 pub(super) fn sent_replies(
     rows: &[JournalReply],
     is_answered: bool,
@@ -21,7 +21,7 @@ pub(super) fn sent_replies(
     replies
 }
 
-/// Adds what left with one reply, and what of it had been typed live before that.
+/// Adds the reply of rows with one ticket, after the lines of it that were sent live.
 fn add_group(group: &[JournalReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
     let (mut items, mut ending, mut ends_live) = (Vec::new(), None, false);
     let mut at = arrived;
@@ -36,7 +36,7 @@ fn add_group(group: &[JournalReply], arrived: i64, replies: &mut Vec<RecordedRep
                 });
             }
             ReplyContent::Item(item) => match item.phase() {
-                // Only what comes first can have begun before.
+                // Only the first item can have been sent live.
                 Some(phase) if items.is_empty() && is_live(row) => {
                     replies.extend(live_lines(row.at, &item.words(), phase));
                     ends_live = true;
@@ -53,7 +53,7 @@ fn add_group(group: &[JournalReply], arrived: i64, replies: &mut Vec<RecordedRep
     replies.push(RecordedReply { at, reply });
 }
 
-/// The last reply to what was answered ended the response.
+/// Makes the last reply end the response.
 fn end_response(replies: &mut Vec<RecordedReply>, arrived: i64) {
     let ending = Ending::Completed;
     let at = match replies.last_mut() {
@@ -70,13 +70,14 @@ fn end_response(replies: &mut Vec<RecordedReply>, arrived: i64) {
     replies.push(RecordedReply { at, reply });
 }
 
-/// Whether a message was typed live.
+/// Whether a message was sent live, line by line.
 fn is_live(row: &JournalReply) -> bool {
-    // Most are not worth being read.
+    // A quick check first, because most are not live.
     row.typed.contains("\"live\"") && Draft::from_json(&row.typed).live
 }
 
-/// Each line left when it was ended. Only of the first is it known when.
+/// The lines of a live message as single replies. All get the time of the first, which is the only one that
+/// is known.
 fn live_lines(at: i64, text: &str, phase: Phase) -> Vec<RecordedReply> {
     let lines = text.split_inclusive('\n');
     let live = lines.map(|line| Reply::Live {

@@ -1,18 +1,18 @@
-//! What is played: which requests were recorded, which of them have come, and which comes now.
+//! The recorded requests with their state, and the matching of incoming requests with them.
 
 use std::sync::Arc;
 
 use crate::recording::{Fingerprint, MatchKind, RecordedReply, Recording, Tolerance, difference};
 
-/// Lines of a difference that are shown.
+/// The number of lines of a difference that are shown.
 const MAX_DIFFERENCE_LINES: usize = 40;
 
-/// The recorded requests and how far each is.
+/// The recorded requests with their state.
 #[derive(Debug)]
 pub(super) struct Script {
     turns: Vec<ScriptedTurn>,
     tolerance: Tolerance,
-    /// The requests that were none of them.
+    /// The requests that matched none of them.
     pub misses: Vec<Miss>,
 }
 
@@ -23,21 +23,21 @@ struct ScriptedTurn {
     state: PlayState,
 }
 
-/// What is said to a recorded request.
+/// The recorded answer to a request.
 #[derive(Debug)]
 pub(super) struct ScriptedAnswer {
-    /// When that came, in milliseconds since 1970.
+    /// When the request arrived, in milliseconds since 1970.
     pub arrived: i64,
-    /// What was said to it; if it was answered, the last of it ends the response.
+    /// The replies; if the request was answered, the last one ends the response.
     pub replies: Vec<RecordedReply>,
-    /// Whether it was answered: else its client went away.
+    /// Whether it was answered; if not, its client disconnected.
     pub is_answered: bool,
 }
 
-/// How far a recorded request is.
+/// The state of a recorded request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PlayState {
-    /// Nobody has asked it.
+    /// It has not come yet.
     Unplayed,
     /// It is being answered.
     Begun,
@@ -45,25 +45,25 @@ enum PlayState {
     Played,
 }
 
-/// A recorded request that another one is.
+/// The recorded request that an incoming one matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ScriptMatch {
-    /// Its place.
+    /// Its index.
     pub index: usize,
-    /// How it was told.
+    /// How it matches.
     pub kind: MatchKind,
-    /// Whether it has come before, so that it gets the same again.
+    /// Whether it has come before, and gets the same answer again.
     pub(crate) is_repeated: bool,
 }
 
-/// A request that was not recorded.
+/// A request that matches no recorded one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Miss {
-    /// What it asks, in a few words.
+    /// The first words of the request.
     pub title: String,
-    /// The number of the recorded request that is nearest to it.
+    /// The number, from 1, of the most similar recorded request.
     pub(crate) nearest: Option<usize>,
-    /// How that differs from it.
+    /// The difference between the two, as `diff -u` shows it.
     pub difference: String,
 }
 
@@ -86,18 +86,18 @@ impl Script {
         }
     }
 
-    /// How many requests there are.
+    /// The number of recorded requests.
     pub fn len(&self) -> usize {
         self.turns.len()
     }
 
-    /// What is said to the recorded request at a place.
+    /// The answer to the recorded request at an index.
     pub fn answer(&self, place: usize) -> Option<&Arc<ScriptedAnswer>> {
         self.turns.get(place).map(|scripted| &scripted.answer)
     }
 
-    /// Finds the recorded request that this one is: the likeliest of those that have not come yet, the first
-    /// of several; else of those that have.
+    /// Finds the recorded request that a request matches best: the first of several equal ones, and one that
+    /// has not come yet before one that has.
     pub fn find(&self, fingerprint: &Fingerprint) -> Option<ScriptMatch> {
         let mut best: Option<(bool, f64, ScriptMatch)> = None;
         for (place, scripted) in self.turns.iter().enumerate() {
@@ -122,17 +122,18 @@ impl Script {
         best.map(|(_, _, found)| found)
     }
 
-    /// A recorded request is being answered.
+    /// Marks a recorded request as being answered.
     pub fn begin(&mut self, place: usize) {
         self.set(place, PlayState::Unplayed, PlayState::Begun);
     }
 
-    /// A client went away before it had all of the answer, and may come again.
+    /// Marks a recorded request as not played again, because its client disconnected before the end of the
+    /// answer and may retry.
     pub(crate) fn reopen(&mut self, place: usize) {
         self.set(place, PlayState::Begun, PlayState::Unplayed);
     }
 
-    /// All of the answer was delivered.
+    /// Marks a recorded request as played: its answer was delivered.
     pub fn finish(&mut self, place: usize) {
         if let Some(scripted) = self.turns.get_mut(place) {
             scripted.state = PlayState::Played;
@@ -146,7 +147,7 @@ impl Script {
         }
     }
 
-    /// Whether the same is asked once more later on.
+    /// Whether another recorded request that has not come yet matches this one.
     pub(crate) fn is_expected_again(&self, place: usize) -> bool {
         let Some(this) = self.turns.get(place) else {
             return false;
@@ -162,7 +163,7 @@ impl Script {
         })
     }
 
-    /// The recorded requests that were not played, each with its number and what it asks.
+    /// The recorded requests that were not played, by number and title.
     pub fn unplayed(&self) -> Vec<(usize, String)> {
         let unplayed = self.turns.iter().enumerate();
         let unplayed = unplayed.filter(|(_, scripted)| scripted.state != PlayState::Played);
@@ -178,12 +179,12 @@ impl Script {
             .all(|scripted| scripted.state == PlayState::Played)
     }
 
-    /// Says what a request that was not recorded is nearest to.
+    /// Compares an unmatched request with the most similar recorded one.
     pub(crate) fn miss(&self, fingerprint: &Fingerprint) -> Miss {
         let turns = self.turns.iter().enumerate();
         let nearness = turns.map(|(place, scripted)| {
             let near = fingerprint.nearness(&scripted.fingerprint);
-            // Of two that are as near, the one that has not come is meant.
+            // Of two equally similar ones, prefer the one that has not come yet.
             let waits = if scripted.state == PlayState::Unplayed {
                 0.01
             } else {
@@ -211,7 +212,7 @@ impl Script {
 }
 
 impl Miss {
-    /// What the client is told.
+    /// The error message for the client.
     pub fn message(&self) -> String {
         let Self { title, nearest, .. } = self;
         let nearest = match nearest {

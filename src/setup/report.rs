@@ -1,31 +1,31 @@
-//! What a set-up did or would do, for the person.
+//! The report of a set-up.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::own_file::{Contents, FileOutcome, OwnFile};
 
-/// What was done, to be shown to the person. Its last line is the command that starts the agent.
+/// What a set-up did, for people. The last line of its text is the command that starts the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetupReport {
-    /// Nothing was written.
+    /// Nothing was written: the files are only shown.
     Printed {
-        /// The files that would be, and their contents.
+        /// The files that would be written.
         files: Vec<PrintedFile>,
-        /// The shell command that starts the agent with them.
+        /// The shell command that starts the agent.
         command: String,
     },
-    /// The files are in place.
+    /// The files were written.
     Installed {
-        /// What the agent calls itself.
+        /// The agent's name for people.
         title: &'static str,
-        /// What happened to each file.
+        /// What was done with each file.
         files: Vec<(PathBuf, FileOutcome)>,
-        /// Where the agent will look for this program.
+        /// The base URL that the agent will use.
         base_url: String,
-        /// Whether it needs the API key in its environment.
+        /// Whether the agent needs the API key in its environment.
         needs_key: bool,
-        /// The shell command that starts the agent with them.
+        /// The shell command that starts the agent.
         command: String,
     },
 }
@@ -35,7 +35,7 @@ pub enum SetupReport {
 pub struct PrintedFile {
     path: PathBuf,
     contents: String,
-    /// Whether only these entries of it would be.
+    /// Whether the contents are only some entries of the file.
     is_part: bool,
 }
 
@@ -52,7 +52,7 @@ impl SetupReport {
         }
     }
 
-    /// What happened to the files, a line each.
+    /// What was done with the files, one line each.
     pub(super) fn written(&self) -> String {
         match self {
             Self::Printed { .. } => String::new(),
@@ -61,7 +61,7 @@ impl SetupReport {
     }
 }
 
-/// What happened to files, a line each.
+/// What was done with files, one line each.
 pub(super) fn outcome_lines(files: &[(PathBuf, FileOutcome)]) -> String {
     let line = |(path, outcome): &(PathBuf, FileOutcome)| {
         let path = path.display();

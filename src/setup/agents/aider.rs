@@ -1,7 +1,7 @@
 //! aider, measured with 0.86.2.
 //!
-//! A configuration that `--config` names is added to those it finds. It warns about models that it
-//! does not know and looks them up on the internet, so they are described to it.
+//! The file named by `--config` is read in addition to those that aider finds. It warns about unknown
+//! models and looks them up on the internet, so their metadata is written to a file.
 
 use serde_json::{Map, json};
 
@@ -64,7 +64,7 @@ fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     })
 }
 
-/// What aider wants to know of a model.
+/// The metadata of a model.
 fn model_metadata() -> serde_json::Value {
     json!({
         "max_input_tokens": CONTEXT_TOKENS,

@@ -1,8 +1,8 @@
 //! Cline's command line, measured with 3.0.65.
 //!
-//! It has one file for all providers, and one choice of them. So that the person's own stays as it
-//! is, it gets a data folder of its own, with sessions and all, by `--data-dir`. It rewrites the file
-//! itself, and ignores an entry that lacks any of this.
+//! It has one file for all providers and for the selected one. To keep the user's own, it gets a separate
+//! data folder, sessions included, by `--data-dir`. Cline rewrites the file itself, and ignores an entry
+//! that lacks any of these fields.
 
 use serde_json::json;
 

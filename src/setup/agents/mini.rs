@@ -1,7 +1,7 @@
 //! mini-swe-agent, measured with 2.4.6.
 //!
-//! Configurations that `-c` names are added up; its own, `mini.yaml`, has to be named then too.
-//! Without `MSWEA_CONFIGURED` it begins by asking for a model and a key.
+//! The files named by `-c` are merged; with any, its default `mini.yaml` has to be named too. Without
+//! `MSWEA_CONFIGURED` it begins by asking for a model and a key.
 
 use super::{
     ANY_KEY, AgentProgram, Launch, PATIENCE_SECONDS, SetupContext, SetupError, VariableValue,

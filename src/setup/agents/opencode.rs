@@ -1,8 +1,7 @@
 //! opencode, measured with 1.18.33.
 //!
-//! `OPENCODE_CONFIG` names a configuration that is added to those it finds. With `@ai-sdk/openai` it
-//! speaks the Responses API, in which notes and thoughts arrive as what they are; that package is
-//! built in.
+//! The file named by `OPENCODE_CONFIG` is merged with those that opencode finds. With the built-in package
+//! `@ai-sdk/openai` it uses the Responses API, which carries notes and reasoning.
 
 use serde_json::{Map, json};
 
@@ -36,7 +35,7 @@ fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let configuration = json!({
         "$schema": "https://opencode.ai/config.json",
         "model": model,
-        // For titles, which it would have made by a model of somebody else.
+        // For titles, which another provider's model would make by default.
         "small_model": model,
         "provider": {
             "humanllm": {
@@ -62,7 +61,7 @@ fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     })
 }
 
-/// What opencode wants to know of a model.
+/// The entry of a model.
 fn model_entry(name: &str) -> serde_json::Value {
     json!({
         "name": name,

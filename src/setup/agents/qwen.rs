@@ -1,7 +1,6 @@
 //! Qwen Code, measured with 0.15.10.
 //!
-//! Its settings are added up from several files, the last of which `QWEN_CODE_SYSTEM_SETTINGS_PATH`
-//! names.
+//! Its settings are merged from several files; `QWEN_CODE_SYSTEM_SETTINGS_PATH` names the last one.
 
 use serde_json::json;
 
@@ -20,7 +19,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-/// The variable of a key that is no secret, which the settings set themselves.
+/// The variable, set by the settings file itself, for the placeholder key.
 const ANY_KEY_VARIABLE: &str = "HUMANLLM_ANY_KEY";
 
 fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
@@ -43,13 +42,14 @@ fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     };
     let models: Vec<_> = site.models.iter().map(model).collect();
     let settings = json!({
-        // Without it, it rewrites the file.
+        // Without a version, Qwen Code rewrites the file.
         "$version": 4,
         "env": variables,
         "security": { "auth": { "selectedType": "openai" } },
         "model": { "name": site.model() },
         "modelProviders": { "openai": models },
-        // After every answer it asks what of it to remember, and waits with that for a person.
+        // Otherwise it sends a request after every answer for what to remember, which a person would have
+        // to answer.
         "memory": { "enableManagedAutoMemory": false, "enableManagedAutoDream": false },
     });
     let file = site.file("qwen.json");

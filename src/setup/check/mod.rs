@@ -1,9 +1,9 @@
-//! `setup --check AGENT`: whether an agent that is set up asks this program, and gets its answers.
+//! `setup --check AGENT`: checks that an agent that is set up sends its requests to this program and shows
+//! the answers.
 //!
-//! The agent is started with the set-up that was written, in an empty folder, and asked to ask one
-//! question. So that no person has to answer that, it is sent to a server of the check's own, which is
-//! this program's server with somebody behind it who always says the same. That the real one runs
-//! is asked of it by a request that waits for nobody.
+//! The agent is started with its files, in an empty folder, to ask one question. So that no person has to
+//! answer it, the agent is redirected to a server of the check itself, which gives a fixed answer. Whether
+//! the real server is running is probed separately, by a request that needs no person.
 
 mod outcome;
 mod responder;
@@ -24,24 +24,24 @@ use super::{BaseUrls, SetupError};
 use crate::config::Config;
 use crate::environment::Environment;
 
-/// Why a check could not be made.
+/// Why a check could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The address of the server is not known.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// Something that every program needs is missing.
+    /// A system call failed.
     #[error("cannot check: {0}")]
     System(#[from] io::Error),
-    /// The person has seen enough.
+    /// A signal interrupted the check.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// Checks an agent and tells what it finds as it goes along; returns the first step that failed.
+/// Checks an agent and writes the result of each step to `out`; returns the first step that failed.
 ///
 /// # Errors
-/// The check itself cannot be made, or what it finds cannot be told.
+/// The check cannot be run, or its results cannot be written.
 pub fn check(
     agent: &AgentProgram,
     launch: Launch,
@@ -91,7 +91,7 @@ fn check_server(server: &BaseUrls, config: &Config) -> CheckResult {
     }
 }
 
-/// The program and what it says of its version.
+/// The path of the program, and a line with its version.
 fn check_program(
     agent: &AgentProgram,
     environment: &Environment,
@@ -131,7 +131,7 @@ fn check_files(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> Chec
     }
 }
 
-/// Starts the agent and tells what came of its question.
+/// Runs the agent and reports whether its request and the answer arrived.
 fn run_agent(
     agent: &AgentProgram,
     launch: Launch,
@@ -144,11 +144,11 @@ fn run_agent(
         .worker_threads(1)
         .enable_all()
         .build()?;
-    // Copies in one folder, and another one to work in.
+    // A folder for copies of the agent's files, with a working folder in it.
     let folder = tempfile::tempdir()?;
     let work = folder.path().join("work");
     std::fs::create_dir(&work)?;
-    let heard = {
+    let run = {
         let _inside = runtime.enter();
         let mut responder = CheckResponder::start(config)?;
         let own = BaseUrls::of(responder.address)?;
@@ -157,19 +157,19 @@ fn run_agent(
         runtime.block_on(run::run(command, &mut responder))?
     };
     runtime.shutdown_background();
-    match heard.question {
+    match run.question {
         Some(asked) => findings.result(CheckStep::Request, Ok(asked.description))?,
         None => {
-            let words = format!("{} asked nothing; {}", agent.title, heard.exit);
+            let words = format!("{} asked nothing; {}", agent.title, run.exit);
             findings.result(CheckStep::Request, Err(words))?;
             return Ok(findings.not_tried(&[CheckStep::Answer])?);
         }
     }
-    let told = match heard.answer {
+    let told = match run.answer {
         Some(how) => Ok(format!("{} {how}", agent.title)),
         None => Err(format!(
             "{} asked and does not show the answer; {}",
-            agent.title, heard.exit
+            agent.title, run.exit
         )),
     };
     Ok(findings.result(CheckStep::Answer, told)?)

@@ -1,4 +1,4 @@
-//! Somebody behind the server who does not think.
+//! A server that gives a fixed answer to every request.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,37 +12,37 @@ use crate::headless::HeadlessServer;
 use crate::inbox::{Answerer, Arrival, Event};
 use crate::store::Saving;
 
-/// What is said to requests that agents make for themselves, such as for a title.
+/// The answer to requests other than the question, such as for a title.
 const SIDE_ANSWER: &str = "check";
 
-/// The server, and what to know it by.
+/// The server, with the words by which question and answer are recognised.
 pub(super) struct CheckResponder {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// A word that stands in the question.
+    /// A unique word in the question.
     question_id: String,
-    /// The word that is answered, and stands nowhere else.
+    /// The answer, a unique word.
     pub answer: String,
     server: HeadlessServer,
-    /// Whether a question that came with tools has been answered in words.
+    /// Whether a question that came with tools has been answered with text.
     has_answered_in_text: bool,
 }
 
-/// What a request told.
+/// The facts of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ReceivedRequest {
-    /// The request, for the person.
+    /// A description of the request for the person.
     pub description: String,
-    /// Whether it has the question.
+    /// Whether it contains the question.
     pub(crate) is_question: bool,
-    /// How many tools it offers. One for a title has the question too, and none.
+    /// The number of tools that it offers: a request for a title contains the question too, but no tools.
     pub tools: usize,
-    /// Whether it has the answer to an earlier one.
+    /// Whether it contains the answer to an earlier request.
     pub(crate) has_answer: bool,
 }
 
 impl CheckResponder {
-    /// Begins to listen, on a port that is free.
+    /// Starts the server on a free port.
     pub fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let server = HeadlessServer::start(config, listener, None)?;
@@ -55,7 +55,7 @@ impl CheckResponder {
         })
     }
 
-    /// What the agent is to ask.
+    /// The question that the agent has to ask.
     pub fn question(&self) -> String {
         format!(
             "This is a check of the set-up, number {}. Answer with one word and use no tools.",
@@ -104,7 +104,7 @@ impl CheckResponder {
         if !asked.is_question {
             return words(SIDE_ANSWER);
         }
-        // Who asks again takes no answer in words and wants a call.
+        // An agent that repeats the question accepts no answer but a call.
         let wants_call = self.has_answered_in_text && !asked.has_answer;
         self.has_answered_in_text |= asked.tools > 0;
         match request.tools.shell() {
@@ -114,10 +114,10 @@ impl CheckResponder {
     }
 }
 
-/// A word that stands nowhere else.
+/// A unique word.
 fn unique_word(beginning: &str) -> String {
     let id = Uuid::now_v7().simple().to_string();
-    // The end of it is random.
+    // The last digits of a UUID of version 7 are random.
     format!("{beginning}{}", &id[id.len() - 8..])
 }
 

@@ -1,4 +1,4 @@
-//! `setup model --check`: one request to a model as a draft would make it, and what came of that.
+//! `setup model --check`: sends one request to a model, as for a draft, and reports the result.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use crate::setup::check::{CheckError, CheckReport, CheckResult, CheckStep};
 
 /// The tool that is offered.
 const TOOL: &str = "get_weather";
-/// Characters of the answer that are shown.
+/// The number of characters of the answer that are shown.
 const MAX_LENGTH: usize = 60;
-/// The most tokens that the answer may have. Some think for long first.
+/// The maximum number of tokens of the answer, reasoning included.
 const MAX_TOKENS: u64 = 2_000;
 
-/// What came of a request.
+/// The answer to the request.
 #[derive(Default)]
 struct RequestOutcome {
-    /// After which time the first of it came.
+    /// The time to the first piece.
     first: Option<Duration>,
     whole: Duration,
     items: Vec<Body>,
@@ -29,12 +29,12 @@ struct RequestOutcome {
     cut_off: bool,
 }
 
-/// Checks a model, the one that drafts where nobody names another if there is no name, and tells what it
-/// finds as it goes along; returns the first step that failed.
+/// Checks a model, the default one if there is no name, and writes the result of each step to `out`; returns
+/// the first step that failed.
 ///
 /// # Errors
 ///
-/// The check itself cannot be made, or what it finds cannot be told.
+/// The check cannot be run, or its results cannot be written.
 pub fn check(
     name: Option<&str>,
     config: &Config,
@@ -101,7 +101,7 @@ fn check_configuration(upstream: &Upstream) -> CheckResult {
     }
 }
 
-/// Whether the server answers. One that lists no models may have some.
+/// Checks that the server answers. It is no failure if it does not list its models.
 async fn check_server(client: &Client) -> CheckResult {
     let upstream = client.upstream();
     match client.offered().await {
@@ -128,7 +128,7 @@ async fn check_server(client: &Client) -> CheckResult {
     }
 }
 
-/// Makes the request and tells what came of it.
+/// Sends the request and reports the result.
 fn request_answer(
     runtime: &tokio::runtime::Runtime,
     client: &Client,
@@ -226,7 +226,7 @@ impl RequestOutcome {
         )
     }
 
-    /// What it said, if it said anything.
+    /// The beginning of the text of the answer; empty if there is none.
     fn excerpt(&self) -> String {
         let text: Vec<String> = self.items.iter().filter_map(message_text).collect();
         let text = text.join(" ");
@@ -238,7 +238,7 @@ impl RequestOutcome {
         }
     }
 
-    /// The first call that it made.
+    /// The first call in the answer.
     fn call(&self) -> Option<String> {
         self.items.iter().find_map(|item| match item {
             Body::FunctionCall {

@@ -260,7 +260,7 @@ pub struct CodexArgs {
 }
 
 impl CodexArgs {
-    /// Whether nothing is to be written.
+    /// Whether the files are only printed.
     pub fn prints(&self) -> bool {
         self.print
     }
@@ -301,7 +301,7 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
-    /// Whether nothing is said but the name, if that is.
+    /// Whether no other flag is given than the name.
     pub fn has_only_name(&self) -> bool {
         let said = [&self.url, &self.model, &self.api_key_env];
         said.iter().all(|value| value.is_none()) && self.format.is_none() && !self.print
@@ -452,7 +452,7 @@ impl RulesArgs {
         }
     }
 
-    /// What is tried, if anything is.
+    /// The scope of `rules try`; `None` for the list of rules.
     pub fn trial(&self) -> Option<TrialScope> {
         let RulesCommand::Try { days, conversation } = self.command.as_ref()?;
         Some(TrialScope {
@@ -659,13 +659,13 @@ enum TrainArg {
     All,
 }
 
-/// Reads a moment.
+/// Parses a time.
 fn moment(text: &str) -> Result<i64, String> {
     export::parse_moment(text, Timestamp::now(), &TimeZone::system())
 }
 
 impl ExportArgs {
-    /// What takes out what must not leave.
+    /// The redactor that the flags and the configuration ask for.
     pub fn redactor(&self, config: &Config, environment: &Environment) -> Redactor {
         if self.no_redact {
             Redactor::none()
@@ -674,7 +674,7 @@ impl ExportArgs {
         }
     }
 
-    /// Where it goes.
+    /// The target of `--output`.
     pub fn target(&self) -> ExportTarget {
         ExportTarget::of(&self.output)
     }
