@@ -136,7 +136,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Calls `with` with the path of the socket, or with a shorter one through `/proc/self/fd` if that is longer
-/// than [`MAX_PATH_LENGTH`].
+/// than [`MAX_LENGTH`].
 fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let path = folder.join(SOCKET);
     let length = path.as_os_str().len() + 1;
