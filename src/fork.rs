@@ -1,7 +1,7 @@
-//! `humanllm fork`: what an agent asked once is asked again, as a conversation of its own.
+//! `humanllm fork`: sends a recorded request again, as a new conversation.
 //!
-//! It goes to the program that runs, over HTTP as from any client: the person sees it in the inbox, and
-//! whoever drafts there drafts for it.
+//! The request goes to the running program over HTTP, like that of any client: it appears in the inbox, and
+//! models can draft for it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,43 +14,42 @@ use crate::config::{ApiKey, Config};
 use crate::recording::{RecordedTurn, Recording};
 use crate::setup::BaseUrls;
 
-/// How long the program may take to be there.
+/// How long connecting to the program may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing was asked, or nothing came back.
+/// Why a fork failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ForkError {
-    /// There is no such request.
+    /// There is no request with this number.
     #[error("there is no request {number}; this has {requests}")]
     NoTurn {
-        /// The number.
+        /// The number, from 1.
         number: usize,
-        /// How many there are.
+        /// The number of requests in the recording.
         requests: usize,
     },
-    /// It is not known where the program listens.
+    /// The address of the program is not known.
     #[error(transparent)]
     Setup(#[from] crate::setup::SetupError),
-    /// Nobody is there.
+    /// The program is not running.
     #[error("nobody answers at {address}; start humanllm in another terminal")]
-    Nobody {
+    NotRunning {
         /// Where the server was expected.
         address: SocketAddr,
     },
-    /// The answer did not come.
+    /// The connection failed before the end of the answer.
     #[error("no answer came: {0}")]
     Io(#[from] io::Error),
-    /// The answer is an error.
+    /// The answer is an error, or not valid.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Asks a recorded request again, the one of this number or the newest, and waits for the answer, which is
-/// returned as it came.
+/// Sends a recorded request again, the one with this number or the newest, and waits for the answer.
 ///
 /// # Errors
 ///
-/// If there is no such request, nobody answers, or the answer is an error.
+/// If there is no such request, the program is not running, or the answer is an error.
 pub fn run(
     recording: &Recording,
     number: Option<usize>,
@@ -63,13 +62,13 @@ pub fn run(
     let urls = BaseUrls::of(config.listen)?;
     let host = urls.anthropic.trim_start_matches("http://");
     let address = host.parse().unwrap_or(config.listen);
-    let nobody = |_| ForkError::Nobody { address };
+    let nobody = |_| ForkError::NotRunning { address };
     let stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(nobody)?;
-    let text = ask(stream, host, config.api_key.as_ref(), turn)?;
+    let text = post(stream, host, config.api_key.as_ref(), turn)?;
     ForkResponse::of(turn.request.format, &text)
 }
 
-/// What came back.
+/// The response to a forked request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForkResponse {
     format: Format,
@@ -90,24 +89,26 @@ impl ForkResponse {
         }
     }
 
-    /// The document of the wire format.
+    /// The JSON document in the wire format of the request.
     pub fn document(&self) -> &Value {
         &self.document
     }
 
-    /// What was said, one thing after the other.
-    pub fn words(&self) -> String {
+    /// The output items as text, one a line.
+    pub fn text(&self) -> String {
         let empty = Vec::new();
         let list = |value: &'static str| self.document[value].as_array().unwrap_or(&empty);
         let said: Vec<String> = match self.format {
-            Format::Responses | Format::Compaction => list("output").iter().map(item).collect(),
+            Format::Responses | Format::Compaction => {
+                list("output").iter().map(item_text).collect()
+            }
             Format::Chat => {
                 let message = &self.document["choices"][0]["message"];
                 let text = message["content"].as_str().map(str::to_owned);
                 let calls = message["tool_calls"].as_array().into_iter().flatten();
                 let calls = calls.map(|call| {
                     let called = &call["function"];
-                    called_in_words(&called["name"], &called["arguments"])
+                    call_text(&called["name"], &called["arguments"])
                 });
                 text.into_iter().chain(calls).collect()
             }
@@ -116,7 +117,7 @@ impl ForkResponse {
                 .filter_map(|block| match block["type"].as_str()? {
                     "text" => Some(block["text"].as_str()?.to_owned()),
                     "thinking" => Some(block["thinking"].as_str()?.to_owned()),
-                    "tool_use" => Some(called_in_words(&block["name"], &block["input"])),
+                    "tool_use" => Some(call_text(&block["name"], &block["input"])),
                     _ => None,
                 })
                 .collect(),
@@ -125,13 +126,13 @@ impl ForkResponse {
     }
 }
 
-fn item(item: &Value) -> String {
+fn item_text(item: &Value) -> String {
     let item = Item::from_responses(item);
     let said = item.said().map(|body| body.text().into_owned());
     said.unwrap_or_else(|| item.raw().to_owned())
 }
 
-fn called_in_words(name: &Value, arguments: &Value) -> String {
+fn call_text(name: &Value, arguments: &Value) -> String {
     let name = name.as_str().unwrap_or_default();
     match arguments {
         Value::String(text) => format!("{name}{text}"),
@@ -139,8 +140,8 @@ fn called_in_words(name: &Value, arguments: &Value) -> String {
     }
 }
 
-/// Sends it and reads the answer, for as long as that takes: somebody has to think first.
-fn ask(
+/// Sends the request and reads the answer. There is no read timeout, because a person may take hours.
+fn post(
     mut stream: TcpStream,
     host: &str,
     key: Option<&ApiKey>,
@@ -152,10 +153,10 @@ fn ask(
         Format::Chat => "chat/completions",
         Format::Messages => "messages",
     };
-    let body = body(&turn.request).to_string();
+    let body = request_body(&turn.request).to_string();
     let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));
     let key = key.unwrap_or_default();
-    // A thread of its own, so that it does not end up in the conversation that it is from.
+    // A new thread id, so that it is not added to the original conversation.
     let thread = uuid::Uuid::now_v7();
     let head = format!(
         "POST /v1/{path} HTTP/1.1\r\nHost: {host}\r\n{key}User-Agent: humanllm-fork\r\n\
@@ -170,8 +171,8 @@ fn ask(
     Ok(answer)
 }
 
-/// What names a thread, or how the answer travels: it is asked in another one, and waited for.
-const LEFT_OUT: [&str; 11] = [
+/// Fields that name the original thread, or how the response is delivered: neither holds for the fork.
+const OMITTED_FIELDS: [&str; 11] = [
     "background",
     "client_metadata",
     "conversation",
@@ -185,14 +186,14 @@ const LEFT_OUT: [&str; 11] = [
     "type",
 ];
 
-/// The request with all that it went on from.
-fn body(request: &Request) -> Value {
+/// The body of the request, with the items of all responses that it continued.
+fn request_body(request: &Request) -> Value {
     let whole = serde_json::from_str(&request.raw_body()).unwrap_or_default();
     let mut fields: Map<String, Value> = match whole {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };
-    fields.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
+    fields.retain(|name, _| !OMITTED_FIELDS.contains(&name.as_str()));
     let is_whole = request.earlier == 0 && request.references.is_empty();
     if request.format == Format::Responses && !is_whole {
         let items = request.items.iter().skip(request.preamble);
@@ -220,7 +221,7 @@ mod tests {
             .items
             .insert(0, std::sync::Arc::new(Item::user_message("Hello")));
         request.earlier = 1;
-        let forked = super::body(&request);
+        let forked = super::request_body(&request);
         let user = |text: &str| {
             json!({"type": "message", "role": "user",
                 "content": [{"type": "input_text", "text": text}]})
@@ -236,7 +237,7 @@ mod tests {
     fn an_answer_is_told_in_words_whatever_the_format() {
         let answer = |format, document: Value| {
             let text = format!("HTTP/1.1 200 OK\r\na: b\r\n\r\n{document}");
-            ForkResponse::of(format, &text).map(|answer| answer.words())
+            ForkResponse::of(format, &text).map(|answer| answer.text())
         };
         let responses = json!({"error": null, "output": [
             {"type": "message", "role": "assistant",

@@ -1,4 +1,4 @@
-//! The server of this program with somebody else than a person behind it.
+//! The server without the terminal interface, for a caller that answers requests itself.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -13,23 +13,23 @@ use crate::inbox::{self, Event, RequestFilter};
 use crate::server::{self, Server};
 use crate::store::Store;
 
-/// How long connections have to take in that their response has ended.
+/// How long open connections may take to finish on shutdown.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A server that listens, and what happens at it. It stops when this is dropped.
+/// A running server and its events. It stops when this is dropped.
 pub(crate) struct HeadlessServer {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// What was asked and said; nothing of it is on disk.
+    /// The store, which has no journal.
     pub store: Store,
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Sender<bool>,
     closed: oneshot::Receiver<()>,
-    served: JoinHandle<io::Result<()>>,
+    server_task: JoinHandle<io::Result<()>>,
 }
 
 impl HeadlessServer {
-    /// Begins to serve on a port, within a runtime. What `screen` objects to is refused.
+    /// Starts to serve, within a Tokio runtime. Requests that `screen` objects to are rejected.
     pub fn start(
         config: &Config,
         listener: TcpListener,
@@ -51,11 +51,11 @@ impl HeadlessServer {
             events,
             stop,
             closed,
-            served: tokio::spawn(server.serve()),
+            server_task: tokio::spawn(server.serve()),
         })
     }
 
-    /// Waits for the next thing that happens.
+    /// Waits for the next event.
     pub async fn next(&mut self) -> Event {
         match self.events.recv().await {
             Some(event) => event,
@@ -63,12 +63,12 @@ impl HeadlessServer {
         }
     }
 
-    /// Closes the port, and gives those who are connected a moment to take in how their responses end.
+    /// Stops to accept connections, and gives open ones a moment to receive the end of their responses.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        // Taking longer, or having failed, changes nothing of what follows.
+        // A timeout or an error does not change what follows.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.closed).await;
         drop(self.events);
-        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.served).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server_task).await;
     }
 }

@@ -201,7 +201,7 @@ fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
     let text = if args.json {
         answer.document().to_string()
     } else {
-        plain::lines(&answer.words())
+        plain::lines(&answer.text())
     };
     print(format!("{text}\n").as_bytes())
 }
@@ -319,7 +319,7 @@ fn model(
         let code = print(plain::lines(&told).as_bytes())?;
         return Ok(done.map(|()| code)?);
     }
-    if !args.is_name_alone() {
+    if !args.has_only_name() {
         return Err("--check takes the name of a model that is set up, and no other flags".into());
     }
     let mut stdout = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! Manual pages, made from what the command line is defined as.
+//! Manual pages, generated from the definition of the command line.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -9,7 +9,7 @@ use clap_mangen::Man;
 
 use super::{Cli, EXAMPLES};
 
-/// A folder cannot be written to.
+/// A manual page or its folder cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}", path.display())]
 pub struct WriteError {
@@ -19,10 +19,10 @@ pub struct WriteError {
 
 /// The page of the program itself.
 pub fn page() -> Vec<u8> {
-    rendered(command())
+    render(command())
 }
 
-/// Writes the pages of all commands to a folder; says so.
+/// Writes the pages of all commands to a folder, and returns the text to print.
 pub fn write_to(folder: &Path) -> Result<String, WriteError> {
     let in_the_way = |path: &Path| {
         let path = path.to_owned();
@@ -40,24 +40,24 @@ pub fn write_to(folder: &Path) -> Result<String, WriteError> {
 
 /// The command line, with the full names of all commands.
 fn command() -> Command {
-    // Its page would say the same as all others together.
+    // The page of `help` would only repeat the others.
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     command
 }
 
-/// A command and all below it, with the names of their files.
+/// The pages of a command and all its subcommands, with their file names.
 fn pages(command: Command) -> Vec<(String, Vec<u8>)> {
     let below: Vec<Command> = command.get_subcommands().cloned().collect();
     let name = Man::new(command.clone()).get_filename();
-    let mut found = vec![(name, rendered(command))];
+    let mut found = vec![(name, render(command))];
     found.extend(below.into_iter().flat_map(pages));
     found
 }
 
-fn rendered(command: Command) -> Vec<u8> {
+fn render(command: Command) -> Vec<u8> {
     let is_program = command.get_name() == env!("CARGO_PKG_NAME");
-    // What stands after the help are tables, which would become a paragraph.
+    // The text after the help is a table, which clap_mangen would make a paragraph.
     let man = Man::new(command.after_help(Resettable::Reset));
     let mut page = Vec::new();
     man.source(concat!("humanllm ", env!("CARGO_PKG_VERSION")))
@@ -70,7 +70,7 @@ fn rendered(command: Command) -> Vec<u8> {
     page
 }
 
-/// Sections of lines that stay as they are.
+/// Sections of preformatted lines in roff.
 fn sections(text: &str) -> String {
     let mut page = String::new();
     for section in text.split("\n\n") {
@@ -85,16 +85,17 @@ fn sections(text: &str) -> String {
     page
 }
 
-/// A line that roff takes for nothing but text.
+/// A line escaped for roff.
 fn escaped(line: &str) -> String {
-    // Its own characters stand for typographic ones.
+    // Roff replaces these ASCII characters by typographic ones.
     let line = line.replace('\\', "\\e").replace('-', "\\-");
     let line = line
         .replace('\'', "\\(aq")
         .replace('`', "\\(ga")
         .replace('~', "\\(ti");
-    match line.starts_with('.') {
-        true => format!("\\&{line}"),
-        false => line,
+    if line.starts_with('.') {
+        format!("\\&{line}")
+    } else {
+        line
     }
 }

@@ -1,4 +1,4 @@
-//! The flags of the commands that count what is in the journal.
+//! The flags of `study` and `statistics`.
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
@@ -47,7 +47,7 @@ pub struct SinceArgs {
 }
 
 impl SinceArgs {
-    /// The moment from which on turns count, in milliseconds since 1970.
+    /// The earliest arrival time of the turns, in milliseconds since 1970.
     pub fn since(&self, now: Timestamp) -> i64 {
         let days = self
             .days

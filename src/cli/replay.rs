@@ -39,7 +39,7 @@ pub struct ReplayArgs {
         default_value = "recording",
         requires = "save"
     )]
-    pub format: SaveForm,
+    pub format: SaveFormatArg,
     /// How fast: 1 as it was recorded, 10 ten times as fast, 0 at once
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
@@ -49,7 +49,7 @@ pub struct ReplayArgs {
     /// What makes a request a recorded one: shape, or strict for byte for byte but ids, times, ports and
     /// temporary folders
     #[arg(long = "match", value_name = "HOW", default_value = "shape")]
-    matches: MatchBy,
+    matches: MatchArg,
     /// How alike the newest prompt or output must be by shape, from 0 to 1, in words that both have
     #[arg(long, value_name = "S", default_value_t = Tolerance::default().similarity, value_parser = share)]
     similarity: f64,
@@ -69,7 +69,7 @@ pub struct ReplayArgs {
 
 /// In which form a recording is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SaveForm {
+pub enum SaveFormatArg {
     /// For `humanllm replay`
     Recording,
     /// Fixtures for aimock
@@ -78,18 +78,18 @@ pub enum SaveForm {
 
 /// What makes a request a recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum MatchBy {
+enum MatchArg {
     /// Byte for byte, but for what differs each time
     Strict,
     /// Its place in the thread, and what is newest
     Shape,
 }
 
-impl From<SaveForm> for FileFormat {
-    fn from(form: SaveForm) -> Self {
+impl From<SaveFormatArg> for FileFormat {
+    fn from(form: SaveFormatArg) -> Self {
         match form {
-            SaveForm::Recording => Self::Recording,
-            SaveForm::Aimock => Self::Aimock,
+            SaveFormatArg::Recording => Self::Recording,
+            SaveFormatArg::Aimock => Self::Aimock,
         }
     }
 }
@@ -100,8 +100,8 @@ impl From<ReplayArgs> for ReplayOptions {
             speed: if args.instant { 0.0 } else { args.speed },
             tolerance: Tolerance {
                 mode: match args.matches {
-                    MatchBy::Strict => MatchMode::Strict,
-                    MatchBy::Shape => MatchMode::Shape,
+                    MatchArg::Strict => MatchMode::Strict,
+                    MatchArg::Shape => MatchMode::Shape,
                 },
                 similarity: args.similarity,
             },

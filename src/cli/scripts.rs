@@ -1,4 +1,4 @@
-//! The flags of the commands that talk to a program that runs.
+//! The flags of the commands that talk to the running program.
 
 use std::time::Duration;
 
@@ -106,11 +106,11 @@ fn seconds(value: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// What to ask, and whether the answer is for a program.
+/// A command, and whether its answer is printed as JSON.
 pub type ScriptArguments = (ControlCommand, bool);
 
 impl JsonArgs {
-    /// What is asked with these flags.
+    /// The command with these flags.
     pub fn with(self, action: ControlCommand) -> ScriptArguments {
         (action, self.json)
     }

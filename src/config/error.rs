@@ -1,4 +1,4 @@
-//! What can be wrong with the configuration, in words that tell the person what to change.
+//! The errors of the configuration, with messages that tell the person what to change.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// Something in the file is wrong.
@@ -48,13 +48,13 @@ pub enum ConfigError {
         /// What is wrong.
         problem: ValueProblem,
     },
-    /// Anybody on the network could reach the person.
+    /// The address is open to the network, and there is no API key.
     #[error(
         "listening on {0} lets others on the network in: set HUMANLLM_API_KEY (or `api_key` in \
          the config file) to a secret, or listen on 127.0.0.1"
     )]
     OpenToNetwork(SocketAddr),
-    /// Nowhere to keep state.
+    /// There is no state folder.
     #[error("there is no home folder for the state: set HUMANLLM_STATE_DIR or --state-dir")]
     NoStateDir,
 }
@@ -144,13 +144,13 @@ pub enum ValueProblem {
         /// The models there are.
         known: Vec<String>,
     },
-    /// A model on another server, and nobody knows where.
+    /// A model on another server without an address.
     #[error("this model needs a `base_url`, such as \"http://127.0.0.1:8080\"")]
     NoBaseUrl,
     /// No base URL.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
-    /// A key that everybody on the way could read.
+    /// A key that would be sent without encryption.
     #[error(
         "the key would travel to {0} so that everybody on the way can read it; write https://, or, if \
          that machine is in your own network, its address there"

@@ -17,12 +17,12 @@ pub(super) struct ExportTable {
 /// The `[export]` table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportConfig {
-    /// What is replaced in exports besides what the program knows by its shape.
+    /// Expressions for text that is replaced in exports, in addition to the built-in rules.
     pub redact: Vec<Pattern>,
 }
 
 impl ExportConfig {
-    /// What is taken out of exports of somebody with this home folder.
+    /// The redaction settings of a person with this home folder.
     pub(crate) fn redaction(&self, home: Option<&Path>) -> Redaction {
         Redaction {
             home: home.and_then(Path::to_str).map(str::to_owned),
@@ -31,7 +31,7 @@ impl ExportConfig {
     }
 }
 
-/// Checks the table. The error comes with the place of the expression.
+/// Checks the table. An error comes with the index of the expression.
 pub(super) fn check(table: &ExportTable) -> Result<ExportConfig, (usize, String)> {
     let pattern = |(place, text): (usize, &String)| {
         Pattern::new(text, Case::Matters).map_err(|why| (place, format!("`{text}`: {why}")))

@@ -1,4 +1,4 @@
-//! The config file: from text to values, and from a mistake to the line and key it is on.
+//! The configuration file: parses its text, and finds the line and key of mistakes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -50,22 +50,22 @@ pub(super) struct Mistake {
 
 /// The text of the file with its values.
 #[derive(Debug)]
-pub(super) struct Parsed<'t> {
+pub(super) struct ParsedFile<'t> {
     text: &'t str,
     pub values: FileConfig,
 }
 
-impl<'t> Parsed<'t> {
+impl<'t> ParsedFile<'t> {
     /// Reads the text; values are checked for their type only.
     pub fn new(text: &'t str) -> Result<Self, Mistake> {
         match toml::from_str(text) {
             Ok(values) => Ok(Self { text, values }),
-            Err(error) => Err(explain(text, &error)),
+            Err(error) => Err(mistake_of(text, &error)),
         }
     }
 
-    /// Places a problem with the value of `key` (such as `["server", "max_waiting"]`, or
-    /// `["model", "[0]", "name"]` in the first of several tables).
+    /// A mistake for a problem with the value of `key`, with its line. `key` is a path such as
+    /// `["server", "max_waiting"]`, or `["model", "[0]", "name"]` in the first of several tables.
     pub(crate) fn mistake(&self, key: &[&str], problem: ValueProblem) -> Mistake {
         let offset = DeTable::parse(self.text)
             .ok()
@@ -84,8 +84,8 @@ impl<'t> Parsed<'t> {
     }
 }
 
-/// Turns the parser's error, which is made of several lines, into one that names the key.
-fn explain(text: &str, error: &toml::de::Error) -> Mistake {
+/// Turns the parser's error, which has several lines, into one that names the key.
+fn mistake_of(text: &str, error: &toml::de::Error) -> Mistake {
     let offset = error.span().map_or(0, |span| span.start);
     let key = DeTable::parse(text)
         .ok()
@@ -97,7 +97,7 @@ fn explain(text: &str, error: &toml::de::Error) -> Mistake {
     } else if let Some(problem) = unknown_key(&message) {
         problem
     } else if is_secret(&key) {
-        // The parser would quote it.
+        // The parser's message would quote the value.
         ValueProblem::Type("expected text in quotes".to_owned())
     } else if message.starts_with("invalid type: map, expected a sequence") {
         let name = key.join(".");
@@ -114,7 +114,7 @@ fn explain(text: &str, error: &toml::de::Error) -> Mistake {
     }
 }
 
-/// Whether what stands at a key is for nobody else.
+/// Whether the value of a key may be secret.
 fn is_secret(key: &[String]) -> bool {
     let key: Vec<&str> = key.iter().map(String::as_str).collect();
     matches!(
@@ -189,7 +189,7 @@ fn key_within(value: &DeValue<'_>, offset: usize) -> Option<Vec<String>> {
     }
 }
 
-/// Where the key with this path is.
+/// The byte offset of the key with this path.
 fn offset_of(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
     let (first, rest) = path.split_first()?;
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == first)?;
@@ -201,13 +201,13 @@ fn offset_of(table: &DeTable<'_>, path: &[&str]) -> Option<usize> {
         (value, _) => (value, key.span(), rest),
     };
     match value {
-        // A key that is missing is missing there.
+        // For a missing key, the table that it is missing in.
         DeValue::Table(inner) if !rest.is_empty() => offset_of(inner, rest).or(Some(span.start)),
         _ => Some(span.start),
     }
 }
 
-/// The place that a part of a path names in a list: that of `[0]` is the first.
+/// The index in a path component such as `[0]`.
 fn index(part: &str) -> Option<usize> {
     part.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Putting the configuration together from flags, environment, file and defaults.
+//! Loads the configuration from flags, environment, file and defaults.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::error::{ConfigError, ValueProblem};
-use super::file::{Mistake, Parsed};
+use super::file::{Mistake, ParsedFile};
 use super::model::{check_drafting, check_name, check_own_address, upstreams};
 use super::{ApiKey, Config, DEFAULT_LISTEN, ServerConfig, export, rules};
 use crate::environment::Environment;
@@ -17,7 +17,7 @@ use crate::suggestion::suggest;
 use crate::tui::keys::keymap::Keymap;
 use crate::tui::theme::{ColourValue, ThemeBase, ThemeChoice};
 
-/// What the command line says, as written there.
+/// The global flags of the command line, not checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--listen`
@@ -34,15 +34,15 @@ pub struct Flags {
 /// A file that was named and is missing, unknown keys, wrong values, or an address that is
 /// open to the network without an API key.
 pub fn load(flags: &Flags, environment: &Environment) -> Result<Config, ConfigError> {
-    // Without a file, the empty text: it holds no mistakes and no values.
+    // Without a file the text is empty, which has no values and no mistakes.
     let (path, text) = find_file(flags, environment)?.unwrap_or_default();
     read(&path, &text, flags, environment)
 }
 
-/// The rules of a file in which other things may stand too.
+/// Reads the rules of a configuration file, and ignores its other settings.
 ///
 /// # Errors
-/// A file that cannot be read, or a mistake in its rules.
+/// If the file cannot be read, or there is a mistake in it.
 pub fn rules_in(path: &Path) -> Result<Rules, ConfigError> {
     let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
         file: path.to_owned(),
@@ -54,14 +54,14 @@ pub fn rules_in(path: &Path) -> Result<Rules, ConfigError> {
         key: mistake.key,
         problem: mistake.problem,
     };
-    let file = Parsed::new(&text).map_err(in_file)?;
+    let file = ParsedFile::new(&text).map_err(in_file)?;
     rules::check(&file.values.rule).map_err(|(key, problem)| {
         let key: Vec<&str> = key.iter().map(String::as_str).collect();
         in_file(file.mistake(&key, problem))
     })
 }
 
-/// Does what [`load`] does, with this text in place of that of the file.
+/// Like [`load`], with `text` in place of the contents of the file at `path`.
 ///
 /// # Errors
 /// As [`load`].
@@ -77,7 +77,7 @@ pub fn read(
         key: mistake.key,
         problem: mistake.problem,
     };
-    let mut file = Parsed::new(text).map_err(in_file)?;
+    let mut file = ParsedFile::new(text).map_err(in_file)?;
     let values = std::mem::take(&mut file.values);
     let at = |key: &[&str], problem| in_file(file.mistake(key, problem));
 
@@ -165,8 +165,8 @@ pub fn read(
     }
 }
 
-/// The file in which the configuration stands, or would, and what names it; without that, it need not
-/// be there. `None` where there is no home folder.
+/// The path of the configuration file, and the flag or variable that names it. A file that neither names
+/// need not exist. `None` if there is no home folder.
 pub fn file(flags: &Flags, environment: &Environment) -> Option<(PathBuf, Option<&'static str>)> {
     const VARIABLE: &str = "HUMANLLM_CONFIG";
     let from_variable = environment.get_filled(VARIABLE).map(PathBuf::from);
@@ -239,7 +239,7 @@ fn state_dir_override(
 
 fn api_key_override(environment: &Environment) -> Result<Option<ApiKey>, ConfigError> {
     const NAME: &str = "HUMANLLM_API_KEY";
-    // Set but empty is a mistake here: whoever sets it means to be protected.
+    // An empty variable is a mistake here: whoever sets it wants to be protected.
     let key = environment.get(NAME).map(|key| {
         utf8(key)
             .and_then(ApiKey::new)
@@ -293,7 +293,7 @@ fn check_models(models: &[String]) -> Result<(), ValueProblem> {
     Ok(())
 }
 
-/// The person's own themes. The error comes with the path of the key.
+/// The themes of the configuration file. An error comes with the path of the key.
 fn own_themes(
     tables: &BTreeMap<String, BTreeMap<String, ColourValue>>,
 ) -> Result<BTreeMap<&str, ThemeChoice>, (Vec<String>, ValueProblem)> {
@@ -325,7 +325,7 @@ fn unknown_theme(name: &str, own: &BTreeMap<&str, ThemeChoice>) -> ValueProblem 
     }
 }
 
-/// The error comes with the place of the phase.
+/// Checks the phases of a study. An error comes with the index of the phase.
 fn check_phases(phases: &[StudyPhase]) -> Result<(), (usize, ValueProblem)> {
     for (place, phase) in phases.iter().enumerate() {
         let is_same = |other: &StudyPhase| other.name == phase.name;
@@ -339,7 +339,7 @@ fn check_phases(phases: &[StudyPhase]) -> Result<(), (usize, ValueProblem)> {
     Ok(())
 }
 
-/// The error names the key within the `[server]` table.
+/// Checks the `[server]` table. An error names the key in it.
 fn check_server(server: &ServerConfig) -> Result<(), (&'static str, ValueProblem)> {
     for (key, zero) in [
         ("max_body_mib", server.max_body_mib == 0),

@@ -1,6 +1,6 @@
-//! The configuration: what can be set, and what holds when nothing is.
+//! The configuration: all settings with their defaults.
 //!
-//! [`load`] puts it together: flags beat environment variables beat the file beat the defaults.
+//! [`load`] reads them: flags beat environment variables, which beat the file, which beats the defaults.
 
 mod error;
 mod export;
@@ -33,11 +33,11 @@ use crate::tui::keys::keymap::Keymap;
 use crate::tui::terminal::notification::Notifications;
 use crate::tui::theme::ThemeChoice;
 
-/// Where the server listens when nothing else is said.
+/// The default address of the server.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 3000);
 
-/// Everything that can be configured, checked.
+/// The complete configuration, with checked values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Address and port of the server. Not a loopback address only if there is an `api_key`.
@@ -51,33 +51,33 @@ pub struct Config {
     pub models: Vec<String>,
     /// Limits and admission of the server.
     pub server: ServerConfig,
-    /// What reaches the person.
+    /// Which requests reach the person.
     pub inbox: InboxConfig,
-    /// What is kept on disk.
+    /// What the journal keeps on disk.
     pub journal: JournalConfig,
-    /// Models on other servers, which draft.
+    /// Models on other servers, which draft replies.
     pub upstreams: Vec<Upstream>,
-    /// How they do.
+    /// How they draft.
     pub drafting: DraftingConfig,
-    /// How the terminal behaves.
+    /// Settings of the terminal interface.
     pub tui: TuiConfig,
     /// The colours that `tui.theme` names.
     pub theme: ThemeChoice,
-    /// Which key does what.
+    /// The key bindings.
     pub keys: Keymap,
-    /// What a study goes by.
+    /// Settings of a study.
     pub study: Study,
-    /// Texts to insert into a reply, by name.
+    /// Snippets that can be inserted into a reply, by name.
     pub snippets: BTreeMap<String, String>,
-    /// What is decided without the person.
+    /// The rules that decide without the person.
     pub rules: Rules,
-    /// What does not leave with exports.
+    /// Settings of exports.
     pub export: ExportConfig,
 }
 
 impl Config {
-    /// The keys and tables in which another configuration differs, as far as the program goes by
-    /// them from its start to its end.
+    /// The keys and tables in which another configuration differs and that take effect only at the start
+    /// of the program.
     pub(crate) fn restarts_for(&self, other: &Self) -> Vec<&'static str> {
         let differences = [
             ("listen", self.listen != other.listen),
@@ -93,7 +93,8 @@ impl Config {
         differences.map(|(key, _)| key).collect()
     }
 
-    /// What a server that listens at `address` goes by, where so many descriptors may be open.
+    /// The settings of a server that listens on `address`, in a process that may have so many open file
+    /// descriptors.
     pub(crate) fn server_settings(
         &self,
         address: SocketAddr,
@@ -126,7 +127,7 @@ pub struct ServerConfig {
     pub max_waiting: usize,
     /// How many responses and conversations of the Responses API are kept for later requests.
     pub(crate) max_stored: usize,
-    /// Pause between two signs of life on a response that waits, in seconds; at least 1.
+    /// The interval of heartbeats on a waiting response, in seconds; at least 1.
     pub(crate) heartbeat_seconds: u32,
     /// Names accepted in the `Host` header besides the loopback ones, without port.
     pub allowed_hosts: Vec<String>,
@@ -140,7 +141,7 @@ impl ServerConfig {
         usize::try_from(u64::from(self.max_body_mib) << 20).unwrap_or(usize::MAX)
     }
 
-    /// Pause between two signs of life on a response that waits.
+    /// The interval of heartbeats on a waiting response.
     pub fn heartbeat(&self) -> Duration {
         Duration::from_secs(self.heartbeat_seconds.into())
     }
@@ -163,7 +164,7 @@ impl Default for ServerConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct InboxConfig {
-    /// What the program itself answers of what agents ask for their own sake, such as a title.
+    /// The housekeeping requests of agents, such as for a title, that the program answers itself.
     pub(crate) answer_housekeeping: AutoAnswered,
 }
 
@@ -171,13 +172,13 @@ pub struct InboxConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct JournalConfig {
-    /// Whether what is asked and said outlives the program.
+    /// Whether conversations are kept on disk.
     pub enabled: bool,
-    /// After how many days without anything new a conversation goes; 0 for never.
+    /// The days without activity after which a conversation is deleted; 0 for never.
     pub days: u32,
-    /// How large the journal may become, in MiB; 0 for as large as it gets.
+    /// The maximum size of the journal, in MiB; 0 for no limit.
     pub(crate) max_mib: u64,
-    /// What it outlives: the end of the program, or a power failure too.
+    /// Whether written data survives only a crash of the program, or a power failure too.
     pub(crate) durability: Durability,
 }
 
@@ -212,24 +213,24 @@ impl Default for JournalConfig {
 pub struct TuiConfig {
     /// Whether a request that waits rings the terminal bell.
     pub bell: bool,
-    /// How the terminal shows a notification of a request while it has not got the focus.
+    /// How the terminal shows a notification of a request while it does not have the focus.
     pub(crate) notify: Notifications,
-    /// After how many minutes of waiting the person is called again; 0 for never.
+    /// The minutes of waiting after which the person is notified again; 0 for never.
     pub(crate) remind_minutes: u32,
     /// Whether the next conversation that waits opens when one is answered.
     pub auto_advance: bool,
     /// Whether the terminal title tells how many wait.
     pub title: bool,
-    /// Whether the mouse scrolls and selects; the terminal's own selection needs Shift then.
+    /// Whether the mouse scrolls and selects; selecting text in the terminal needs Shift then.
     pub mouse: bool,
-    /// The name of the colours.
+    /// The name of the theme.
     pub theme: String,
-    /// Seconds in which an answer or a rejection can be taken back; 0 if it leaves at once.
+    /// The seconds in which an answer or a rejection can be taken back; 0 to send it at once.
     pub(crate) unsend_seconds: u32,
 }
 
 impl TuiConfig {
-    /// After which time of waiting the person is called again, if at all.
+    /// The time of waiting after which the person is notified again, if at all.
     pub fn remind_after(&self) -> Option<Duration> {
         let minutes = u64::from(self.remind_minutes);
         (minutes > 0).then(|| Duration::from_secs(60 * minutes))
@@ -251,7 +252,7 @@ impl Default for TuiConfig {
     }
 }
 
-/// A bearer token. Never shown, not even in debug output.
+/// A bearer token, which is never shown, not even in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 

@@ -1,4 +1,4 @@
-//! The `[[model]]` tables and `[drafting]`: models on other servers, which draft.
+//! The `[[model]]` and `[drafting]` tables: models on other servers, which draft replies.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,16 +19,16 @@ use crate::inbox::Mode;
 use crate::model::{BaseUrl, KeyVariable, Timeouts, Upstream};
 use crate::suggestion::suggest;
 
-/// What the formats are called.
+/// The names of the formats.
 const FORMATS: [(&str, Format); 3] = [
     ("chat", Format::Chat),
     ("responses", Format::Responses),
     ("messages", Format::Messages),
 ];
 
-/// What stands in each request and is not for anybody else to say.
+/// Parameters of a request that the program sets itself.
 const OWN_PARAMETERS: &[&str] = &["model", "messages", "input", "tools"];
-/// Headers that say how a request is sent.
+/// Headers that the program sets itself.
 const OWN_HEADERS: &[HeaderName] = &[
     CONNECTION,
     CONTENT_LENGTH,
@@ -41,9 +41,9 @@ const OWN_HEADERS: &[HeaderName] = &[
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct DraftingConfig {
-    /// How a conversation begins.
+    /// The mode of new conversations.
     pub mode: Mode,
-    /// The name of the model that drafts where nobody names another; the first if this is absent.
+    /// The name of the model that drafts by default; the first if this is absent.
     pub model: Option<String>,
 }
 
@@ -67,27 +67,27 @@ pub(super) struct ModelTable {
     idle_seconds: Option<u32>,
 }
 
-/// What is wrong, and the path of its key from the top of the file on.
-type Wrong = (Vec<String>, ValueProblem);
+/// A problem, with the path of its key from the top of the file.
+type KeyProblem = (Vec<String>, ValueProblem);
 
 /// The name of a format in the configuration.
 pub(crate) fn format_name(format: Format) -> &'static str {
     let named = FORMATS.into_iter().find(|(_, known)| *known == format);
-    // A summary is asked for as a response.
+    // Compaction is part of the Responses API.
     named.map_or("responses", |(name, _)| name)
 }
 
-/// The format of a name.
+/// The format with a name.
 pub(crate) fn format_named(name: &str) -> Option<Format> {
     let named = FORMATS.into_iter().find(|(known, _)| *known == name);
     named.map(|(_, format)| format)
 }
 
-/// Checks the tables.
+/// Checks the `[[model]]` tables.
 pub(super) fn upstreams(
     tables: Vec<ModelTable>,
     environment: &Environment,
-) -> Result<Vec<Upstream>, Wrong> {
+) -> Result<Vec<Upstream>, KeyProblem> {
     let mut upstreams: Vec<Upstream> = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let at = |(key, problem): (Vec<&str>, ValueProblem)| {
@@ -105,8 +105,8 @@ pub(super) fn upstreams(
     Ok(upstreams)
 }
 
-/// Checks that none of them is this program.
-pub(super) fn check_own_address(config: &Config) -> Result<(), Wrong> {
+/// Checks that no model's address is that of this program.
+pub(super) fn check_own_address(config: &Config) -> Result<(), KeyProblem> {
     let listen = config.listen;
     let is_own = |url: &BaseUrl| {
         let is_here = match url.host().parse::<IpAddr>() {
@@ -126,7 +126,7 @@ pub(super) fn check_own_address(config: &Config) -> Result<(), Wrong> {
     })
 }
 
-/// Checks what `[drafting]` says of them.
+/// Checks that the model of `[drafting]` exists.
 pub(super) fn check_drafting(
     drafting: &DraftingConfig,
     upstreams: &[Upstream],
@@ -137,7 +137,7 @@ pub(super) fn check_drafting(
     check_upstream(model, upstreams)
 }
 
-/// Checks that there is a model of a name.
+/// Checks that there is a model with a name.
 pub(super) fn check_upstream(model: &str, upstreams: &[Upstream]) -> Result<(), ValueProblem> {
     let names = || upstreams.iter().map(|upstream| upstream.name.as_str());
     if names().any(|name| name == model) {
@@ -210,15 +210,15 @@ impl ModelTable {
                 connect: self
                     .connect_seconds
                     .map_or(usual.connect, |seconds| Duration::from_secs(seconds.into())),
-                first_token: patience(self.first_token_seconds, usual.first_token),
-                idle: patience(self.idle_seconds, usual.idle),
+                first_token: timeout(self.first_token_seconds, usual.first_token),
+                idle: timeout(self.idle_seconds, usual.idle),
             },
             ..Upstream::new(name, url, format)
         })
     }
 }
 
-/// Whether a model here may be called so.
+/// Checks the name of a model.
 pub(crate) fn check_name(name: &str) -> Result<(), ValueProblem> {
     let is_wrong = |c: char| c.is_whitespace() || c.is_control();
     if name.is_empty() || name.contains(is_wrong) {
@@ -228,12 +228,12 @@ pub(crate) fn check_name(name: &str) -> Result<(), ValueProblem> {
     }
 }
 
-/// The key in a variable, if that is set; it is never part of what is wrong with it.
+/// The key in an environment variable, if that is set. Errors never contain it.
 pub(crate) fn key_of(
     variable: &str,
     environment: &Environment,
 ) -> Result<Option<ApiKey>, ValueProblem> {
-    // In capitals, so that nobody takes it for the place of the key: some keys are mere letters.
+    // Only capitals, to detect a key in place of the name of the variable.
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if variable.is_empty()
         || !variable.chars().all(is_name)
@@ -245,7 +245,7 @@ pub(crate) fn key_of(
         return Ok(None);
     };
     let value = value.to_str().ok_or(ValueProblem::NotUtf8)?;
-    // A line break at its end comes from a file.
+    // A variable that was filled from a file may end with a line break.
     ApiKey::new(value.trim()).map(Some)
 }
 
@@ -268,13 +268,13 @@ fn headers(
     Ok(headers)
 }
 
-/// Whether a header has in it what nobody else may know, as far as its name tells.
+/// Whether the name of a header says that its value is secret.
 fn is_secret(name: &HeaderName) -> bool {
     let parts = ["auth", "key", "token", "secret", "cookie", "password"];
     parts.iter().any(|part| name.as_str().contains(part))
 }
 
-fn patience(seconds: Option<u32>, usual: Option<Duration>) -> Option<Duration> {
+fn timeout(seconds: Option<u32>, usual: Option<Duration>) -> Option<Duration> {
     match seconds {
         None => usual,
         Some(0) => None,

@@ -5,7 +5,7 @@ use super::model::check_upstream;
 use crate::model::Upstream;
 use crate::rules::{RuleTable, Rules};
 
-/// Checks that the models that rules name are there. The error comes with the path of the key.
+/// Checks that the models that rules name exist. An error comes with the path of the key.
 pub(super) fn check_models(
     rules: &Rules,
     upstreams: &[Upstream],
@@ -15,7 +15,7 @@ pub(super) fn check_models(
     })
 }
 
-/// Checks the rules of a file. The error comes with the path of the key.
+/// Checks the rules of a file. An error comes with the path of the key.
 pub(super) fn check(rules: &[RuleTable]) -> Result<Rules, (Vec<String>, ValueProblem)> {
     Rules::new(rules).map_err(|(place, key, error)| (key_path(place, key), error.into()))
 }

@@ -1,4 +1,4 @@
-//! What scripts are shown of the inbox, as JSON.
+//! The JSON documents about the inbox that scripts get.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
@@ -11,14 +11,14 @@ use crate::inbox::{
     Status, StudyState,
 };
 
-pub(super) fn standing(standing: &InboxStatus, address: &str) -> Value {
+pub(super) fn status(status: &InboxStatus, address: &str) -> Value {
     json!({
         "program": concat!("humanllm ", env!("CARGO_PKG_VERSION")),
         "process": std::process::id(),
         "address": address,
-        "waiting": standing.waiting,
-        "since": standing.since.map(|since| since.to_string()),
-        "conversations": standing.conversations,
+        "waiting": status.waiting,
+        "since": status.since.map(|since| since.to_string()),
+        "conversations": status.conversations,
     })
 }
 
@@ -67,7 +67,7 @@ fn listed(listed: &ConversationSummary) -> Value {
     })
 }
 
-/// A conversation: all of it, or what is new.
+/// A conversation with all of its items, or with the new ones only.
 pub(super) fn shown(snapshot: &Snapshot, all: bool) -> Value {
     let mut shown = listed(&snapshot.listed);
     let request = &snapshot.request;
@@ -102,7 +102,7 @@ fn format(format: Format) -> &'static str {
     }
 }
 
-/// What the answer has to keep to.
+/// What the request demands of the answer: its format, calls and length.
 fn asks(request: &Request) -> Value {
     let form = match &request.output_format {
         OutputFormat::Text => json!("text"),
@@ -113,10 +113,13 @@ fn asks(request: &Request) -> Value {
         ToolChoice::Auto => ("auto", None),
         ToolChoice::None => ("none", None),
         ToolChoice::Required => ("required", None),
-        ToolChoice::Only { names, required } => match required {
-            true => ("required", Some(names)),
-            false => ("auto", Some(names)),
-        },
+        ToolChoice::Only { names, required } => {
+            if *required {
+                ("required", Some(names))
+            } else {
+                ("auto", Some(names))
+            }
+        }
     };
     json!({
         "form": form,
@@ -137,7 +140,7 @@ fn tool(tool: &Tool, shell: Option<&str>) -> Value {
     })
 }
 
-/// An item: what it is, its text, and all of it as the agent sent it.
+/// An item: its kind, its text, and its JSON as the agent sent it.
 fn item(place: usize, item: &Item, is_new: bool) -> Value {
     let (kind, name, text) = match item.body() {
         ItemBody::Said { body, .. } => match body.full_tool_name() {
@@ -197,7 +200,7 @@ fn said(said: &SentReply) -> Value {
     })
 }
 
-/// Who had it sent.
+/// The sender of a reply.
 fn by(draft: &Draft) -> Value {
     match &draft.sender {
         Sender::Person => json!("person"),

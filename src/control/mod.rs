@@ -1,13 +1,14 @@
-//! The door for scripts: a Unix socket in the state folder, through which a program of the same user
-//! can be the person for one turn.
+//! The control socket: a Unix socket in the state folder through which scripts of the same user can read
+//! the inbox and answer requests in place of the person.
 //!
-//! - `socket` finds, makes and removes it
-//! - `protocol` is what goes through it, line by line
-//! - `documents` is what scripts are shown of the inbox
-//! - `serve` answers, on the side of the program that runs
-//! - `command` asks, on the side of `humanllm status`, `wait`, `reply` and the others
+//! - `socket` finds, creates and removes it
+//! - `protocol` has the messages, one JSON object a line
+//! - `documents` has the JSON documents about the inbox in the answers
+//! - `serve` is the server side, in the running program
+//! - `command` is the client side, for `humanllm status`, `wait`, `reply` and the others
 //!
-//! It meets the terminal and the server in the inbox, which decides. The HTTP port offers none of it.
+//! Commands are executed by the inbox, which terminal interface and server use too. The HTTP port offers
+//! none of them.
 
 pub mod command;
 mod documents;

@@ -1,4 +1,4 @@
-//! What goes through the socket: a line of JSON for each question, and one for each answer.
+//! The protocol of the control socket: one JSON object a line for each request, and one for each answer.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,36 +10,36 @@ use crate::inbox::{
 };
 use crate::store::marks::{ChangeError, MarkChange};
 
-/// The version of the protocol. A field more in an answer is no new version.
+/// The version of the protocol. Additional fields in answers do not change it.
 pub const VERSION: u32 = 1;
 
-/// A line of a script.
+/// A line sent by a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct CommandLine {
-    /// The version that the script speaks.
+    /// The protocol version that the script uses.
     pub version: u32,
-    /// What it asks.
+    /// The request.
     #[serde(flatten)]
     pub question: Question,
 }
 
-/// What a script asks. A field that nobody knows is a mistake: with `request` misspelt, a reply would
-/// go to whoever waits.
+/// A request of a script. Unknown fields are errors: with `request` misspelt, a reply would go to whichever
+/// request waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Question {
-    /// How things stand.
+    /// Returns how many requests wait.
     Status {},
-    /// The conversations.
+    /// Returns the list of conversations.
     List {},
-    /// What a conversation holds.
+    /// Returns a conversation.
     Show {
         conversation: i64,
-        /// All of its items, and not only those that are new.
+        /// Whether to return all items, and not only the new ones.
         #[serde(default)]
         all: bool,
     },
-    /// The request that waits longest, as soon as there is one.
+    /// Waits until a matching request waits, and returns its conversation.
     Wait {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conversation: Option<i64>,
@@ -50,7 +50,7 @@ pub(super) enum Question {
         #[serde(default)]
         all: bool,
     },
-    /// Says something.
+    /// Replies to a waiting request.
     Reply {
         conversation: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,19 +59,19 @@ pub(super) enum Question {
         #[serde(default)]
         force: bool,
     },
-    /// Has the study go on (`start`), stand still (`pause`) or be in another phase
-    /// (`{"phase": "task"}`), or only tells how it is (`status`).
+    /// Starts (`start`) or pauses (`pause`) the study, changes its phase (`{"phase": "task"}`), or only
+    /// returns its state (`status`).
     Study { action: StudyAction },
-    /// Changes what the person makes of a conversation, or of its turn of this number.
+    /// Changes the labels, rating or note of a conversation, or of the turn with this number.
     Label {
         conversation: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         turn: Option<u64>,
         changes: Vec<MarkChange>,
     },
-    /// Deletes conversations for good, all of them or none.
+    /// Deletes conversations permanently, all of them or none.
     Delete { conversations: Vec<i64> },
-    /// Rejects what waits.
+    /// Rejects a waiting request.
     Reject {
         conversation: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,21 +80,21 @@ pub(super) enum Question {
     },
 }
 
-/// What is done with a study.
+/// An action on the study.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StudyAction {
-    /// It goes on.
+    /// Starts or resumes it.
     Start,
-    /// It stands still.
+    /// Pauses it.
     Pause,
-    /// Another phase of it is on.
+    /// Changes to the phase with this name.
     Phase(String),
-    /// Nothing.
+    /// Returns its state only.
     Status,
 }
 
-/// A part of what a script says.
+/// A part of a reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ReplyFields {
@@ -102,29 +102,29 @@ pub(super) enum ReplyFields {
     Send { text: String },
     /// A note.
     Progress { text: String },
-    /// A thought.
+    /// A summary of reasoning.
     Think { text: String },
-    /// A command of the shell.
+    /// A shell command.
     Command {
         text: String,
-        /// What it is given besides the command line.
+        /// Additional arguments of the shell tool.
         #[serde(default, skip_serializing_if = "Map::is_empty")]
         options: Map<String, Value>,
     },
-    /// A call of a tool.
+    /// A tool call.
     Call {
         tool: String,
-        /// Arguments; a text is taken as it is.
+        /// The arguments; a string is passed on unchanged.
         #[serde(default)]
         arguments: Value,
     },
 }
 
-/// Why a script does not get what it asks.
+/// The error in an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ControlError {
     pub code: ErrorCode,
-    /// For a person to read.
+    /// A message for the person.
     pub message: String,
 }
 
@@ -137,35 +137,35 @@ impl ControlError {
     }
 }
 
-/// The kinds of faults, for programs.
+/// The code of an error, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ErrorCode {
-    /// The line is none that is understood.
+    /// The line is not valid.
     Malformed,
-    /// The version is not spoken here.
+    /// The protocol version is not supported.
     Version,
-    /// There is no such conversation.
+    /// There is no conversation with this id.
     UnknownConversation,
-    /// No request waits there, or another one than was meant.
+    /// No request waits in the conversation, or another one than the named one.
     NotWaiting,
-    /// The client went away.
+    /// The client has disconnected.
     ClientGone,
-    /// The study stands still.
+    /// The study is paused.
     Paused,
-    /// Something is wrong with what is said; `force` sends it all the same.
+    /// There is a problem with the reply; `force` sends it nevertheless.
     Check,
-    /// Something is wrong with what is said, and nothing helps.
+    /// The command cannot be executed, even with `force`.
     Impossible,
-    /// Another user's.
+    /// The program belongs to another user.
     Forbidden,
-    /// Too many scripts at once.
+    /// Too many scripts are connected.
     Busy,
-    /// The program ends, or does not run.
+    /// The program is ending, or not running.
     Gone,
-    /// Nothing came in time.
+    /// There was no answer in time.
     Timeout,
-    /// Whatever a later version knows besides.
+    /// A code of a later version.
     #[serde(other)]
     Other,
 }
@@ -202,17 +202,17 @@ impl From<ChangeError> for ControlError {
     }
 }
 
-/// Whom a question is for.
+/// What executes a request.
 #[derive(Debug)]
 pub(super) enum Asks {
     /// The inbox.
     Inbox {
-        /// What is asked of it.
+        /// The command.
         wish: ScriptCommand,
-        /// Whether all items are to be shown.
+        /// Whether the answer has all items of a conversation.
         all: bool,
     },
-    /// The inbox, once the journal has said what there is to be changed.
+    /// The inbox, after the mark has been read from the journal.
     Label {
         conversation: i64,
         turn: Option<u64>,
@@ -225,7 +225,7 @@ impl CommandLine {
     ///
     /// # Errors
     ///
-    /// A [`Fault`] for a version that is not spoken here, and for what is no question.
+    /// If the version is not supported, or the line is not a valid request.
     pub fn read(line: &[u8]) -> Result<Question, ControlError> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -255,7 +255,7 @@ impl CommandLine {
 }
 
 impl Question {
-    /// What it asks, and of whom.
+    /// The command, and what executes it.
     pub fn asks(self) -> Asks {
         let all = match &self {
             Self::Show { all, .. } | Self::Wait { all, .. } => *all,

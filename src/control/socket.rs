@@ -1,5 +1,5 @@
-//! The socket in the state folder. Only who runs the program gets through it, and only one program
-//! has it: it holds a lock for as long as it listens.
+//! The socket in the state folder. Only the user who runs the program can connect, and only one program can
+//! have it: it holds a lock file for as long as it listens.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,51 +12,51 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::state_dir::StateDir;
 
-/// Its name in the state folder.
+/// The name of the socket in the state folder.
 const SOCKET: &str = "control.sock";
-/// The file that is locked by who has it.
+/// The name of the lock file in the state folder.
 const LOCK: &str = "control.lock";
-/// How long a path to a socket may be on every system, the last zero included.
+/// The longest socket path that all systems support, in bytes with the terminating zero.
 const MAX_LENGTH: usize = 104;
-/// Scripts that may stand before the door.
+/// The length of the queue of connections that are not accepted yet.
 const BACKLOG: i32 = 32;
 
-/// Why scripts cannot reach the program.
+/// Why the control socket cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// Another program has the socket.
+    /// Another process listens on it.
     #[error("scripts reach another humanllm that has the same state folder")]
     Taken,
-    /// Something that is no socket has its name.
+    /// A file that is not a socket has its name.
     #[error("scripts cannot reach this: {} is no socket; remove it", .0.display())]
     NoSocket(PathBuf),
-    /// It cannot be made.
+    /// It cannot be created.
     #[error("scripts cannot reach this: {}: {error}", path.display())]
     Failed {
-        /// Where.
+        /// The path of the socket.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
 
-/// The socket of a program that runs. It is removed when this is dropped.
+/// The socket of the running program. It is removed from the disk when this is dropped.
 #[derive(Debug)]
 pub struct ControlSocket {
     folder: PathBuf,
-    /// What it is known by on disk, so that nothing else of its name is removed.
+    /// Device and inode, so that no other file of its name is removed.
     inode: (u64, u64),
     listener: Option<UnixListener>,
-    /// Locked until this goes.
+    /// Locked until this is dropped.
     _lock: File,
 }
 
 impl ControlSocket {
-    /// Listens in the state folder. A socket that a program has left behind is replaced.
+    /// Listens in the state folder. A stale socket is replaced.
     ///
     /// # Errors
     ///
-    /// If another program has it, something else has its name, or the system does not want it.
+    /// If another process listens on it, another file has its name, or it cannot be created.
     pub fn bind(folder: &StateDir) -> Result<Self, SocketError> {
         let path = folder.path().join(SOCKET);
         let failed = |error| SocketError::Failed {
@@ -75,7 +75,7 @@ impl ControlSocket {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(SocketError::NoSocket(path));
             }
-            // Somebody who holds no lock may be there all the same.
+            // A process may listen without holding the lock.
             Ok(_) if connect(folder.path()).is_ok() => return Err(SocketError::Taken),
             Ok(_) => fs::remove_file(&path).map_err(failed)?,
         }
@@ -89,7 +89,7 @@ impl ControlSocket {
         })
     }
 
-    /// What listens, for whoever takes scripts in; `None` if that was taken already.
+    /// The listener; `None` if it was taken already.
     pub fn take_listener(&mut self) -> Option<UnixListener> {
         self.listener.take()
     }
@@ -106,11 +106,11 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Reaches the program that runs with this state folder.
+/// Connects to the program that runs with this state folder.
 ///
 /// # Errors
 ///
-/// If none does, or what listens there is not the user's own.
+/// If none is running, or the socket belongs to another user.
 pub(super) fn connect(folder: &Path) -> io::Result<UnixStream> {
     let found = fs::symlink_metadata(folder.join(SOCKET))?;
     if !found.file_type().is_socket() || found.uid() != own_user() {
@@ -121,7 +121,7 @@ pub(super) fn connect(folder: &Path) -> io::Result<UnixStream> {
     at(folder, |path| UnixStream::connect(path))
 }
 
-/// Whose program this is.
+/// The effective user id of this process.
 pub(super) fn own_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
@@ -129,14 +129,14 @@ pub(super) fn own_user() -> u32 {
 fn listen(path: &Path) -> io::Result<UnixListener> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    // Nobody can connect before this.
+    // Before `listen`, so that nobody can connect while the permissions are wider.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
 
-/// Does something with the path of the socket, or with a short one to the same place: the system
-/// takes paths of a hundred bytes and no more.
+/// Calls `with` with the path of the socket, or with a shorter one through `/proc/self/fd` if that is longer
+/// than [`MAX_LENGTH`].
 fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let path = folder.join(SOCKET);
     let length = path.as_os_str().len() + 1;
@@ -145,12 +145,13 @@ fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result
     }
     let opened = File::open(folder)?;
     let short = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
-    match short.exists() {
-        true => with(&short.join(SOCKET)),
-        false => Err(io::Error::other(format!(
+    if short.exists() {
+        with(&short.join(SOCKET))
+    } else {
+        Err(io::Error::other(format!(
             "its path is {} bytes too long for a socket; choose a shorter folder with --state-dir",
             length - MAX_LENGTH
-        ))),
+        )))
     }
 }
 

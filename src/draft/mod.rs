@@ -1,15 +1,15 @@
-//! A draft: everything that a person has composed and not sent, as plain data.
+//! A draft: everything that a person has composed and not yet sent, as plain data.
 //!
-//! - [`Draft`] is what is written down and what travels with a reply until it is delivered
-//! - `read` takes in drafts from disk, whatever has become of them: the words survive
-//! - `origin` knows who or what its words come from
-//! - `of_items` makes a draft of what a model says
-//! - `hand` says in a word who had a hand in it
-//! - `returned` puts what was said and did not arrive back into a draft
+//! - [`Draft`] is saved to the journal, and stays with a reply until it is delivered
+//! - `read` reads drafts from disk, even damaged ones, without losing text
+//! - `origin` keeps the source of each character
+//! - `of_items` makes a draft of the items of a model
+//! - `contribution` tells which model, rule or script took part in a reply
+//! - `returned` puts undelivered replies back into a draft
 //!
-//! It knows neither the screen nor the disk.
+//! It depends on neither the terminal interface nor the journal.
 
-mod hand;
+mod contribution;
 mod of_items;
 mod origin;
 mod read;
@@ -18,16 +18,16 @@ mod returned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use hand::Hand;
+pub use contribution::Contribution;
 pub use origin::{Origin, Sender, Source, Span};
 
 use crate::api::ShellTool;
 
-/// What a draft is marked with when it is written down. A reader goes by the fields and not by the
-/// number; a text without it is a draft of the time when a draft was a text.
+/// The value of the field `draft`, which marks a saved draft. Readers go by the other fields and not by the
+/// number; a text without the mark is a draft of a version in which drafts were plain text.
 const VERSION: u32 = 1;
 
-/// The kinds of reply, in the order in which they are chosen.
+/// The kinds of reply, in the order in which the composer offers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyKind {
@@ -42,39 +42,39 @@ pub enum ReplyKind {
     Tool,
     /// A summary of what the person thinks; the response stays open.
     Think,
-    /// An error in the person's words, which ends the turn.
+    /// An error with the person's message, which ends the turn.
     Reject,
 }
 
-/// All that a composer holds.
+/// The state of a composer.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Draft {
     /// The chosen kind of reply.
     pub kind: ReplyKind,
-    /// The text, which stands beside a call if there is one.
+    /// The text, which accompanies the call if there is one.
     pub text: String,
     /// Where the cursor is in the text; at its end if this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
-    /// What the next command is given besides the command line.
+    /// Additional arguments of the shell tool for the next command.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub options: Map<String, Value>,
-    /// The call that is being put together.
+    /// The call that is being composed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
-    /// What is collected already, to be sent together.
+    /// Finished parts, which are sent together with the rest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
-    /// Whether lines leave as soon as they are complete.
+    /// Whether each line is sent as soon as it is complete.
     pub live: bool,
-    /// Where the words of the text come from.
+    /// The source of each character of the text.
     #[serde(skip_serializing_if = "Origin::is_empty")]
     pub origin: Origin,
-    /// Whether words of a model were taken out of the text.
+    /// Whether text of a model was deleted from it.
     #[serde(skip_serializing_if = "is_false")]
     pub cut: bool,
-    /// Who had it sent, once it was.
+    /// The sender, once it was sent.
     #[serde(skip_serializing_if = "Sender::is_person")]
     pub sender: Sender,
 }
@@ -84,7 +84,7 @@ pub struct Draft {
 pub struct Cursor {
     /// The line, from 0.
     pub line: usize,
-    /// Characters before it in the line.
+    /// The number of characters before it in the line.
     pub column: usize,
 }
 
@@ -92,32 +92,32 @@ pub struct Cursor {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Part {
-    /// How it was composed.
+    /// The kind of reply.
     pub kind: ReplyKind,
-    /// As it was typed.
+    /// The text.
     pub text: String,
-    /// The options of a command.
+    /// Additional arguments of the shell tool, for a command.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub options: Map<String, Value>,
-    /// The call, if it is one.
+    /// The call, if the part is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
-    /// Where the words of the text come from.
+    /// The source of each character of the text.
     #[serde(skip_serializing_if = "Origin::is_empty")]
     pub origin: Origin,
-    /// Whether words of a model were taken out of the text.
+    /// Whether text of a model was deleted from it.
     #[serde(skip_serializing_if = "is_false")]
     pub cut: bool,
 }
 
-/// A call in the making.
+/// A call that is being composed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
-    /// What is called.
+    /// The tool.
     pub target: CallTarget,
-    /// Where its arguments are typed.
+    /// The editor of the arguments, with its contents.
     pub editor: Editor,
-    /// The draft that it was, where a model made it.
+    /// The call as a model drafted it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drafted: Option<DraftedCall>,
 }
@@ -125,24 +125,24 @@ pub struct Call {
 /// A call as a model drafted it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftedCall {
-    /// The draft.
+    /// The id of the draft.
     pub draft: i64,
     /// The model's name in the configuration.
     pub model: String,
     /// The arguments, or the text of a free-form tool, as it wrote them.
     pub arguments: String,
-    /// Whether the call says something else now.
+    /// Whether the call was changed since.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_edited: bool,
 }
 
-/// What is called.
+/// The tool that is called.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallTarget {
-    /// A function, by its arguments.
+    /// A function, called with JSON arguments.
     Function {
-        /// The namespace that it lives in.
+        /// Its namespace.
         namespace: Option<String>,
         /// Its name.
         name: String,
@@ -150,7 +150,7 @@ pub enum CallTarget {
         #[serde(with = "nested")]
         schema: Value,
     },
-    /// A free-form tool, by a text.
+    /// A free-form tool, called with a text.
     Custom {
         /// Its name.
         name: String,
@@ -159,13 +159,13 @@ pub enum CallTarget {
     PatchByShell(ShellTool),
 }
 
-/// Where the arguments of a call are typed.
+/// The editor of the arguments of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Editor {
-    /// The answers to a form, in the form's own words.
+    /// A form; the value is the saved state of the form.
     Form(Value),
-    /// A text: raw JSON, or what a free-form tool takes.
+    /// A text field, for raw JSON or the input of a free-form tool.
     Text {
         /// The text.
         text: String,
@@ -184,7 +184,8 @@ impl Draft {
             && self.options.is_empty()
     }
 
-    /// Adds what was typed after it in the same message. What a person had a hand in is theirs.
+    /// Appends a line that was sent live in the same message. If the person sent one of the lines, they are
+    /// the sender of the message.
     pub(crate) fn add_line(&mut self, line: &Self) {
         if self.origin.is_empty() && !line.origin.is_empty() {
             self.origin.push(self.text.chars().count(), Source::Typed);
@@ -201,7 +202,7 @@ impl Draft {
         }
     }
 
-    /// The draft as it is written down.
+    /// The draft as JSON, as it is saved.
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct SavedDraft<'a> {
@@ -213,12 +214,12 @@ impl Draft {
             draft: VERSION,
             content: self,
         };
-        // Strings and numbers only, which can all be written; the words would be left otherwise.
+        // Strings and numbers always serialize; if not, the text would survive.
         serde_json::to_string(&written).unwrap_or_else(|_| self.text.clone())
     }
 }
 
-/// What is not so is not written down.
+/// For serde: `false` is not written.
 #[expect(clippy::trivially_copy_pass_by_ref)]
 fn is_false(value: &bool) -> bool {
     !*value
@@ -234,8 +235,8 @@ impl From<&str> for Draft {
     }
 }
 
-/// A value that stands as text in what it is part of: a client's schema may be as deep as any
-/// reader allows, and must not be deeper for being part of a draft.
+/// Saves a JSON value as a string: the schema of a client may be nested as deep as the parser allows, and
+/// would be too deep within a draft.
 mod nested {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use serde_json::Value;

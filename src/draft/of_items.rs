@@ -1,4 +1,4 @@
-//! What a model says, as a draft that the person sends or changes.
+//! Makes a draft of the items that a model wrote, for the person to send or change.
 
 use serde_json::{Map, Value};
 
@@ -6,18 +6,18 @@ use super::{Call, CallTarget, Draft, DraftedCall, Editor, Origin, Part, ReplyKin
 use crate::api::{Body, Request};
 
 impl Draft {
-    /// The items of a draft of a model, in their order: the last of them is composed, those before
-    /// it are parts. Thoughts are no words of the reply. A call is text here, as the model wrote it;
-    /// whoever has forms shows it in one.
+    /// The draft of the items of a model, in their order: the last item goes into the composer, those before
+    /// it become parts. Reasoning is left out. A call keeps its arguments as text; the terminal interface
+    /// opens a form for it.
     pub(crate) fn of_items(items: &[Body], request: &Request, draft: i64, model: &str) -> Self {
-        let maker = Maker {
+        let maker = PartBuilder {
             request,
             draft,
             model,
         };
         let mut parts = Vec::new();
         for (at, item) in items.iter().enumerate() {
-            // What a call follows is a note on it, whatever the model calls it.
+            // A message before a call is a note, whatever phase the model gave it.
             let is_note = items[at + 1..].iter().any(Body::is_call);
             maker.add(item, is_note, &mut parts);
         }
@@ -36,20 +36,20 @@ impl Draft {
     }
 }
 
-/// What all parts of a draft have in common.
-struct Maker<'a> {
+/// Makes parts of a draft.
+struct PartBuilder<'a> {
     request: &'a Request,
     draft: i64,
     model: &'a str,
 }
 
-impl Maker<'_> {
+impl PartBuilder<'_> {
     fn add(&self, item: &Body, is_note: bool, parts: &mut Vec<Part>) {
         match item {
             Body::Reasoning { .. } => {}
             Body::Message { .. } => {
                 let text = item.words();
-                // A format that carries no notes takes them as messages.
+                // Formats without notes carry them as messages.
                 let kind = if is_note && self.request.format.carries_commentary() {
                     ReplyKind::Progress
                 } else {
@@ -91,7 +91,7 @@ impl Maker<'_> {
         }
     }
 
-    /// A call of a function or of a free-form tool. Other calls are of shells that the request does
+    /// A call of a function or free-form tool; `None` for a call of a built-in shell, which the request does
     /// not offer.
     fn call(&self, item: &Body) -> Option<Part> {
         let (target, text) = match item {
@@ -136,8 +136,8 @@ impl Maker<'_> {
 }
 
 impl Draft {
-    /// The part, with what goes on where its text ends.
-    pub(crate) fn go_on(mut self, mut more: Self) -> Self {
+    /// This draft, continued by `more` where its text ends.
+    pub(crate) fn continue_with(mut self, mut more: Self) -> Self {
         if more.is_empty() {
             return self;
         }
@@ -149,7 +149,7 @@ impl Draft {
                 (&mut more.text, &mut more.origin)
             }
             _ => {
-                // What is called is told of by the words before it.
+                // The text before a call becomes a note.
                 self.kind = ReplyKind::Progress;
                 more.parts.splice(0..0, self.into_parts());
                 return more;
@@ -264,12 +264,12 @@ mod tests {
             ..Draft::from("It is ")
         };
         let more = draft(&[Body::message("so.", Phase::FinalAnswer)], &codex());
-        let whole = own.clone().go_on(more);
+        let whole = own.clone().continue_with(more);
         assert_eq!(whole.text, "It is so.");
         let spans = whole.origin.spans().iter();
         assert_eq!(spans.map(|span| span.chars).collect::<Vec<_>>(), [6, 3]);
         let more = draft(&[call("exec_command", r#"{"cmd": "ls"}"#)], &codex());
-        let whole = own.go_on(more);
+        let whole = own.continue_with(more);
         assert_eq!(
             (whole.kind, whole.parts[0].kind),
             (ReplyKind::Command, ReplyKind::Progress)

@@ -1,72 +1,73 @@
-//! Where the words of a reply come from.
+//! The sources of the text of a reply, and its sender.
 
 use serde::{Deserialize, Serialize};
 
-/// Who or what some words come from.
+/// The source of some text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The person's keys, or their editor.
+    /// Typed by the person, here or in their editor.
     Typed,
-    /// The clipboard.
+    /// Pasted from the clipboard.
     Pasted,
     /// A snippet of the configuration, by name.
     Snippet(String),
     /// An earlier reply.
     Recalled,
-    /// A text that the program makes: a skeleton, a template.
+    /// A template or skeleton made by the program.
     Template,
     /// A draft of a model.
     Model {
-        /// The draft.
+        /// The id of the draft.
         draft: i64,
         /// The model's name in the configuration.
         model: String,
     },
     /// A rule of the configuration, by name.
     Rule(String),
-    /// A script that spoke through the control socket.
+    /// A script, through the control socket.
     Script,
 }
 
-/// Some words in a row from one source.
+/// Consecutive characters from one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    /// How many characters.
+    /// The number of characters.
     pub chars: usize,
-    /// Where they come from.
+    /// Their source.
     pub source: Source,
 }
 
-/// Where each character of a text comes from, in order. Where it says nothing, nobody has kept track.
+/// The source of each character of a text, in order. It may be shorter than the text, or empty, if sources
+/// are not known.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Origin(Vec<Span>);
 
 impl Origin {
-    /// That of a text that comes from one source.
+    /// The origin of a text from one source.
     pub fn of(text: &str, source: Source) -> Self {
         let mut origin = Self::default();
         origin.push(text.chars().count(), source);
         origin
     }
 
-    /// The spans, each with characters in it and another source than the one before.
+    /// The spans. None is empty, and neighbours have different sources.
     pub fn spans(&self) -> &[Span] {
         &self.0
     }
 
-    /// Whether nothing is known.
+    /// Whether no sources are known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many characters it tells of.
+    /// The number of characters whose source is known.
     pub fn chars(&self) -> usize {
         self.0.iter().map(|span| span.chars).sum()
     }
 
-    /// That of some of the characters. Those of which nothing is known were typed.
+    /// The origin of a range of characters. Those with unknown source count as typed.
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
         let mut slice = Self::default();
         let (mut at, mut copied) = (0, range.start);
@@ -83,7 +84,7 @@ impl Origin {
         slice
     }
 
-    /// Puts that of other characters in the place of some.
+    /// Replaces the origin of a range of characters by another one.
     pub(crate) fn splice(&mut self, range: std::ops::Range<usize>, other: &Self) {
         let mut spliced = self.slice(0..range.start);
         spliced.extend(other);
@@ -92,14 +93,14 @@ impl Origin {
         *self = spliced;
     }
 
-    /// How many of the characters a model has written.
+    /// The number of characters written by models.
     pub fn of_models(&self) -> usize {
         let spans = self.0.iter();
         let drafted = spans.filter(|span| matches!(span.source, Source::Model { .. }));
         drafted.map(|span| span.chars).sum()
     }
 
-    /// Adds characters at the end.
+    /// Appends characters from one source.
     pub fn push(&mut self, chars: usize, source: Source) {
         match self.0.last_mut() {
             _ if chars == 0 => {}
@@ -108,7 +109,7 @@ impl Origin {
         }
     }
 
-    /// Adds what another text is made of.
+    /// Appends another origin.
     pub fn extend(&mut self, other: &Self) {
         for span in &other.0 {
             self.push(span.chars, span.source.clone());
@@ -116,16 +117,16 @@ impl Origin {
     }
 }
 
-/// Who had a reply sent.
+/// The sender of a reply.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sender {
-    /// The person, with a key.
+    /// The person.
     #[default]
     Person,
-    /// The program, as a model drafted it, because the conversation is on its own.
+    /// The program, which sends drafts of a model unchanged in mode `auto`.
     Auto {
-        /// The draft.
+        /// The id of the draft.
         draft: i64,
         /// The model's name in the configuration.
         model: String,

@@ -1,4 +1,4 @@
-//! Reads drafts that were written by any version of the program, or by none.
+//! Reads saved drafts of any version of the program, and damaged ones.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -6,25 +6,25 @@ use serde_json::{Map, Value};
 use super::{Draft, Origin, Part, ReplyKind};
 
 impl Draft {
-    /// Reads a draft. What is not understood is left out, but for words, which are never left out:
-    /// those that have lost their place stand in the text. What is no draft at all is a text.
+    /// Reads a draft. Fields that are not understood are dropped, but their text is kept in the text of the
+    /// draft. Anything that is not marked as a draft is read as a text.
     pub fn from_json(json: &str) -> Self {
         let Some(fields) = fields(json) else {
             return json.into();
         };
-        // In one go where nothing is wrong, because a draft may be large.
+        // All at once if nothing is wrong, because a draft may be large.
         let value = Value::Object(fields);
         if let Some(draft) = read(&value) {
             return draft;
         }
         match value {
-            Value::Object(fields) => salvaged(fields),
+            Value::Object(fields) => salvage(fields),
             _ => json.into(),
         }
     }
 }
 
-/// The fields of what is marked as a draft.
+/// The fields of a JSON object that is marked as a draft.
 fn fields(json: &str) -> Option<Map<String, Value>> {
     let Ok(Value::Object(fields)) = serde_json::from_str(json) else {
         return None;
@@ -39,8 +39,8 @@ fn read<T: DeserializeOwned>(value: &Value) -> Option<T> {
     T::deserialize(value).ok()
 }
 
-/// Takes the fields one by one.
-fn salvaged(mut fields: Map<String, Value>) -> Draft {
+/// Reads the fields one by one, and collects the text of those that cannot be read.
+fn salvage(mut fields: Map<String, Value>) -> Draft {
     let mut lost = Vec::new();
     let mut draft = Draft::default();
     let mut take = |name: &str| fields.remove(name).unwrap_or(Value::Null);
@@ -50,38 +50,38 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
     draft.cut = read(&take("cut")).unwrap_or_default();
     draft.sender = read(&take("sender")).unwrap_or_default();
     match take("kind") {
-        // A thought does the least harm where nobody knows what it was to be.
+        // Of all kinds, a thought does the least harm if the kind is not known.
         Value::Null => {}
         kind => draft.kind = read(&kind).unwrap_or(ReplyKind::Think),
     }
     match take("text") {
         Value::String(text) => draft.text = text,
-        other => words(&other, &mut lost),
+        other => collect_text(&other, &mut lost),
     }
     match take("options") {
         Value::Object(options) => draft.options = options,
-        other => words(&other, &mut lost),
+        other => collect_text(&other, &mut lost),
     }
     match take("parts") {
         Value::Array(parts) => {
             for part in parts {
                 match (read::<Part>(&part), part) {
                     (Some(part), _) => draft.parts.push(part),
-                    // It has the fields that a draft has.
+                    // A part has the same fields as a draft.
                     (None, Value::Object(fields)) => {
-                        draft.parts.extend(salvaged(fields).into_parts());
+                        draft.parts.extend(salvage(fields).into_parts());
                     }
-                    (None, other) => words(&other, &mut lost),
+                    (None, other) => collect_text(&other, &mut lost),
                 }
             }
         }
-        other => words(&other, &mut lost),
+        other => collect_text(&other, &mut lost),
     }
     match take("call") {
         Value::Null => {}
         call => match read(&call) {
             Some(call) => draft.call = Some(call),
-            None => words(&call, &mut lost),
+            None => collect_text(&call, &mut lost),
         },
     }
     if draft.kind == ReplyKind::Tool && draft.call.is_none() {
@@ -97,16 +97,16 @@ fn salvaged(mut fields: Map<String, Value>) -> Draft {
     draft
 }
 
-/// All texts in a value that somebody typed, by the name that they have everywhere.
-fn words(value: &Value, found: &mut Vec<String>) {
+/// Collects the strings that a person may have typed: those in fields `text` and in arrays.
+fn collect_text(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| words(item, found)),
+        Value::Array(items) => items.iter().for_each(|item| collect_text(item, found)),
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
                     Value::String(_) if name != "text" => {}
-                    value => words(value, found),
+                    value => collect_text(value, found),
                 }
             }
         }

@@ -1,13 +1,13 @@
-//! What was said and did not arrive goes back to where it was composed.
+//! Puts undelivered replies back into the draft.
 
 use super::{Draft, Part, ReplyKind};
 
 impl Draft {
-    /// Takes in what was said and did not arrive, oldest first. The last of it is composed again
-    /// as it was where there is room for it; what was before it, or finds no room, becomes a part,
-    /// or stands before the text if it is of the same kind. No word is lost.
-    pub(crate) fn bring_back(&mut self, returned: Vec<Self>) {
-        // Whatever is in here was typed since.
+    /// Puts undelivered replies, the oldest first, back into this draft. The last one goes into the composer
+    /// if that is free. The others become parts, or are prepended to the text if they are of the same kind.
+    /// No text is lost.
+    pub(crate) fn restore(&mut self, returned: Vec<Self>) {
+        // The contents of this draft were composed after the replies.
         let mut is_since = true;
         for draft in returned.into_iter().rev().filter(|draft| !draft.is_empty()) {
             if self.has_room_for(&draft) {
@@ -44,7 +44,7 @@ impl Draft {
         }
     }
 
-    /// Whether the text goes on where the other's ends.
+    /// Whether the text of this draft can be appended to that of another one.
     fn continues(&self, before: &Self) -> bool {
         let is_text = !matches!(before.kind, ReplyKind::Tool | ReplyKind::Command);
         is_text && self.kind == before.kind && self.parts.is_empty() && before.parts.is_empty()
@@ -53,11 +53,11 @@ impl Draft {
     fn prepend(&mut self, mut draft: Self) {
         let rest = std::mem::take(&mut self.text);
         let mut text = std::mem::take(&mut draft.text);
-        // A message that was typed live comes back in lines that are whole.
+        // A live message comes back line by line, with the line breaks.
         if !text.is_empty() && !rest.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        // What nothing is known of was typed.
+        // `slice` counts characters with unknown source as typed.
         let mut origin = draft.origin.slice(0..text.chars().count());
         origin.extend(&self.origin.slice(0..rest.chars().count()));
         (self.origin, self.cut) = (origin, self.cut | draft.cut);
@@ -67,12 +67,12 @@ impl Draft {
         self.parts.splice(0..0, draft.into_parts());
     }
 
-    /// Whether it can be sent together with something else: a rejection stands alone.
+    /// Whether it can be combined with other parts: a rejection cannot.
     fn can_be_parts(&self) -> bool {
         self.kind != ReplyKind::Reject
     }
 
-    /// All that it holds, as parts of a reply.
+    /// All contents as parts of a reply.
     pub(crate) fn into_parts(self) -> Vec<Part> {
         let Self {
             kind,

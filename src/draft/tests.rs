@@ -153,7 +153,7 @@ proptest! {
         let returned: Vec<Draft> = [b, c, d].into_iter().take(returned.len()).collect();
         let all = std::iter::once(&typed).chain(&returned).map(Draft::to_json);
         let before = marks(&all.collect::<String>());
-        typed.bring_back(returned);
+        typed.restore(returned);
         prop_assert_eq!(marks(&typed.to_json()), before);
     }
 }
@@ -184,7 +184,7 @@ fn a_command_that_nobody_took_is_a_command_again() {
         ..Draft::from(text)
     };
     let mut draft = Draft::default();
-    draft.bring_back(vec![note("one"), note("two"), command.clone()]);
+    draft.restore(vec![note("one"), note("two"), command.clone()]);
     assert_eq!(
         (draft.kind, draft.text.as_str()),
         (ReplyKind::Command, "ls")
@@ -202,9 +202,9 @@ fn a_command_that_nobody_took_is_a_command_again() {
 
     // Beside what was typed since it is a part; words of the same kind are one text.
     let mut draft = Draft::from("since");
-    draft.bring_back(vec![command]);
+    draft.restore(vec![command]);
     assert_eq!((draft.text.as_str(), draft.parts.len()), ("since", 1));
     let mut draft = Draft::from("since");
-    draft.bring_back(vec!["before".into()]);
+    draft.restore(vec!["before".into()]);
     assert_eq!(draft.text, "before\nsince");
 }

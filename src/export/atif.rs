@@ -1,6 +1,7 @@
-//! The Agent Trajectory Interchange Format of Harbor, version 1.7: a document for each conversation.
+//! Harbor's Agent Trajectory Interchange Format (ATIF), version 1.7: one JSON document for each
+//! conversation.
 //!
-//! Readers of it refuse fields that they do not know, so all that is ours stands in `extra.humanllm`.
+//! Readers of ATIF reject unknown fields, so everything that it has no field for is in `extra.humanllm`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,9 +9,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::chat::Tools;
-use super::studied::Studied;
-use super::talk::{ExportedTurn, New, PartIndex, ReplyPart, Talk, What, text_of, words_of};
+use super::chat::FunctionCache;
+use super::conversation::{
+    ExportedConversation, ExportedTurn, NewItem, NewItemKind, PartIndex, ReplyPart, content_text,
+    item_text,
+};
+use super::study::StudyFacts;
 use super::{ExportError, ExportRun};
 use crate::api::{Body, Item, ItemBody, Phase, Usage};
 use crate::inbox::ReplyContent;
@@ -109,38 +113,40 @@ struct FinalMetrics {
     total_steps: usize,
 }
 
-/// The document of a conversation; `None` if there is nothing in it.
+/// The document of a conversation; `None` if it has no steps.
 pub(super) fn document(
-    mut talk: Talk,
-    work: &mut ExportRun<'_>,
+    mut conversation: ExportedConversation,
+    run: &mut ExportRun<'_>,
 ) -> Result<Option<String>, ExportError> {
     let mut builder = TrajectoryBuilder::default();
-    while let Some(turn) = work.next(&mut talk)? {
+    while let Some(turn) = run.next(&mut conversation)? {
         builder.turn(&turn);
     }
-    let Some(trajectory) = builder.finish(&talk) else {
+    let Some(trajectory) = builder.finish(&conversation) else {
         return Ok(None);
     };
-    // Texts, numbers and JSON that was read: nothing of it could fail.
-    let written = match work.is_line {
-        true => serde_json::to_string(&trajectory),
-        false => serde_json::to_string_pretty(&trajectory),
+    // Strings, numbers and JSON values always serialize.
+    let written = if run.is_line {
+        serde_json::to_string(&trajectory)
+    } else {
+        serde_json::to_string_pretty(&trajectory)
     };
     Ok(Some(written.unwrap_or_default()))
 }
 
-/// Puts a document together, turn by turn.
+/// Builds a trajectory, turn by turn.
 #[derive(Debug, Default)]
 struct TrajectoryBuilder {
     steps: Vec<TrajectoryStep>,
-    /// The step with a call, by the id of the call.
+    /// The index of the step that holds a call, by call id.
     calls: HashMap<String, usize>,
-    /// Where the call of a part is: which step, and which of its calls.
-    places: HashMap<PartIndex, (usize, usize)>,
-    /// The calls of turns that are left out.
+    /// For each part of a reply that is a call, the index of its step and of the call in that step.
+    call_positions: HashMap<PartIndex, (usize, usize)>,
+    /// The ids of calls of excluded turns.
     left_out: HashSet<String>,
+    /// The numbers of excluded turns.
     skipped: HashSet<usize>,
-    tools: Tools,
+    tools: FunctionCache,
     model: Option<String>,
     unreadable: usize,
     prompt_tokens: Option<u64>,
@@ -159,9 +165,10 @@ impl TrajectoryBuilder {
         for new in &turn.new {
             self.item(turn, new, is_out);
         }
-        match is_out {
-            true => drop(self.skipped.insert(turn.number)),
-            false => self.reply(turn),
+        if is_out {
+            self.skipped.insert(turn.number);
+        } else {
+            self.reply(turn)
         }
     }
 
@@ -200,47 +207,47 @@ impl TrajectoryBuilder {
         &mut self.steps[last]
     }
 
-    fn item(&mut self, turn: &ExportedTurn, new: &New, is_out: bool) {
-        match (&new.what, new.item.body()) {
-            (What::Back(places), _) => self.back(&new.item, places),
+    fn item(&mut self, turn: &ExportedTurn, new: &NewItem, is_out: bool) {
+        match (&new.kind, new.item.body()) {
+            (NewItemKind::EchoedReply(places), _) => self.echoed_reply(&new.item, places),
             (_, ItemBody::ToolOutput { call_id, content }) => {
                 if !is_out {
-                    self.output(turn, call_id, text_of(content));
+                    self.output(turn, call_id, content_text(content));
                 }
             }
             _ if is_out => {}
-            (What::Elsewhere, ItemBody::Said { call_id, body, .. }) => {
-                self.elsewhere(turn, call_id.as_deref(), body);
+            (NewItemKind::ForeignReply, ItemBody::Said { call_id, body, .. }) => {
+                self.foreign_reply(turn, call_id.as_deref(), body);
             }
             (what, _) => {
                 let source = match new.item.role() {
                     Some("user") => "user",
-                    // What a program makes up for the model to go on from was not said by it.
+                    // An assistant message that the agent made up was not said by the model.
                     _ => "system",
                 };
                 let role = new.item.role().map(str::to_owned);
-                let is_added = *what == What::Added;
-                let step = self.push(turn, source, words_of(&new.item));
+                let is_added = *what == NewItemKind::AddedByAgent;
+                let step = self.push(turn, source, item_text(&new.item));
                 if let Some(role) = role.filter(|role| role != source) {
-                    note(step, "role", json!(role));
+                    set_extra(step, "role", json!(role));
                 }
                 if is_added {
-                    note(step, "added_by_agent", json!(true));
+                    set_extra(step, "added_by_agent", json!(true));
                 }
                 if let ItemBody::Other { kind, .. } = new.item.body() {
-                    note(step, "kind", json!(kind));
+                    set_extra(step, "kind", json!(kind));
                 }
             }
         }
     }
 
-    /// Something that was said here has come back, and with it the id of a call.
-    fn back(&mut self, item: &Item, places: &[PartIndex]) {
+    /// Takes over the call id that the client uses for a call made here.
+    fn echoed_reply(&mut self, item: &Item, places: &[PartIndex]) {
         let Some(id) = item.call_id() else {
             return;
         };
         for place in places {
-            if let Some((step, call)) = self.places.get(place).copied() {
+            if let Some((step, call)) = self.call_positions.get(place).copied() {
                 let known = &mut self.steps[step].tool_calls[call].tool_call_id;
                 self.calls.remove(known.as_str());
                 id.clone_into(known);
@@ -266,7 +273,7 @@ impl TrajectoryBuilder {
                     extra,
                 }),
             None => {
-                // Its call was made before anything that is known here.
+                // The call was made before the first turn of the journal.
                 let step = self.push(turn, "system", String::new());
                 step.observation.results.push(ObservationResult {
                     source_call_id: None,
@@ -277,8 +284,8 @@ impl TrajectoryBuilder {
         }
     }
 
-    /// Something that a model said before, elsewhere. What stands in a row is one step.
-    fn elsewhere(&mut self, turn: &ExportedTurn, call_id: Option<&str>, body: &Body) {
+    /// Adds a reply that another model gave before this conversation. Consecutive ones share a step.
+    fn foreign_reply(&mut self, turn: &ExportedTurn, call_id: Option<&str>, body: &Body) {
         let goes_on = self.steps.last().is_some_and(|step| {
             step.is_copied_context == Some(true)
                 && step.observation.is_empty()
@@ -298,17 +305,17 @@ impl TrajectoryBuilder {
                 self.calls.insert(call.tool_call_id.clone(), index);
                 step.tool_calls.push(call);
             }
-            (None, Body::Reasoning { .. }) => add(
+            (None, Body::Reasoning { .. }) => append_paragraph(
                 step.reasoning_content.get_or_insert_default(),
                 &body.words(),
             ),
-            (None, _) => add(&mut step.message, &body.words()),
+            (None, _) => append_paragraph(&mut step.message, &body.words()),
         }
     }
 
     fn call(&self, body: &Body, tool_call_id: String) -> Option<ToolCall> {
         let (function_name, arguments) = self.tools.last()?.call(body)?;
-        // What a function takes is an object.
+        // ATIF takes only an object as arguments.
         let arguments = serde_json::from_str(&arguments).unwrap_or_default();
         let title = body.full_tool_name().map(|name| name.into_owned());
         let title = title.filter(|title| *title != function_name);
@@ -320,20 +327,20 @@ impl TrajectoryBuilder {
         })
     }
 
-    /// What was said to a request is one step.
+    /// Adds all parts of the reply to a request as one step.
     fn reply(&mut self, turn: &ExportedTurn) {
         let answered: Vec<&ReplyPart> = turn
-            .said
+            .parts
             .iter()
-            .filter(|part| !matches!(part.words, ReplyContent::Rejection(_)))
+            .filter(|part| !matches!(part.content, ReplyContent::Rejection(_)))
             .collect();
-        let used: HashSet<i64> = turn.said.iter().flat_map(ReplyPart::drafts).collect();
-        let mut facts = facts_of(turn, &used);
-        if let (Some(first), false) = (turn.said.first(), answered.is_empty()) {
+        let used: HashSet<i64> = turn.parts.iter().flat_map(ReplyPart::drafts).collect();
+        let mut facts = reply_facts(turn, &used);
+        if let (Some(first), false) = (turn.parts.first(), answered.is_empty()) {
             let at = first.at;
             self.push_at(turn, "agent", String::new(), at);
             let index = self.steps.len() - 1;
-            for (part, said) in turn.said.iter().enumerate() {
+            for (part, said) in turn.parts.iter().enumerate() {
                 let Some(body) = said.body() else { continue };
                 let number = self.steps[index].tool_calls.len() + 1;
                 let made_up = format!("turn{}-call{number}", turn.number);
@@ -345,49 +352,52 @@ impl TrajectoryBuilder {
                             turn: turn.number,
                             part,
                         };
-                        self.places.insert(place, (index, step.tool_calls.len()));
+                        self.call_positions
+                            .insert(place, (index, step.tool_calls.len()));
                         self.calls.insert(call.tool_call_id.clone(), index);
                         step.tool_calls.push(call);
                     }
-                    (None, Body::Reasoning { .. }) => add(
+                    (None, Body::Reasoning { .. }) => append_paragraph(
                         step.reasoning_content.get_or_insert_default(),
                         &body.words(),
                     ),
-                    (None, _) => add(&mut step.message, &body.words()),
+                    (None, _) => append_paragraph(&mut step.message, &body.words()),
                 }
             }
             let drafts = turn.drafts.iter();
             let used: Vec<&ModelDraftRow> =
                 drafts.filter(|draft| used.contains(&draft.id)).collect();
             let metrics = self.metrics(&used);
-            let models: HashSet<&str> =
-                answered.iter().filter_map(|part| part.by.model()).collect();
+            let models: HashSet<&str> = answered
+                .iter()
+                .filter_map(|part| part.author.model())
+                .collect();
             let step = &mut self.steps[index];
             step.metrics = metrics;
-            // Only where a model did it.
+            // The field is left out for a reply that no model took part in.
             step.llm_call_count = (!used.is_empty()).then_some(used.len());
-            let is_all_models = answered.iter().all(|part| part.by.word() == "model");
+            let is_all_models = answered.iter().all(|part| part.author.word() == "model");
             if let (1, true) = (models.len(), is_all_models) {
                 step.model_name = models.into_iter().next().map(str::to_owned);
             }
-            merge(step, std::mem::take(&mut facts));
+            set_extras(step, std::mem::take(&mut facts));
         }
         if let Some(words) = turn.rejection() {
-            let at = turn.said.last().map_or(turn.past.arrived, |part| part.at);
+            let at = turn.parts.last().map_or(turn.past.arrived, |part| part.at);
             let step = self.push_at(turn, "system", words.to_owned(), at);
-            note(step, "event", json!("rejection"));
-            merge(step, std::mem::take(&mut facts));
+            set_extra(step, "event", json!("rejection"));
+            set_extras(step, std::mem::take(&mut facts));
         }
-        // What is known of a request that nobody answered.
+        // An unanswered request has no step of its own: its facts go to the last one.
         if !facts.is_empty()
             && let Some(step) = self.steps.last_mut()
         {
             facts.insert("turn".into(), json!(turn.number));
-            note(step, "unanswered", Value::Object(facts));
+            set_extra(step, "unanswered", Value::Object(facts));
         }
     }
 
-    /// What the upstreams of the drafts counted.
+    /// The token counts that the upstream models reported for the drafts in use, summed up.
     fn metrics(&mut self, drafts: &[&ModelDraftRow]) -> Option<Metrics> {
         let read =
             |draft: &&ModelDraftRow| serde_json::from_str::<Usage>(draft.usage.as_ref()?).ok();
@@ -407,15 +417,18 @@ impl TrajectoryBuilder {
         })
     }
 
-    fn finish(self, talk: &Talk) -> Option<Trajectory> {
+    fn finish(self, conversation: &ExportedConversation) -> Option<Trajectory> {
         if self.steps.is_empty() {
             return None;
         }
-        let row = &talk.row;
+        let row = &conversation.row;
         let (name, version) = row.agent.split_once('/').unwrap_or((&row.agent, ""));
-        let unless_empty = |text: &str| match text.is_empty() {
-            true => "unknown".to_owned(),
-            false => text.to_owned(),
+        let unless_empty = |text: &str| {
+            if text.is_empty() {
+                "unknown".to_owned()
+            } else {
+                text.to_owned()
+            }
         };
         let mut facts = Map::new();
         facts.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
@@ -429,13 +442,13 @@ impl TrajectoryBuilder {
         if self.unreadable > 0 {
             facts.insert("unreadable_turns".into(), json!(self.unreadable));
         }
-        let assigned = talk.studied.assigned.clone();
-        let whole = Studied {
+        let assigned = conversation.study.assigned.clone();
+        let whole = StudyFacts {
             assigned,
             phase: None,
         };
         facts.extend(whole.facts());
-        facts.extend(mark_of(&talk.mark));
+        facts.extend(mark_json(&conversation.mark));
         let own_id = format!("humanllm-{}", row.id);
         Some(Trajectory {
             schema_version: VERSION,
@@ -457,60 +470,63 @@ impl TrajectoryBuilder {
                 total_steps: self.steps.len(),
             },
             steps: self.steps,
-            notes: Some(talk.mark.note.clone()).filter(|note| !note.is_empty()),
+            notes: Some(conversation.mark.note.clone()).filter(|note| !note.is_empty()),
             extra: json!({"humanllm": facts}),
         })
     }
 }
 
-/// Adds words behind those that are there.
-fn add(text: &mut String, words: &str) {
+/// Appends text, as a paragraph of its own if there is text already.
+fn append_paragraph(text: &mut String, words: &str) {
     if !text.is_empty() && !words.is_empty() {
         text.push_str("\n\n");
     }
     text.push_str(words);
 }
 
-/// Adds something of ours to a step.
-fn note(step: &mut TrajectoryStep, name: &str, value: Value) {
+/// Sets a field of `extra.humanllm` of a step.
+fn set_extra(step: &mut TrajectoryStep, name: &str, value: Value) {
     step.extra["humanllm"][name] = value;
 }
 
-fn merge(step: &mut TrajectoryStep, facts: Map<String, Value>) {
+fn set_extras(step: &mut TrajectoryStep, facts: Map<String, Value>) {
     for (name, value) in facts {
-        note(step, &name, value);
+        set_extra(step, &name, value);
     }
 }
 
-/// What is known of the reply to a request besides its words.
-fn facts_of(turn: &ExportedTurn, used: &HashSet<i64>) -> Map<String, Value> {
+/// The fields of `extra.humanllm` for the reply to a request.
+fn reply_facts(turn: &ExportedTurn, used: &HashSet<i64>) -> Map<String, Value> {
     let mut facts = Map::new();
     let mut list = |name: &str, values: Vec<Value>| {
         if !values.is_empty() {
             facts.insert(name.into(), values.into());
         }
     };
-    list("parts", turn.said.iter().map(part_of).collect());
-    list("undelivered", turn.lost.iter().map(lost_of).collect());
+    list("parts", turn.parts.iter().map(part_json).collect());
+    list(
+        "undelivered",
+        turn.undelivered.iter().map(undelivered_json).collect(),
+    );
     let drafts = turn.drafts.iter();
     list(
         "drafts",
         drafts
-            .map(|draft| draft_of(draft, used.contains(&draft.id)))
+            .map(|draft| draft_json(draft, used.contains(&draft.id)))
             .collect(),
     );
     list(
         "decisions",
-        turn.decisions.iter().map(decision_of).collect(),
+        turn.decisions.iter().map(decision_json).collect(),
     );
-    facts.extend(turn.studied.facts());
-    facts.extend(mark_of(&turn.mark));
+    facts.extend(turn.study.facts());
+    facts.extend(mark_json(&turn.mark));
     facts
 }
 
-/// A part of what was said: when, by whom, and how far it got.
-fn part_of(part: &ReplyPart) -> Value {
-    let (kind, phase) = match &part.words {
+/// A part of a reply: its kind, time, author and delivery state.
+fn part_json(part: &ReplyPart) -> Value {
+    let (kind, phase) = match &part.content {
         ReplyContent::Item(body) => match body {
             Body::Message { phase, .. } => ("message", *phase),
             Body::Reasoning { .. } => ("reasoning", None),
@@ -520,15 +536,15 @@ fn part_of(part: &ReplyPart) -> Value {
         ReplyContent::Rejection(_) => ("rejection", None),
     };
     let mut known = json!({"kind": kind, "at": time(part.at), "delivery": delivery(part.state),
-        "by": part.by.word()});
+        "by": part.author.word()});
     if let Some(phase) = phase {
         known["phase"] = json!(phase.as_str());
-        known["characters"] = json!(part.words.text().chars().count());
+        known["characters"] = json!(part.content.text().chars().count());
     }
     if phase == Some(Phase::Commentary) {
         known["note"] = json!(true);
     }
-    if let Some(model) = part.by.model() {
+    if let Some(model) = part.author.model() {
         known["model"] = json!(model);
     }
     if !part.sender.is_person() {
@@ -540,14 +556,14 @@ fn part_of(part: &ReplyPart) -> Value {
     known
 }
 
-fn lost_of(part: &ReplyPart) -> Value {
-    let mut lost = part_of(part);
-    lost["text"] = json!(part.words.text());
+fn undelivered_json(part: &ReplyPart) -> Value {
+    let mut lost = part_json(part);
+    lost["text"] = json!(part.content.text());
     lost
 }
 
-/// A draft of a model; its words only where they were not sent as they are.
-fn draft_of(draft: &ModelDraftRow, is_used: bool) -> Value {
+/// A draft of a model; with its items only if they were not sent unchanged.
+fn draft_json(draft: &ModelDraftRow, is_used: bool) -> Value {
     let mut known = json!({"id": draft.id, "model": draft.model, "begun": time(draft.begun),
         "state": draft_state(draft.state), "fate": fate(draft.fate)});
     let mut set = |name: &str, value: Option<Value>| {
@@ -570,7 +586,7 @@ fn draft_of(draft: &ModelDraftRow, is_used: bool) -> Value {
     known
 }
 
-fn decision_of(decision: &DecisionRow) -> Value {
+fn decision_json(decision: &DecisionRow) -> Value {
     let action = serde_json::from_str(&decision.action);
     let action = action.unwrap_or_else(|_| json!(decision.action));
     let mut known = json!({"at": time(decision.at), "rule": decision.rule,
@@ -584,8 +600,8 @@ fn decision_of(decision: &DecisionRow) -> Value {
     known
 }
 
-/// What the person makes of it.
-pub(super) fn mark_of(mark: &MarkRow) -> Map<String, Value> {
+/// The labels, rating and note of a conversation or turn.
+pub(super) fn mark_json(mark: &MarkRow) -> Map<String, Value> {
     let mut known = Map::new();
     if !mark.labels.is_empty() {
         known.insert("labels".into(), json!(mark.labels));
@@ -599,7 +615,7 @@ pub(super) fn mark_of(mark: &MarkRow) -> Map<String, Value> {
     known
 }
 
-/// A word for how far something got.
+/// The name of a delivery state in exported files.
 pub(super) fn delivery(state: SaidState) -> &'static str {
     match state {
         SaidState::Sent => "sent",
@@ -628,7 +644,7 @@ pub(super) fn fate(fate: DraftFate) -> &'static str {
     }
 }
 
-/// A moment in UTC.
+/// An RFC 3339 timestamp in UTC, from milliseconds since 1970.
 pub(super) fn time(milliseconds: i64) -> String {
     let at = Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MIN);
     at.to_string()

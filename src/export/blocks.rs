@@ -1,51 +1,54 @@
-//! A conversation for people, piece by piece: what Markdown and HTML both show.
+//! A conversation as a list of blocks, which the Markdown and HTML exports both show.
 
 use std::collections::HashMap;
 
 use super::atif;
-use super::talk::{By, ExportedTurn, New, ReplyPart, Talk, What, text_of, words_of};
+use super::conversation::{
+    ExportedConversation, ExportedTurn, NewItem, NewItemKind, ReplyAuthor, ReplyPart, content_text,
+    item_text,
+};
 use crate::api::{Body, ItemBody, Phase, commands_of};
 use crate::draft::{Origin, Sender};
 use crate::inbox::ReplyContent;
 use crate::journal::{DecisionRow, MarkRow, ModelDraftRow, ModelDraftState, SaidState};
 
-/// A piece of a conversation.
+/// A titled block of an exported page.
 #[derive(Debug)]
 pub(super) struct ExportBlock {
-    /// When, in milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub at: i64,
-    pub who: Who,
-    /// What it is, in a few words.
+    pub author: BlockAuthor,
+    /// The heading.
     pub title: String,
-    /// What else is to be known of it.
+    /// Short facts that are shown beside the time.
     pub facts: Vec<String>,
     pub body: String,
-    pub looks: Looks,
-    /// Whether it is shown when somebody asks for it.
+    pub body_kind: BodyKind,
+    /// Whether the body is hidden until the reader opens it, where the format can do that.
     pub is_folded: bool,
-    /// Where the words of the body come from, where that is more than one.
+    /// The sources of the characters of the body; empty unless there are at least two.
     pub origin: Origin,
 }
 
-/// Whose words they are.
+/// The author of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
-    /// The user of the agent.
+pub(super) enum BlockAuthor {
+    /// The agent's user.
     User,
-    /// The agent by itself, and its tools.
+    /// The agent itself, or one of its tools.
     Agent,
-    /// The person who is the model.
+    /// The person who answers as the model.
     Person,
     /// A model.
     Model,
-    /// A model and the person.
+    /// A model, with changes by the person.
     Both,
-    /// A rule, or the program.
+    /// A rule, or this program.
     Program,
 }
 
-impl Who {
-    /// A word for it.
+impl BlockAuthor {
+    /// The CSS class.
     pub fn word(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -58,19 +61,19 @@ impl Who {
     }
 }
 
-/// How a body is shown.
+/// The kind of text in a body, which decides how it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Looks {
-    /// Words, perhaps in Markdown.
-    Words,
-    /// What programs read and print.
+pub(super) enum BodyKind {
+    /// Prose, perhaps in Markdown.
+    Text,
+    /// Code, data or the output of a program.
     Code,
-    /// A change of files.
+    /// A patch.
     Diff,
 }
 
-impl Looks {
-    /// How text that programs read looks.
+impl BodyKind {
+    /// Tells a patch from other code by its first lines.
     fn of_code(text: &str) -> Self {
         let mut lines = text.lines();
         let begins = |line: &str| {
@@ -78,48 +81,64 @@ impl Looks {
                 .iter()
                 .any(|begin| line.trim_start().starts_with(begin))
         };
-        match lines.any(begins) {
-            true => Self::Diff,
-            false => Self::Code,
+        if lines.any(begins) {
+            Self::Diff
+        } else {
+            Self::Code
         }
     }
 }
 
-/// Makes pieces of turns.
+/// Makes the blocks of turns.
 #[derive(Debug, Default)]
 pub(super) struct BlockBuilder {
-    /// The tool of a call, by its id.
+    /// The name of the called tool, by call id.
     tools: HashMap<String, String>,
 }
 
 impl BlockBuilder {
-    /// The pieces of a turn.
+    /// The blocks of a turn, which has to follow the one of the call before.
     pub fn of(&mut self, turn: &ExportedTurn) -> Vec<ExportBlock> {
         let mut blocks = Vec::new();
         if turn.mark.excluded {
             self.remember(turn);
-            blocks.push(note(turn, Who::Program, "Left out", String::new()));
+            blocks.push(text_block(
+                turn,
+                BlockAuthor::Program,
+                "Left out",
+                String::new(),
+            ));
             return blocks;
         }
         if turn.request().is_none() {
-            blocks.push(note(turn, Who::Program, "Cannot be read", String::new()));
+            blocks.push(text_block(
+                turn,
+                BlockAuthor::Program,
+                "Cannot be read",
+                String::new(),
+            ));
         }
         if turn.past.is_rewritten() {
             let words = "The agent has changed what was said before, or begun anew.";
-            blocks.push(note(turn, Who::Agent, "Changed", words.into()));
+            blocks.push(text_block(
+                turn,
+                BlockAuthor::Agent,
+                "Changed",
+                words.into(),
+            ));
         }
         for new in &turn.new {
             self.remember_call(new);
             blocks.extend(self.item(turn, new));
         }
-        blocks.extend(turn.decisions.iter().map(|row| decision(turn, row)));
-        let used: Vec<i64> = turn.said.iter().flat_map(ReplyPart::drafts).collect();
+        blocks.extend(turn.decisions.iter().map(|row| decision_block(turn, row)));
+        let used: Vec<i64> = turn.parts.iter().flat_map(ReplyPart::drafts).collect();
         let unused = turn.drafts.iter().filter(|row| !used.contains(&row.id));
-        blocks.extend(unused.map(|row| draft(turn, row)));
-        blocks.extend(turn.lost.iter().map(|part| said(turn, part)));
-        blocks.extend(turn.said.iter().map(|part| said(turn, part)));
-        if let Some(words) = mark_words(&turn.mark) {
-            blocks.push(note(turn, Who::Person, "Marked", words));
+        blocks.extend(unused.map(|row| draft_block(turn, row)));
+        blocks.extend(turn.undelivered.iter().map(|part| reply_block(turn, part)));
+        blocks.extend(turn.parts.iter().map(|part| reply_block(turn, part)));
+        if let Some(words) = mark_text(&turn.mark) {
+            blocks.push(text_block(turn, BlockAuthor::Person, "Marked", words));
         }
         blocks
     }
@@ -130,7 +149,7 @@ impl BlockBuilder {
         }
     }
 
-    fn remember_call(&mut self, new: &New) {
+    fn remember_call(&mut self, new: &NewItem) {
         if let (Some(id), Some(body)) = (new.item.call_id(), new.item.said())
             && let Some(name) = body.full_tool_name()
         {
@@ -138,22 +157,22 @@ impl BlockBuilder {
         }
     }
 
-    fn item(&self, turn: &ExportedTurn, new: &New) -> Option<ExportBlock> {
+    fn item(&self, turn: &ExportedTurn, new: &NewItem) -> Option<ExportBlock> {
         let mut block = ExportBlock {
             at: turn.past.arrived,
-            who: Who::Agent,
+            author: BlockAuthor::Agent,
             title: String::new(),
             facts: Vec::new(),
-            body: words_of(&new.item),
-            looks: Looks::Words,
+            body: item_text(&new.item),
+            body_kind: BodyKind::Text,
             is_folded: false,
             origin: Origin::default(),
         };
-        match (&new.what, new.item.body()) {
-            (What::Back(_), _) => return None,
-            (What::Elsewhere, ItemBody::Said { body, .. }) => {
-                block.who = Who::Model;
-                show(&mut block, body);
+        match (&new.kind, new.item.body()) {
+            (NewItemKind::EchoedReply(_), _) => return None,
+            (NewItemKind::ForeignReply, ItemBody::Said { body, .. }) => {
+                block.author = BlockAuthor::Model;
+                set_body(&mut block, body);
                 block.facts.push("said before, elsewhere".into());
             }
             (_, ItemBody::ToolOutput { call_id, content }) => {
@@ -161,16 +180,16 @@ impl BlockBuilder {
                     Some(tool) => format!("Output of {tool}"),
                     None => "Output".into(),
                 };
-                block.body = text_of(content);
-                block.looks = Looks::of_code(&block.body);
+                block.body = content_text(content);
+                block.body_kind = BodyKind::of_code(&block.body);
             }
             (_, ItemBody::Compaction { .. }) => block.title = "Summary of what was before".into(),
             (_, ItemBody::Other { kind, .. }) => {
                 block.title = kind.clone();
-                block.looks = Looks::Code;
+                block.body_kind = BodyKind::Code;
                 block.is_folded = true;
             }
-            (What::Added, ItemBody::Said { role, .. }) => {
+            (NewItemKind::AddedByAgent, ItemBody::Said { role, .. }) => {
                 block.title = match role.as_str() {
                     "system" | "developer" => "Instructions".into(),
                     _ => "Added by the agent".to_owned(),
@@ -180,7 +199,7 @@ impl BlockBuilder {
             }
             (_, ItemBody::Said { role, .. }) => {
                 if role == "user" {
-                    block.who = Who::User;
+                    block.author = BlockAuthor::User;
                     block.title = "User".into();
                 } else {
                     block.title = format!("Message of the {role}");
@@ -191,22 +210,22 @@ impl BlockBuilder {
     }
 }
 
-/// A piece of which its title says it all, or nearly.
-fn note(turn: &ExportedTurn, who: Who, title: &str, body: String) -> ExportBlock {
+/// A block of prose with a title and no facts.
+fn text_block(turn: &ExportedTurn, who: BlockAuthor, title: &str, body: String) -> ExportBlock {
     ExportBlock {
         at: turn.past.arrived,
-        who,
+        author: who,
         title: title.into(),
         facts: Vec::new(),
         body,
-        looks: Looks::Words,
+        body_kind: BodyKind::Text,
         is_folded: false,
         origin: Origin::default(),
     }
 }
 
-/// What is said, and what it is.
-fn show(block: &mut ExportBlock, body: &Body) {
+/// Sets title and body of a block to those of an item.
+fn set_body(block: &mut ExportBlock, body: &Body) {
     block.body = body.words().into_owned();
     match body {
         Body::Message { phase, .. } => {
@@ -223,12 +242,12 @@ fn show(block: &mut ExportBlock, body: &Body) {
             if let Body::FunctionCall { arguments, .. } = call {
                 block.body = arguments_of(arguments);
             }
-            block.looks = Looks::of_code(&block.body);
+            block.body_kind = BodyKind::of_code(&block.body);
         }
     }
 }
 
-/// The arguments of a call to be read: a command as such, and the others by their names.
+/// The arguments of a call in a readable form: a shell command as `$ command`, others as `name: value`.
 fn arguments_of(arguments: &str) -> String {
     if let Some((commands, others)) = commands_of(arguments) {
         let commands = commands.iter().map(|command| format!("$ {command}"));
@@ -245,22 +264,24 @@ fn arguments_of(arguments: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn said(turn: &ExportedTurn, part: &ReplyPart) -> ExportBlock {
-    let mut block = note(turn, Who::Person, "", String::new());
+fn reply_block(turn: &ExportedTurn, part: &ReplyPart) -> ExportBlock {
+    let mut block = text_block(turn, BlockAuthor::Person, "", String::new());
     block.at = part.at;
-    match &part.words {
-        ReplyContent::Item(body) => show(&mut block, body),
-        ReplyContent::Live(text, phase) => show(&mut block, &Body::message(text.clone(), *phase)),
+    match &part.content {
+        ReplyContent::Item(body) => set_body(&mut block, body),
+        ReplyContent::Live(text, phase) => {
+            set_body(&mut block, &Body::message(text.clone(), *phase))
+        }
         ReplyContent::Rejection(words) => {
             block.title = "Rejected".into();
             block.body = words.clone();
         }
     }
-    block.who = match &part.by {
-        By::Person => Who::Person,
-        By::Edited(_) => Who::Both,
-        By::Model(_) => Who::Model,
-        By::Rule(_) | By::Program => Who::Program,
+    block.author = match &part.author {
+        ReplyAuthor::Person => BlockAuthor::Person,
+        ReplyAuthor::Edited(_) => BlockAuthor::Both,
+        ReplyAuthor::Model(_) => BlockAuthor::Model,
+        ReplyAuthor::Rule(_) | ReplyAuthor::Program => BlockAuthor::Program,
     };
     let sent_by = match &part.sender {
         Sender::Person => "sent by the person".to_owned(),
@@ -268,12 +289,12 @@ fn said(turn: &ExportedTurn, part: &ReplyPart) -> ExportBlock {
         Sender::Rule(rule) => format!("sent by the rule {rule}"),
         Sender::Script => "sent by a script".into(),
     };
-    block.facts.push(match &part.by {
-        By::Person => "written by the person".into(),
-        By::Edited(model) => format!("drafted by {model}, changed by the person"),
-        By::Model(model) => format!("drafted by {model}, {sent_by}"),
-        By::Rule(rule) => format!("by the rule {rule}"),
-        By::Program => "by the program".into(),
+    block.facts.push(match &part.author {
+        ReplyAuthor::Person => "written by the person".into(),
+        ReplyAuthor::Edited(model) => format!("drafted by {model}, changed by the person"),
+        ReplyAuthor::Model(model) => format!("drafted by {model}, {sent_by}"),
+        ReplyAuthor::Rule(rule) => format!("by the rule {rule}"),
+        ReplyAuthor::Program => "by the program".into(),
     });
     match part.state {
         SaidState::Delivered => {}
@@ -286,10 +307,10 @@ fn said(turn: &ExportedTurn, part: &ReplyPart) -> ExportBlock {
     block
 }
 
-fn draft(turn: &ExportedTurn, row: &ModelDraftRow) -> ExportBlock {
-    let mut block = note(
+fn draft_block(turn: &ExportedTurn, row: &ModelDraftRow) -> ExportBlock {
+    let mut block = text_block(
         turn,
-        Who::Model,
+        BlockAuthor::Model,
         &format!("Draft of {}, not used", row.model),
         String::new(),
     );
@@ -312,8 +333,8 @@ fn draft(turn: &ExportedTurn, row: &ModelDraftRow) -> ExportBlock {
     let mut words: Vec<String> = items
         .iter()
         .map(|body| {
-            let mut own = note(turn, Who::Model, "", String::new());
-            show(&mut own, body);
+            let mut own = text_block(turn, BlockAuthor::Model, "", String::new());
+            set_body(&mut own, body);
             format!("{}:\n{}", own.title, own.body)
         })
         .collect();
@@ -323,7 +344,7 @@ fn draft(turn: &ExportedTurn, row: &ModelDraftRow) -> ExportBlock {
     block
 }
 
-fn decision(turn: &ExportedTurn, row: &DecisionRow) -> ExportBlock {
+fn decision_block(turn: &ExportedTurn, row: &DecisionRow) -> ExportBlock {
     let action = serde_json::from_str::<serde_json::Value>(&row.action);
     let action = match action {
         Ok(serde_json::Value::String(action)) => action,
@@ -336,9 +357,9 @@ fn decision(turn: &ExportedTurn, row: &DecisionRow) -> ExportBlock {
         }
         _ => row.action.clone(),
     };
-    let mut block = note(
+    let mut block = text_block(
         turn,
-        Who::Program,
+        BlockAuthor::Program,
         &format!("Rule {}", row.rule),
         format!("{action} ({})", row.matched),
     );
@@ -349,8 +370,8 @@ fn decision(turn: &ExportedTurn, row: &DecisionRow) -> ExportBlock {
     block
 }
 
-/// What the person makes of it, in words.
-pub(super) fn mark_words(mark: &MarkRow) -> Option<String> {
+/// Labels, rating and note in words; `None` if there are none.
+pub(super) fn mark_text(mark: &MarkRow) -> Option<String> {
     let mut words = Vec::new();
     if !mark.labels.is_empty() {
         words.push(format!("Labels: {}", mark.labels.join(", ")));
@@ -364,17 +385,17 @@ pub(super) fn mark_words(mark: &MarkRow) -> Option<String> {
     (!words.is_empty()).then(|| words.join("\n"))
 }
 
-/// What stands above a turn.
-pub(super) fn heading(turn: &ExportedTurn) -> String {
-    match &turn.studied.phase {
+/// The heading of a turn.
+pub(super) fn turn_heading(turn: &ExportedTurn) -> String {
+    match &turn.study.phase {
         Some(phase) => format!("Turn {}, phase {phase}", turn.number),
         None => format!("Turn {}", turn.number),
     }
 }
 
-/// What is said of a conversation before it begins.
-pub(super) fn head(talk: &Talk) -> Vec<(&'static str, String)> {
-    let row = &talk.row;
+/// The names and values in the header of a conversation.
+pub(super) fn header_fields(conversation: &ExportedConversation) -> Vec<(&'static str, String)> {
+    let row = &conversation.row;
     let mut facts = vec![
         ("Conversation", row.id.to_string()),
         ("Agent", row.agent.clone()),
@@ -387,14 +408,14 @@ pub(super) fn head(talk: &Talk) -> Vec<(&'static str, String)> {
     if let Some(automatic) = &row.automatic {
         facts.push(("Automatic", automatic.clone()));
     }
-    let assigned = &talk.studied.assigned;
+    let assigned = &conversation.study.assigned;
     for (name, value) in [
         ("Participant", &assigned.participant),
         ("Condition", &assigned.condition),
     ] {
         facts.extend(value.clone().map(|value| (name, value)));
     }
-    if let Some(words) = mark_words(&talk.mark) {
+    if let Some(words) = mark_text(&conversation.mark) {
         facts.push(("Marked", words.replace('\n', "; ")));
     }
     facts

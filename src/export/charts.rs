@@ -1,5 +1,5 @@
-//! What was counted of the conversations of a page, as charts that are drawn by hand in SVG: they need
-//! no script, are as light or dark as the page, and say all of it in words too.
+//! The statistics of an exported page as SVG charts and a table. They need no script, follow the colour
+//! scheme of the page, and give all values as text too.
 
 use std::fmt::Write;
 
@@ -9,24 +9,24 @@ use super::html::escaped;
 use super::redact::Redactor;
 use crate::statistics::{JournalStatistics, Measure, Numbers};
 
-/// How wide a chart is, in its own units; it is as wide as there is room.
+/// The width of a chart in SVG units; the page scales it to the available width.
 const WIDTH: f64 = 420.0;
-/// Where bars begin that have words before them.
-const WORDS: f64 = 216.0;
-/// How high a bar with words is, with the gap after it.
-const ROW: f64 = 22.0;
-/// How high charts over days are, without what stands below them.
-const HEIGHT: f64 = 120.0;
-/// Where charts over days begin, after the words of their axis.
-const AXIS: f64 = 64.0;
-/// Characters of a name.
+/// The x coordinate of the bars, to the right of their labels.
+const BARS_LEFT: f64 = 216.0;
+/// The height of a labelled bar, with the gap below it.
+const ROW_HEIGHT: f64 = 22.0;
+/// The height of a chart over days, without the labels below it.
+const PLOT_HEIGHT: f64 = 120.0;
+/// The x coordinate of a chart over days, to the right of its axis labels.
+const PLOT_LEFT: f64 = 64.0;
+/// The characters of a label before it is truncated.
 const LONGEST_NAME: usize = 24;
-/// Agents that have a bar of their own.
+/// The number of agents that have a bar.
 const MAX_AGENTS: usize = 20;
-/// Days of which each has a point of its own.
+/// The number of days up to which each day has a marker on the line.
 const MAX_POINTS: usize = 100;
 
-/// The part of a page that tells of all that is on it; nothing if no turn is.
+/// The statistics section of a page; empty if there are no turns.
 pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -> String {
     if statistics.all.turns == 0 {
         return String::new();
@@ -52,7 +52,7 @@ pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -
     bars(&mut out, "Shares", &shares.collect::<Vec<_>>(), 100.0);
     let days = statistics.calendar();
     for measure in Measure::ALL {
-        // Where nothing was counted there is nothing to compare.
+        // Without any value there is nothing to compare.
         if measure.of(&statistics.all).is_none() {
             continue;
         }
@@ -67,7 +67,7 @@ pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -
     out
 }
 
-/// A bar with words before it.
+/// A bar with a name and a value before it.
 struct Bar {
     name: String,
     words: String,
@@ -98,12 +98,12 @@ fn by_agent(
     bars(out, &title, &rows, measure.full(greatest));
 }
 
-/// Bars below each other, with names and values before them.
+/// Draws horizontal bars, each with a name and a value before it. `full` is the value of a full bar.
 fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
-    begin(out, title, ROW * rows.len() as f64);
+    begin_figure(out, title, ROW_HEIGHT * rows.len() as f64);
     for (at, row) in rows.iter().enumerate() {
-        let top = ROW * at as f64;
-        let (middle, room) = (top + ROW / 2.0 + 4.0, WIDTH - WORDS);
+        let top = ROW_HEIGHT * at as f64;
+        let (middle, room) = (top + ROW_HEIGHT / 2.0 + 4.0, WIDTH - BARS_LEFT);
         let width = room * row.value.unwrap_or(0.0) / full;
         let name = match row.name.char_indices().nth(LONGEST_NAME) {
             Some(_) => row
@@ -118,58 +118,62 @@ fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
             out,
             "<g><title>{}: {}</title><text x=\"0\" y=\"{middle}\">{}</text>\
              <text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{}</text>\
-             <rect class=\"whole\" x=\"{WORDS}\" y=\"{}\" width=\"{room}\" height=\"{}\"/>\
-             <rect x=\"{WORDS}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\"/></g>",
+             <rect class=\"whole\" x=\"{BARS_LEFT}\" y=\"{}\" width=\"{room}\" height=\"{}\"/>\
+             <rect x=\"{BARS_LEFT}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\"/></g>",
             escaped(&row.name),
             row.words,
             escaped(&name),
-            WORDS - 8.0,
+            BARS_LEFT - 8.0,
             row.words,
             top + 4.0,
-            ROW - 8.0,
+            ROW_HEIGHT - 8.0,
             top + 4.0,
-            ROW - 8.0,
+            ROW_HEIGHT - 8.0,
         );
     }
-    end(out);
+    end_figure(out);
 }
 
-/// What each day had: counts as bars, anything else as a line.
+/// Draws a chart over days: counts as bars, other measures as a line.
 fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure) {
     let of = |numbers: &Option<&Numbers>| numbers.and_then(|numbers| measure.of(numbers));
     let values = days.iter().filter_map(|(_, numbers)| of(numbers));
     let full = measure.full(values.fold(0.0, f64::max));
-    begin(out, &format!("{} by day", measure.title()), HEIGHT + 28.0);
+    begin_figure(
+        out,
+        &format!("{} by day", measure.title()),
+        PLOT_HEIGHT + 28.0,
+    );
     for (share, value) in [(0.0, 0.0), (0.5, full / 2.0), (1.0, full)] {
-        let y = 8.0 + HEIGHT * (1.0 - share);
+        let y = 8.0 + PLOT_HEIGHT * (1.0 - share);
         let _ = writeln!(
             out,
-            "<line x1=\"{AXIS}\" y1=\"{y}\" x2=\"{WIDTH}\" y2=\"{y}\"/>\
+            "<line x1=\"{PLOT_LEFT}\" y1=\"{y}\" x2=\"{WIDTH}\" y2=\"{y}\"/>\
              <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-            AXIS - 6.0,
+            PLOT_LEFT - 6.0,
             y + 4.0,
             measure.words(Some(value)),
         );
     }
-    let step = (WIDTH - AXIS) / days.len() as f64;
+    let step = (WIDTH - PLOT_LEFT) / days.len() as f64;
     let mut points = Vec::new();
     for (at, (day, numbers)) in days.iter().enumerate() {
         let Some(value) = of(numbers) else {
             continue;
         };
-        let left = AXIS + step * at as f64;
-        let high = HEIGHT * value / full;
+        let left = PLOT_LEFT + step * at as f64;
+        let high = PLOT_HEIGHT * value / full;
         let title = format!("<title>{day}: {}</title>", measure.words(Some(value)));
         if measure == Measure::Requests {
             let _ = writeln!(
                 out,
                 "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{high:.1}\">{title}</rect>",
                 left + step * 0.1,
-                8.0 + HEIGHT - high,
+                8.0 + PLOT_HEIGHT - high,
                 step * 0.8,
             );
         } else {
-            points.push((left + step / 2.0, 8.0 + HEIGHT - high, title));
+            points.push((left + step / 2.0, 8.0 + PLOT_HEIGHT - high, title));
         }
     }
     if !points.is_empty() {
@@ -185,20 +189,23 @@ fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure)
             );
         }
     }
-    let ends = [(days.first(), AXIS, "start"), (days.last(), WIDTH, "end")];
+    let ends = [
+        (days.first(), PLOT_LEFT, "start"),
+        (days.last(), WIDTH, "end"),
+    ];
     for (day, x, anchor) in ends {
         if let Some((day, _)) = day {
-            let y = HEIGHT + 24.0;
+            let y = PLOT_HEIGHT + 24.0;
             let _ = writeln!(
                 out,
                 "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{day}</text>"
             );
         }
     }
-    end(out);
+    end_figure(out);
 }
 
-fn begin(out: &mut String, title: &str, height: f64) {
+fn begin_figure(out: &mut String, title: &str, height: f64) {
     let _ = writeln!(
         out,
         "<figure>\n<figcaption>{title}</figcaption>\n\
@@ -206,11 +213,11 @@ fn begin(out: &mut String, title: &str, height: f64) {
     );
 }
 
-fn end(out: &mut String) {
+fn end_figure(out: &mut String) {
     out.push_str("</svg>\n</figure>\n");
 }
 
-/// The numbers that the charts are made of.
+/// Writes the table of all numbers.
 fn table(out: &mut String, statistics: &JournalStatistics, redactor: &mut Redactor) {
     out.push_str(
         "<details><summary>All numbers</summary>\n<div class=\"scroll\"><table>\n<tr><th></th>",

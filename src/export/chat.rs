@@ -1,26 +1,27 @@
-//! What models are trained on: conversations in the shape of Chat Completions, and pairs of a reply that
-//! a person chose and a draft that they did not.
+//! Training data: conversations in the shape of Chat Completions, and pairs of a reply that the person
+//! chose and a draft that they did not.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::studied::Studied;
-use super::talk::{By, ExportedTurn, ReplyPart, Talk};
+use super::conversation::{ExportedConversation, ExportedTurn, ReplyAuthor, ReplyPart};
+use super::study::StudyFacts;
 use super::{ExportError, ExportOptions, ExportRun, Train};
 use crate::api::upstream::Functions;
 use crate::api::{Body, Request, ToolList};
 use crate::journal::{ModelDraftRow, ModelDraftState};
 
-/// The tools of the newest request as functions: hardly any request has others than the one before it.
+/// The tools of the latest request as functions. Most requests have the same tools as the one before, so
+/// they are converted once.
 #[derive(Debug, Default)]
-pub(super) struct Tools {
+pub(super) struct FunctionCache {
     known: Option<(Arc<ToolList>, Functions)>,
 }
 
-impl Tools {
-    /// Those of a request.
+impl FunctionCache {
+    /// The functions of a request.
     pub fn of(&mut self, request: &Request) -> &Functions {
         let list = &request.tools;
         let is_same = |(known, _): &(Arc<ToolList>, Functions)| {
@@ -31,24 +32,24 @@ impl Tools {
         &self.known.insert(known).1
     }
 
-    /// The last ones that were asked for.
+    /// The functions of the latest request.
     pub fn last(&self) -> Option<&Functions> {
         self.known.as_ref().map(|(_, functions)| functions)
     }
 }
 
-/// A conversation, or as much of it as one request had.
+/// A line of [`ExportFormat::Messages`](super::ExportFormat::Messages).
 #[derive(Debug, Serialize)]
 struct ChatConversation {
     messages: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
-    /// What a study knows of the last reply.
-    #[serde(skip_serializing_if = "Studied::is_empty")]
-    metadata: Studied,
+    /// The study facts of the last reply.
+    #[serde(skip_serializing_if = "StudyFacts::is_empty")]
+    metadata: StudyFacts,
 }
 
-/// A reply, and what it was better than.
+/// A line of [`ExportFormat::Preferences`](super::ExportFormat::Preferences).
 #[derive(Debug, Serialize)]
 struct Preference {
     prompt: Vec<Value>,
@@ -56,19 +57,20 @@ struct Preference {
     rejected: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Value>,
-    /// What a study knows of the reply.
-    #[serde(skip_serializing_if = "Studied::is_empty")]
-    metadata: Studied,
+    /// The study facts of the reply.
+    #[serde(skip_serializing_if = "StudyFacts::is_empty")]
+    metadata: StudyFacts,
 }
 
-/// The replies to requests that go on from one another: all that the last of them has is in one line.
+/// Requests each of which continues the one before. The last has the items of all others, so that one
+/// line holds them all.
 #[derive(Debug, Default)]
-struct Run {
-    /// What was said to the requests before the last one.
+struct RequestChain {
+    /// The replies to the requests before the last one.
     replies: Vec<ChatReply>,
     last: Option<(Request, ChatReply)>,
-    /// What a study knows of that.
-    studied: Studied,
+    /// The study facts of the last reply.
+    study: StudyFacts,
 }
 
 #[derive(Debug)]
@@ -77,58 +79,57 @@ struct ChatReply {
     is_trained: bool,
 }
 
-/// Writes the lines of a conversation: one for each run of requests that go on from one another, or for
-/// each reply.
+/// Writes the training lines of a conversation: one for each chain of requests, or one for each reply.
 pub(super) fn messages(
-    talk: &mut Talk,
-    work: &mut ExportRun<'_>,
+    conversation: &mut ExportedConversation,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut tools = Tools::default();
-    let mut run = Run::default();
-    while let Some(turn) = work.next(talk)? {
-        if turn.past.is_rewritten() && !work.options.per_turn {
-            let line = std::mem::take(&mut run).line(&mut tools, work.options);
-            put(line, work, &mut write)?;
+    let mut tools = FunctionCache::default();
+    let mut chain = RequestChain::default();
+    while let Some(turn) = run.next(conversation)? {
+        if turn.past.is_rewritten() && !run.options.per_turn {
+            let line = std::mem::take(&mut chain).line(&mut tools, run.options);
+            write_line(line, run, &mut write)?;
         }
         let bodies = turn.bodies();
-        let is_trained = is_trained(&turn, talk, work);
+        let is_trained = is_trained(&turn, conversation, run);
         let Some(request) = turn.past.request.filter(|_| !bodies.is_empty()) else {
             continue;
         };
-        if work.options.per_turn {
-            run = Run::default();
+        if run.options.per_turn {
+            chain = RequestChain::default();
         }
-        run.studied = turn.studied;
+        chain.study = turn.study;
         let reply = ChatReply { bodies, is_trained };
-        if let Some((_, before)) = run.last.replace((request, reply)) {
-            run.replies.push(before);
+        if let Some((_, before)) = chain.last.replace((request, reply)) {
+            chain.replies.push(before);
         }
-        if work.options.per_turn {
-            let line = std::mem::take(&mut run).line(&mut tools, work.options);
-            put(line, work, &mut write)?;
+        if run.options.per_turn {
+            let line = std::mem::take(&mut chain).line(&mut tools, run.options);
+            write_line(line, run, &mut write)?;
         }
     }
-    let line = run.line(&mut tools, work.options);
-    put(line, work, &mut write)
+    let line = chain.line(&mut tools, run.options);
+    write_line(line, run, &mut write)
 }
 
-fn put(
+fn write_line(
     line: Option<ChatConversation>,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     write: &mut impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(line) = line else { return Ok(()) };
     if !line.messages.iter().any(|message| message["weight"] == 1) {
-        work.report.nothing_of_the_person += 1;
+        run.report.lines_without_person += 1;
         return Ok(());
     }
-    write(work, written(&line))
+    write(run, to_json(&line))
 }
 
-impl Run {
-    /// Its line; `None` if nobody said anything.
-    fn line(self, tools: &mut Tools, options: &ExportOptions) -> Option<ChatConversation> {
+impl RequestChain {
+    /// The line of this chain; `None` without a reply.
+    fn line(self, tools: &mut FunctionCache, options: &ExportOptions) -> Option<ChatConversation> {
         let (request, reply) = self.last?;
         let functions = tools.of(&request);
         let mut messages = functions.prompt(&request, options.thoughts);
@@ -139,7 +140,7 @@ impl Run {
         }
         let calls = calls_in(&messages);
         self.replies.iter().rev().fold(messages.len(), |end, said| {
-            weigh(&mut messages[..end], said, functions)
+            set_weights(&mut messages[..end], said, functions)
         });
         let mut said = functions.reply(&reply.bodies, calls, options.thoughts);
         for message in &mut said {
@@ -152,22 +153,22 @@ impl Run {
         Some(ChatConversation {
             messages,
             tools: functions.definitions(),
-            metadata: self.studied,
+            metadata: self.study,
         })
     }
 }
 
-/// Says of the messages that an earlier reply has become, the last ones that could be it, whether they
-/// are trained on; returns where they begin.
-fn weigh(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> usize {
+/// Finds the messages that an earlier reply has become, searching from the end, and sets their weight.
+/// Returns the index of the first of them.
+fn set_weights(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> usize {
     let said = functions.reply(&reply.bodies, 0, false);
     let mut end = messages.len();
     for said in said.iter().rev() {
-        let says = says(said);
-        let found = messages[..end]
-            .iter()
-            .rposition(|message| message["role"] == "assistant" && self::says(message) == says);
-        // One that the agent has changed or left out is not what anybody said.
+        let says = normalized(said);
+        let found = messages[..end].iter().rposition(|message| {
+            message["role"] == "assistant" && self::normalized(message) == says
+        });
+        // The agent has changed this message or left it out: it keeps weight 0.
         let Some(found) = found else { continue };
         messages[found]["weight"] = json!(i32::from(reply.is_trained));
         end = found;
@@ -175,8 +176,8 @@ fn weigh(messages: &mut [Value], reply: &ChatReply, functions: &Functions) -> us
     end
 }
 
-/// What a message of the assistant says, whatever the ids of its calls and the spaces in it.
-fn says(message: &Value) -> (String, Vec<(String, Value)>) {
+/// Content and calls of an assistant message for comparison, without call ids and differences in space.
+fn normalized(message: &Value) -> (String, Vec<(String, Value)>) {
     let words = message["content"].as_str().unwrap_or_default();
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     let calls = message["tool_calls"].as_array().into_iter().flatten();
@@ -197,30 +198,36 @@ fn calls_in(messages: &[Value]) -> usize {
     calls.map(Vec::len).sum()
 }
 
-/// Whether a model is to learn to reply so.
-fn is_trained(turn: &ExportedTurn, talk: &Talk, work: &ExportRun<'_>) -> bool {
-    if turn.mark.excluded || !work.is_selected(talk, &turn.mark) {
+/// Whether the reply to this turn gets weight 1.
+fn is_trained(
+    turn: &ExportedTurn,
+    conversation: &ExportedConversation,
+    run: &ExportRun<'_>,
+) -> bool {
+    if turn.mark.excluded || !run.is_selected(conversation, &turn.mark) {
         return false;
     }
-    let mut said = turn.said.iter().filter(|part| part.body().is_some());
-    match work.options.train {
-        Train::Person => said.any(|part| matches!(part.by, By::Person | By::Edited(_))),
+    let mut said = turn.parts.iter().filter(|part| part.body().is_some());
+    match run.options.train {
+        Train::Person => {
+            said.any(|part| matches!(part.author, ReplyAuthor::Person | ReplyAuthor::Edited(_)))
+        }
         Train::Approved => said.any(|part| part.sender.is_person()),
         Train::All => said.next().is_some(),
     }
 }
 
-/// Writes the pairs of a conversation: each draft of a model in whose place the person said something
-/// else.
+/// Writes the preference pairs of a conversation: one for each complete draft in whose place the person
+/// sent something else.
 pub(super) fn preferences(
-    talk: &mut Talk,
-    work: &mut ExportRun<'_>,
+    conversation: &mut ExportedConversation,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut tools = Tools::default();
-    while let Some(turn) = work.next(talk)? {
-        let is_chosen = turn.said.iter().any(|part| part.sender.is_person());
-        if turn.mark.excluded || !work.is_selected(talk, &turn.mark) || !is_chosen {
+    let mut tools = FunctionCache::default();
+    while let Some(turn) = run.next(conversation)? {
+        let is_chosen = turn.parts.iter().any(|part| part.sender.is_person());
+        if turn.mark.excluded || !run.is_selected(conversation, &turn.mark) || !is_chosen {
             continue;
         }
         let Some(request) = turn.request() else {
@@ -230,8 +237,8 @@ pub(super) fn preferences(
             continue;
         }
         let functions = tools.of(request);
-        for pair in pairs(&turn, request, functions, work.options.thoughts) {
-            write(work, written(&pair))?;
+        for pair in pairs(&turn, request, functions, run.options.thoughts) {
+            write(run, to_json(&pair))?;
         }
     }
     Ok(())
@@ -247,7 +254,7 @@ fn pairs(
     let said: Vec<_> = functions
         .reply(&bodies, 0, false)
         .iter()
-        .map(says)
+        .map(normalized)
         .collect();
     if said.is_empty() {
         return Vec::new();
@@ -260,15 +267,15 @@ fn pairs(
         .iter()
         .filter(|draft| draft.state == ModelDraftState::Complete)
     {
-        let Some(drafted) = drafted(draft, &turn.said) else {
+        let Some(drafted) = drafted(draft, &turn.parts) else {
             continue;
         };
         let says: Vec<_> = functions
             .reply(&drafted, 0, false)
             .iter()
-            .map(says)
+            .map(normalized)
             .collect();
-        // What was sent as it was is no worse than itself, and the same twice teaches nothing.
+        // A draft that was sent unchanged, or equals an earlier one, makes no pair.
         if says.is_empty() || known.contains(&says) {
             continue;
         }
@@ -280,13 +287,13 @@ fn pairs(
             chosen: functions.reply(&bodies, calls, thoughts),
             rejected: functions.reply(&drafted, calls, thoughts),
             tools: functions.definitions(),
-            metadata: turn.studied.clone(),
+            metadata: turn.study.clone(),
         });
     }
     pairs
 }
 
-/// What would have been said had a draft been sent: it goes on from what was said before it.
+/// The reply as it would be if a draft had been sent: the parts sent before it, and its items.
 fn drafted(draft: &ModelDraftRow, said: &[ReplyPart]) -> Option<Vec<Body>> {
     let items: Vec<Body> = serde_json::from_str(&draft.items).ok()?;
     let before = said.iter().filter(|part| part.at < draft.begun);
@@ -294,7 +301,7 @@ fn drafted(draft: &ModelDraftRow, said: &[ReplyPart]) -> Option<Vec<Body>> {
     (!items.is_empty()).then(|| before.chain(items).collect())
 }
 
-/// Texts, numbers and JSON that was read: nothing of it could fail.
-fn written(line: &impl Serialize) -> String {
+/// Serializes a line. Strings, numbers and JSON values always serialize.
+fn to_json(line: &impl Serialize) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }

@@ -1,17 +1,17 @@
-//! One page of HTML that needs nothing else: no script, no network. What others wrote is escaped.
+//! A self-contained HTML page without scripts or network access. All text from outside is escaped.
 
 use std::fmt::Write;
 
 use super::atif::time;
-use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
+use super::blocks::{BlockBuilder, BodyKind, ExportBlock, header_fields, turn_heading};
+use super::conversation::ExportedConversation;
 use super::redact::Redactor;
-use super::talk::Talk;
 use super::{ExportError, ExportRun};
 use crate::draft::{Origin, Source};
 
 const STYLE: &str = include_str!("page.css");
 
-/// What stands before all conversations of a page.
+/// The start of a page, up to the body.
 pub(super) fn begin(title: &str, redactor: &mut Redactor) -> String {
     let title = escaped(&redactor.text(title));
     format!(
@@ -24,41 +24,41 @@ pub(super) fn begin(title: &str, redactor: &mut Redactor) -> String {
     )
 }
 
-/// What stands behind them.
+/// The end of a page.
 pub(super) const END: &str = "</body>\n</html>\n";
 
 /// Writes a conversation.
 pub(super) fn conversation(
-    talk: &mut Talk,
-    work: &mut ExportRun<'_>,
+    conversation: &mut ExportedConversation,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let redactor = &mut *work.redactor;
-    let title = escaped(&redactor.text(&talk.row.title));
+    let redactor = &mut *run.redactor;
+    let title = escaped(&redactor.text(&conversation.row.title));
     let mut out = format!("<article>\n<header>\n<h1>{title}</h1>\n<dl>\n");
-    for (name, value) in head(talk) {
+    for (name, value) in header_fields(conversation) {
         let value = escaped(&redactor.text(&value));
         let _ = writeln!(out, "<dt>{name}</dt><dd>{value}</dd>");
     }
     out.push_str("</dl>\n</header>\n");
-    write(work, out)?;
+    write(run, out)?;
     let mut blocks = BlockBuilder::default();
-    while let Some(turn) = work.next(talk)? {
-        let id = format!("c{}-t{}", talk.row.id, turn.number);
-        let heading = escaped(&work.redactor.text(&heading(&turn)));
+    while let Some(turn) = run.next(conversation)? {
+        let id = format!("c{}-t{}", conversation.row.id, turn.number);
+        let heading = escaped(&run.redactor.text(&turn_heading(&turn)));
         let mut out = format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n");
         for block in blocks.of(&turn) {
-            push(&mut out, &block, work.redactor);
+            push(&mut out, &block, run.redactor);
         }
         out.push_str("</section>\n");
-        write(work, out)?;
+        write(run, out)?;
     }
-    write(work, "</article>\n".into())
+    write(run, "</article>\n".into())
 }
 
 fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     let body = redactor.text(&block.body);
-    let who = block.who.word();
+    let who = block.author.word();
     let title = escaped(&redactor.text(&block.title));
     let mut facts = format!("<time datetime=\"{0}\">{0}</time>", time(block.at));
     for fact in &block.facts {
@@ -66,22 +66,19 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     }
     let head = format!("<b>{title}</b> <small>{facts}</small>");
     let is_folded = block.is_folded && !body.trim().is_empty();
-    match is_folded {
-        true => {
-            let _ = writeln!(out, "<details class=\"{who}\"><summary>{head}</summary>");
-        }
-        false => {
-            let _ = writeln!(out, "<div class=\"{who}\"><p>{head}</p>");
-        }
+    if is_folded {
+        let _ = writeln!(out, "<details class=\"{who}\"><summary>{head}</summary>");
+    } else {
+        let _ = writeln!(out, "<div class=\"{who}\"><p>{head}</p>");
     }
     if !body.trim().is_empty() {
-        // Where something was replaced, nobody knows any more which words are whose.
+        // The spans of the origin count characters, which redaction has changed.
         let is_whole = body == block.body && !block.origin.is_empty();
-        match block.looks {
-            Looks::Words if is_whole => of_several(out, &body, &block.origin),
-            Looks::Words => words(out, &body),
-            Looks::Code => code(out, &body),
-            Looks::Diff => diff(out, &body),
+        match block.body_kind {
+            BodyKind::Text if is_whole => words_by_origin(out, &body, &block.origin),
+            BodyKind::Text => words(out, &body),
+            BodyKind::Code => code(out, &body),
+            BodyKind::Diff => diff(out, &body),
         }
     }
     out.push_str(if is_folded {
@@ -91,14 +88,14 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
     });
 }
 
-/// Words of more than one, with those of models and others marked and named.
-fn of_several(out: &mut String, text: &str, origin: &Origin) {
+/// Writes text of several sources: all that was not typed is underlined, with a legend below.
+fn words_by_origin(out: &mut String, text: &str, origin: &Origin) {
     out.push_str("<div class=\"words\">");
     let mut chars = text.chars();
     for span in origin.spans() {
         let part: String = chars.by_ref().take(span.chars).collect();
         let part = escaped(&part);
-        match name_of(&span.source) {
+        match source_name(&span.source) {
             None => out.push_str(&part),
             Some(name) => {
                 let name = escaped(&name);
@@ -112,7 +109,7 @@ fn of_several(out: &mut String, text: &str, origin: &Origin) {
     for name in origin
         .spans()
         .iter()
-        .filter_map(|span| name_of(&span.source))
+        .filter_map(|span| source_name(&span.source))
     {
         if !names.contains(&name) {
             names.push(name);
@@ -122,8 +119,8 @@ fn of_several(out: &mut String, text: &str, origin: &Origin) {
     let _ = writeln!(out, "Underlined: {names}; the rest was typed.</p>");
 }
 
-/// Where words come from that were not typed.
-fn name_of(source: &Source) -> Option<String> {
+/// The name of a source; `None` for typed text.
+fn source_name(source: &Source) -> Option<String> {
     Some(match source {
         Source::Typed => return None,
         Source::Pasted => "pasted".into(),
@@ -136,7 +133,7 @@ fn name_of(source: &Source) -> Option<String> {
     })
 }
 
-/// Words, in which fences hold code.
+/// Writes prose, in which fenced blocks are code.
 fn words(out: &mut String, text: &str) {
     let mut prose = String::new();
     let mut fence: Option<(&str, String)> = None;
@@ -169,13 +166,13 @@ fn words(out: &mut String, text: &str) {
     paragraph(out, &prose);
 }
 
-/// The mark that begins a fence.
+/// The run of backticks or tildes that opens a fenced code block.
 fn fence_of(line: &str) -> Option<&str> {
     let mark = ['`', '~'].into_iter().find_map(|mark| {
         let length = line.len() - line.trim_start_matches(mark).len();
         (length >= 3).then(|| &line[..length])
     })?;
-    // What has more of them behind it is code within a line.
+    // With more backticks later in the line it is inline code.
     (!line[mark.len()..].contains('`')).then_some(mark)
 }
 
@@ -188,9 +185,10 @@ fn paragraph(out: &mut String, text: &str) {
 
 fn code_or_diff(out: &mut String, text: &str) {
     let is_change = |line: &str| line.starts_with("@@") || line.starts_with("*** ");
-    match text.lines().any(is_change) {
-        true => diff(out, text),
-        false => code(out, text),
+    if text.lines().any(is_change) {
+        diff(out, text)
+    } else {
+        code(out, text)
     }
 }
 
@@ -199,8 +197,7 @@ fn code(out: &mut String, text: &str) {
     let _ = writeln!(out, "<pre>{}</pre>", escaped(text));
 }
 
-/// A change of files: what was added and removed is marked by more than its colour, for it begins with
-/// a sign.
+/// Writes a patch with coloured lines; the `+` and `-` signs stay, for those who cannot see the colours.
 fn diff(out: &mut String, text: &str) {
     out.push_str("<pre class=\"diff\">");
     for line in text.trim_end_matches('\n').lines() {
@@ -215,7 +212,7 @@ fn diff(out: &mut String, text: &str) {
     out.push_str("</pre>\n");
 }
 
-/// A text that is no markup, and has nothing that a browser would not show.
+/// Escapes text for HTML, and makes control characters and direction overrides visible.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for c in text.chars() {
@@ -227,9 +224,9 @@ pub(super) fn escaped(text: &str) -> String {
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(c),
             '\r' => {}
-            // As symbols that stand for them: a browser shows nothing, or stops.
+            // The Unicode control pictures: browsers do not show the characters themselves.
             '\0'..='\x1f' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or(' ')),
-            // What turns the direction of a text around could make it say something else.
+            // C1 controls, and direction overrides that could disguise text.
             '\u{7f}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 out.push('\u{fffd}');
             }
@@ -283,7 +280,7 @@ mod tests {
             },
         );
         let mut out = String::new();
-        of_several(&mut out, "one <b>!", &origin);
+        words_by_origin(&mut out, "one <b>!", &origin);
         assert_eq!(
             out,
             "<div class=\"words\">one <ins title=\"drafted by q&lt;w&gt;\">&lt;b&gt;</ins>!</div>\n\

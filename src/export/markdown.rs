@@ -1,37 +1,38 @@
-//! Markdown, for people. What others wrote stands in quotes and fences, in which it is words and no
-//! markup of the page: what would be HTML or a picture is shown as it was written.
+//! A Markdown document for people. Text from outside is put into block quotes and fenced blocks, with HTML
+//! and images escaped, so that it cannot change the page.
 
 use std::fmt::Write;
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::atif::time;
-use super::blocks::{BlockBuilder, ExportBlock, Looks, head, heading};
+use super::blocks::{BlockBuilder, BodyKind, ExportBlock, header_fields, turn_heading};
+use super::conversation::ExportedConversation;
 use super::redact::Redactor;
-use super::talk::Talk;
 use super::{ExportError, ExportRun};
 
-/// How often a text is looked through for what would not be words.
+/// The passes in which harmful markup is escaped before the text goes into a fenced block instead:
+/// escaping one piece can make another active.
 const MAX_PASSES: usize = 8;
 
 /// Writes a conversation.
 pub(super) fn conversation(
-    talk: &mut Talk,
-    work: &mut ExportRun<'_>,
+    conversation: &mut ExportedConversation,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
-    let mut out = format!("# {}\n\n", line(&talk.row.title, work.redactor));
-    for (name, value) in head(talk) {
-        let _ = writeln!(out, "- {name}: {}", line(&value, work.redactor));
+    let mut out = format!("# {}\n\n", line(&conversation.row.title, run.redactor));
+    for (name, value) in header_fields(conversation) {
+        let _ = writeln!(out, "- {name}: {}", line(&value, run.redactor));
     }
-    write(work, out)?;
+    write(run, out)?;
     let mut blocks = BlockBuilder::default();
-    while let Some(turn) = work.next(talk)? {
-        let mut out = format!("\n## {}\n", line(&heading(&turn), work.redactor));
+    while let Some(turn) = run.next(conversation)? {
+        let mut out = format!("\n## {}\n", line(&turn_heading(&turn), run.redactor));
         for block in blocks.of(&turn) {
-            push(&mut out, &block, work.redactor);
+            push(&mut out, &block, run.redactor);
         }
-        write(work, out)?;
+        write(run, out)?;
     }
     Ok(())
 }
@@ -46,17 +47,17 @@ fn push(out: &mut String, block: &ExportBlock, redactor: &mut Redactor) {
         return;
     }
     out.push('\n');
-    match block.looks {
-        Looks::Words => match quoted(&body) {
+    match block.body_kind {
+        BodyKind::Text => match quoted(&body) {
             Some(quoted) => out.push_str(&quoted),
             None => fenced(out, &body, ""),
         },
-        Looks::Code => fenced(out, &body, ""),
-        Looks::Diff => fenced(out, &body, "diff"),
+        BodyKind::Code => fenced(out, &body, ""),
+        BodyKind::Diff => fenced(out, &body, "diff"),
     }
 }
 
-/// A text that cannot be anything but words, on a line.
+/// Text on one line, with all Markdown punctuation escaped.
 fn line(text: &str, redactor: &mut Redactor) -> String {
     let text = redactor.text(text);
     let mut out = String::with_capacity(text.len());
@@ -70,7 +71,7 @@ fn line(text: &str, redactor: &mut Redactor) -> String {
     out
 }
 
-/// A text in a fence that it cannot end.
+/// Writes text as a fenced block, with a fence longer than any in the text.
 fn fenced(out: &mut String, text: &str, language: &str) {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
@@ -81,7 +82,7 @@ fn fenced(out: &mut String, text: &str, language: &str) {
     );
 }
 
-/// A text in Markdown as a quotation; `None` if it does not come to be harmless.
+/// Markdown text as a block quote; `None` if its HTML and images cannot be escaped in [`MAX_PASSES`].
 fn quoted(text: &str) -> Option<String> {
     let mut text = text.replace('\r', "");
     for _ in 0..MAX_PASSES {
@@ -108,7 +109,7 @@ fn quoted(text: &str) -> Option<String> {
     None
 }
 
-/// Where something begins that would be HTML or load a picture, in order.
+/// The byte offsets, in order, at which an HTML tag or an image begins.
 fn harmful_in(text: &str) -> Vec<usize> {
     let mut places = Vec::new();
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;

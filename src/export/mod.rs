@@ -1,20 +1,23 @@
-//! `humanllm export`: conversations of the journal as files, for models to learn from, for other
-//! programs, and for people.
+//! `humanllm export`: writes conversations of the journal to files, as training data, as documents for
+//! other programs, and as pages for people.
 //!
-//! - `talk` reads a conversation turn by turn: what was new in each request, and who said what to it
-//! - `atif`, `chat`, `raw` write it for programs; `blocks` cuts it into the pieces that `markdown` and
+//! - `select` finds the conversations to export
+//! - `conversation` reads a conversation turn by turn: the new items of each request, and its replies
+//! - `atif`, `chat` and `raw` write it for programs; `blocks` cuts it into the blocks that `markdown` and
 //!   `html` show to people
-//! - `charts` draws the statistics of what a page has
-//! - [`redact`] takes out what must not leave
-//! - `studied` is what a study knows of turns
-//! - `target` is where it goes, `progress` tells how far it is
+//! - `charts` draws the statistics at the end of an HTML page
+//! - [`redact`] replaces secrets and personal data
+//! - `study` reads the participant, condition and phase of turns
+//! - `target` is the file, folder or stream that is written to, `progress` the progress bar, `report` the
+//!   summary at the end
 //!
-//! One conversation is in memory at a time. The journal may be written meanwhile.
+//! One conversation is in memory at a time. Another process may write the journal meanwhile.
 
 mod atif;
 mod blocks;
 mod charts;
 mod chat;
+mod conversation;
 mod html;
 mod markdown;
 mod progress;
@@ -22,8 +25,7 @@ mod raw;
 pub mod redact;
 mod report;
 mod select;
-mod studied;
-mod talk;
+mod study;
 mod target;
 
 use std::io::{self, Write};
@@ -31,39 +33,39 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-pub use progress::Watch;
+pub use progress::ProgressCallback;
 pub use report::{ExportReport, count};
-pub use select::{Selection, moment};
+pub use select::{Selection, parse_moment};
 pub use target::ExportTarget;
 
+use self::conversation::{ExportedConversation, ExportedTurn};
 use self::progress::ExportProgress;
 use self::redact::Redactor;
 use self::select::Selected;
-use self::talk::{ExportedTurn, Talk};
-use self::target::Sheet;
+use self::target::ExportWriter;
 use crate::journal::{ConversationRow, JournalReader, MarkRow, OpenError, ReadError};
 use crate::statistics::{StatisticsBuilder, turns};
 use crate::store::{ConversationId, Store};
 
-/// What is written.
+/// A file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
     /// Harbor's Agent Trajectory Interchange Format.
     Atif,
-    /// Lines to fine-tune a model with.
+    /// JSON Lines for fine-tuning, in the shape of Chat Completions.
     Messages,
-    /// Lines of a reply and a draft that it was better than.
+    /// JSON Lines for preference training: a reply that the person chose and a draft that they did not.
     Preferences,
     /// Markdown, for people.
     Markdown,
-    /// A page, for people.
+    /// An HTML page, for people.
     Html,
-    /// Requests as they came, and all that was said.
+    /// JSON Lines with the request bytes and all replies, drafts and decisions.
     Raw,
 }
 
 impl ExportFormat {
-    /// All of them.
+    /// All formats, in the order of the help text.
     pub const ALL: [Self; 6] = [
         Self::Atif,
         Self::Messages,
@@ -73,7 +75,7 @@ impl ExportFormat {
         Self::Raw,
     ];
 
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Atif => "atif",
@@ -85,7 +87,7 @@ impl ExportFormat {
         }
     }
 
-    /// What it is, in a few words.
+    /// A short description for the person.
     pub fn about(self) -> &'static str {
         match self {
             Self::Atif => "A trajectory for other programs (Harbor's ATIF 1.7)",
@@ -97,12 +99,12 @@ impl ExportFormat {
         }
     }
 
-    /// The file of a conversation that is written alone.
+    /// The file name for a conversation that is exported alone.
     pub fn file_name(self, id: ConversationId) -> String {
         format!("conversation-{}.{}", id.number(), self.extension())
     }
 
-    /// What its files are called at the end.
+    /// The file extension, without the leading dot.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Atif => "atif.json",
@@ -114,45 +116,45 @@ impl ExportFormat {
         }
     }
 
-    /// Whether each conversation is a file of its own in a folder.
-    fn is_apart(self) -> bool {
+    /// Whether an export to a folder writes one file for each conversation, and not one for all.
+    fn has_file_per_conversation(self) -> bool {
         !matches!(self, Self::Messages | Self::Preferences)
     }
 }
 
-/// What a model is to learn.
+/// Which replies a model is trained on: they get weight 1, all others weight 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Train {
-    /// What the person wrote or changed.
+    /// Replies that the person wrote or changed.
     #[default]
     Person,
-    /// What the person sent, whoever wrote it.
+    /// Replies that the person sent, whoever wrote them.
     Approved,
-    /// All that was said.
+    /// All replies.
     All,
 }
 
-/// What is to be written, and how.
+/// The options of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportOptions {
-    /// What.
+    /// The file format.
     pub format: ExportFormat,
-    /// Of which conversations.
+    /// The conversations.
     pub which: Selection,
-    /// Whether each reply is a line of its own; only where there are lines to train with.
+    /// Whether each reply is a line of its own; for [`ExportFormat::Messages`] only.
     pub per_turn: bool,
-    /// What a model is to learn.
+    /// The replies with weight 1; for [`ExportFormat::Messages`] only.
     pub train: Train,
-    /// Whether thoughts are written where models learn from it.
+    /// Whether training data has the reasoning too, as `reasoning_content`.
     pub thoughts: bool,
-    /// Whether files that are there are replaced.
+    /// Whether existing files are replaced.
     pub force: bool,
-    /// Whether nothing is written, and only looked at.
+    /// Whether nothing is written, and the report only says what would be.
     pub dry_run: bool,
 }
 
 impl ExportOptions {
-    /// All conversations in this format, in the usual way.
+    /// All conversations in this format, with the defaults of the command line.
     pub fn new(format: ExportFormat) -> Self {
         Self {
             format,
@@ -166,42 +168,42 @@ impl ExportOptions {
     }
 }
 
-/// Why it was not done.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The journal cannot be read.
+    /// The journal cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The journal cannot be read.
+    /// A query of the journal failed.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// There is no such conversation.
+    /// There is no conversation with this id.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
-    /// There is no journal to write from.
+    /// The store has no journal.
     #[error("nothing is kept that could be written: the journal is off")]
-    Unkept,
-    /// Nothing is as it was asked for.
+    NoJournal,
+    /// No conversation matches the selection.
     #[error("no conversation is as you asked; `humanllm history list` shows them all")]
-    Nothing,
-    /// There are conversations, and nothing in them to write.
+    NoMatch,
+    /// The selected conversations have nothing to write in this format; the text says why.
     #[error("{0}")]
     Empty(&'static str),
-    /// It would be lost.
+    /// The file exists, and replacing it was not allowed.
     #[error("{} is there already; --force replaces it", .0.display())]
     Exists(PathBuf),
-    /// It cannot be written.
+    /// The file cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {
-        /// What.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// Whoever read it has seen enough.
+    /// The reader of standard output has closed it.
     #[error("standard output was closed")]
     Closed,
-    /// Whoever asked for it does not want it any more.
+    /// The progress callback returned `false`.
     #[error("it was stopped")]
     Stopped,
 }
@@ -222,28 +224,32 @@ impl ExportError {
     }
 }
 
-/// What everything that is written goes through.
+/// The state of a running export, which all writers share.
 struct ExportRun<'a> {
     options: &'a ExportOptions,
     redactor: &'a mut Redactor,
     progress: ExportProgress<'a>,
     report: ExportReport,
-    /// Whether a document is one line, because others follow it.
+    /// Whether each document has to be one line, because several are written to one file.
     is_line: bool,
 }
 
 impl ExportRun<'_> {
-    /// One turn more is done.
+    /// Counts one more turn as done; fails if the export is to stop.
     fn step(&mut self) -> Result<(), ExportError> {
-        match self.progress.step() {
-            true => Ok(()),
-            false => Err(ExportError::Stopped),
+        if self.progress.step() {
+            Ok(())
+        } else {
+            Err(ExportError::Stopped)
         }
     }
 
-    /// The next turn of a conversation.
-    fn next(&mut self, talk: &mut Talk) -> Result<Option<ExportedTurn>, ExportError> {
-        let turn = talk.next()?;
+    /// Reads the next turn of a conversation and counts it.
+    fn next(
+        &mut self,
+        conversation: &mut ExportedConversation,
+    ) -> Result<Option<ExportedTurn>, ExportError> {
+        let turn = conversation.next()?;
         if let Some(turn) = &turn {
             self.step()?;
             self.report.turns += 1;
@@ -252,19 +258,19 @@ impl ExportRun<'_> {
         Ok(turn)
     }
 
-    /// Whether a turn is among those that are wanted.
-    fn is_selected(&self, talk: &Talk, mark: &MarkRow) -> bool {
+    /// Whether the marks of a turn, or of its conversation, match the selection.
+    fn is_selected(&self, conversation: &ExportedConversation, mark: &MarkRow) -> bool {
         let which = &self.options.which;
-        which.wants(&talk.mark) || which.wants(mark)
+        which.wants(&conversation.mark) || which.wants(mark)
     }
 }
 
-/// Writes what was asked for, from the journal in a state folder.
+/// Exports from the journal in a state folder.
 ///
 /// # Errors
 ///
-/// If there is no journal, nothing is as it was asked for, or it cannot be written; there is no file
-/// then that is not whole.
+/// If there is no journal, no conversation matches, or a file cannot be written. No incomplete file is
+/// left behind.
 pub fn run(
     options: &ExportOptions,
     redactor: &mut Redactor,
@@ -275,21 +281,21 @@ pub fn run(
     export(&reader, options, redactor, target, None)
 }
 
-/// Writes one conversation of a store that may be in use. `watch` is told how many turns are done and how
-/// many there are, and says whether to go on.
+/// Exports one conversation of a store that may be in use. `watch` gets the number of turns that are done
+/// and of all turns, and returns whether to go on.
 ///
 /// # Errors
 ///
-/// As [`run`]; also if nothing is kept, or `watch` has it stop: there is no file then.
+/// As [`run`]; also if the store has no journal, or `watch` returned `false`: then there is no file.
 pub fn conversation(
     store: &Store,
     id: ConversationId,
     options: &ExportOptions,
     redactor: &mut Redactor,
     target: &ExportTarget,
-    watch: Watch<'_>,
+    watch: ProgressCallback<'_>,
 ) -> Result<ExportReport, ExportError> {
-    let reader = store.journal_reader().ok_or(ExportError::Unkept)?;
+    let reader = store.journal_reader().ok_or(ExportError::NoJournal)?;
     let mut options = options.clone();
     options.which = Selection::of(vec![id.number()]);
     export(&reader, &options, redactor, target, Some(watch))
@@ -300,22 +306,24 @@ fn export(
     options: &ExportOptions,
     redactor: &mut Redactor,
     target: &ExportTarget,
-    watch: Option<Watch<'_>>,
+    watch: Option<ProgressCallback<'_>>,
 ) -> Result<ExportReport, ExportError> {
-    redactor.forget();
+    redactor.reset_counts();
     let (selected, left_out) = select::select(reader, &options.which)?;
     let total = selected.iter().map(|selected| selected.turns).sum();
     let progress = match watch {
-        None => ExportProgress::of(total, *target == ExportTarget::Stdout && !options.dry_run),
-        Some(watch) => ExportProgress::told(total, watch),
+        None => {
+            ExportProgress::on_terminal(total, *target == ExportTarget::Stdout && !options.dry_run)
+        }
+        Some(watch) => ExportProgress::with_callback(total, watch),
     };
-    let mut work = ExportRun {
+    let mut run = ExportRun {
         options,
         redactor,
         progress,
         report: ExportReport {
-            left_out,
-            is_dry: options.dry_run,
+            excluded: left_out,
+            is_dry_run: options.dry_run,
             target: target.clone(),
             ..ExportReport::new(options.format)
         },
@@ -323,79 +331,79 @@ fn export(
     };
     let all: Vec<i64> = selected.iter().map(|selected| selected.id).collect();
     match target {
-        ExportTarget::Folder(folder) if options.format.is_apart() => {
-            each(reader, &selected, folder, &mut work)?;
+        ExportTarget::Folder(folder) if options.format.has_file_per_conversation() => {
+            write_separately(reader, &selected, folder, &mut run)?;
         }
         ExportTarget::Folder(folder) => {
             if !options.dry_run {
                 target::make_folder(folder)?;
             }
             let path = folder.join(options.format.extension());
-            together(reader, &all, Some(&path), &mut work)?;
+            write_together(reader, &all, Some(&path), &mut run)?;
         }
-        ExportTarget::File(path) => together(reader, &all, Some(path), &mut work)?,
-        ExportTarget::Stdout => together(reader, &all, None, &mut work)?,
+        ExportTarget::File(path) => write_together(reader, &all, Some(path), &mut run)?,
+        ExportTarget::Stdout => write_together(reader, &all, None, &mut run)?,
     }
-    work.progress.end();
-    work.report.found = work.redactor.found();
-    Ok(work.report)
+    run.progress.end();
+    run.report.redacted = run.redactor.found();
+    Ok(run.report)
 }
 
-/// Writes each conversation into a file of its own.
-fn each(
+/// Writes one file for each conversation.
+fn write_separately(
     reader: &JournalReader,
     selected: &[Selected],
     folder: &Path,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
     let path = |id: i64| {
-        let extension = work.options.format.extension();
+        let extension = run.options.format.extension();
         folder.join(format!("conversation-{id}.{extension}"))
     };
     let paths: Vec<(i64, PathBuf)> = selected.iter().map(|row| (row.id, path(row.id))).collect();
-    if !work.options.dry_run {
-        // Before any is written.
+    if !run.options.dry_run {
+        // All are checked before the first is written.
         for (_, path) in &paths {
-            target::check_free(path, work.options.force)?;
+            target::check_free(path, run.options.force)?;
         }
         target::make_folder(folder)?;
     }
     for (id, path) in paths {
-        let before = work.report.written;
-        let mut paper = Paper::new(Some(&path), work.options)?;
-        write_one(reader, id, &mut paper, work)?;
-        // A file with nothing in it would be no document.
-        if work.report.written > before {
-            paper.finish(work)?;
+        let before = run.report.written;
+        let mut output = ExportOutput::new(Some(&path), run.options)?;
+        write_one(reader, id, &mut output, run)?;
+        // An empty file would be no valid document.
+        if run.report.written > before {
+            output.finish(run)?;
         }
     }
-    match work.report.written {
-        0 => Err(empty(work)),
+    match run.report.written {
+        0 => Err(nothing_written(run)),
         _ => Ok(()),
     }
 }
 
-/// Writes all of them into one.
-fn together(
+/// Writes all conversations to one file, or to standard output.
+fn write_together(
     reader: &JournalReader,
     ids: &[i64],
     path: Option<&Path>,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
-    let mut paper = Paper::new(path, work.options)?;
+    let mut output = ExportOutput::new(path, run.options)?;
     for id in ids {
-        write_one(reader, *id, &mut paper, work)?;
+        write_one(reader, *id, &mut output, run)?;
     }
-    match work.report.written {
-        0 => Err(empty(work)),
-        _ => paper.finish(work),
+    match run.report.written {
+        0 => Err(nothing_written(run)),
+        _ => output.finish(run),
     }
 }
 
-/// What to say where there was nothing to write.
-fn empty(work: &ExportRun<'_>) -> ExportError {
-    ExportError::Empty(match work.options.format {
-        ExportFormat::Messages if work.report.nothing_of_the_person > 0 => {
+/// The error for conversations that have nothing to write in this format.
+fn nothing_written(run: &ExportRun<'_>) -> ExportError {
+    ExportError::Empty(match run.options.format {
+        ExportFormat::Messages if run.report.lines_without_person > 0 => {
             "nothing there was written by the person; approved or all (--train) takes more"
         }
         ExportFormat::Messages => "nothing was said there",
@@ -406,125 +414,129 @@ fn empty(work: &ExportRun<'_>) -> ExportError {
     })
 }
 
-/// What is written on.
-struct Paper {
-    sheet: Option<Sheet>,
-    is_page: bool,
-    is_begun: bool,
-    /// What is counted of the conversations of a page.
-    tally: StatisticsBuilder,
+/// A file or stream that documents are written to.
+struct ExportOutput {
+    /// `None` in a dry run.
+    writer: Option<ExportWriter>,
+    is_html: bool,
+    has_begun: bool,
+    /// The statistics at the end of an HTML page.
+    statistics: StatisticsBuilder,
 }
 
-impl Paper {
+impl ExportOutput {
     fn new(path: Option<&Path>, options: &ExportOptions) -> Result<Self, ExportError> {
-        let sheet = match (options.dry_run, path) {
+        let writer = match (options.dry_run, path) {
             (true, _) => None,
-            (false, Some(path)) => Some(Sheet::file(path, options.force)?),
-            (false, None) => Some(Sheet::stdout()),
+            (false, Some(path)) => Some(ExportWriter::file(path, options.force)?),
+            (false, None) => Some(ExportWriter::stdout()),
         };
         Ok(Self {
-            sheet,
-            is_page: options.format == ExportFormat::Html,
-            is_begun: false,
-            // As all times of a page.
-            tally: StatisticsBuilder::new(TimeZone::UTC),
+            writer,
+            is_html: options.format == ExportFormat::Html,
+            has_begun: false,
+            // All times on a page are in UTC.
+            statistics: StatisticsBuilder::new(TimeZone::UTC),
         })
     }
 
     fn put(&mut self, text: &str) -> Result<(), ExportError> {
-        match &mut self.sheet {
+        match &mut self.writer {
             None => Ok(()),
-            Some(sheet) => {
-                let written = sheet.write_all(text.as_bytes());
-                written.map_err(|error| sheet.failed(error))
+            Some(writer) => {
+                let written = writer.write_all(text.as_bytes());
+                written.map_err(|error| writer.failed(error))
             }
         }
     }
 
-    /// Counts the turns of a conversation, except for those that stay out.
+    /// Adds the turns of a conversation to the statistics, except for excluded ones.
     fn count(&mut self, reader: &JournalReader, row: &ConversationRow) -> Result<(), ExportError> {
         let marks = reader.marks(row.id)?.into_iter();
         let excluded = marks.filter(|mark| mark.excluded);
         let excluded: Vec<i64> = excluded.filter_map(|mark| mark.turn).collect();
         for turn in turns::of_conversation(reader, row, i64::MIN)? {
             if !excluded.contains(&turn.times.turn) {
-                self.tally.add(&turn);
+                self.statistics.add(&turn);
             }
         }
         Ok(())
     }
 
-    fn finish(mut self, work: &mut ExportRun<'_>) -> Result<(), ExportError> {
-        if self.is_page {
-            let tally = std::mem::replace(&mut self.tally, StatisticsBuilder::new(TimeZone::UTC));
-            self.put(&charts::section(&tally.finish(), work.redactor))?;
+    fn finish(mut self, run: &mut ExportRun<'_>) -> Result<(), ExportError> {
+        if self.is_html {
+            let tally =
+                std::mem::replace(&mut self.statistics, StatisticsBuilder::new(TimeZone::UTC));
+            self.put(&charts::section(&tally.finish(), run.redactor))?;
             self.put(html::END)?;
         }
-        self.sheet.map_or(Ok(()), Sheet::finish)
+        self.writer.map_or(Ok(()), ExportWriter::finish)
     }
 }
 
-/// Writes a conversation.
+/// Writes one conversation.
 fn write_one(
     reader: &JournalReader,
     id: i64,
-    paper: &mut Paper,
-    work: &mut ExportRun<'_>,
+    output: &mut ExportOutput,
+    run: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
-    let before = work.report.written;
-    let mut line = |work: &mut ExportRun<'_>, line: String| {
-        let line = work.redactor.json(&line);
-        paper.put(&line)?;
-        paper.put("\n")?;
-        work.report.written += 1;
+    let before = run.report.written;
+    let mut line = |run: &mut ExportRun<'_>, line: String| {
+        let line = run.redactor.json(&line);
+        output.put(&line)?;
+        output.put("\n")?;
+        run.report.written += 1;
         Ok(())
     };
-    if work.options.format == ExportFormat::Raw {
-        raw::lines(reader, id, work, line)?;
-    } else if let Some(mut talk) = Talk::open(reader, id)? {
-        match work.options.format {
-            ExportFormat::Messages => chat::messages(&mut talk, work, line)?,
-            ExportFormat::Preferences => chat::preferences(&mut talk, work, line)?,
+    if run.options.format == ExportFormat::Raw {
+        raw::lines(reader, id, run, line)?;
+    } else if let Some(mut conversation) = ExportedConversation::open(reader, id)? {
+        match run.options.format {
+            ExportFormat::Messages => chat::messages(&mut conversation, run, line)?,
+            ExportFormat::Preferences => chat::preferences(&mut conversation, run, line)?,
             ExportFormat::Markdown | ExportFormat::Html => {
-                for_people(&mut talk, paper, work)?;
-                if paper.is_page && talk.row.automatic.is_none() {
-                    paper.count(reader, &talk.row)?;
+                for_people(&mut conversation, output, run)?;
+                if output.is_html && conversation.row.automatic.is_none() {
+                    output.count(reader, &conversation.row)?;
                 }
             }
             ExportFormat::Atif | ExportFormat::Raw => {
-                if let Some(document) = atif::document(talk, work)? {
-                    line(work, document)?;
+                if let Some(document) = atif::document(conversation, run)? {
+                    line(run, document)?;
                 }
             }
         }
     }
-    work.report.conversations += u64::from(work.report.written > before);
+    run.report.conversations += u64::from(run.report.written > before);
     Ok(())
 }
 
 fn for_people(
-    talk: &mut Talk,
-    paper: &mut Paper,
-    work: &mut ExportRun<'_>,
+    conversation: &mut ExportedConversation,
+    output: &mut ExportOutput,
+    run: &mut ExportRun<'_>,
 ) -> Result<(), ExportError> {
-    let is_page = paper.is_page;
-    if !std::mem::replace(&mut paper.is_begun, true) {
+    let is_page = output.is_html;
+    if !std::mem::replace(&mut output.has_begun, true) {
         if is_page {
-            let title = match work.is_line {
-                true => "Conversations",
-                false => &talk.row.title,
+            let title = if run.is_line {
+                "Conversations"
+            } else {
+                &conversation.row.title
             };
-            let begin = html::begin(title, work.redactor);
-            paper.put(&begin)?;
+            let begin = html::begin(title, run.redactor);
+            output.put(&begin)?;
         }
     } else if !is_page {
-        paper.put("\n---\n\n")?;
+        output.put("\n---\n\n")?;
     }
-    work.report.written += 1;
-    let write = |_: &mut ExportRun<'_>, text: String| paper.put(&text);
-    match is_page {
-        true => html::conversation(talk, work, write),
-        false => markdown::conversation(talk, work, write),
+    run.report.written += 1;
+    let write = |_: &mut ExportRun<'_>, text: String| output.put(&text);
+    if is_page {
+        html::conversation(conversation, run, write)
+    } else {
+        markdown::conversation(conversation, run, write)
     }
 }
 

@@ -1,71 +1,80 @@
-//! How far an export is: in one line on a terminal, or for somebody else to tell.
+//! The progress of an export: as a bar on the terminal, or reported to a callback.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// How often the line changes.
-const EVERY: Duration = Duration::from_millis(100);
-/// How wide the bar is.
-const WIDTH: u64 = 24;
+/// The shortest time between two updates of the bar.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
+/// The width of the bar, in columns.
+const BAR_WIDTH: u64 = 24;
 
-/// Somebody who is told how many turns are done and how many there are, and says whether to go on.
-pub type Watch<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
+/// Gets the number of turns that are done and of all turns, and returns whether to go on.
+pub type ProgressCallback<'a> = &'a mut dyn FnMut(u64, u64) -> bool;
 
-/// Tells how many turns are done.
+/// Counts the turns that are done, and reports them.
 pub(super) struct ExportProgress<'a> {
     total: u64,
     done: u64,
-    to: ProgressOutput<'a>,
+    output: ProgressOutput<'a>,
 }
 
-/// Whom it tells.
+/// Where progress is reported.
 enum ProgressOutput<'a> {
-    Nobody,
-    /// A line on standard error, and when it was written last.
+    Hidden,
+    /// A bar on standard error, and when it was last drawn.
     Terminal(Option<Instant>),
-    Watch(Watch<'a>),
+    Callback(ProgressCallback<'a>),
 }
 
 impl<'a> ExportProgress<'a> {
-    /// Tells the person at the terminal, if that is one. Where what is written goes there too, it would be
-    /// in the way.
-    pub fn of(total: u64, writes_to_stdout: bool) -> Self {
+    /// Reports on standard error if that is a terminal, unless the export itself is written to the
+    /// terminal.
+    pub fn on_terminal(total: u64, writes_to_stdout: bool) -> Self {
         let is_free = !writes_to_stdout || !io::stdout().is_terminal();
-        let to = match is_free && io::stderr().is_terminal() {
-            true => ProgressOutput::Terminal(None),
-            false => ProgressOutput::Nobody,
+        let output = if is_free && io::stderr().is_terminal() {
+            ProgressOutput::Terminal(None)
+        } else {
+            ProgressOutput::Hidden
         };
-        Self { total, done: 0, to }
+        Self {
+            total,
+            done: 0,
+            output,
+        }
     }
 
-    /// Tells somebody else.
-    pub fn told(total: u64, watch: Watch<'a>) -> Self {
-        let to = ProgressOutput::Watch(watch);
-        Self { total, done: 0, to }
+    /// Reports to a callback.
+    pub fn with_callback(total: u64, watch: ProgressCallback<'a>) -> Self {
+        let output = ProgressOutput::Callback(watch);
+        Self {
+            total,
+            done: 0,
+            output,
+        }
     }
 
-    /// One turn more is done; says whether to go on.
+    /// Counts one more turn; returns whether to go on.
     pub fn step(&mut self) -> bool {
         self.done += 1;
-        // Turns may come in while they are written.
+        // Turns may be added to the journal during the export.
         self.total = self.total.max(self.done);
-        match &mut self.to {
-            ProgressOutput::Nobody => {}
-            ProgressOutput::Watch(watch) => return watch(self.done, self.total),
-            ProgressOutput::Terminal(Some(shown)) if shown.elapsed() < EVERY => {}
+        match &mut self.output {
+            ProgressOutput::Hidden => {}
+            ProgressOutput::Callback(watch) => return watch(self.done, self.total),
+            ProgressOutput::Terminal(Some(shown)) if shown.elapsed() < REDRAW_INTERVAL => {}
             ProgressOutput::Terminal(shown) => {
                 *shown = Some(Instant::now());
                 let line = line(self.done, self.total);
-                // Nobody may look, which is no reason to stop.
+                // A closed standard error is no reason to stop.
                 let _ = write!(io::stderr(), "\r{line}");
             }
         }
         true
     }
 
-    /// Takes the line away.
+    /// Clears the bar.
     pub fn end(&mut self) {
-        if let ProgressOutput::Terminal(shown) = &mut self.to
+        if let ProgressOutput::Terminal(shown) = &mut self.output
             && shown.take().is_some()
         {
             let blank = " ".repeat(line(self.done, self.total).len());
@@ -82,8 +91,12 @@ impl Drop for ExportProgress<'_> {
 
 fn line(done: u64, total: u64) -> String {
     let total = total.max(1);
-    let full = usize::try_from(done * WIDTH / total).unwrap_or(0);
-    let bar = format!("{}{}", "#".repeat(full), "-".repeat(WIDTH as usize - full));
+    let full = usize::try_from(done * BAR_WIDTH / total).unwrap_or(0);
+    let bar = format!(
+        "{}{}",
+        "#".repeat(full),
+        "-".repeat(BAR_WIDTH as usize - full)
+    );
     format!("[{bar}] {done} of {total} turns")
 }
 

@@ -1,12 +1,12 @@
-//! The journal as it is: a line of JSON for each request, byte for byte, and for each thing that was
-//! said, drafted and decided.
+//! The rows of the journal as JSON Lines: one for each request, byte for byte, and one for each reply,
+//! draft and decision. `humanllm replay` reads them; [`crate::recording`] documents the format.
 
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::atif::{draft_state, fate, mark_of, time};
-use super::studied::StudiedTurns;
+use super::atif::{draft_state, fate, mark_json, time};
+use super::study::ConversationStudy;
 use super::{ExportError, ExportRun};
 use crate::api::Format;
 use crate::journal::{
@@ -14,7 +14,8 @@ use crate::journal::{
     TurnRow,
 };
 use crate::recording::line::{
-    ConversationLine, More, RecordingLine, RequestLine, SaidLine, json_of, moment,
+    ConversationDetails, ConversationLine, RecordingLine, RequestLine, SaidLine, json_or_text,
+    timestamp,
 };
 use crate::store;
 
@@ -22,7 +23,7 @@ use crate::store;
 pub(super) fn lines(
     reader: &JournalReader,
     id: i64,
-    work: &mut ExportRun<'_>,
+    run: &mut ExportRun<'_>,
     mut write: impl FnMut(&mut ExportRun<'_>, String) -> Result<(), ExportError>,
 ) -> Result<(), ExportError> {
     let Some(row) = reader.conversation(id)? else {
@@ -30,41 +31,42 @@ pub(super) fn lines(
     };
     let marks = reader.marks(id)?;
     let of = |turn: Option<i64>| marks.iter().find(|mark| mark.turn == turn);
-    let mut studied = StudiedTurns::of(reader, id)?;
-    let head = conversation_of(&row, &studied, of(None));
-    write(work, written(&head))?;
+    let mut study = ConversationStudy::of(reader, id)?;
+    let head = conversation_of(&row, &study, of(None));
+    write(run, written(&head))?;
     let mut said = reader.said(id)?.into_iter().peekable();
     let mut drafts = Paged::new(|after| reader.model_drafts(id, after, 64), |row| row.id);
     let mut decisions = Paged::new(|after| reader.decisions(id, after, 64), |row| row.id);
     let turns = reader.turns(id)?;
-    // Requests that come at once are answered in any order.
+    // Rows are in the order of their turns: concurrent requests may be answered in another order.
     let number_of = |turn: i64| turns.partition_point(|known| *known < turn) + 1;
     let is_out = |turn: i64| of(Some(turn)).is_some_and(|mark| mark.excluded);
     for turn in turns.iter().copied() {
-        work.step()?;
-        let row = match is_out(turn) {
-            true => None,
-            false => reader.turn(turn)?,
+        run.step()?;
+        let row = if is_out(turn) {
+            None
+        } else {
+            reader.turn(turn)?
         };
         if let Some(row) = row {
-            work.report.turns += 1;
-            let request = request_of(&row, number_of(turn), &mut studied, of(Some(turn)));
-            work.report.unreadable += u64::from(request.body.is_none());
-            write(work, written(&RecordingLine::Request(Box::new(request))))?;
+            run.report.turns += 1;
+            let request = request_of(&row, number_of(turn), &mut study, of(Some(turn)));
+            run.report.unreadable += u64::from(request.body.is_none());
+            write(run, written(&RecordingLine::Request(Box::new(request))))?;
         }
         while let Some(row) = said.next_if(|row| row.turn <= turn) {
             if !is_out(row.turn) {
-                write(work, written(&said_of(&row, number_of(row.turn))))?;
+                write(run, written(&said_of(&row, number_of(row.turn))))?;
             }
         }
         while let Some(row) = drafts.next_of(|row| row.turn <= turn)? {
             if !is_out(row.turn) {
-                write(work, draft_of(&row, number_of(row.turn)).to_string())?;
+                write(run, draft_of(&row, number_of(row.turn)).to_string())?;
             }
         }
         while let Some(row) = decisions.next_of(|row| row.turn <= turn)? {
             if !is_out(row.turn) {
-                write(work, decision_of(&row, number_of(row.turn)).to_string())?;
+                write(run, decision_of(&row, number_of(row.turn)).to_string())?;
             }
         }
     }
@@ -73,17 +75,17 @@ pub(super) fn lines(
 
 fn conversation_of(
     row: &ConversationRow,
-    studied: &StudiedTurns,
+    study: &ConversationStudy,
     mark: Option<&MarkRow>,
 ) -> RecordingLine {
-    let more = More {
-        begun: moment(row.begun),
-        active: moment(row.active),
+    let more = ConversationDetails {
+        begun: timestamp(row.begun),
+        active: timestamp(row.active),
         state: Some(row.state.into()),
         thread: row.thread.clone(),
         automatic: row.automatic.clone(),
-        assigned: studied.assigned.clone(),
-        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+        assigned: study.assigned.clone(),
+        mark: mark.map(|mark| Value::Object(mark_json(mark))),
     };
     ConversationLine::line(row.id, &row.title, &row.agent, Some(more))
 }
@@ -91,22 +93,22 @@ fn conversation_of(
 fn request_of(
     row: &TurnRow,
     number: usize,
-    studied: &mut StudiedTurns,
+    study: &mut ConversationStudy,
     mark: Option<&MarkRow>,
 ) -> RequestLine {
     let (body, context) = store::asked(row).unzip();
-    let studied = studied.take(row.id);
+    let study = study.take(row.id);
     RequestLine {
         conversation: row.conversation,
         turn: number,
-        at: moment(row.arrived),
+        at: timestamp(row.arrived),
         format: Format::of_number(row.format).into(),
         state: row.state.into(),
         body,
         context: context.unwrap_or_default(),
-        assigned: studied.assigned,
-        phase: studied.phase,
-        mark: mark.map(|mark| Value::Object(mark_of(mark))),
+        assigned: study.assigned,
+        phase: study.phase,
+        mark: mark.map(|mark| Value::Object(mark_json(mark))),
     }
 }
 
@@ -114,15 +116,15 @@ fn said_of(row: &SaidRow, number: usize) -> RecordingLine {
     RecordingLine::Said(SaidLine {
         conversation: row.conversation,
         turn: number,
-        at: moment(row.at),
+        at: timestamp(row.at),
         delivery: row.state.into(),
         ticket: row.ticket,
-        words: json_of(&row.words),
-        typed: json_of(&row.typed),
+        words: json_or_text(&row.words),
+        typed: json_or_text(&row.typed),
     })
 }
 
-/// Texts, numbers and JSON that was read: nothing of it could fail.
+/// Serializes a line. Strings, numbers and JSON values always serialize.
 fn written(line: &RecordingLine) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }
@@ -131,18 +133,18 @@ fn draft_of(row: &ModelDraftRow, number: usize) -> Value {
     json!({"type": "draft", "conversation": row.conversation, "turn": number, "draft": row.id,
         "model": row.model, "hint": row.hint, "begun": time(row.begun),
         "first_word": row.first.map(time), "ended": row.ended.map(time),
-        "state": draft_state(row.state), "failure": row.failure, "items": json_of(&row.items),
-        "partial": row.partial.as_deref().map(json_of), "usage": row.usage.as_deref().map(json_of),
+        "state": draft_state(row.state), "failure": row.failure, "items": json_or_text(&row.items),
+        "partial": row.partial.as_deref().map(json_or_text), "usage": row.usage.as_deref().map(json_or_text),
         "sent": row.sent, "fate": fate(row.fate)})
 }
 
 fn decision_of(row: &DecisionRow, number: usize) -> Value {
     json!({"type": "decision", "conversation": row.conversation, "turn": number,
         "at": time(row.at), "rule": row.rule, "matched": row.matched,
-        "action": json_of(&row.action), "waited": row.waited, "draft": row.draft})
+        "action": json_or_text(&row.action), "waited": row.waited, "draft": row.draft})
 }
 
-/// Rows that are read some at a time, in the order of their turns or nearly so.
+/// Rows that are read page by page, by ascending id.
 struct Paged<T, F, I> {
     read: F,
     id: I,
@@ -166,16 +168,17 @@ where
         }
     }
 
-    /// The next one, if it is one of these.
+    /// Takes the next row if `is_meant` accepts it.
     fn next_of(&mut self, is_meant: impl Fn(&T) -> bool) -> Result<Option<T>, ExportError> {
         if self.page.is_empty() && !self.is_over {
             self.page = (self.read)(self.after)?.into();
             self.is_over = self.page.is_empty();
             self.after = self.page.back().map_or(self.after, &self.id);
         }
-        Ok(match self.page.front().is_some_and(is_meant) {
-            true => self.page.pop_front(),
-            false => None,
+        Ok(if self.page.front().is_some_and(is_meant) {
+            self.page.pop_front()
+        } else {
+            None
         })
     }
 }

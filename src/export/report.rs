@@ -1,33 +1,33 @@
-//! What an export has done, in words.
+//! The summary that is printed after an export.
 
 use std::fmt::{self, Display, Formatter};
 
-use super::redact::{RedactedCount, listed};
+use super::redact::{RedactedCount, redaction_summary};
 use super::{ExportFormat, ExportTarget};
 
-/// What was done, or would be.
+/// What an export did, or would do in a dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportReport {
-    /// In which format.
+    /// The file format.
     pub format: ExportFormat,
-    /// Where it went.
+    /// The target.
     pub target: ExportTarget,
-    /// Whether nothing was written.
-    pub is_dry: bool,
-    /// How many conversations were written.
+    /// Whether it was a dry run, which writes nothing.
+    pub is_dry_run: bool,
+    /// The number of conversations written.
     pub conversations: u64,
-    /// How many turns were looked at.
+    /// The number of turns read.
     pub turns: u64,
-    /// How many lines or documents there are.
+    /// The number of lines or documents written.
     pub written: u64,
-    /// How many conversations are excluded.
-    pub left_out: u64,
-    /// How many lines have nothing that the person wrote, and were not written.
-    pub nothing_of_the_person: u64,
-    /// How many turns cannot be read any more.
+    /// The number of conversations left out because they are marked as excluded.
+    pub excluded: u64,
+    /// The number of lines left out because no reply in them has weight 1.
+    pub lines_without_person: u64,
+    /// The number of turns whose request cannot be read.
     pub unreadable: u64,
-    /// What was replaced.
-    pub found: Vec<RedactedCount>,
+    /// What redaction replaced.
+    pub redacted: Vec<RedactedCount>,
 }
 
 impl ExportReport {
@@ -35,19 +35,19 @@ impl ExportReport {
         Self {
             format,
             target: ExportTarget::Stdout,
-            is_dry: false,
+            is_dry_run: false,
             conversations: 0,
             turns: 0,
             written: 0,
-            left_out: 0,
-            nothing_of_the_person: 0,
+            excluded: 0,
+            lines_without_person: 0,
             unreadable: 0,
-            found: Vec::new(),
+            redacted: Vec::new(),
         }
     }
 }
 
-/// A number of things.
+/// A number with a noun, in the plural by `s` unless the number is 1.
 pub fn count(number: u64, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
@@ -67,19 +67,20 @@ impl Display for ExportReport {
             }
             _ => String::new(),
         };
-        let (turns, talks) = (
+        let (turns, conversations) = (
             count(self.turns, "turn"),
             count(self.conversations, "conversation"),
         );
-        match self.is_dry {
-            true => writeln!(f, "Would write {talks} ({turns}{what}) to {to}.")?,
-            false => writeln!(f, "Wrote {talks} ({turns}{what}) to {to}.")?,
+        if self.is_dry_run {
+            writeln!(f, "Would write {conversations} ({turns}{what}) to {to}.")?
+        } else {
+            writeln!(f, "Wrote {conversations} ({turns}{what}) to {to}.")?
         }
         for (number, why) in [
-            (self.left_out, "conversation is excluded"),
+            (self.excluded, "conversation is excluded"),
             (self.unreadable, "turn cannot be read"),
             (
-                self.nothing_of_the_person,
+                self.lines_without_person,
                 "line has nothing that was written by the person",
             ),
         ] {
@@ -91,13 +92,14 @@ impl Display for ExportReport {
             };
             writeln!(f, "{} {is}; left out.", count(number, what))?;
         }
-        if self.found.is_empty() {
+        if self.redacted.is_empty() {
             return Ok(());
         }
-        match self.is_dry {
-            true => writeln!(f, "Would replace:")?,
-            false => writeln!(f, "Replaced:")?,
+        if self.is_dry_run {
+            writeln!(f, "Would replace:")?
+        } else {
+            writeln!(f, "Replaced:")?
         }
-        f.write_str(&listed(&self.found, self.is_dry))
+        f.write_str(&redaction_summary(&self.redacted, self.is_dry_run))
     }
 }

@@ -1,4 +1,4 @@
-//! Which conversations are meant.
+//! The selection of the conversations to export.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -7,36 +7,38 @@ use jiff::{SignedDuration, Timestamp};
 use super::ExportError;
 use crate::journal::{ConversationRow, JournalReader, MarkRow};
 
-/// How many conversations are looked at in one go.
+/// The number of conversations read with one query.
 const PAGE: u32 = 500;
 
-/// Which conversations are meant; without any of this, all that the person talked in.
+/// Conditions that a conversation has to meet, all of them. The default matches all conversations that a
+/// person answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// These alone, also such as the program answered by itself.
+    /// Only conversations with these ids, which may have been answered by the program itself; any if this
+    /// is empty.
     pub ids: Vec<i64>,
-    /// In which something happened at this moment or later, in milliseconds since 1970.
+    /// Only conversations with activity at or after this time, in milliseconds since 1970.
     pub since: Option<i64>,
-    /// Which were begun before this moment.
+    /// Only conversations begun before this time, in milliseconds since 1970.
     pub until: Option<i64>,
-    /// Of this agent, whatever its version.
+    /// Only conversations with this agent, such as `codex` or `codex/1.2`, ignoring case.
     pub agent: Option<String>,
-    /// With one of these labels, or with turns that have one.
+    /// Only conversations that have one of these labels, or a turn that has one; any if this is empty.
     pub labels: Vec<String>,
-    /// With this rating or a better one, or with turns that have one.
+    /// Only conversations that have at least this rating, from 1 to 5, or a turn that has it.
     pub rating: Option<u8>,
 }
 
-/// A conversation that is meant.
+/// A selected conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Selected {
     pub id: i64,
-    /// How many turns it has.
+    /// The number of its turns.
     pub turns: u64,
 }
 
 impl Selection {
-    /// These conversations.
+    /// Selects conversations by id.
     pub fn of(ids: Vec<i64>) -> Self {
         Self {
             ids,
@@ -44,7 +46,7 @@ impl Selection {
         }
     }
 
-    /// Whether what has this mark is wanted.
+    /// Whether a mark has the wanted labels and rating.
     pub(super) fn wants(&self, mark: &MarkRow) -> bool {
         let has_label =
             self.labels.is_empty() || self.labels.iter().any(|label| mark.labels.contains(label));
@@ -63,13 +65,13 @@ impl Selection {
     }
 }
 
-/// The moment that is meant, in milliseconds since 1970: a day, a day with a time, either of them also
-/// with the distance from UTC, or so many days, hours or minutes before now, such as `7d`.
+/// Parses a time to milliseconds since 1970: a day, a day with a time, either with or without a UTC offset,
+/// or a number of days, hours or minutes before `now`, such as `7d`.
 ///
 /// # Errors
 ///
-/// If it is none of these, in words.
-pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String> {
+/// A message for the person, if the text is none of these.
+pub fn parse_moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String> {
     let ago = |unit: char, seconds: i64| {
         let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
         let ago = SignedDuration::from_secs(number.checked_mul(seconds)?);
@@ -82,7 +84,7 @@ pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String
             .find_map(|(unit, seconds)| ago(unit, seconds))
     };
     let local = || {
-        // A day alone is its beginning.
+        // A day without a time is its midnight.
         let at: DateTime = text.parse().ok()?;
         Some(zone.to_ambiguous_zoned(at).compatible().ok()?.timestamp())
     };
@@ -93,7 +95,7 @@ pub fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<i64, String
     })
 }
 
-/// Those that are meant, and how many of them are left out because the person wants it so.
+/// The selected conversations, and the number of those left out because they are marked as excluded.
 pub(super) fn select(
     reader: &JournalReader,
     which: &Selection,
@@ -104,7 +106,7 @@ pub(super) fn select(
             return Ok(());
         }
         let marks = reader.marks(row.id)?;
-        // What nobody marked may be wanted too.
+        // Without conditions on marks, an unmarked conversation is wanted too.
         let is_wanted =
             which.wants(&MarkRow::default()) || marks.iter().any(|mark| which.wants(mark));
         if !is_wanted {
@@ -148,7 +150,7 @@ pub(super) fn select(
         }
     }
     match (selected.is_empty(), left_out) {
-        (true, 0) => Err(ExportError::Nothing),
+        (true, 0) => Err(ExportError::NoMatch),
         (true, _) => Err(ExportError::Empty(
             "all of these are excluded; `humanllm history label ID --include` takes that back",
         )),
@@ -166,7 +168,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let is = |text: &str, expected: &str| {
             let expected: Timestamp = expected.parse().unwrap();
-            let found = moment(text, now, &zone);
+            let found = parse_moment(text, now, &zone);
             assert_eq!(found, Ok(expected.as_millisecond()), "{text}");
         };
         is("2026-01-02", "2026-01-01T22:00:00Z");
@@ -175,7 +177,7 @@ mod tests {
         is("7d", "2026-01-03T12:00:00Z");
         is("90m", "2026-01-10T10:30:00Z");
         for text in ["", "d", "yesterday", "2026-13-01", "99999999999999999d"] {
-            assert!(moment(text, now, &zone).is_err(), "{text}");
+            assert!(parse_moment(text, now, &zone).is_err(), "{text}");
         }
     }
 }

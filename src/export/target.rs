@@ -1,5 +1,5 @@
-//! Where an export goes: standard output, a file, or a folder with a file for each conversation. A file
-//! has its name when it is whole and not before.
+//! The target of an export: standard output, a file, or a folder. A file is written under a temporary name
+//! and renamed when it is complete.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use super::ExportError;
 use crate::private_file::{self, NewFile};
 
-/// Where it goes.
+/// Where an export is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExportTarget {
-    /// To standard output.
+    /// Standard output.
     Stdout,
-    /// Into this file.
+    /// A file.
     File(PathBuf),
-    /// Into files in this folder, which is made if need be.
+    /// Files in a folder, which is created if it does not exist.
     Folder(PathBuf),
 }
 
 impl ExportTarget {
-    /// What a path on the command line means: `-` is standard output, and a folder is one that is there,
-    /// or whose path ends with a slash.
+    /// The target for a path on the command line: `-` is standard output; an existing folder, or a path
+    /// that ends with a slash, is a folder.
     pub fn of(path: &Path) -> Self {
         match path.to_str() {
             Some("-") => Self::Stdout,
@@ -29,49 +29,50 @@ impl ExportTarget {
         }
     }
 
-    /// The same where there is no standard output.
+    /// The same without standard output: `-` is a file name.
     pub fn on_disk(path: &Path) -> Self {
-        match path.to_string_lossy().ends_with('/') || path.is_dir() {
-            true => Self::Folder(path.to_owned()),
-            false => Self::File(path.to_owned()),
+        if path.to_string_lossy().ends_with('/') || path.is_dir() {
+            Self::Folder(path.to_owned())
+        } else {
+            Self::File(path.to_owned())
         }
     }
 }
 
-/// Something that is being written.
+/// An open file or stream.
 #[derive(Debug)]
-pub(super) struct Sheet {
-    to: OpenTarget,
+pub(super) struct ExportWriter {
+    stream: OutputStream,
 }
 
 #[derive(Debug)]
-enum OpenTarget {
+enum OutputStream {
     Stdout(BufWriter<io::Stdout>),
     File { file: NewFile, replaces: bool },
 }
 
-impl Sheet {
+impl ExportWriter {
     pub fn stdout() -> Self {
         Self {
-            to: OpenTarget::Stdout(BufWriter::new(io::stdout())),
+            stream: OutputStream::Stdout(BufWriter::new(io::stdout())),
         }
     }
 
-    /// A file that gets its name when it is finished; unless it `replaces`, only if nothing has that
-    /// name by then.
+    /// Opens a file that is renamed to `path` by [`Self::finish`]. Unless it `replaces`, it is an error if
+    /// something has that name by then.
     pub fn file(path: &Path, replaces: bool) -> Result<Self, ExportError> {
         check_free(path, replaces)?;
         let file = NewFile::begin(path).map_err(|error| ExportError::write(path, error))?;
         Ok(Self {
-            to: OpenTarget::File { file, replaces },
+            stream: OutputStream::File { file, replaces },
         })
     }
 
-    /// It is whole.
+    /// Flushes the stream, or gives the file its name.
     pub fn finish(self) -> Result<(), ExportError> {
-        match self.to {
-            OpenTarget::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
-            OpenTarget::File { file, replaces } => {
+        match self.stream {
+            OutputStream::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
+            OutputStream::File { file, replaces } => {
                 let path = file.path().to_owned();
                 file.finish(replaces).map_err(|error| match error.kind() {
                     io::ErrorKind::AlreadyExists => ExportError::Exists(path),
@@ -81,41 +82,42 @@ impl Sheet {
         }
     }
 
-    /// What is wrong with an error of writing to it.
+    /// The export error for an error of writing.
     pub fn failed(&self, error: io::Error) -> ExportError {
-        match &self.to {
-            OpenTarget::Stdout(_) => ExportError::stdout(error),
-            OpenTarget::File { file, .. } => ExportError::write(file.path(), error),
+        match &self.stream {
+            OutputStream::Stdout(_) => ExportError::stdout(error),
+            OutputStream::File { file, .. } => ExportError::write(file.path(), error),
         }
     }
 }
 
-impl Write for Sheet {
+impl Write for ExportWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.to {
-            OpenTarget::Stdout(stdout) => stdout.write(bytes),
-            OpenTarget::File { file, .. } => file.write(bytes),
+        match &mut self.stream {
+            OutputStream::Stdout(stdout) => stdout.write(bytes),
+            OutputStream::File { file, .. } => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            OpenTarget::Stdout(stdout) => stdout.flush(),
-            OpenTarget::File { file, .. } => file.flush(),
+        match &mut self.stream {
+            OutputStream::Stdout(stdout) => stdout.flush(),
+            OutputStream::File { file, .. } => file.flush(),
         }
     }
 }
 
-/// Refuses what is there already, and what is there and no file in any case.
+/// Fails if `path` is not a regular file, or exists and may not be replaced.
 pub(super) fn check_free(path: &Path, replaces: bool) -> Result<(), ExportError> {
     private_file::check(path).map_err(|error| ExportError::write(path, error))?;
-    match replaces || fs::symlink_metadata(path).is_err() {
-        true => Ok(()),
-        false => Err(ExportError::Exists(path.to_owned())),
+    if replaces || fs::symlink_metadata(path).is_err() {
+        Ok(())
+    } else {
+        Err(ExportError::Exists(path.to_owned()))
     }
 }
 
-/// Makes a folder for its owner only, where there is none.
+/// Creates a folder that only its owner can read, if there is none.
 pub(super) fn make_folder(folder: &Path) -> Result<(), ExportError> {
     private_file::make_folder(folder).map_err(|error| ExportError::write(folder, error))
 }

@@ -257,7 +257,7 @@ fn what_was_marked_is_chosen_or_left_out() {
     options.which.labels = vec!["good".into()];
     assert!(matches!(
         book.export(&options, &mut Redactor::none()),
-        Err(ExportError::Nothing)
+        Err(ExportError::NoMatch)
     ));
     mark(Some(1), &|mark| {
         mark.labels = vec!["good".into()];

@@ -1,4 +1,4 @@
-//! The journal for programs: one JSON document, in which what agents sent is as they sent it.
+//! The JSON output of `humanllm history`: one document, with the agents' own JSON embedded unchanged.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::provenance;
 use super::text::state;
-use super::{ListedConversation, SearchResult, TurnMarks, Whole};
+use super::{ConversationRows, ListedConversation, SearchResult, TurnMarks};
 use crate::api::Assignment;
 use crate::draft;
 use crate::journal::{Blob, DecisionRow, ModelDraftRow, SaidRow, SaidState, TurnRow};
@@ -28,30 +28,30 @@ struct HeaderJson<'a> {
 }
 
 #[derive(Serialize)]
-struct Match<'a> {
+struct MatchJson<'a> {
     #[serde(flatten)]
     header: HeaderJson<'a>,
     excerpt: &'a str,
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ConversationJson<'a> {
     #[serde(flatten)]
     header: HeaderJson<'a>,
     requests: usize,
-    said: Vec<WordsJson<'a>>,
+    said: Vec<ReplyJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     draft: Option<RawOrText<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    model_drafts: Vec<DraftedJson<'a>>,
+    model_drafts: Vec<ModelDraftJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    decisions: Vec<Decided<'a>>,
+    decisions: Vec<DecisionJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     newest_request: Option<RequestJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct WordsJson<'a> {
+struct ReplyJson<'a> {
     request: i64,
     at: Option<String>,
     state: &'static str,
@@ -61,7 +61,7 @@ struct WordsJson<'a> {
     provenance: Option<Provenance>,
 }
 
-/// Where the words of a reply come from, as far as that is known.
+/// The sources of a reply's text, as far as they are known.
 #[derive(Serialize)]
 struct Provenance {
     sender: draft::Sender,
@@ -73,7 +73,7 @@ struct Provenance {
 }
 
 #[derive(Serialize)]
-struct DraftedJson<'a> {
+struct ModelDraftJson<'a> {
     id: i64,
     request: i64,
     model: &'a str,
@@ -95,7 +95,7 @@ struct DraftedJson<'a> {
 }
 
 #[derive(Serialize)]
-struct Decided<'a> {
+struct DecisionJson<'a> {
     request: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     draft: Option<i64>,
@@ -118,7 +118,7 @@ struct RequestJson<'a> {
     items: Vec<RawOrText<'a>>,
 }
 
-/// JSON to the digit, or text that is none.
+/// JSON that is embedded unchanged, or a string if the text is no JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum RawOrText<'a> {
@@ -139,7 +139,7 @@ impl<'a> From<&'a Blob> for RawOrText<'a> {
 }
 
 #[derive(Serialize)]
-struct MarkedJson<'a> {
+struct MarksJson<'a> {
     #[serde(flatten)]
     header: HeaderJson<'a>,
     marks: Vec<MarkJson<'a>>,
@@ -161,21 +161,21 @@ pub(super) fn list(list: &[ListedConversation]) -> String {
 }
 
 pub(super) fn found(found: &[SearchResult]) -> String {
-    let found = found.iter().map(|found| Match {
+    let found = found.iter().map(|found| MatchJson {
         header: header(&found.listed),
         excerpt: &found.hit.excerpt.text,
     });
     document(&found.collect::<Vec<_>>())
 }
 
-pub(super) fn show(whole: &Whole) -> String {
-    document(&Shown {
+pub(super) fn show(whole: &ConversationRows) -> String {
+    document(&ConversationJson {
         header: header(&whole.listed),
         requests: whole.turns.len(),
-        said: whole.said.iter().map(words).collect(),
+        said: whole.said.iter().map(reply).collect(),
         draft: whole.draft.as_ref().map(|draft| (&*draft.body).into()),
-        model_drafts: whole.model_drafts.iter().map(drafted).collect(),
-        decisions: whole.decisions.iter().map(decided).collect(),
+        model_drafts: whole.model_drafts.iter().map(model_draft).collect(),
+        decisions: whole.decisions.iter().map(decision).collect(),
         newest_request: whole.newest.as_ref().map(request),
     })
 }
@@ -189,7 +189,7 @@ pub(super) fn marks(marks: &TurnMarks) -> String {
         excluded: mark.excluded,
         updated: time(mark.updated),
     });
-    document(&MarkedJson {
+    document(&MarksJson {
         header: header(&marks.listed),
         marks: all.collect(),
     })
@@ -209,8 +209,8 @@ fn header(ListedConversation { row, assigned }: &ListedConversation) -> HeaderJs
     }
 }
 
-fn words(said: &SaidRow) -> WordsJson<'_> {
-    WordsJson {
+fn reply(said: &SaidRow) -> ReplyJson<'_> {
+    ReplyJson {
         request: said.turn,
         at: time(said.at),
         state: match said.state {
@@ -240,8 +240,8 @@ fn provenance(typed: &str) -> Option<Provenance> {
     is_known.then_some(known)
 }
 
-fn drafted(draft: &ModelDraftRow) -> DraftedJson<'_> {
-    DraftedJson {
+fn model_draft(draft: &ModelDraftRow) -> ModelDraftJson<'_> {
+    ModelDraftJson {
         id: draft.id,
         request: draft.turn,
         model: &draft.model,
@@ -259,8 +259,8 @@ fn drafted(draft: &ModelDraftRow) -> DraftedJson<'_> {
     }
 }
 
-fn decided(decision: &DecisionRow) -> Decided<'_> {
-    Decided {
+fn decision(decision: &DecisionRow) -> DecisionJson<'_> {
+    DecisionJson {
         request: decision.turn,
         draft: decision.draft,
         at: time(decision.at),
@@ -288,7 +288,7 @@ pub(super) fn time(milliseconds: i64) -> Option<String> {
 }
 
 pub(super) fn document(value: &impl Serialize) -> String {
-    // Texts, numbers and JSON that was read: nothing of it could fail.
+    // Strings, numbers and JSON values always serialize.
     let mut document = serde_json::to_string_pretty(value).unwrap_or_default();
     document.push('\n');
     document

@@ -1,7 +1,7 @@
-//! `humanllm history`: what the journal has, from the shell.
+//! `humanllm history`: lists, shows, searches, labels and deletes the conversations of the journal.
 //!
-//! Reading works while the program runs. A program that runs is asked to mark and to delete; compacting
-//! needs the journal for itself.
+//! Reading works while the program runs. Marking and deleting is done by the running program, if there is
+//! one, through the control socket. Compacting needs exclusive access to the journal.
 
 mod json;
 mod provenance;
@@ -23,54 +23,54 @@ use crate::journal::{
 use crate::store;
 use crate::store::marks::{self, ChangeError, MarkChange};
 
-/// How many conversations are looked at in one go.
+/// The number of conversations read with one query.
 const PAGE: u32 = 500;
 
-/// What to do with the journal.
+/// A subcommand of `humanllm history`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HistoryAction {
     /// Lists the newest conversations.
     List {
-        /// How many.
+        /// The maximum number of conversations.
         limit: u32,
-        /// Only those of this participant of a study, and under this condition, as far as they are named.
-        whose: Assignment,
+        /// Only conversations of this study participant and condition, as far as they are given.
+        assigned: Assignment,
     },
     /// Shows a conversation.
     Show {
-        /// Which.
+        /// The id of the conversation.
         id: i64,
-        /// Whether people see its rows as they are, and not the transcript.
+        /// Whether the text form shows the rows of the journal, and not the transcript.
         raw: bool,
     },
-    /// Finds conversations by the words in them.
+    /// Searches the text of conversations.
     Search {
-        /// The words, all of which a text must have.
+        /// The words, all of which a text must contain.
         words: String,
-        /// How many conversations.
+        /// The maximum number of conversations.
         limit: u32,
     },
-    /// Deletes conversations for good.
+    /// Deletes conversations permanently.
     Delete {
-        /// Which.
+        /// The ids of the conversations.
         ids: Vec<i64>,
-        /// Whether the person is not asked first.
+        /// Whether to skip the confirmation.
         yes: bool,
     },
-    /// Changes what the person makes of a conversation or turn, and shows it.
+    /// Changes the labels, rating or note of a conversation or turn, and shows all of them.
     Label {
-        /// Which conversation.
+        /// The id of the conversation.
         id: i64,
-        /// Which of its turns, by its number; the conversation itself if this is absent.
+        /// The number of the turn, from 1; `None` for the conversation as a whole.
         turn: Option<u64>,
-        /// What changes; nothing, to look at it.
+        /// The changes; empty to show only.
         changes: Vec<MarkChange>,
     },
-    /// Gives back the space that nothing needs.
+    /// Shrinks the journal file by its unused space.
     Compact,
 }
 
-/// How to show it.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryFormat {
     /// For people.
@@ -79,37 +79,37 @@ pub enum HistoryFormat {
     Json,
 }
 
-/// Why it was not done.
+/// Why a history command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The journal cannot be used.
+    /// The journal cannot be opened.
     #[error(transparent)]
     Open(OpenError),
-    /// A program that runs has the journal.
+    /// A running program has the journal locked.
     #[error("{0}; quit it first")]
     Busy(OpenError),
-    /// The journal cannot be read.
+    /// A query of the journal failed.
     #[error(transparent)]
     Read(ReadError),
-    /// There is no such conversation.
+    /// There is no conversation with this id.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
-    /// It cannot be marked so.
+    /// The change of a mark is not valid.
     #[error(transparent)]
     Change(#[from] ChangeError),
-    /// The program that has the journal does not do it.
+    /// The running program refused the command.
     #[error(transparent)]
     Program(CommandError),
-    /// Nobody is there to be asked.
+    /// Standard input is no terminal, so the confirmation cannot be asked for.
     #[error("this deletes for good; without a terminal, confirm with --yes")]
-    NobodyToAsk,
-    /// The person could not be asked.
+    NoTerminal,
+    /// Asking for the confirmation failed.
     #[error("cannot ask: {0}")]
     Ask(io::Error),
-    /// The journal cannot be written.
+    /// The deletion could not be written to the journal.
     #[error("nothing was deleted: {0}")]
     Write(String),
-    /// The journal cannot be written.
+    /// The mark could not be written to the journal.
     #[error("nothing was marked: {0}")]
     NotMarked(String),
 }
@@ -132,11 +132,11 @@ impl From<ReadError> for HistoryError {
     }
 }
 
-/// A conversation as all of these show it.
+/// A conversation with its study assignment.
 #[derive(Debug)]
 struct ListedConversation {
     row: ConversationRow,
-    /// Whose its newest request is in a study.
+    /// Participant and condition of its newest request.
     assigned: Assignment,
 }
 
@@ -157,9 +157,9 @@ impl ListedConversation {
     }
 }
 
-/// A conversation with what belongs to it.
+/// A conversation with all rows that belong to it.
 #[derive(Debug)]
-struct Whole {
+struct ConversationRows {
     listed: ListedConversation,
     turns: Vec<i64>,
     said: Vec<SaidRow>,
@@ -169,28 +169,31 @@ struct Whole {
     newest: Option<TurnRow>,
 }
 
-/// A conversation that was found.
+/// A conversation found by a search.
 #[derive(Debug)]
 struct SearchResult {
     listed: ListedConversation,
     hit: SearchHit,
 }
 
-/// Does it, and returns what to tell the person.
+/// Runs a history command, and returns the text to print.
 ///
 /// # Errors
 ///
-/// If there is no journal, it cannot be read or written, or there is no such conversation.
+/// If there is no journal, it cannot be read or written, or there is no such conversation or turn.
 pub fn run(
     action: HistoryAction,
     form: HistoryFormat,
     state_dir: &Path,
 ) -> Result<String, HistoryError> {
     let zone = TimeZone::system();
-    // First of all, so that nothing is made where there is nothing.
+    // Before anything else, so that no journal is created where there is none.
     let reader = JournalReader::open(state_dir)?;
     Ok(match action {
-        HistoryAction::List { limit, whose } => {
+        HistoryAction::List {
+            limit,
+            assigned: whose,
+        } => {
             let list = list(&reader, limit, &whose)?;
             match form {
                 HistoryFormat::Text => text::list(&list, &zone),
@@ -221,7 +224,7 @@ pub fn run(
             }
         }
         HistoryAction::Compact => {
-            // Its connection would be in the way.
+            // An open connection would prevent it.
             drop(reader);
             let (before, after) = journal::compact(state_dir)?;
             text::compacted(before, after)
@@ -229,7 +232,7 @@ pub fn run(
     })
 }
 
-/// The newest conversations that are meant.
+/// The newest conversations of a participant and condition.
 fn list(
     reader: &JournalReader,
     limit: u32,
@@ -256,8 +259,8 @@ fn find(reader: &JournalReader, id: i64) -> Result<ListedConversation, HistoryEr
     Ok(ListedConversation::of(reader, row)?)
 }
 
-fn read(reader: &JournalReader, id: i64) -> Result<Whole, HistoryError> {
-    Ok(Whole {
+fn read(reader: &JournalReader, id: i64) -> Result<ConversationRows, HistoryError> {
+    Ok(ConversationRows {
         listed: find(reader, id)?,
         turns: reader.turns(id)?,
         said: reader.said(id)?,
@@ -275,7 +278,7 @@ fn search(
 ) -> Result<Vec<SearchResult>, HistoryError> {
     let mut all = Vec::new();
     for hit in reader.search(words, limit)? {
-        // One that was deleted in between is none.
+        // It may have been deleted after the search.
         if let Some(conversation) = reader.conversation(hit.conversation)? {
             let listed = ListedConversation::of(reader, conversation)?;
             all.push(SearchResult { listed, hit });
@@ -284,7 +287,7 @@ fn search(
     Ok(all)
 }
 
-/// What is said of a conversation and its turns, by their numbers.
+/// The marks of a conversation and its turns, with the turn numbers; `None` for the conversation.
 #[derive(Debug)]
 struct TurnMarks {
     listed: ListedConversation,
@@ -303,7 +306,7 @@ fn all_marks(reader: &JournalReader, id: i64) -> Result<TurnMarks, HistoryError>
     })
 }
 
-/// Changes what is said of a conversation or turn; returns all that is said of it then.
+/// Changes the mark of a conversation or turn; returns all marks of the conversation.
 fn label(
     reader: JournalReader,
     id: i64,
@@ -319,7 +322,7 @@ fn label(
         return all_marks(&reader, id);
     }
     drop(reader);
-    let writer = MarkWriter::open(state_dir)?;
+    let writer = JournalWriter::open(state_dir)?;
     writer.write(
         vec![Record::Mark(mark)],
         command::ControlCommand::Label {
@@ -338,20 +341,20 @@ fn delete(
     yes: bool,
     state_dir: &Path,
 ) -> Result<String, HistoryError> {
-    let mut doomed: Vec<ListedConversation> = Vec::new();
+    let mut to_delete: Vec<ListedConversation> = Vec::new();
     for id in ids {
         let listed = find(&reader, *id)?;
-        if doomed.iter().all(|known| known.row.id != *id) {
-            doomed.push(listed);
+        if to_delete.iter().all(|known| known.row.id != *id) {
+            to_delete.push(listed);
         }
     }
     drop(reader);
-    // Before the question: an answer that changes nothing is one too many.
-    let writer = MarkWriter::open(state_dir)?;
-    if !yes && !is_sure(&doomed)? {
+    // Before the confirmation, so that nobody confirms what then fails.
+    let writer = JournalWriter::open(state_dir)?;
+    if !yes && !confirm(&to_delete)? {
         return Ok("Nothing was deleted.\n".into());
     }
-    let conversations: Vec<i64> = doomed.iter().map(|listed| listed.row.id).collect();
+    let conversations: Vec<i64> = to_delete.iter().map(|listed| listed.row.id).collect();
     let records = conversations
         .iter()
         .map(|id| Record::DeleteConversation { id: *id });
@@ -360,23 +363,23 @@ fn delete(
         command::ControlCommand::Delete { conversations },
         HistoryError::Write,
     )?;
-    Ok(text::deleted(doomed.len()))
+    Ok(text::deleted(to_delete.len()))
 }
 
-/// Who writes the journal.
-enum MarkWriter<'a> {
-    /// Nobody else.
+/// Writes to the journal, directly or through the running program.
+enum JournalWriter<'a> {
+    /// This process has the journal.
     Own(Journal),
-    /// A program that runs with this state folder.
+    /// Another process with this state folder has it.
     Program(&'a Path),
 }
 
-impl<'a> MarkWriter<'a> {
+impl<'a> JournalWriter<'a> {
     fn open(state_dir: &'a Path) -> Result<Self, HistoryError> {
         match Journal::open(state_dir, JournalOptions::default()) {
             Ok(journal) => Ok(Self::Own(journal)),
             Err(busy @ OpenError::Busy { .. }) => {
-                // What cannot be asked cannot do it.
+                // Whether that process can be reached at all.
                 match command::run(command::ControlCommand::Status, true, state_dir) {
                     Ok(_) => Ok(Self::Program(state_dir)),
                     Err(error) if error.is_nobody() => Err(HistoryError::Busy(busy)),
@@ -387,7 +390,7 @@ impl<'a> MarkWriter<'a> {
         }
     }
 
-    /// Writes records, or asks the program for what they are.
+    /// Writes the records, or has the running program execute the equivalent command.
     fn write(
         self,
         records: Vec<Record>,
@@ -413,13 +416,13 @@ impl<'a> MarkWriter<'a> {
     }
 }
 
-/// Asks the person.
-fn is_sure(doomed: &[ListedConversation]) -> Result<bool, HistoryError> {
+/// Asks the person to confirm a deletion.
+fn confirm(to_delete: &[ListedConversation]) -> Result<bool, HistoryError> {
     if !io::stdin().is_terminal() {
-        return Err(HistoryError::NobodyToAsk);
+        return Err(HistoryError::NoTerminal);
     }
     let mut stderr = io::stderr().lock();
-    let asked = stderr.write_all(text::question(doomed).as_bytes());
+    let asked = stderr.write_all(text::delete_question(to_delete).as_bytes());
     asked.map_err(HistoryError::Ask)?;
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);

@@ -1,14 +1,14 @@
-//! Where words come from and what became of drafts, in words.
+//! Describes the sources of replies and the fate of drafts in words.
 
 use crate::draft::{Draft, DraftedCall, Sender, Source};
 use crate::journal::{DraftFate, ModelDraftRow, ModelDraftState};
 use crate::plain;
 
-/// Where the words of a reply come from and who sent it, where that is more than somebody's keys:
-/// `12 typed, 34 of draft 3 (qwen)`. Who reads this has no colours that tell which words are whose, and no
-/// view that lists the drafts, so it says more than [`Hand`](crate::draft::Hand): how many characters, of
-/// which draft, and what was pasted or recalled, which is no hand of another.
-pub(super) fn words(draft: &Draft) -> String {
+/// The sources of a reply's text and its sender, such as `12 typed, 34 of draft 3 (qwen)`; empty if the
+/// person typed and sent all of it. Plain output has no colours that tell the sources apart, so this says
+/// more than [`Contribution`](crate::draft::Contribution): the number of characters, the draft, and pasted
+/// or recalled text.
+pub(super) fn summary(draft: &Draft) -> String {
     let mut counted: Vec<(&Source, usize)> = Vec::new();
     let parts = draft.parts.iter().map(|part| &part.origin);
     for span in parts
@@ -52,14 +52,14 @@ fn of(source: &Source) -> String {
     }
 }
 
-/// The calls that models drafted.
+/// The calls in a composed draft that models drafted.
 pub(super) fn drafted_calls(draft: &Draft) -> impl Iterator<Item = &DraftedCall> {
     let parts = draft.parts.iter().map(|part| part.call.as_ref());
     let calls = parts.chain([draft.call.as_ref()]).flatten();
     calls.filter_map(|call| call.drafted.as_ref())
 }
 
-/// How long a draft took, where that is known.
+/// The time to the first word and to the end of a draft, as far as they are known.
 pub(super) fn times(draft: &ModelDraftRow) -> String {
     let seconds = |at: i64| (at - draft.begun) as f64 / 1e3;
     let first = draft

@@ -1,4 +1,4 @@
-//! `humanllm rules`: which rules there are, and what they would have done to what the journal has.
+//! `humanllm rules`: lists the rules, and tries them on the requests and replies of the journal.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,33 +16,33 @@ use crate::plain;
 use crate::rules::{Decision, RuleAction, Rules, Subject};
 use crate::store;
 
-/// How many turns are looked for at once.
+/// The number of turns read with one query.
 const PAGE: u32 = 256;
-/// How many conversations are remembered.
-const REMEMBERED: usize = 256;
+/// The number of conversation rows that are cached.
+const MAX_CACHED_CONVERSATIONS: usize = 256;
 const DAY: i64 = 24 * 3600 * 1000;
 
-/// What is tried.
+/// The part of the journal that the rules are tried on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Trial {
-    /// What came in the last so many days; all of it, if this is absent.
+pub struct TrialScope {
+    /// Only requests of the last so many days; all if this is absent.
     pub days: Option<u32>,
-    /// What came in this conversation; in any, if this is absent.
+    /// Only requests of this conversation; of any if this is absent.
     pub conversation: Option<i64>,
 }
 
-/// Why nothing can be told.
+/// Why trying the rules failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TrialError {
     /// The journal cannot be read, or has no such conversation.
     #[error(transparent)]
     History(#[from] HistoryError),
-    /// Nobody takes it.
+    /// The output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Write(#[from] io::Error),
 }
 
-/// Tells which rules there are.
+/// The list of the rules.
 pub fn list(rules: &Rules, form: HistoryFormat) -> String {
     match form {
         HistoryFormat::Json => {
@@ -56,7 +56,7 @@ pub fn list(rules: &Rules, form: HistoryFormat) -> String {
                 } else {
                     "request"
                 };
-                let what = happens(told.action, told.timeout);
+                let what = outcome_text(told.action, told.timeout);
                 let head = format!("{number:>3}  {}  (of a {asked}): {what}", told.name);
                 let conditions = told.conditions.iter();
                 let conditions = conditions.map(|(key, is)| format!("{:5}{key:<14}{is}", ""));
@@ -72,14 +72,14 @@ pub fn list(rules: &Rules, form: HistoryFormat) -> String {
 
 const NO_RULES: &str = "There are no rules; config.example.toml has some to begin with.\n";
 
-/// Tells which rule would have met each earlier request and what was said to it, the newest last.
+/// Writes which rule matches each earlier request, its replies and its drafts, the newest last.
 ///
 /// # Errors
 ///
-/// If there is no journal, it cannot be read, there is no such conversation, or nobody reads what is
-/// told.
+/// If there is no journal, it cannot be read, there is no such conversation, or the output cannot be
+/// written.
 pub fn run(
-    trial: Trial,
+    trial: TrialScope,
     rules: &Rules,
     form: HistoryFormat,
     state_dir: &Path,
@@ -96,7 +96,7 @@ pub fn run(
         form,
         out,
         zone: TimeZone::system(),
-        told: 0,
+        matches: 0,
     };
     let mut walk = RulesTrial {
         reader,
@@ -110,12 +110,12 @@ pub fn run(
     report.end(&walk.counts)
 }
 
-/// Something that a rule would have met.
-struct Met<'a> {
+/// A request, reply or draft that a rule matches.
+struct RuleMatch<'a> {
     at: i64,
     conversation: &'a ConversationRow,
     turn: i64,
-    /// What it is, in a word: `request`, `reply`, `draft`.
+    /// `request`, `reply` or `draft`.
     what: &'static str,
     decision: Decision,
 }
@@ -132,7 +132,7 @@ struct Counts {
     unreadable: u64,
 }
 
-/// Goes through the journal, turn by turn.
+/// Tries the rules on the journal, turn by turn.
 struct RulesTrial<'r> {
     reader: JournalReader,
     rules: &'r Rules,
@@ -144,13 +144,13 @@ struct RulesTrial<'r> {
 impl RulesTrial<'_> {
     fn all<W: Write>(
         &mut self,
-        trial: Trial,
+        trial: TrialScope,
         report: &mut TrialReport<'_, W>,
     ) -> Result<(), TrialError> {
         let since = trial.days.map(|days| now() - i64::from(days) * DAY);
         let since = since.unwrap_or(i64::MIN);
         let mut after = 0;
-        // What the last request had, the next one of its conversation mostly has too.
+        // Kept alive until the next request, which mostly has the same interned items.
         let mut last = None;
         loop {
             let turns = self
@@ -183,13 +183,13 @@ impl RulesTrial<'_> {
             let item = match serde_json::from_str(&row.words) {
                 Ok(ReplyContent::Item(item)) => item,
                 Ok(ReplyContent::Live(text, phase)) => Body::message(text, phase),
-                // What the person ends a turn with is no draft, and nothing else is known.
+                // Rules are not asked about rejections.
                 Ok(ReplyContent::Rejection(_)) | Err(_) => continue,
             };
             spoken.push((row.at, "reply", item));
         }
         for row in &drafts {
-            // What was sent as it was stands among the replies.
+            // A draft that was sent unchanged is among the replies.
             if matches!(row.fate, DraftFate::Sent | DraftFate::Automatic) {
                 continue;
             }
@@ -210,7 +210,7 @@ impl RulesTrial<'_> {
             return Ok(None);
         }
         let turn = self.reader.turn(id).map_err(HistoryError::from)?;
-        // One that was deleted in between is none.
+        // It may have been deleted after the query.
         let Some(turn) = turn else {
             return Ok(None);
         };
@@ -240,7 +240,7 @@ impl RulesTrial<'_> {
             directory: directory.as_deref(),
             request,
         };
-        let met = |at, what, decision| Met {
+        let met = |at, what, decision| RuleMatch {
             at,
             conversation,
             turn: turn.id,
@@ -249,7 +249,7 @@ impl RulesTrial<'_> {
         };
         if let Some(decision) = self.rules.of_request(&subject) {
             self.counts.requests_met += 1;
-            report.tell(&met(turn.arrived, "request", decision))?;
+            report.write_match(&met(turn.arrived, "request", decision))?;
         }
         for (at, what, item) in spoken {
             let Some(decision) = self.rules.of_item(&subject, &item) else {
@@ -259,7 +259,7 @@ impl RulesTrial<'_> {
                 "reply" => self.counts.replies_met += 1,
                 _ => self.counts.drafts_met += 1,
             }
-            report.tell(&met(at, what, decision))?;
+            report.write_match(&met(at, what, decision))?;
         }
         Ok(())
     }
@@ -268,7 +268,7 @@ impl RulesTrial<'_> {
         if let Some(known) = self.conversations.get(&id) {
             return Ok(known.clone());
         }
-        if self.conversations.len() >= REMEMBERED {
+        if self.conversations.len() >= MAX_CACHED_CONVERSATIONS {
             self.conversations.clear();
         }
         let found = self.reader.conversation(id).map_err(HistoryError::from)?;
@@ -277,12 +277,12 @@ impl RulesTrial<'_> {
     }
 }
 
-/// Where it is told, piece by piece: nobody holds all of it.
+/// Writes the matches as they are found, without holding them in memory.
 struct TrialReport<'o, W> {
     form: HistoryFormat,
     out: &'o mut W,
     zone: TimeZone,
-    told: u64,
+    matches: u64,
 }
 
 impl<W: Write> TrialReport<'_, W> {
@@ -293,18 +293,18 @@ impl<W: Write> TrialReport<'_, W> {
         }
     }
 
-    fn tell(&mut self, met: &Met<'_>) -> io::Result<()> {
-        let Met {
+    fn write_match(&mut self, met: &RuleMatch<'_>) -> io::Result<()> {
+        let RuleMatch {
             conversation,
             decision,
             ..
         } = met;
-        self.told += 1;
+        self.matches += 1;
         match self.form {
             HistoryFormat::Text => {
                 let timeout = decision.timeout.as_ref();
                 let timeout = timeout.map(|(after, action)| (*after, action));
-                let what = happens(&decision.action, timeout);
+                let what = outcome_text(&decision.action, timeout);
                 let head = format!(
                     "{:>6}  {}  {:<7}  {}: {what}",
                     conversation.id,
@@ -316,7 +316,7 @@ impl<W: Write> TrialReport<'_, W> {
                 writeln!(self.out, "{}\n{}", plain::line(&head), plain::line(&about))
             }
             HistoryFormat::Json => {
-                let comma = if self.told > 1 { "," } else { "" };
+                let comma = if self.matches > 1 { "," } else { "" };
                 let row = serde_json::to_string(&TrialRow::of(met)).unwrap_or_default();
                 write!(self.out, "{comma}\n  {row}")
             }
@@ -331,7 +331,7 @@ impl<W: Write> TrialReport<'_, W> {
                 let requests = of(counts.requests_met, counts.requests, "requests");
                 let replies = of(counts.replies_met, counts.replies, "replies");
                 let drafts = of(counts.drafts_met, counts.drafts, "other drafts");
-                let space = if self.told > 0 { "\n" } else { "" };
+                let space = if self.matches > 0 { "\n" } else { "" };
                 writeln!(
                     out,
                     "{space}A rule would have met {requests}, {replies} and {drafts}."
@@ -372,7 +372,7 @@ struct TrialRow<'a> {
 }
 
 impl<'a> TrialRow<'a> {
-    fn of(met: &'a Met<'_>) -> Self {
+    fn of(met: &'a RuleMatch<'_>) -> Self {
         let timeout = met.decision.timeout.as_ref();
         Self {
             at: json::time(met.at),
@@ -422,8 +422,8 @@ impl<'a> TriedRule<'a> {
     }
 }
 
-/// What happens, and what happens where nobody does anything.
-fn happens(action: &RuleAction, timeout: Option<(Duration, &RuleAction)>) -> String {
+/// The action of a rule in words, and the one after its timeout.
+fn outcome_text(action: &RuleAction, timeout: Option<(Duration, &RuleAction)>) -> String {
     let words = action.words();
     match timeout {
         None => words,

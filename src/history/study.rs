@@ -1,4 +1,4 @@
-//! The record of a study: a row of comma-separated values for each turn.
+//! `humanllm study csv`: the record of a study as CSV, one row for each turn.
 
 use std::io::{self, Write};
 
@@ -8,18 +8,18 @@ use crate::api::Format;
 use crate::journal::{JournalReader, ReadError, TurnState};
 use crate::statistics::turns::{self, SOURCES, TurnFacts};
 
-/// Why there is no record.
+/// Why the record could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StudyError {
     /// The journal cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The record cannot be written.
+    /// The output cannot be written.
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
 
-/// The names of the columns before those of the characters.
+/// The names of the columns before the delays and the characters by source.
 const COLUMNS: [&str; 20] = [
     "conversation",
     "turn",
@@ -43,7 +43,7 @@ const COLUMNS: [&str; 20] = [
     "delay_first_ms",
 ];
 
-/// Writes the record of all turns that came at or after a moment, in milliseconds since 1970.
+/// Writes the record of all turns whose request arrived at or after `since`, in milliseconds since 1970.
 ///
 /// # Errors
 ///
@@ -66,9 +66,12 @@ fn cells(turn: &TurnFacts) -> impl Iterator<Item = String> {
         let time = time.and_then(|time| Timestamp::from_millisecond(time).ok());
         time.map_or(String::new(), |time| format!("{time:.3}"))
     };
-    let delayed = |sum: u64| match turn.delays.is_empty() {
-        true => String::new(),
-        false => sum.to_string(),
+    let delayed = |sum: u64| {
+        if turn.delays.is_empty() {
+            String::new()
+        } else {
+            sum.to_string()
+        }
     };
     let first = turn.delays.first().map_or(0, |plan| plan.first_ms);
     let total = turn.delays.iter().map(|plan| plan.total_ms).sum();
@@ -116,17 +119,19 @@ fn cells(turn: &TurnFacts) -> impl Iterator<Item = String> {
     cells.into_iter().chain(characters)
 }
 
-/// Writes a row (RFC 4180). A cell that a spreadsheet would take for a formula is text: participants
-/// name themselves.
+/// Writes a row as RFC 4180 has it. A cell that a spreadsheet would run as a formula gets a leading
+/// apostrophe, because clients choose the names of participants.
 fn row(to: &mut impl Write, cells: impl Iterator<Item = String>) -> io::Result<()> {
     let cells = cells.map(|cell| {
-        let cell = match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-            true => format!("'{cell}"),
-            false => cell,
+        let cell = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+            format!("'{cell}")
+        } else {
+            cell
         };
-        match cell.contains([',', '"', '\n', '\r']) {
-            true => format!("\"{}\"", cell.replace('"', "\"\"")),
-            false => cell,
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell
         }
     });
     let cells: Vec<String> = cells.collect();

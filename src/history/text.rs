@@ -1,11 +1,11 @@
-//! The journal for people.
+//! The text output of `humanllm history`.
 
 use std::fmt::Write;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{ListedConversation, SearchResult, TurnMarks, Whole, provenance};
+use super::{ConversationRows, ListedConversation, SearchResult, TurnMarks, provenance};
 use crate::api::{Assignment, Body, Interner};
 use crate::inbox;
 use crate::journal::{DecisionRow, ModelDraftRow, SaidState, TurnState};
@@ -16,8 +16,8 @@ use crate::store::marks::words;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
-/// How wide an agent's name may be before it is cut.
-const AGENT: usize = 14;
+/// The width of the column with the agent's name; longer names are cut.
+const AGENT_WIDTH: usize = 14;
 
 pub(super) fn list(list: &[ListedConversation], zone: &TimeZone) -> String {
     match list {
@@ -37,8 +37,8 @@ pub(super) fn found(found: &[SearchResult], zone: &TimeZone) -> String {
     lines.collect()
 }
 
-/// The transcript of the newest request and of what was said to it, as the terminal shows it.
-pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
+/// The transcript of the newest request and its reply, as the terminal interface shows it.
+pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
     let mut out = head(&whole, zone);
     let loaded = whole.newest.as_ref().and_then(|newest| {
         let (row, said) = (whole.listed.row.clone(), std::mem::take(&mut whole.said));
@@ -57,14 +57,14 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     let first_said = transcript.blocks().len().saturating_sub(said);
     for (index, block) in transcript.blocks().iter().enumerate() {
         let _ = write!(out, "\n── {}", plain::line(&block.label));
-        // When an item was first sent is not known, only when the newest request was.
+        // Items of the request have the time of the newest request, not the one when they were first sent.
         let at = block.at.filter(|_| index >= first_said);
         let at = at
             .map(|at| time(at.as_millisecond(), zone))
             .unwrap_or_default();
         let said = index.checked_sub(first_said);
         let said = said.and_then(|index| conversation.said().get(index));
-        let origin = said.map(|said| provenance::words(&said.draft));
+        let origin = said.map(|said| provenance::summary(&said.draft));
         for fact in [plain::line(&block.detail), at, origin.unwrap_or_default()] {
             if !fact.is_empty() {
                 let _ = write!(out, " · {fact}");
@@ -73,7 +73,7 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
         out.push('\n');
         let body = block.body();
         for line in body.lines() {
-            // Beside a line, so that nothing in it passes for the head of another.
+            // With a bar in front, so that no body line can pass for the heading of a block.
             let _ = writeln!(out, "│ {}", plain::line(line));
         }
     }
@@ -82,8 +82,8 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     let of_newest = |turn: i64| Some(turn) == newest;
     let drafts = whole.model_drafts.iter();
     let decisions = whole.decisions.iter();
-    push_drafted(&mut out, drafts.filter(|draft| of_newest(draft.turn)), zone);
-    push_decided(
+    push_model_drafts(&mut out, drafts.filter(|draft| of_newest(draft.turn)), zone);
+    push_decisions(
         &mut out,
         decisions.filter(|decision| of_newest(decision.turn)),
         zone,
@@ -101,8 +101,8 @@ pub(super) fn show(mut whole: Whole, zone: &TimeZone) -> String {
     out
 }
 
-/// What models drafted, each with its items.
-fn push_drafted<'a>(
+/// Appends drafts of models with their items.
+fn push_model_drafts<'a>(
     out: &mut String,
     drafts: impl Iterator<Item = &'a ModelDraftRow>,
     zone: &TimeZone,
@@ -138,8 +138,8 @@ fn push_drafted<'a>(
     }
 }
 
-/// What rules decided, a line for each.
-fn push_decided<'a>(
+/// Appends decisions of rules, one line each.
+fn push_decisions<'a>(
     out: &mut String,
     decisions: impl Iterator<Item = &'a DecisionRow>,
     zone: &TimeZone,
@@ -168,8 +168,8 @@ fn push_decided<'a>(
     }
 }
 
-/// What the rows say of a conversation, before what was said in it.
-fn head(whole: &Whole, zone: &TimeZone) -> String {
+/// The header of a conversation: its id, title and properties.
+fn head(whole: &ConversationRows, zone: &TimeZone) -> String {
     let ListedConversation { row, assigned } = &whole.listed;
     let mut out = format!("{}  {}\n\n", row.id, plain::line(&row.title));
     let mut fact = |name: &str, value: &str| {
@@ -177,7 +177,7 @@ fn head(whole: &Whole, zone: &TimeZone) -> String {
         let _ = writeln!(out, "{name:<10}{}", plain::line(value));
     };
     fact("agent", &row.agent);
-    match whose(assigned) {
+    match participant_and_condition(assigned) {
         whose if whose.is_empty() => {}
         whose => fact("study", &whose),
     }
@@ -194,7 +194,7 @@ fn head(whole: &Whole, zone: &TimeZone) -> String {
     out
 }
 
-fn push_draft(out: &mut String, whole: &Whole, zone: &TimeZone) {
+fn push_draft(out: &mut String, whole: &ConversationRows, zone: &TimeZone) {
     if let Some(draft) = &whole.draft {
         let at = time(draft.updated, zone);
         let text = crate::draft::Draft::from_json(&draft.body).text;
@@ -202,7 +202,7 @@ fn push_draft(out: &mut String, whole: &Whole, zone: &TimeZone) {
     }
 }
 
-pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
+pub(super) fn show_raw(whole: &ConversationRows, zone: &TimeZone) -> String {
     let mut out = head(whole, zone);
     if !whole.said.is_empty() {
         out.push_str("\nSaid:\n");
@@ -220,8 +220,8 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
         let at = time(draft.updated, zone);
         let _ = write!(out, "\nDraft of {at}:\n\n{}\n", plain::lines(&draft.body));
     }
-    push_drafted(&mut out, whole.model_drafts.iter(), zone);
-    push_decided(&mut out, whole.decisions.iter(), zone);
+    push_model_drafts(&mut out, whole.model_drafts.iter(), zone);
+    push_decisions(&mut out, whole.decisions.iter(), zone);
     if let Some(turn) = &whole.newest {
         let at = time(turn.arrived, zone);
         let _ = write!(out, "\nItems of the newest request, of {at}:\n\n");
@@ -233,9 +233,9 @@ pub(super) fn show_raw(whole: &Whole, zone: &TimeZone) -> String {
     out
 }
 
-pub(super) fn question(doomed: &[ListedConversation]) -> String {
+pub(super) fn delete_question(to_delete: &[ListedConversation]) -> String {
     let mut out = String::from("Delete for good:\n");
-    for ListedConversation { row, .. } in doomed {
+    for ListedConversation { row, .. } in to_delete {
         let _ = writeln!(out, "{:>6}  {}", row.id, plain::line(&row.title));
     }
     out.push_str("Are you sure? [y/N] ");
@@ -249,7 +249,7 @@ pub(super) fn deleted(number: usize) -> String {
     }
 }
 
-/// What is said of a conversation and its turns, a line for each.
+/// The marks of a conversation and its turns, one line each.
 pub(super) fn marks(marks: &TurnMarks) -> String {
     let row = &marks.listed.row;
     let mut out = format!("{:>6}  {}\n", row.id, plain::line(&row.title));
@@ -272,13 +272,13 @@ pub(super) fn compacted(before: u64, after: u64) -> String {
 }
 
 fn line(ListedConversation { row, assigned }: &ListedConversation, zone: &TimeZone) -> String {
-    let whose = match whose(assigned) {
+    let whose = match participant_and_condition(assigned) {
         whose if whose.is_empty() => whose,
         whose => format!("  ({})", plain::line(&whose)),
     };
-    let agent: String = plain::line(&row.agent).chars().take(AGENT).collect();
+    let agent: String = plain::line(&row.agent).chars().take(AGENT_WIDTH).collect();
     format!(
-        "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}{whose}\n",
+        "{:>6}  {}  {agent:<AGENT_WIDTH$}  {:<11}  {}{whose}\n",
         row.id,
         time(row.active, zone),
         state(row.state),
@@ -286,8 +286,8 @@ fn line(ListedConversation { row, assigned }: &ListedConversation, zone: &TimeZo
     )
 }
 
-/// The participant and the condition.
-fn whose(assigned: &Assignment) -> String {
+/// Participant and condition, separated by a space.
+fn participant_and_condition(assigned: &Assignment) -> String {
     let parts = [&assigned.participant, &assigned.condition].into_iter();
     let parts: Vec<&str> = parts.flatten().map(String::as_str).collect();
     parts.join(" ")

@@ -1,4 +1,4 @@
-//! The log file, which does not grow for ever.
+//! The log file and its rotation.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::{LOG_FILE, OLD_LOG_FILE};
 use crate::state_dir::StateDir;
 
-/// A log that is put aside when it has grown large; what was put aside before goes then.
+/// A log file that is renamed when it is full, replacing the one renamed before.
 #[derive(Debug)]
 pub(super) struct LogFile {
     folder: StateDir,
@@ -16,7 +16,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// The log in this folder, at whose end is written, and which holds at most this many bytes.
+    /// Opens the log in this folder for appending. It is rotated at `max_bytes`.
     ///
     /// # Errors
     ///
@@ -32,10 +32,10 @@ impl LogFile {
         })
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
         let path = |name| self.folder.path().join(name);
         match fs::rename(path(LOG_FILE), path(OLD_LOG_FILE)) {
-            // Somebody has tidied up.
+            // Somebody has removed the log.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -48,9 +48,9 @@ impl Write for LogFile {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         let new = lines.len() as u64;
         if self.bytes > 0 && self.bytes + new > self.max_bytes {
-            self.put_aside()?;
+            self.rotate()?;
         }
-        // All or as much as goes, so that a line is not torn in two by the next change of files.
+        // All at once, so that a rotation does not split a line.
         self.file.write_all(lines)?;
         self.bytes += new;
         Ok(lines.len())

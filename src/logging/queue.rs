@@ -1,19 +1,19 @@
-//! Lines on their way to the log. Whoever logs never waits for a disk.
+//! A queue of log lines that a thread writes to the log, so that logging never waits for the disk.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How many bytes of lines wait for the disk at most; what comes then is left out.
+/// The maximum size of the queue, in bytes; further lines are dropped.
 const MAX_WAITING: usize = 256 * 1024;
-/// The longest line, in bytes; the rest of it is left out.
+/// The longest line, in bytes; the rest of it is dropped.
 const MAX_LINE: usize = 4 * 1024;
-/// How long the last lines may take when the program ends.
+/// How long writing the remaining lines may take when the program ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a line waits for others that are written with it. Whoever kills the program loses so
-/// much of the log.
-const GATHER: Duration = Duration::from_millis(20);
+/// How long a line waits to be written together with others. If the program is killed, lines of this time
+/// are lost.
+const BATCH_DELAY: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
 struct SharedLog {
@@ -35,16 +35,16 @@ impl SharedLog {
     }
 }
 
-/// Where lines wait. Dropping it writes those that do.
+/// The queue. Dropping it writes the remaining lines.
 #[derive(Debug)]
 pub(super) struct LogQueue(Arc<SharedLog>);
 
-/// The end into which lines go, one with each write.
+/// Adds lines to the queue, one with each write.
 #[derive(Debug, Clone)]
 pub(super) struct LogWriter(Arc<SharedLog>);
 
 impl LogQueue {
-    /// A queue of lines that are written to `log` by a thread of its own.
+    /// Starts the thread that writes the lines to `log`.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl LogQueue {
         Ok(queue)
     }
 
-    pub(super) fn lines(&self) -> LogWriter {
+    pub(super) fn writer(&self) -> LogWriter {
         LogWriter(Arc::clone(&self.0))
     }
 }
@@ -68,7 +68,7 @@ impl Drop for LogQueue {
         let mut waiting = self.0.lock();
         waiting.is_closing = true;
         self.0.changed.notify_all();
-        // A disk that does not answer does not keep the program from ending.
+        // A disk that does not respond must not keep the program from exiting.
         let _ = self
             .0
             .changed
@@ -83,7 +83,7 @@ impl Write for LogWriter {
         if waiting.lines.len() + line.len().min(MAX_LINE) > MAX_WAITING {
             waiting.left_out += 1;
         } else if line.len() > MAX_LINE {
-            // Where a character is cut in two, it is the log that has half of it.
+            // This may cut a UTF-8 character in two.
             waiting.lines.extend_from_slice(&line[..MAX_LINE - 1]);
             waiting.lines.push(b'\n');
         } else {
@@ -101,14 +101,14 @@ impl Write for LogWriter {
     }
 }
 
-/// Writes lines until there can be no more.
+/// Writes lines until the queue is closed.
 fn write_all(shared: &SharedLog, mut log: impl Write) {
     let mut waiting = shared.lock();
     loop {
         if !waiting.lines.is_empty() {
             let changed = &shared.changed;
             let gathered =
-                changed.wait_timeout_while(waiting, GATHER, |waiting| !waiting.is_closing);
+                changed.wait_timeout_while(waiting, BATCH_DELAY, |waiting| !waiting.is_closing);
             waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
         }
         let lines = std::mem::take(&mut waiting.lines);
@@ -124,8 +124,7 @@ fn write_all(shared: &SharedLog, mut log: impl Write) {
             continue;
         }
         drop(waiting);
-        // What cannot be written is lost; the next lines may have more luck, and there is no other
-        // place to say so.
+        // Lines that cannot be written are lost: there is no other place to report it.
         let _ = log.write_all(&lines);
         if left_out > 0 {
             let _ = writeln!(log, "{left_out} lines were left out here");
@@ -161,7 +160,7 @@ mod tests {
         let (go, gone) = mpsc::channel();
         let (took, taken) = mpsc::channel();
         let queue = LogQueue::start(Disk(gone, took)).expect("started");
-        let mut lines = queue.lines();
+        let mut lines = queue.writer();
         let line = [b'x'; 999];
         for _ in 0..10 * MAX_WAITING / line.len() {
             writeln!(lines, "{}", String::from_utf8_lossy(&line)).expect("taken");
@@ -186,7 +185,7 @@ mod tests {
         let (took, taken) = mpsc::channel();
         drop(go);
         let queue = LogQueue::start(Disk(gone, took)).expect("started");
-        let mut lines = queue.lines();
+        let mut lines = queue.writer();
         lines.write_all(b"one\n").expect("taken");
         lines.write_all(&[b'x'; 2 * MAX_LINE]).expect("taken");
         lines.write_all(b"two\n").expect("taken");

@@ -1,8 +1,8 @@
-//! Fixtures of aimock (<https://github.com/CopilotKit/aimock>, as its version 1.43 reads them), which has
-//! integrations for test runners in JavaScript.
+//! Fixtures for aimock (<https://github.com/CopilotKit/aimock>, as version 1.43 reads them), a mock server
+//! with integrations for JavaScript test runners.
 //!
-//! A fixture is what a request has and what is answered to that, so that much is lost: the times, what left
-//! before the end of a response, and calls of tools other than functions.
+//! A fixture is a pattern for requests and one response. It has no times, no replies before the end of the
+//! response, and only calls of functions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use serde_json::{Map, Value, json};
 use super::{RecordedTurn, Recording};
 use crate::api::{Body, ContentPart, Ending, Format, Item, Reply, Request};
 
-/// What was written.
+/// The fixtures for a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fixtures {
-    /// The file.
+    /// The contents of the file.
     pub document: Value,
-    /// What has no place in it, in words.
-    pub(crate) left_out: Vec<String>,
+    /// What fixtures cannot express and was left out, for people.
+    pub(crate) warnings: Vec<String>,
 }
 
-/// The fixtures for a recording.
+/// Makes the fixtures for a recording.
 pub fn fixtures(recording: &Recording) -> Fixtures {
     let mut left_out = Vec::new();
     let mut all: Vec<Value> = Vec::new();
-    // How many messages of the model aimock will count in the next request of each conversation.
+    // By conversation, the number of assistant messages that aimock counts in the next request.
     let mut counts: HashMap<i64, usize> = HashMap::new();
     for turn in &recording.turns {
         let answered = match answer(turn) {
@@ -35,25 +35,27 @@ pub fn fixtures(recording: &Recording) -> Fixtures {
                 continue;
             }
         };
-        let first = || said_before(&turn.request);
+        let first = || assistant_messages(&turn.request);
         let count = counts.entry(turn.conversation).or_insert_with(first);
-        all.push(json!({"match": matched(&turn.request, *count), "response": answered.response}));
+        all.push(
+            json!({"match": match_fields(&turn.request, *count), "response": answered.response}),
+        );
         *count += match turn.request.format {
             Format::Responses | Format::Compaction => answered.items,
             Format::Chat | Format::Messages => usize::from(answered.items > 0),
         };
-        let lost = answered.lost.into_iter();
+        let lost = answered.warnings.into_iter();
         left_out.extend(lost.map(|words| format!("request {}: {words}", turn.number)));
     }
-    number(&mut all);
+    number_duplicates(&mut all);
     Fixtures {
         document: json!({"fixtures": all}),
-        left_out,
+        warnings: left_out,
     }
 }
 
-/// Tells fixtures with the same match apart by their order.
-fn number(fixtures: &mut [Value]) {
+/// Numbers fixtures with the same pattern, so that aimock uses them in order.
+fn number_duplicates(fixtures: &mut [Value]) {
     let mut seen: HashMap<String, Vec<usize>> = HashMap::new();
     for (index, fixture) in fixtures.iter().enumerate() {
         let same = seen.entry(fixture["match"].to_string()).or_default();
@@ -66,7 +68,7 @@ fn number(fixtures: &mut [Value]) {
     }
 }
 
-fn matched(request: &Request, count: usize) -> Value {
+fn match_fields(request: &Request, count: usize) -> Value {
     let mut fields = Map::new();
     let prompt = request.prompts().next_back();
     let mut texts = prompt
@@ -81,13 +83,13 @@ fn matched(request: &Request, count: usize) -> Value {
     Value::Object(fields)
 }
 
-/// Whether there is the output of a call after what was said last in the name of the user.
+/// Whether a tool output follows the last user message.
 fn has_result(request: &Request) -> bool {
     let user = |item: &Arc<Item>| item.role() == Some("user");
     let Some(last) = request.items.iter().rposition(user) else {
         return request.items.iter().any(|item| item.output_of().is_some());
     };
-    // One message may hold both, in either order.
+    // One message of the wire format may hold both, in either order.
     let same = request.items[last].shared_raw();
     let mut items = request.items.iter().enumerate();
     items.any(|(index, item)| {
@@ -95,8 +97,8 @@ fn has_result(request: &Request) -> bool {
     })
 }
 
-/// How many messages of the model a request has.
-fn said_before(request: &Request) -> usize {
+/// The number of assistant messages in a request.
+fn assistant_messages(request: &Request) -> usize {
     let items = request.items.iter().filter(|item| item.is_from_model());
     let is_message = |item: &&Arc<Item>| !matches!(item.said(), Some(Body::Reasoning { .. }));
     items
@@ -107,9 +109,9 @@ fn said_before(request: &Request) -> usize {
 
 struct FixtureResponse {
     response: Value,
-    /// How many messages and calls.
+    /// The number of messages and calls.
     items: usize,
-    lost: Vec<String>,
+    warnings: Vec<String>,
 }
 
 fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
@@ -150,7 +152,7 @@ fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
             return Ok(FixtureResponse {
                 response: json!({"error": error, "status": 400}),
                 items: 0,
-                lost,
+                warnings: lost,
             });
         }
     }
@@ -162,11 +164,11 @@ fn answer(turn: &RecordedTurn) -> Result<FixtureResponse, String> {
     Ok(FixtureResponse {
         response: Value::Object(response),
         items,
-        lost,
+        warnings: lost,
     })
 }
 
-/// Adds words to a message, on a line of their own if they are another one.
+/// Appends text to the last text block, on a new line if it is a new message.
 fn add_text(blocks: &mut Vec<Value>, text: &str, is_new: bool) {
     let last = blocks
         .last_mut()
@@ -203,7 +205,7 @@ fn response(blocks: Vec<Value>) -> Map<String, Value> {
     if !calls.is_empty() {
         response.insert("toolCalls".into(), json!(calls));
     }
-    // What is only text before calls is that without being told.
+    // Text before calls is the default order, which needs no blocks.
     let is_in_order =
         words.len() <= 1 && blocks.first().is_some_and(|first| first["type"] == "text");
     if !words.is_empty() && !calls.is_empty() && !is_in_order {
@@ -218,16 +220,16 @@ mod tests {
     use crate::api::{Interner, Phase};
     use crate::inbox::ReplyContent;
     use crate::journal::{SaidState, TurnState};
-    use crate::recording::KeptReply;
+    use crate::recording::JournalReply;
 
     fn turn(number: usize, items: Value, said: &[&[ReplyContent]]) -> RecordedTurn {
         let body = json!({"model": "m", "input": items}).to_string();
         let rows = (0..).zip(said).flat_map(|(ticket, words)| {
-            words.iter().map(move |words| KeptReply {
+            words.iter().map(move |words| JournalReply {
                 at: 0,
                 ticket,
                 state: SaidState::Delivered,
-                words: words.clone(),
+                content: words.clone(),
                 typed: String::new(),
             })
         });
@@ -275,7 +277,10 @@ mod tests {
                 turn(4, json!("Gone"), &[]),
             ],
         };
-        let Fixtures { document, left_out } = fixtures(&recording);
+        let Fixtures {
+            document,
+            warnings: left_out,
+        } = fixtures(&recording);
         assert_eq!(
             document,
             json!({"fixtures": [

@@ -1,22 +1,22 @@
-//! How two texts differ, in few lines.
+//! A line-based difference of two texts.
 
-/// Lines around a change that are shown with it.
+/// The number of unchanged lines shown around a change.
 const CONTEXT: usize = 2;
-/// How many pairs of lines are looked at before all is called changed.
+/// The number of pairs of lines up to which they are compared; beyond it, all lines count as changed.
 const MAX_PAIRS: usize = 4_000_000;
-/// Characters of a line that are shown.
+/// The number of characters of a line that are shown.
 const MAX_LENGTH: usize = 200;
 
 /// A line of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEdit<'a> {
     Same(&'a str),
-    Gone(&'a str),
-    Come(&'a str),
+    Removed(&'a str),
+    Added(&'a str),
 }
 
-/// The difference from one text to another as `diff -u` has it, in no more than so many lines; empty if there
-/// is none.
+/// The difference from one text to another in the format of `diff -u`, with up to `most` lines; empty if
+/// there is none.
 pub fn difference(from: &str, to: &str, most: usize) -> String {
     let (from, to): (Vec<&str>, Vec<&str>) = (from.lines().collect(), to.lines().collect());
     let edits = edits(&from, &to);
@@ -40,10 +40,10 @@ pub fn difference(from: &str, to: &str, most: usize) -> String {
         }
         let (sign, text) = match edit {
             LineEdit::Same(text) => (' ', text),
-            LineEdit::Gone(text) => ('-', text),
-            LineEdit::Come(text) => ('+', text),
+            LineEdit::Removed(text) => ('-', text),
+            LineEdit::Added(text) => ('+', text),
         };
-        lines.push(format!("{sign}{}", short(text)));
+        lines.push(format!("{sign}{}", truncated(text)));
     }
     let rest = lines.len().saturating_sub(most);
     lines.truncate(most);
@@ -53,14 +53,14 @@ pub fn difference(from: &str, to: &str, most: usize) -> String {
     lines.join("\n")
 }
 
-fn short(text: &str) -> String {
+fn truncated(text: &str) -> String {
     match text.char_indices().nth(MAX_LENGTH) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-/// All lines of both, each once where it is in both at the same place.
+/// The lines of both texts, with common ones once.
 fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<LineEdit<'a>> {
     let pairs = || from.iter().zip(to);
     let head = pairs().take_while(|(one, other)| one == other).count();
@@ -74,19 +74,19 @@ fn edits<'a>(from: &[&'a str], to: &[&'a str]) -> Vec<LineEdit<'a>> {
         .map(|line| LineEdit::Same(line))
         .collect();
     if from_rest.len() * to_rest.len() <= MAX_PAIRS {
-        common(from_rest, to_rest, &mut edits)
+        longest_common_lines(from_rest, to_rest, &mut edits)
     } else {
-        edits.extend(from_rest.iter().map(|line| LineEdit::Gone(line)));
-        edits.extend(to_rest.iter().map(|line| LineEdit::Come(line)));
+        edits.extend(from_rest.iter().map(|line| LineEdit::Removed(line)));
+        edits.extend(to_rest.iter().map(|line| LineEdit::Added(line)));
     }
     edits.extend(end.iter().map(|line| LineEdit::Same(line)));
     edits
 }
 
-/// By the longest sequence of lines that both have.
-fn common<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<LineEdit<'a>>) {
+/// Appends the edits between two texts by their longest common subsequence of lines.
+fn longest_common_lines<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<LineEdit<'a>>) {
     let width = to.len() + 1;
-    // Of what begins at each pair of places, how long it is.
+    // The length of the longest common subsequence of the lines from `i` and from `j` on.
     let mut lengths = vec![0_u32; (from.len() + 1) * width];
     for i in (0..from.len()).rev() {
         for j in (0..to.len()).rev() {
@@ -105,10 +105,10 @@ fn common<'a>(from: &[&'a str], to: &[&'a str], edits: &mut Vec<LineEdit<'a>>) {
         } else if j == to.len()
             || (i < from.len() && lengths[(i + 1) * width + j] >= lengths[i * width + j + 1])
         {
-            edits.push(LineEdit::Gone(from[i]));
+            edits.push(LineEdit::Removed(from[i]));
             i += 1;
         } else {
-            edits.push(LineEdit::Come(to[j]));
+            edits.push(LineEdit::Added(to[j]));
             j += 1;
         }
     }

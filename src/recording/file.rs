@@ -1,4 +1,4 @@
-//! Reading and writing files.
+//! Reads and writes files of recordings.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::line::{
-    ConversationLine, RecordingLine, RequestLine, SaidLine, VERSION, json_of, moment,
+    ConversationLine, RecordingLine, RequestLine, SaidLine, VERSION, json_or_text, timestamp,
 };
-use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
+use super::{JournalReply, RecordedConversation, RecordedTurn, Recording};
 use crate::api::Interner;
 use crate::inbox::ReplyContent;
 use crate::store::Context;
@@ -20,20 +20,20 @@ pub enum FileError {
     /// The file cannot be read.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A line is not what it should be.
+    /// A line is not valid.
     #[error("line {line}: {words}")]
     Line {
-        /// Which, from 1.
+        /// The number of the line, from 1.
         line: usize,
         /// What is wrong.
         words: String,
     },
-    /// There is no request in it.
+    /// The file has no requests.
     #[error("nothing was recorded here")]
     Empty,
 }
 
-/// Writes a recording.
+/// Writes a recording as JSON Lines.
 ///
 /// # Errors
 ///
@@ -61,7 +61,7 @@ fn request_line(turn: &RecordedTurn) -> RecordingLine {
     RecordingLine::Request(Box::new(RequestLine {
         conversation: turn.conversation,
         turn: turn.number,
-        at: moment(turn.arrived),
+        at: timestamp(turn.arrived),
         format: Some(request.format).into(),
         state: turn.state.into(),
         body: Some(request.raw_body()),
@@ -72,15 +72,15 @@ fn request_line(turn: &RecordedTurn) -> RecordingLine {
     }))
 }
 
-fn said_line(turn: &RecordedTurn, row: &KeptReply) -> RecordingLine {
+fn said_line(turn: &RecordedTurn, row: &JournalReply) -> RecordingLine {
     RecordingLine::Said(SaidLine {
         conversation: turn.conversation,
         turn: turn.number,
-        at: moment(row.at),
+        at: timestamp(row.at),
         delivery: row.state.into(),
         ticket: row.ticket,
-        words: serde_json::to_value(&row.words).unwrap_or_default(),
-        typed: json_of(&row.typed),
+        words: serde_json::to_value(&row.content).unwrap_or_default(),
+        typed: json_or_text(&row.typed),
     })
 }
 
@@ -88,7 +88,7 @@ fn said_line(turn: &RecordedTurn, row: &KeptReply) -> RecordingLine {
 ///
 /// # Errors
 ///
-/// If it cannot be read, or it is none, or one of a newer version.
+/// If the file cannot be read, is not a recording, or has a newer version.
 pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
     let mut reading = FileReader::default();
     for (index, text) in from.lines().enumerate() {
@@ -97,7 +97,7 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
             continue;
         }
         let line = serde_json::from_str(&text).map_err(|error| error.to_string());
-        let taken = line.and_then(|line| reading.take(line));
+        let taken = line.and_then(|line| reading.add_line(line));
         taken.map_err(|words| FileError::Line {
             line: index + 1,
             words,
@@ -110,18 +110,18 @@ pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
     }
 }
 
-/// What was read so far.
+/// The state while a file is read.
 #[derive(Default)]
 struct FileReader {
     recording: Recording,
-    /// Of each request, by its conversation and number, the place; `None` if it cannot be read.
-    places: HashMap<(i64, usize), Option<usize>>,
+    /// The index of each turn, by conversation and number; `None` if its request cannot be read.
+    turn_indexes: HashMap<(i64, usize), Option<usize>>,
     interner: Interner,
 }
 
 impl FileReader {
-    /// Takes a line in; or says what is wrong with it.
-    fn take(&mut self, line: RecordingLine) -> Result<(), String> {
+    /// Adds a line; returns what is wrong with it.
+    fn add_line(&mut self, line: RecordingLine) -> Result<(), String> {
         match line {
             RecordingLine::Conversation(line) if line.recording > VERSION => Err(format!(
                 "a newer humanllm wrote this: version {}, and this one reads up to {VERSION}",
@@ -145,7 +145,7 @@ impl FileReader {
         let key = (line.conversation, line.turn);
         let assigned = line.take_assigned();
         let (Some(format), Some(body)) = (line.format.format(), line.body) else {
-            self.places.insert(key, None);
+            self.turn_indexes.insert(key, None);
             return Ok(());
         };
         let request = line
@@ -153,7 +153,8 @@ impl FileReader {
             .request(format, body.as_bytes(), &self.interner);
         let mut request = request.map_err(|error| error.to_string())?;
         request.assignment = assigned;
-        self.places.insert(key, Some(self.recording.turns.len()));
+        self.turn_indexes
+            .insert(key, Some(self.recording.turns.len()));
         self.recording.turns.push(RecordedTurn {
             number: line.turn,
             conversation: line.conversation,
@@ -167,9 +168,9 @@ impl FileReader {
 
     fn said(&mut self, line: SaidLine) -> Result<(), String> {
         let (conversation, number) = (line.conversation, line.turn);
-        let place = match self.places.get(&(conversation, number)) {
+        let place = match self.turn_indexes.get(&(conversation, number)) {
             Some(Some(place)) => *place,
-            // There is nothing to say it to.
+            // The request of this reply could not be read.
             Some(None) => return Ok(()),
             None => {
                 return Err(format!(
@@ -178,11 +179,11 @@ impl FileReader {
             }
         };
         let words = ReplyContent::deserialize(line.words).map_err(|error| error.to_string())?;
-        self.recording.turns[place].rows.push(KeptReply {
+        self.recording.turns[place].rows.push(JournalReply {
             at: line.at.as_millisecond(),
             ticket: line.ticket,
             state: line.delivery.into(),
-            words,
+            content: words,
             typed: match line.typed {
                 Value::String(text) => text,
                 Value::Null => String::new(),
@@ -243,7 +244,7 @@ mod tests {
             (vec!["Hello".into(), "And now?".into()], 1)
         );
         let answer = ReplyContent::Item(Body::message("Later", Phase::FinalAnswer));
-        assert_eq!(first.rows[0].words, answer);
+        assert_eq!(first.rows[0].content, answer);
         let waited = first.replies()[0].at - first.arrived;
         assert_eq!((waited, first.is_answered()), (4377, true));
         assert_eq!((second.state, second.rows.len()), (TurnState::Gone, 0));

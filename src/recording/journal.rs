@@ -1,11 +1,11 @@
-//! Recordings of what the journal has.
+//! Makes recordings of conversations in the journal.
 
-use super::{KeptReply, RecordedConversation, RecordedTurn, Recording};
+use super::{JournalReply, RecordedConversation, RecordedTurn, Recording};
 use crate::journal::{self, JournalReader, ReadError};
 use crate::store::PastTurns;
 
-/// A conversation of the journal; `None` if there is none of this number. Requests that cannot be read any
-/// more, and those that the program answered by itself and will again, are left out.
+/// The recording of a conversation; `None` if there is none with this id. Requests that cannot be read are
+/// left out, and so are automatic conversations, whose requests the program answers itself in a replay too.
 ///
 /// # Errors
 ///
@@ -39,20 +39,20 @@ pub fn of_journal(reader: &JournalReader, id: i64) -> Result<Option<Recording>, 
             request,
             arrived: turn.arrived,
             state: turn.state,
-            rows: own.filter_map(kept).collect(),
+            rows: own.filter_map(journal_reply).collect(),
         });
     }
     Ok(Some(recording))
 }
 
-fn kept(said: &journal::SaidRow) -> Option<KeptReply> {
+fn journal_reply(said: &journal::SaidRow) -> Option<JournalReply> {
     let words = serde_json::from_str(&said.words)
         .inspect_err(|error| tracing::warn!(%error, said.id, "what was said cannot be read"));
-    Some(KeptReply {
+    Some(JournalReply {
         at: said.at,
         ticket: said.ticket,
         state: said.state,
-        words: words.ok()?,
+        content: words.ok()?,
         typed: said.typed.clone(),
     })
 }

@@ -1,5 +1,5 @@
-//! The lines of files; what they are stands at the top of the module. Whoever writes one writes it here:
-//! what is not known of it is left out.
+//! The types of the lines of recordings; [`crate::recording`] documents the format. Recordings and
+//! `humanllm export --format raw` both write these; unknown values are left out.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::store::Context;
 /// The version that is written, and the newest that is read.
 pub(super) const VERSION: u32 = 1;
 
-/// A line.
+/// A line of a recording.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum RecordingLine {
@@ -27,7 +27,7 @@ pub(crate) enum RecordingLine {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ConversationLine {
-    /// Files of earlier versions do not say it.
+    /// The version of the format; 0 in files of earlier versions, which do not have the field.
     #[serde(default)]
     pub recording: u32,
     pub conversation: i64,
@@ -37,14 +37,14 @@ pub(crate) struct ConversationLine {
     pub agent: String,
     #[serde(default)]
     pub version: String,
-    /// What nobody needs who plays it.
+    /// Details that exports have and a replay does not need.
     #[serde(flatten, skip_deserializing)]
-    pub more: Option<More>,
+    pub details: Option<ConversationDetails>,
 }
 
-/// What is known of a conversation that the journal has.
+/// Details of a conversation from the journal.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct More {
+pub(crate) struct ConversationDetails {
     pub begun: Timestamp,
     pub active: Timestamp,
     pub state: Option<StateName>,
@@ -65,7 +65,7 @@ pub(crate) struct RequestLine {
     pub at: Timestamp,
     pub format: FormatName,
     pub state: StateName,
-    /// Its bytes; `None` if they cannot be read any more.
+    /// The bytes of the request; `None` if they cannot be read any more.
     pub body: Option<String>,
     #[serde(flatten)]
     pub context: Context,
@@ -124,7 +124,7 @@ pub(crate) enum RecordedDelivery {
 }
 
 impl FormatName {
-    /// The format; `None` if this version knows none of this name.
+    /// The wire format; `None` if this version does not know it.
     pub fn format(self) -> Option<Format> {
         Some(match self {
             Self::Responses => Format::Responses,
@@ -189,33 +189,38 @@ impl From<RecordedDelivery> for SaidState {
 }
 
 impl ConversationLine {
-    /// That of a conversation, with what is known of it besides.
-    pub fn line(conversation: i64, title: &str, agent: &str, more: Option<More>) -> RecordingLine {
+    /// The line for a conversation.
+    pub fn line(
+        conversation: i64,
+        title: &str,
+        agent: &str,
+        more: Option<ConversationDetails>,
+    ) -> RecordingLine {
         RecordingLine::Conversation(Box::new(Self {
             recording: VERSION,
             conversation,
             title: title.to_owned(),
             agent: agent.to_owned(),
             version: env!("CARGO_PKG_VERSION").into(),
-            more,
+            details: more,
         }))
     }
 }
 
 impl RequestLine {
-    /// Whose it is, for whoever reads it.
+    /// Removes and returns participant and condition; `None` if there are neither.
     pub(crate) fn take_assigned(&mut self) -> Option<Arc<Assignment>> {
         let assigned = std::mem::take(&mut self.assigned);
         (assigned != Assignment::default()).then(|| Arc::new(assigned))
     }
 }
 
-/// A moment in milliseconds since 1970.
-pub(crate) fn moment(milliseconds: i64) -> Timestamp {
+/// A timestamp from milliseconds since 1970.
+pub(crate) fn timestamp(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
-/// What is JSON as such, and what is not as a text.
-pub(crate) fn json_of(text: &str) -> Value {
+/// The parsed value of a JSON text; a string if it is not JSON.
+pub(crate) fn json_or_text(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

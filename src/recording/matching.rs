@@ -1,4 +1,4 @@
-//! Which recorded request another one is.
+//! Compares requests with recorded ones, exactly or by shape.
 
 use std::collections::HashMap;
 
@@ -9,22 +9,22 @@ use crate::agents::InventedTurns;
 use crate::api::{Body, ContentPart, Format, Item, ItemBody, Purpose, Request, is_block};
 use crate::hash::Hash;
 
-/// How a request may be told to be a recorded one.
+/// How a request has to match a recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MatchMode {
-    /// Byte for byte, but for what is different each time.
+    /// Byte for byte, except for ids, times, ports and temporary folders.
     Strict,
-    /// By its place in the thread and what is newest in it.
+    /// By its place in the thread and the similarity of its new items.
     #[default]
     Shape,
 }
 
-/// What is tolerated.
+/// How far a request may differ from the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
-    /// How a request may be matched.
+    /// The way of matching.
     pub mode: MatchMode,
-    /// How similar what is newest must be, from 0 to 1, where it is matched by shape.
+    /// The minimum similarity of each new item, from 0 to 1, for [`MatchMode::Shape`].
     pub(crate) similarity: f64,
 }
 
@@ -42,52 +42,52 @@ impl Default for Tolerance {
 pub enum MatchKind {
     /// Byte for byte.
     Strict,
-    /// By shape; how similar what is newest is.
+    /// By shape, with the lowest similarity of the new items, from 0 to 1.
     Shape(f64),
 }
 
-/// What a request is compared by.
+/// The properties of a request that are compared.
 #[derive(Debug, Clone)]
 pub struct Fingerprint {
-    /// The hash of all of it without what is different each time.
-    strict: Hash,
+    /// The hash of the whole normalised request.
+    strict_hash: Hash,
     format: Format,
     purpose: Purpose,
     has_tools: bool,
-    parts: Vec<ComparedItem>,
-    /// The first part that came after what the model said last.
-    newest: usize,
+    items: Vec<ComparedItem>,
+    /// The index of the first item after the last one of the model.
+    first_new: usize,
 }
 
-/// An item that says something, as far as it is compared.
+/// The compared properties of an item.
 #[derive(Debug, Clone, PartialEq)]
 struct ComparedItem {
-    /// What it is.
+    /// The role of a message, or another kind such as `call NAME` or `output`.
     kind: String,
-    /// What it says, without what is different each time.
+    /// The normalised text.
     text: String,
-    /// Whether the model said it.
+    /// Whether it is an item of the model.
     is_from_model: bool,
 }
 
 impl Fingerprint {
-    /// That of a request.
+    /// The fingerprint of a request.
     pub fn of(request: &Request) -> Self {
-        let parts = parts(request);
-        let last = parts.iter().rposition(|part| part.is_from_model);
+        let items = compared_items(request);
+        let last = items.iter().rposition(|part| part.is_from_model);
         Self {
-            strict: strict(request),
+            strict_hash: strict_hash_of(request),
             format: request.format,
             purpose: request.purpose,
             has_tools: !request.tools.is_empty(),
-            newest: last.map_or(0, |last| last + 1),
-            parts,
+            first_new: last.map_or(0, |last| last + 1),
+            items,
         }
     }
 
-    /// Whether another request is this recorded one.
+    /// How this request matches a recorded one; `None` if it does not.
     pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<MatchKind> {
-        if self.strict == other.strict {
+        if self.strict_hash == other.strict_hash {
             return Some(MatchKind::Strict);
         }
         let similarity = match tolerance.mode {
@@ -99,14 +99,14 @@ impl Fingerprint {
             .map(MatchKind::Shape)
     }
 
-    /// How similar the newest parts are, the least of them, if all else is in its place.
+    /// The lowest similarity of the new items; `None` if anything else differs.
     fn similarity_of_newest(&self, other: &Self) -> Option<f64> {
-        let pairs = || self.parts.iter().zip(&other.parts);
+        let pairs = || self.items.iter().zip(&other.items);
         let is_in_place = self.context() == other.context()
-            && self.parts.len() == other.parts.len()
-            && self.newest == other.newest
-            && pairs().all(|(one, other)| one.is_in_place_of(other));
-        let newest = || pairs().skip(self.newest);
+            && self.items.len() == other.items.len()
+            && self.first_new == other.first_new
+            && pairs().all(|(one, other)| one.is_interchangeable(other));
+        let newest = || pairs().skip(self.first_new);
         let least = || {
             newest()
                 .map(|(one, other)| similarity(&one.text, &other.text))
@@ -119,20 +119,20 @@ impl Fingerprint {
         (self.format, self.purpose, self.has_tools)
     }
 
-    /// How near another request is, from 0 to 1: to find the one to show.
+    /// The overall similarity to another request, from 0 to 1, to find the recorded one to show for a miss.
     pub(crate) fn nearness(&self, other: &Self) -> f64 {
-        let pairs = self.parts.iter().zip(&other.parts);
+        let pairs = self.items.iter().zip(&other.items);
         let alike = pairs.map(|(one, other)| {
             let is_same_kind = one.kind == other.kind;
             f64::from(u8::from(is_same_kind)) * similarity(&one.text, &other.text).max(0.1)
         });
-        let most = self.parts.len().max(other.parts.len()).max(1);
+        let most = self.items.len().max(other.items.len()).max(1);
         let alike = alike.sum::<f64>() / most as f64;
         let context = f64::from(u8::from(self.context() == other.context()));
         0.9 * alike + 0.1 * context
     }
 
-    /// All that is compared by shape, for people.
+    /// All properties that are compared by shape, as text.
     pub(crate) fn to_text(&self) -> String {
         let tools = if self.has_tools {
             "with tools"
@@ -140,30 +140,30 @@ impl Fingerprint {
             "no tools"
         };
         let mut text = format!("{:?}, {}, {tools}\n", self.format, self.purpose.words());
-        for part in &self.parts {
+        for part in &self.items {
             text.push_str(&format!("[{}]\n{}\n", part.kind, part.text.trim_end()));
         }
         text
     }
 
-    /// The first words of what is newest.
+    /// The first 80 characters of the first line of the new items.
     pub fn title(&self) -> String {
-        let newest = self.parts.get(self.newest).or(self.parts.last());
+        let newest = self.items.get(self.first_new).or(self.items.last());
         let line = newest.and_then(|part| part.text.lines().find(|line| !line.trim().is_empty()));
         line.unwrap_or_default().trim().chars().take(80).collect()
     }
 }
 
 impl ComparedItem {
-    /// Whether it may stand where the other does: what the model called is what it was told to call.
-    fn is_in_place_of(&self, other: &Self) -> bool {
+    /// Whether both have the same kind. Calls must be equal, because they were replayed from the recording.
+    fn is_interchangeable(&self, other: &Self) -> bool {
         let is_call = self.kind.starts_with("call ");
         self.kind == other.kind && (!is_call || self.text == other.text)
     }
 }
 
-/// The hash of a request with all that it goes on from, without what is different each time.
-fn strict(request: &Request) -> Hash {
+/// The hash of a normalised request with the items of the responses that it continues.
+fn strict_hash_of(request: &Request) -> Hash {
     let mut normaliser = Normaliser::default();
     let earlier = request.items.iter().skip(request.preamble);
     let mut hash = Hash::of(b"");
@@ -173,19 +173,19 @@ fn strict(request: &Request) -> Hash {
     hash.then(Hash::of(normaliser.text(&request.raw_body()).as_bytes()))
 }
 
-/// What is said in a request; not what its agent adds by itself, nor thoughts, which some send back and others
-/// do not.
-fn parts(request: &Request) -> Vec<ComparedItem> {
+/// The compared items of a request: without those that the agent adds itself, and without reasoning, which
+/// only some agents send back.
+fn compared_items(request: &Request) -> Vec<ComparedItem> {
     let mut normaliser = Normaliser::default();
     let opening = InventedTurns::of(request);
     let items = request.items.iter().enumerate();
     let items = items.filter(|(index, _)| !opening.contains(&request.items, *index));
     items
-        .filter_map(|(_, item)| part(item, &mut normaliser))
+        .filter_map(|(_, item)| compared_item(item, &mut normaliser))
         .collect()
 }
 
-fn part(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
+fn compared_item(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
     let (kind, text) = match item.body() {
         ItemBody::Said {
             body: Body::Reasoning { .. },
@@ -215,7 +215,7 @@ fn part(item: &Item, normaliser: &mut Normaliser) -> Option<ComparedItem> {
     })
 }
 
-/// The words of a content, without what an agent put among them.
+/// The text of content parts, without blocks that an agent adds to user messages.
 fn words(content: &[ContentPart]) -> String {
     let parts = content.iter().map(|part| match part {
         ContentPart::Text(text) if is_block(text) => "",
@@ -227,7 +227,7 @@ fn words(content: &[ContentPart]) -> String {
     parts.join("\n")
 }
 
-/// Arguments in one way of writing JSON, where they are JSON.
+/// Arguments as JSON with sorted keys, if they are JSON.
 fn arguments(text: &str) -> String {
     let value: Option<Value> = serde_json::from_str(text).ok();
     value.map_or_else(|| text.to_owned(), |value| sorted(value).to_string())
@@ -246,7 +246,7 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// How similar two texts are, from 0 to 1: the share of words that both have, wherever they stand.
+/// The similarity of two texts, from 0 to 1: the share of words that they have in common, in any order.
 fn similarity(one: &str, other: &str) -> f64 {
     if one == other {
         return 1.0;
@@ -266,7 +266,7 @@ fn similarity(one: &str, other: &str) -> f64 {
         }
     }
     match total {
-        // Nothing but space.
+        // Only white space.
         0 => 1.0,
         total => 2.0 * f64::from(common) / f64::from(total),
     }

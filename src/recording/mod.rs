@@ -1,13 +1,12 @@
-//! Recordings: what was asked and what was said to it, with the times, in a form that can be played
-//! again.
+//! Recordings: requests and their replies with the times, in a form that can be replayed.
 //!
-//! - `journal` reads conversations of the journal
-//! - `line` is what the lines of files are, `file` reads and writes them
-//! - `replies` makes of what was kept what is sent
-//! - `normal` is what two requests are compared without: ids, times, ports, temporary folders
-//! - `matching` finds the recorded request that another one is, or is nearest to
-//! - `difference` shows how two texts differ, in few lines
-//! - `aimock` writes the fixtures of aimock
+//! - `journal` makes recordings of conversations in the journal
+//! - `line` has the types of the lines of a file, `file` reads and writes files
+//! - `replies` turns rows of the journal back into the replies that were sent
+//! - `normal` removes what differs between equal requests: ids, times, ports, temporary folders
+//! - `matching` compares a request with recorded ones
+//! - `difference` shows how two texts differ
+//! - `aimock` writes fixtures for aimock
 //!
 //! # The format
 //!
@@ -42,96 +41,96 @@ use crate::api::{Reply, Request};
 use crate::inbox::ReplyContent;
 use crate::journal::{SaidState, TurnState};
 
-/// What was recorded, in the order in which it was asked.
+/// Recorded turns, in the order in which their requests arrived.
 #[derive(Debug, Clone, Default)]
 pub struct Recording {
-    /// The conversations that it is from.
+    /// The conversations of the turns.
     pub conversations: Vec<RecordedConversation>,
-    /// All requests and what became of them.
+    /// The turns.
     pub turns: Vec<RecordedTurn>,
 }
 
-/// A conversation that was recorded.
+/// A recorded conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedConversation {
-    /// Its number.
+    /// Its id in the journal.
     pub id: i64,
-    /// The program that asked.
+    /// The name and version of the agent.
     pub agent: String,
-    /// Its first line.
+    /// Its title.
     pub title: String,
 }
 
-/// A request that was recorded, and all that was said to it.
+/// A recorded request and its replies.
 #[derive(Debug, Clone)]
 pub struct RecordedTurn {
-    /// Its number in its conversation, from 1.
+    /// The number of the turn in its conversation, from 1.
     pub number: usize,
-    /// The conversation that it is in.
+    /// The id of the conversation.
     pub conversation: i64,
-    /// What was asked.
+    /// The request.
     pub request: Request,
-    /// When, in milliseconds since 1970.
+    /// When the request arrived, in milliseconds since 1970.
     pub arrived: i64,
-    /// What became of it.
+    /// Whether the request waited, was answered, or its client had gone.
     pub state: TurnState,
-    /// What was said to it, as it was kept.
-    pub rows: Vec<KeptReply>,
+    /// The replies as rows of the journal.
+    pub rows: Vec<JournalReply>,
 }
 
-/// Something that was said, as it was kept.
+/// A reply as a row of the journal has it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeptReply {
-    /// When, in milliseconds since 1970.
+pub struct JournalReply {
+    /// When it was sent, in milliseconds since 1970.
     pub at: i64,
-    /// What left together has the same.
+    /// The number of the reply in the response; rows that were sent together have the same.
     pub ticket: i64,
-    /// How far it got.
+    /// The delivery state.
     pub state: SaidState,
-    /// The reply, as it was kept.
-    pub words: ReplyContent,
-    /// How it was composed.
+    /// The content of the reply.
+    pub content: ReplyContent,
+    /// The composed draft, as JSON of [`Draft`](crate::draft::Draft).
     pub typed: String,
 }
 
-/// Something that is sent, and when.
+/// A reply and when it was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedReply {
-    /// When, in milliseconds since 1970.
+    /// When it was sent, in milliseconds since 1970.
     pub at: i64,
-    /// The reply as it leaves.
+    /// The reply.
     pub reply: Reply,
 }
 
 impl RecordedTurn {
-    /// Whether it was answered, with a rejection perhaps.
+    /// Whether it was answered or rejected.
     pub fn is_answered(&self) -> bool {
         self.state == TurnState::Answered
     }
 
-    /// What was said to it, as it left. If it was answered, the last of it ends the response.
+    /// The replies as they were sent. If the request was answered, the last one ends the response.
     pub fn replies(&self) -> Vec<RecordedReply> {
-        replies::of(&self.rows, self.is_answered(), self.arrived)
+        replies::sent_replies(&self.rows, self.is_answered(), self.arrived)
     }
 }
 
 impl Recording {
-    /// Adds what was recorded elsewhere, in the order in which it was asked.
+    /// Merges another recording into this one.
     pub fn add(&mut self, other: Self) {
         self.conversations.extend(other.conversations);
         self.turns.extend(other.turns);
         self.turns.sort_by_key(|turn| turn.arrived);
     }
 
-    /// Leaves out the requests of which the client went away and then asked the same again: what was said to
-    /// that is what it got.
+    /// Removes requests whose client disconnected and then sent the same request again: only the reply to
+    /// the retry reached it.
     pub(crate) fn without_retries(mut self) -> Self {
         let turns = std::mem::take(&mut self.turns);
         let is_retried = |at: usize| {
             let turn = &turns[at];
             let mut later = turns[at + 1..].iter();
             let next = later.find(|later| later.conversation == turn.conversation);
-            turn.state == TurnState::Gone && next.is_some_and(|next| asks_the_same(turn, next))
+            turn.state == TurnState::Gone && next.is_some_and(|next| is_same_request(turn, next))
         };
         let kept: Vec<bool> = (0..turns.len()).map(|at| !is_retried(at)).collect();
         let kept = turns.into_iter().zip(kept).filter(|(_, kept)| *kept);
@@ -140,7 +139,7 @@ impl Recording {
     }
 }
 
-fn asks_the_same(one: &RecordedTurn, other: &RecordedTurn) -> bool {
+fn is_same_request(one: &RecordedTurn, other: &RecordedTurn) -> bool {
     let (one, other) = (&one.request.items, &other.request.items);
     let mut pairs = one.iter().zip(other);
     one.len() == other.len() && pairs.all(|(one, other)| one.says_the_same(other))

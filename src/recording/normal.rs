@@ -1,19 +1,19 @@
-//! What two requests are compared without: what is different each time that the same is asked.
+//! Normalises requests for comparison: replaces ids, times and the like, which differ each time.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// What is replaced, by the name of the group. The first that fits at a place is taken.
+/// The text that is replaced, by the name of the group; the first alternative that matches is taken.
 ///
-/// - `id`: UUIDs; ids of responses, items and calls, such as `call_…`; 16 hexadecimal digits or more; what
-///   stands behind `ID: `. Each becomes `<id N>` by the order in which they first appear, so that what
-///   belongs together still does.
+/// - `id`: UUIDs; ids of responses, items and calls, such as `call_…`; 16 hexadecimal digits or more. Each
+///   becomes `<id N>`, numbered in the order of first appearance, so that references stay intact.
+/// - `word_id`: hexadecimal digits after `ID: `
 /// - `time`: dates, times of day, seconds and milliseconds since 1970
 /// - `duration`: fractions of seconds and minutes, milliseconds
-/// - `port`: that of an address of this machine
-/// - `tmp`: a folder or a file right below one for temporary files
+/// - `host` and `port`: a loopback address, of which the port is replaced
+/// - `tmp`: a folder or file directly below a folder for temporary files
 const VOLATILE: &str = r#"(?x)
       (?<id> \b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b
            | \b(?:resp|msg|rs|fc|ctc|lsh|sh|call|toolu|chatcmpl|conv|cmp|req)[_-][0-9A-Za-z]{16,}\b
@@ -31,24 +31,24 @@ const VOLATILE: &str = r#"(?x)
 
 static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(VOLATILE).ok());
 
-/// Takes out of texts what is different each time. Texts that belong together are given to the same one,
-/// in their order.
+/// Replaces what differs each time. All texts of a request go through the same normaliser, in their order,
+/// because it numbers ids.
 #[derive(Debug, Default)]
 pub(super) struct Normaliser {
     ids: HashMap<String, usize>,
 }
 
 impl Normaliser {
-    /// A text without what is different each time.
+    /// The normalised text.
     pub fn text(&mut self, text: &str) -> String {
         let Some(pattern) = PATTERN.as_ref() else {
             return text.to_owned();
         };
-        let replaced = pattern.replace_all(text, |found: &Captures<'_>| self.stand_in(found));
+        let replaced = pattern.replace_all(text, |found: &Captures<'_>| self.placeholder(found));
         replaced.into_owned()
     }
 
-    fn stand_in(&mut self, found: &Captures<'_>) -> String {
+    fn placeholder(&mut self, found: &Captures<'_>) -> String {
         if let Some(id) = found.name("id") {
             let next = self.ids.len() + 1;
             let number = *self.ids.entry(id.as_str().to_owned()).or_insert(next);

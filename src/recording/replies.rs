@@ -1,30 +1,34 @@
-//! What was said as it left, from how it was kept.
+//! Turns rows of the journal back into the replies that were sent.
 
-use super::{KeptReply, RecordedReply};
+use super::{JournalReply, RecordedReply};
 use crate::api::{Ending, FailureCode, Phase, Reply};
 use crate::draft::Draft;
 use crate::inbox::ReplyContent;
 
-/// What was said to a request that came at a moment.
-pub(super) fn of(rows: &[KeptReply], is_answered: bool, arrived: i64) -> Vec<RecordedReply> {
+/// The replies to a request that arrived at a time, in milliseconds since 1970.
+pub(super) fn sent_replies(
+    rows: &[JournalReply],
+    is_answered: bool,
+    arrived: i64,
+) -> Vec<RecordedReply> {
     let mut replies: Vec<RecordedReply> = Vec::new();
     for group in rows.chunk_by(|one, other| one.ticket == other.ticket) {
-        add(group, arrived, &mut replies);
+        add_group(group, arrived, &mut replies);
     }
     if is_answered {
-        end(&mut replies, arrived);
+        end_response(&mut replies, arrived);
     }
     replies
 }
 
-/// Adds what left with one reply, and what of it had been typed live before that.
-fn add(group: &[KeptReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
+/// Adds the reply of rows with one ticket, after the lines of it that were sent live.
+fn add_group(group: &[JournalReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
     let (mut items, mut ending, mut ends_live) = (Vec::new(), None, false);
     let mut at = arrived;
     for row in group {
         at = at.max(row.at);
-        match &row.words {
-            ReplyContent::Live(text, phase) => replies.extend(lines(row.at, text, *phase)),
+        match &row.content {
+            ReplyContent::Live(text, phase) => replies.extend(live_lines(row.at, text, *phase)),
             ReplyContent::Rejection(message) => {
                 ending = Some(Ending::Failed {
                     code: FailureCode::InvalidPrompt,
@@ -32,9 +36,9 @@ fn add(group: &[KeptReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
                 });
             }
             ReplyContent::Item(item) => match item.phase() {
-                // Only what comes first can have begun before.
+                // Only the first item can have been sent live.
                 Some(phase) if items.is_empty() && is_live(row) => {
-                    replies.extend(lines(row.at, &item.words(), phase));
+                    replies.extend(live_lines(row.at, &item.words(), phase));
                     ends_live = true;
                 }
                 _ => items.push(item.clone()),
@@ -49,8 +53,8 @@ fn add(group: &[KeptReply], arrived: i64, replies: &mut Vec<RecordedReply>) {
     replies.push(RecordedReply { at, reply });
 }
 
-/// The last reply to what was answered ended the response.
-fn end(replies: &mut Vec<RecordedReply>, arrived: i64) {
+/// Makes the last reply end the response.
+fn end_response(replies: &mut Vec<RecordedReply>, arrived: i64) {
     let ending = Ending::Completed;
     let at = match replies.last_mut() {
         Some(last) if last.reply.ends() => return,
@@ -66,14 +70,15 @@ fn end(replies: &mut Vec<RecordedReply>, arrived: i64) {
     replies.push(RecordedReply { at, reply });
 }
 
-/// Whether a message was typed live.
-fn is_live(row: &KeptReply) -> bool {
-    // Most are not worth being read.
+/// Whether a message was sent live, line by line.
+fn is_live(row: &JournalReply) -> bool {
+    // A quick check first, because most are not live.
     row.typed.contains("\"live\"") && Draft::from_json(&row.typed).live
 }
 
-/// Each line left when it was ended. Only of the first is it known when.
-fn lines(at: i64, text: &str, phase: Phase) -> Vec<RecordedReply> {
+/// The lines of a live message as single replies. All get the time of the first, which is the only one that
+/// is known.
+fn live_lines(at: i64, text: &str, phase: Phase) -> Vec<RecordedReply> {
     let lines = text.split_inclusive('\n');
     let live = lines.map(|line| Reply::Live {
         delta: line.to_owned(),
@@ -88,16 +93,16 @@ mod tests {
     use crate::api::Body;
     use crate::journal::SaidState;
 
-    fn row(at: i64, ticket: i64, words: ReplyContent, live: bool) -> KeptReply {
+    fn row(at: i64, ticket: i64, words: ReplyContent, live: bool) -> JournalReply {
         let draft = Draft {
             live,
             ..Draft::default()
         };
-        KeptReply {
+        JournalReply {
             at,
             ticket,
             state: SaidState::Delivered,
-            words,
+            content: words,
             typed: draft.to_json(),
         }
     }
@@ -128,13 +133,16 @@ mod tests {
         let notes = said(110, Reply::Items(vec![note]));
         let both = vec![first, second];
         assert_eq!(
-            of(&rows, true, 100),
+            sent_replies(&rows, true, 100),
             [notes.clone(), said(150, end(both.clone()))]
         );
-        assert_eq!(of(&rows, false, 100)[1], said(150, Reply::Items(both)));
-        assert_eq!(of(&rows[..1], false, 100), [notes]);
-        assert_eq!(of(&[], true, 100), [said(100, end(Vec::new()))]);
-        assert_eq!(of(&[], false, 100), []);
+        assert_eq!(
+            sent_replies(&rows, false, 100)[1],
+            said(150, Reply::Items(both))
+        );
+        assert_eq!(sent_replies(&rows[..1], false, 100), [notes]);
+        assert_eq!(sent_replies(&[], true, 100), [said(100, end(Vec::new()))]);
+        assert_eq!(sent_replies(&[], false, 100), []);
     }
 
     #[test]
@@ -154,18 +162,18 @@ mod tests {
             items: vec![call],
             ending: Ending::Completed,
         };
-        let replies = of(&rows, true, 100);
+        let replies = sent_replies(&rows, true, 100);
         assert_eq!(replies[..2], lines);
         assert_eq!(replies[2..], [said(190, end)]);
         // The client went away before it was whole.
         let rows = [row(110, 3, ReplyContent::Live("a\nb".into(), phase), true)];
-        assert_eq!(of(&rows, false, 100), lines);
+        assert_eq!(sent_replies(&rows, false, 100), lines);
     }
 
     #[test]
     fn a_rejection_ends_what_it_is_said_to() {
         let rows = [row(120, 0, ReplyContent::Rejection("No".into()), false)];
-        let replies = of(&rows, true, 100);
+        let replies = sent_replies(&rows, true, 100);
         assert_eq!(replies.len(), 1);
         assert_eq!(replies[0].reply.rejection(), Some("No"));
     }

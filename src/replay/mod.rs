@@ -1,7 +1,8 @@
-//! `humanllm replay`: a recording in the place of the person.
+//! `humanllm replay`: answers requests from a recording, in place of the person.
 //!
-//! The server is the one that the person has; `player` sends what was recorded, and `script` knows which
-//! recorded request another one is.
+//! - `player` runs the usual server and sends the recorded replies
+//! - `script` matches requests with recorded ones and keeps track of their state
+//! - `report` writes progress and summary
 
 mod player;
 mod report;
@@ -20,44 +21,44 @@ use crate::journal::{JournalReader, OpenError, ReadError};
 use crate::private_file;
 use crate::recording::{self, FileError, Recording, Tolerance, aimock};
 
-/// Requests came that were not recorded.
+/// The exit code if a request matched no recorded one.
 const MISSED: u8 = 3;
-/// Not all that was recorded was asked.
+/// The exit code if some recorded requests never came.
 const UNPLAYED: u8 = 4;
-/// The address cannot be used.
+/// The exit code if the server cannot listen on its address.
 const NO_PORT: u8 = 5;
 
-/// What to play, and how.
+/// The options of a replay.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
-    /// How fast: 1 is as it was recorded, 0 is at once.
+    /// The speed: 1 as recorded, 2 twice as fast, 0 without any delay.
     pub(crate) speed: f64,
-    /// What is the same as what was recorded.
+    /// How a request may differ from the recorded one.
     pub(crate) tolerance: Tolerance,
-    /// Whether it ends when all was played.
+    /// Whether it ends when all recorded requests were answered.
     pub once: bool,
-    /// After how long without an open request it ends.
+    /// The time without open requests after which it ends.
     pub idle: Option<Duration>,
-    /// Whether a script reads what is told.
+    /// Whether address and summary are printed as JSON.
     pub json: bool,
-    /// What is run meanwhile; it ends with that.
+    /// The command to run, with its arguments: the replay ends with it. Empty for none.
     pub command: Vec<OsString>,
 }
 
-/// A form of file.
+/// A format of saved recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FileFormat {
-    /// What is played by this program.
+    /// The format of [`crate::recording`], which `humanllm replay` plays.
     #[default]
     Recording,
-    /// The fixtures of aimock.
+    /// Fixtures for aimock.
     Aimock,
 }
 
-/// Why nothing is played or saved.
+/// Why a recording cannot be loaded, saved or played.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// The file is none, or cannot be read.
+    /// The file cannot be read, or is not a recording.
     #[error("{}: {error}", path.display())]
     File {
         /// The path of the file.
@@ -65,41 +66,41 @@ pub enum ReplayError {
         /// What is wrong with it.
         error: FileError,
     },
-    /// It cannot be written.
+    /// The file cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {
         /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// There is no such conversation.
+    /// There is no conversation with this id.
     #[error("there is no conversation {0}; `humanllm history list` shows them all")]
     Unknown(i64),
-    /// Nothing in it was answered by a person.
+    /// The recording has no replies.
     #[error("nothing was said in what is to be played")]
     Nothing,
-    /// The journal cannot be used.
+    /// The journal cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The journal cannot be read.
+    /// A query of the journal failed.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The program to be run is not there.
+    /// The command cannot be started.
     #[error("cannot run {program}: {error}", program = program.display())]
     Command {
-        /// The program that was to be run.
+        /// The program of the command.
         program: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// Something that every program needs is missing.
+    /// A system call failed.
     #[error("cannot replay: {0}")]
     System(#[from] io::Error),
 }
 
-/// Reads what the sources name: files, and conversations of the journal by their numbers. What is there as
-/// a file is meant by its name.
+/// Loads recordings from files and from conversations of the journal, given by their ids. A source that
+/// exists as a file is read as one.
 ///
 /// # Errors
 ///
@@ -128,11 +129,11 @@ pub fn load(sources: &[String], state_dir: &Path) -> Result<Recording, ReplayErr
     Ok(all)
 }
 
-/// Writes a recording to a file, and returns what to tell the person.
+/// Writes a recording to a file, and returns the text to print.
 ///
 /// # Errors
 ///
-/// If it cannot be written, or what is there is no file; it is as it was then.
+/// If it cannot be written, or something other than a regular file is there, which stays as it is.
 pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<String, ReplayError> {
     let mut told = String::new();
     let written = private_file::check(path).and_then(|()| match form {
@@ -141,7 +142,7 @@ pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<Stri
         }
         FileFormat::Aimock => {
             let fixtures = aimock::fixtures(recording);
-            for words in &fixtures.left_out {
+            for words in &fixtures.warnings {
                 told.push_str(&format!("left out: {words}\n"));
             }
             private_file::replace(path, |out| {
@@ -164,12 +165,12 @@ pub fn save(recording: &Recording, path: &Path, form: FileFormat) -> Result<Stri
     Ok(told)
 }
 
-/// Plays a recording until there is a reason to end, and returns the exit code: 0 if all was played and
-/// nothing else was asked; that of the command if that failed.
+/// Plays a recording until it ends, and returns the exit code: 0 if all recorded requests came and no others,
+/// or the exit code of the command if that failed.
 ///
 /// # Errors
 ///
-/// Whatever keeps it from beginning.
+/// If the server or the command cannot be started.
 pub fn run(
     recording: Recording,
     options: ReplayOptions,

@@ -1,4 +1,4 @@
-//! Sends what was recorded to whoever asks what was recorded.
+//! Serves requests and sends the recorded replies to those that match.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -26,28 +26,28 @@ use crate::recording::{Fingerprint, MatchKind, Recording};
 use crate::setup::BaseUrls;
 use crate::store::{RequestId, RequestKey, Saving, Store};
 
-/// How long after the last answer whoever may come back is waited for: for an answer that was given in the
-/// background, or, as some do, to hear a rejection twice.
+/// How long after the last answer the replay goes on if a client may send another request: to fetch the
+/// answer to a background request, or because it retries after a rejection, as some do.
 const TO_COME_BACK: Duration = Duration::from_secs(5);
 
-/// How a replay went.
+/// The outcome of a replay.
 pub(super) struct Played {
-    /// Whether something was asked that was not recorded.
+    /// Whether a request matched no recorded one.
     pub missed: bool,
-    /// Whether something that was recorded was not asked.
+    /// Whether some recorded requests never came.
     pub unplayed: bool,
-    /// The exit code of the command that was run.
+    /// The exit code of the command.
     pub command: Option<u8>,
 }
 
-/// Serves until there is a reason to end.
+/// Serves until one of the [`End`]s of a replay is reached.
 pub(super) async fn play(
     recording: Recording,
     options: ReplayOptions,
     config: &Config,
     listener: TcpListener,
 ) -> Result<Played, ReplayError> {
-    // Before there is anything that they could leave behind.
+    // Before the command is started, so that a signal cannot leave it running.
     let mut signals = StopSignals::new()?;
     let script = Script::new(recording, options.tolerance);
     let script = Arc::new(Mutex::new(script));
@@ -84,13 +84,13 @@ pub(super) async fn play(
                 status = Some(ended?);
                 break End::Command;
             }
-            // Looked at above.
+            // Checked at the start of the loop.
             () = until(over) => {}
             () = until(idle.map(|idle| player.quiet_since + idle)) => break End::Idle,
             () = signals.any() => break End::Signal,
         }
     };
-    // What has happened and was not looked at counts.
+    // Events that are in the queue already count too.
     player.catch_up(&mut server).await;
     server.stop().await;
     let took = begun.elapsed();
@@ -103,23 +103,23 @@ pub(super) async fn play(
     }
     Ok(Played {
         missed: !script.misses.is_empty(),
-        unplayed: !script.is_over(),
+        unplayed: !script.is_finished(),
         command: status.map(code),
     })
 }
 
-/// Refuses what was not recorded, and tells of it.
+/// Rejects requests that match no recorded one, and reports them.
 fn screen(script: &Arc<Mutex<Script>>) -> RequestFilter {
     let script = Arc::clone(script);
     RequestFilter::new(move |request| {
-        let likeness = Fingerprint::of(request);
+        let fingerprint = Fingerprint::of(request);
         let mut script = lock(&script);
-        if script.find(&likeness).is_some() {
+        if script.find(&fingerprint).is_some() {
             return Ok(());
         }
-        let miss = script.miss(&likeness);
+        let miss = script.miss(&fingerprint);
         report::tell(&report::missed(&miss));
-        let words = miss.words();
+        let words = miss.message();
         script.misses.push(miss);
         Err(words)
     })
@@ -129,27 +129,27 @@ fn lock(script: &Mutex<Script>) -> MutexGuard<'_, Script> {
     script.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who answers as it was recorded.
+/// Answers requests as recorded.
 struct Player {
     script: Arc<Mutex<Script>>,
     speed: f64,
     store: Store,
     counts: ReplayCounts,
-    /// The requests that are being answered.
+    /// Requests that are being answered.
     open: HashMap<RequestId, PlayedRequest>,
-    /// Whether anybody has asked anything.
+    /// Whether any request has come.
     has_begun: bool,
-    /// Whether a client may come back, of which nothing is known here.
+    /// Whether the client of the latest request may send another one that is not an open request.
     may_come_back: bool,
-    /// When something happened last.
+    /// When the last event happened.
     quiet_since: Instant,
 }
 
 /// A request that is being answered.
 struct PlayedRequest {
-    /// The place of the recorded one.
+    /// The index of the recorded request.
     place: usize,
-    /// By what it is known that the last of it was delivered; nothing if it has no end.
+    /// The ticket of the last reply; `None` if the recorded response was never ended.
     last: Option<u64>,
     task: AbortHandle,
 }
@@ -159,9 +159,9 @@ impl Player {
         lock(&self.script)
     }
 
-    /// When it is over, once all was played and delivered.
+    /// When the replay ends, once all recorded requests were answered and the answers delivered.
     fn over_at(&self) -> Option<Instant> {
-        let is_over = self.open.is_empty() && self.script().is_over();
+        let is_over = self.open.is_empty() && self.script().is_finished();
         is_over.then(|| {
             if self.may_come_back {
                 self.quiet_since + TO_COME_BACK
@@ -171,7 +171,7 @@ impl Player {
         })
     }
 
-    /// Whether nothing is under way but what has no end.
+    /// Whether no request is being answered, except for those whose recorded response was never ended.
     fn is_idle(&self) -> bool {
         self.has_begun && self.open.values().all(|open| open.last.is_none())
     }
@@ -193,8 +193,8 @@ impl Player {
                 if let Some(open) = self.open.remove(&id) {
                     open.task.abort();
                     match open.last {
-                        Some(_) => self.script().give_up(open.place),
-                        // As it was recorded.
+                        Some(_) => self.script().reopen(open.place),
+                        // The recorded client disconnected too.
                         None => self.script().finish(open.place),
                     }
                 }
@@ -202,7 +202,7 @@ impl Player {
             Event::AskedAgain { .. } => {
                 self.counts.repeated += 1;
             }
-            // Nobody drafts, paces or asks here.
+            // There are no drafts, no delays and no scripts in a replay.
             Event::Drafted { .. } | Event::Paced { .. } | Event::Asked(_) => {}
         }
     }
@@ -220,35 +220,38 @@ impl Player {
             return;
         };
         self.store.go_on(conversation);
-        let likeness = Fingerprint::of(&request);
+        let fingerprint = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();
-            // It was looked at when it came, and what has come since makes it no other.
-            let Some(found) = script.find(&likeness) else {
+            // The request filter has let it through, so there is a match.
+            let Some(found) = script.find(&fingerprint) else {
                 return;
             };
-            let Some(answer) = script.answer(found.place).cloned() else {
+            let Some(answer) = script.answer(found.index).cloned() else {
                 return;
             };
-            script.begin(found.place);
+            script.begin(found.index);
             (found, answer)
         };
-        match (found.is_repeated, found.how) {
+        match (found.is_repeated, found.kind) {
             (true, _) => self.counts.repeated += 1,
             (false, MatchKind::Strict) => self.counts.strict += 1,
             (false, MatchKind::Shape(_)) => self.counts.shape += 1,
         }
-        let (number, title) = (found.place + 1, likeness.title());
+        let (number, title) = (found.index + 1, fingerprint.title());
         report::tell(&report::matched(
             number,
             &title,
-            found.how,
+            found.kind,
             found.is_repeated,
         ));
-        let rejection = answer.said.last().and_then(|last| last.reply.rejection());
+        let rejection = answer
+            .replies
+            .last()
+            .and_then(|last| last.reply.rejection());
         self.may_come_back = request.background || (rejection.is_some() && request.stream);
         if let Some(words) = rejection
-            && !self.script().comes_again(found.place)
+            && !self.script().is_expected_again(found.index)
         {
             let place = RequestKey {
                 conversation,
@@ -256,15 +259,15 @@ impl Player {
             };
             self.store.reject(place, &request, words);
         }
-        let last = answer.is_whole.then(|| answer.said.len() - 1);
+        let last = answer.is_answered.then(|| answer.replies.len() - 1);
         let last = last.and_then(|last| u64::try_from(last).ok());
         let task = tokio::spawn(say(answer, responder, self.speed));
         let task = task.abort_handle();
-        let place = found.place;
+        let place = found.index;
         self.open.insert(id, PlayedRequest { place, last, task });
     }
 
-    /// Takes in what has happened already.
+    /// Handles the events that are in the queue.
     async fn catch_up(&mut self, server: &mut HeadlessServer) {
         loop {
             tokio::select! {
@@ -276,20 +279,20 @@ impl Player {
     }
 }
 
-/// Says what was recorded, when it was.
+/// Sends the recorded replies at their recorded times.
 async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
-    for said in &answer.said {
+    for said in &answer.replies {
         sleep_until(begun + after(said.at - answer.arrived, speed)).await;
         responder.send(said.reply.clone(), Saving::default());
     }
-    if !answer.is_whole {
-        // Its client went away, and is expected to do so again.
+    if !answer.is_answered {
+        // The recorded client disconnected, and this one is expected to do so too.
         pending::<()>().await;
     }
 }
 
-/// How long after the request something is said.
+/// The time after the request at which a reply is sent, from the recorded one.
 fn after(milliseconds: i64, speed: f64) -> Duration {
     let recorded = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
     if speed > 0.0 {
@@ -299,7 +302,7 @@ fn after(milliseconds: i64, speed: f64) -> Duration {
     }
 }
 
-/// What ends it from outside.
+/// The signals that end a replay.
 struct StopSignals([Signal; 3]);
 
 impl StopSignals {
@@ -328,7 +331,7 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Starts the command, which finds the server in the variables that SDKs look at.
+/// Starts the command, with the address of the server in the variables that SDKs read.
 fn start(options: &ReplayOptions, config: &Config, urls: &BaseUrls) -> Result<Child, ReplayError> {
     let [program, arguments @ ..] = options.command.as_slice() else {
         return Err(io::Error::other("there is no command").into());
@@ -351,7 +354,7 @@ fn start(options: &ReplayOptions, config: &Config, urls: &BaseUrls) -> Result<Ch
     })
 }
 
-/// Waits for the end of the command, if there is one.
+/// Waits until the command exits; for ever if there is none.
 async fn ended(command: &mut Option<Child>) -> io::Result<ExitStatus> {
     match command {
         Some(command) => command.wait().await,
@@ -359,7 +362,7 @@ async fn ended(command: &mut Option<Child>) -> io::Result<ExitStatus> {
     }
 }
 
-/// What a shell would say of how a command ended.
+/// The exit code of a command as a shell reports it: 128 and the number of a signal that killed it.
 fn code(status: ExitStatus) -> u8 {
     let signal = status.signal().map(|signal| 128 + signal);
     let code = status.code().or(signal).unwrap_or(1);
@@ -374,7 +377,7 @@ fn tell_address(url: &str, json: bool) -> io::Result<()> {
     }
 }
 
-/// Writes to standard output at once; a reader that has seen enough is no error.
+/// Writes to standard output and flushes it; a closed pipe is no error.
 fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes());

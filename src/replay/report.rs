@@ -1,4 +1,4 @@
-//! What is told about a replay, to people and to scripts.
+//! Progress and summary of a replay, as text and as JSON.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::script::{Miss, Script};
 use crate::plain;
 use crate::recording::MatchKind;
 
-/// What happened, in numbers.
+/// The numbers of requests by how they were matched.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct ReplayCounts {
-    /// Requests that are a recorded one byte for byte.
+    /// Requests that matched byte for byte.
     pub strict: usize,
-    /// How many of them were matched by shape.
+    /// Requests that matched by shape.
     pub shape: usize,
-    /// How many came again and got the same answer again.
+    /// Requests that came again and got the same answer again.
     pub repeated: usize,
-    /// Requests that the program answered by itself.
+    /// Housekeeping requests that the program answered itself.
     pub automatic: usize,
 }
 
@@ -26,18 +26,18 @@ pub(super) struct ReplayCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum End {
-    /// All was played.
+    /// All recorded requests were answered.
     Played,
-    /// Nobody asked anything for a while.
+    /// No request came for a while.
     Idle,
-    /// The command that it was for has ended.
+    /// The command has exited.
     Command,
-    /// Somebody ended it.
+    /// A signal arrived.
     Signal,
 }
 
 impl ReplayCounts {
-    /// All that came, but for what the program answers by itself.
+    /// All requests but the automatic ones.
     fn requests(&self, missed: usize) -> usize {
         self.strict + self.shape + self.repeated + missed
     }
@@ -94,11 +94,11 @@ pub(super) fn json(counts: &ReplayCounts, script: &Script, took: Duration, ended
         seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
         ended,
     };
-    // Texts and numbers: nothing of it could fail.
+    // Strings and numbers always serialize.
     serde_json::to_string(&summary).unwrap_or_default()
 }
 
-/// The summary in words.
+/// The summary for people.
 pub(super) fn words(counts: &ReplayCounts, script: &Script, took: Duration, ended: End) -> String {
     let unplayed = script.unplayed();
     let played = script.len() - unplayed.len();
@@ -132,7 +132,7 @@ pub(super) fn words(counts: &ReplayCounts, script: &Script, took: Duration, ende
     text
 }
 
-/// Tells of a request that was not recorded.
+/// The report of a request that matched no recorded one.
 pub(super) fn missed(miss: &Miss) -> String {
     let title = plain::line(&miss.title);
     let nearest = match miss.nearest {
@@ -146,7 +146,7 @@ pub(super) fn missed(miss: &Miss) -> String {
     format!("MISSED: {title}\n{nearest}\n{difference}\n")
 }
 
-/// Tells of a request that was recorded.
+/// The report of a request that matched a recorded one.
 pub(super) fn matched(number: usize, title: &str, how: MatchKind, is_repeated: bool) -> String {
     let how = match how {
         MatchKind::Strict => "byte for byte".to_owned(),
@@ -156,8 +156,8 @@ pub(super) fn matched(number: usize, title: &str, how: MatchKind, is_repeated: b
     format!("request {number}: {how}{again}: {}\n", plain::line(title))
 }
 
-/// Tells people something; nobody to tell is no error.
+/// Writes to standard error; a closed standard error is no error.
 pub(super) fn tell(text: &str) {
-    // In one write, so that what several threads tell does not mix.
+    // In one write, so that reports of several threads do not mix.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -1,43 +1,43 @@
-//! What is played: which requests were recorded, which of them have come, and which comes now.
+//! The recorded requests with their state, and the matching of incoming requests with them.
 
 use std::sync::Arc;
 
 use crate::recording::{Fingerprint, MatchKind, RecordedReply, Recording, Tolerance, difference};
 
-/// Lines of a difference that are shown.
-const SHOWN: usize = 40;
+/// The number of lines of a difference that are shown.
+const MAX_DIFFERENCE_LINES: usize = 40;
 
-/// The recorded requests and how far each is.
+/// The recorded requests with their state.
 #[derive(Debug)]
 pub(super) struct Script {
-    turns: Vec<Scripted>,
+    turns: Vec<ScriptedTurn>,
     tolerance: Tolerance,
-    /// The requests that were none of them.
+    /// The requests that matched none of them.
     pub misses: Vec<Miss>,
 }
 
 #[derive(Debug)]
-struct Scripted {
+struct ScriptedTurn {
     answer: Arc<ScriptedAnswer>,
-    likeness: Fingerprint,
+    fingerprint: Fingerprint,
     state: PlayState,
 }
 
-/// What is said to a recorded request.
+/// The recorded answer to a request.
 #[derive(Debug)]
 pub(super) struct ScriptedAnswer {
-    /// When that came, in milliseconds since 1970.
+    /// When the request arrived, in milliseconds since 1970.
     pub arrived: i64,
-    /// What was said to it; if it was answered, the last of it ends the response.
-    pub said: Vec<RecordedReply>,
-    /// Whether it was answered: else its client went away.
-    pub is_whole: bool,
+    /// The replies; if the request was answered, the last one ends the response.
+    pub replies: Vec<RecordedReply>,
+    /// Whether it was answered; if not, its client disconnected.
+    pub is_answered: bool,
 }
 
-/// How far a recorded request is.
+/// The state of a recorded request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PlayState {
-    /// Nobody has asked it.
+    /// It has not come yet.
     Unplayed,
     /// It is being answered.
     Begun,
@@ -45,37 +45,37 @@ enum PlayState {
     Played,
 }
 
-/// A recorded request that another one is.
+/// The recorded request that an incoming one matches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ScriptMatch {
-    /// Its place.
-    pub place: usize,
-    /// How it was told.
-    pub how: MatchKind,
-    /// Whether it has come before, so that it gets the same again.
+    /// Its index.
+    pub index: usize,
+    /// How it matches.
+    pub kind: MatchKind,
+    /// Whether it has come before, and gets the same answer again.
     pub(crate) is_repeated: bool,
 }
 
-/// A request that was not recorded.
+/// A request that matches no recorded one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Miss {
-    /// What it asks, in a few words.
+    /// The first words of the request.
     pub title: String,
-    /// The number of the recorded request that is nearest to it.
+    /// The number, from 1, of the most similar recorded request.
     pub(crate) nearest: Option<usize>,
-    /// How that differs from it.
+    /// The difference between the two, as `diff -u` shows it.
     pub difference: String,
 }
 
 impl Script {
     pub fn new(recording: Recording, tolerance: Tolerance) -> Self {
         let turns = recording.without_retries().turns.into_iter();
-        let turns = turns.map(|turn| Scripted {
-            likeness: Fingerprint::of(&turn.request),
+        let turns = turns.map(|turn| ScriptedTurn {
+            fingerprint: Fingerprint::of(&turn.request),
             answer: Arc::new(ScriptedAnswer {
                 arrived: turn.arrived,
-                said: turn.replies(),
-                is_whole: turn.is_answered(),
+                replies: turn.replies(),
+                is_answered: turn.is_answered(),
             }),
             state: PlayState::Unplayed,
         });
@@ -86,22 +86,22 @@ impl Script {
         }
     }
 
-    /// How many requests there are.
+    /// The number of recorded requests.
     pub fn len(&self) -> usize {
         self.turns.len()
     }
 
-    /// What is said to the recorded request at a place.
+    /// The answer to the recorded request at an index.
     pub fn answer(&self, place: usize) -> Option<&Arc<ScriptedAnswer>> {
         self.turns.get(place).map(|scripted| &scripted.answer)
     }
 
-    /// Finds the recorded request that this one is: the likeliest of those that have not come yet, the first
-    /// of several; else of those that have.
-    pub fn find(&self, likeness: &Fingerprint) -> Option<ScriptMatch> {
+    /// Finds the recorded request that a request matches best: the first of several equal ones, and one that
+    /// has not come yet before one that has.
+    pub fn find(&self, fingerprint: &Fingerprint) -> Option<ScriptMatch> {
         let mut best: Option<(bool, f64, ScriptMatch)> = None;
         for (place, scripted) in self.turns.iter().enumerate() {
-            let Some(how) = likeness.matches(&scripted.likeness, self.tolerance) else {
+            let Some(how) = fingerprint.matches(&scripted.fingerprint, self.tolerance) else {
                 continue;
             };
             let score = match how {
@@ -112,8 +112,8 @@ impl Script {
             let is_better = best.is_none_or(|(new, known, _)| (is_new, score) > (new, known));
             if is_better {
                 let found = ScriptMatch {
-                    place,
-                    how,
+                    index: place,
+                    kind: how,
                     is_repeated: !is_new,
                 };
                 best = Some((is_new, score, found));
@@ -122,17 +122,18 @@ impl Script {
         best.map(|(_, _, found)| found)
     }
 
-    /// A recorded request is being answered.
+    /// Marks a recorded request as being answered.
     pub fn begin(&mut self, place: usize) {
         self.set(place, PlayState::Unplayed, PlayState::Begun);
     }
 
-    /// A client went away before it had all of the answer, and may come again.
-    pub(crate) fn give_up(&mut self, place: usize) {
+    /// Marks a recorded request as not played again, because its client disconnected before the end of the
+    /// answer and may retry.
+    pub(crate) fn reopen(&mut self, place: usize) {
         self.set(place, PlayState::Begun, PlayState::Unplayed);
     }
 
-    /// All of the answer was delivered.
+    /// Marks a recorded request as played: its answer was delivered.
     pub fn finish(&mut self, place: usize) {
         if let Some(scripted) = self.turns.get_mut(place) {
             scripted.state = PlayState::Played;
@@ -146,8 +147,8 @@ impl Script {
         }
     }
 
-    /// Whether the same is asked once more later on.
-    pub(crate) fn comes_again(&self, place: usize) -> bool {
+    /// Whether another recorded request that has not come yet matches this one.
+    pub(crate) fn is_expected_again(&self, place: usize) -> bool {
         let Some(this) = self.turns.get(place) else {
             return false;
         };
@@ -156,34 +157,34 @@ impl Script {
             other != place
                 && scripted.state == PlayState::Unplayed
                 && this
-                    .likeness
-                    .matches(&scripted.likeness, self.tolerance)
+                    .fingerprint
+                    .matches(&scripted.fingerprint, self.tolerance)
                     .is_some()
         })
     }
 
-    /// The recorded requests that were not played, each with its number and what it asks.
+    /// The recorded requests that were not played, by number and title.
     pub fn unplayed(&self) -> Vec<(usize, String)> {
         let unplayed = self.turns.iter().enumerate();
         let unplayed = unplayed.filter(|(_, scripted)| scripted.state != PlayState::Played);
         unplayed
-            .map(|(place, scripted)| (place + 1, scripted.likeness.title()))
+            .map(|(place, scripted)| (place + 1, scripted.fingerprint.title()))
             .collect()
     }
 
     /// Whether all were played.
-    pub fn is_over(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         self.turns
             .iter()
             .all(|scripted| scripted.state == PlayState::Played)
     }
 
-    /// Says what a request that was not recorded is nearest to.
-    pub(crate) fn miss(&self, likeness: &Fingerprint) -> Miss {
+    /// Compares an unmatched request with the most similar recorded one.
+    pub(crate) fn miss(&self, fingerprint: &Fingerprint) -> Miss {
         let turns = self.turns.iter().enumerate();
         let nearness = turns.map(|(place, scripted)| {
-            let near = likeness.nearness(&scripted.likeness);
-            // Of two that are as near, the one that has not come is meant.
+            let near = fingerprint.nearness(&scripted.fingerprint);
+            // Of two equally similar ones, prefer the one that has not come yet.
             let waits = if scripted.state == PlayState::Unplayed {
                 0.01
             } else {
@@ -197,18 +198,22 @@ impl Script {
         });
         let nearest = nearest.map(|(_, place)| place);
         let recorded = nearest.and_then(|place| self.turns.get(place));
-        let recorded = recorded.map(|scripted| scripted.likeness.to_text());
+        let recorded = recorded.map(|scripted| scripted.fingerprint.to_text());
         Miss {
-            title: likeness.title(),
+            title: fingerprint.title(),
             nearest: nearest.map(|place| place + 1),
-            difference: difference(&recorded.unwrap_or_default(), &likeness.to_text(), SHOWN),
+            difference: difference(
+                &recorded.unwrap_or_default(),
+                &fingerprint.to_text(),
+                MAX_DIFFERENCE_LINES,
+            ),
         }
     }
 }
 
 impl Miss {
-    /// What the client is told.
-    pub fn words(&self) -> String {
+    /// The error message for the client.
+    pub fn message(&self) -> String {
         let Self { title, nearest, .. } = self;
         let nearest = match nearest {
             Some(number) => format!(" The nearest is request {number} of the recording."),
@@ -226,7 +231,7 @@ mod tests {
     use crate::api::{Body, Format, Interner, Phase};
     use crate::inbox::ReplyContent;
     use crate::journal::{SaidState, TurnState};
-    use crate::recording::{KeptReply, RecordedTurn};
+    use crate::recording::{JournalReply, RecordedTurn};
 
     fn turn(number: usize, prompts: &[&str], state: TurnState) -> RecordedTurn {
         let mut messages = Vec::new();
@@ -237,11 +242,11 @@ mod tests {
         messages.pop();
         let body = json!({"model": "m", "messages": messages}).to_string();
         let words = ReplyContent::Item(Body::message("Yes", Phase::FinalAnswer));
-        let row = KeptReply {
+        let row = JournalReply {
             at: 0,
             ticket: 0,
             state: SaidState::Delivered,
-            words,
+            content: words,
             typed: String::new(),
         };
         RecordedTurn {
@@ -269,7 +274,7 @@ mod tests {
 
     fn place(script: &Script, turn: &RecordedTurn) -> Option<(usize, bool)> {
         let found = script.find(&Fingerprint::of(&turn.request))?;
-        Some((found.place, found.is_repeated))
+        Some((found.index, found.is_repeated))
     }
 
     #[test]
@@ -277,24 +282,24 @@ mod tests {
         let one = || turn(1, &["Go on"], TurnState::Answered);
         let mut script = script(vec![one(), one()]);
         assert_eq!(place(&script, &one()), Some((0, false)));
-        assert!(script.comes_again(0));
+        assert!(script.is_expected_again(0));
         script.begin(0);
         assert_eq!(place(&script, &one()), Some((1, false)));
         script.begin(1);
-        assert!(!script.comes_again(1));
+        assert!(!script.is_expected_again(1));
         assert_eq!(place(&script, &one()), Some((0, true)));
-        assert!(!script.is_over());
+        assert!(!script.is_finished());
         script.finish(0);
         // Its client went away, and may come again.
-        script.give_up(1);
+        script.reopen(1);
         assert_eq!(place(&script, &one()), Some((1, false)));
         assert_eq!(script.unplayed(), [(2, "Go on".to_owned())]);
         script.begin(1);
         script.finish(1);
-        assert!(script.is_over());
+        assert!(script.is_finished());
         // What was played stays played.
-        script.give_up(1);
-        assert!(script.is_over());
+        script.reopen(1);
+        assert!(script.is_finished());
     }
 
     #[test]
@@ -304,7 +309,7 @@ mod tests {
         let other = turn(3, &["Go on", "Stop"], TurnState::Gone);
         let script = script(vec![gone, again, other]);
         assert_eq!(script.len(), 2);
-        let answers = [0, 1].map(|place| script.answer(place).unwrap().is_whole);
+        let answers = [0, 1].map(|place| script.answer(place).unwrap().is_answered);
         assert_eq!(answers, [true, false]);
     }
 
@@ -332,6 +337,6 @@ mod tests {
             .filter(|line| line.starts_with(['-', '+']))
             .collect();
         assert_eq!(changed, ["-Now test it", "+Now publish it all"]);
-        assert!(miss.words().contains("request 2 of the recording"));
+        assert!(miss.message().contains("request 2 of the recording"));
     }
 }

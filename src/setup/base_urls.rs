@@ -1,10 +1,10 @@
-//! Where clients on this machine reach the server.
+//! The base URLs by which clients on this machine reach the server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::SetupError;
 
-/// The base URLs that clients want to be told: the two families add different paths to theirs.
+/// The base URLs to configure in clients. The two families differ in the path that they append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrls {
     /// For the APIs of OpenAI, Responses and Chat Completions: with `/v1`.
@@ -14,7 +14,7 @@ pub struct BaseUrls {
 }
 
 impl BaseUrls {
-    /// The base URLs of a server that listens there.
+    /// The base URLs of a server that listens on this address.
     ///
     /// # Errors
     /// The port is 0, so nobody can know which it will be.
@@ -22,7 +22,7 @@ impl BaseUrls {
         if listen.port() == 0 {
             return Err(SetupError::NoPort);
         }
-        // Who listens everywhere listens on the loopback address too.
+        // A server that listens on all addresses is reached on the loopback address.
         let ip = match listen.ip().to_canonical() {
             ip if !ip.is_unspecified() => ip,
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

@@ -1,6 +1,5 @@
-//! `setup`, `setup openai` and `setup anthropic`: the agents that can be set up, and what to set so
-//! that other clients find this program.
-//! Nothing is written anywhere.
+//! `setup`, `setup openai` and `setup anthropic`: lists the agents that can be set up, and prints what to
+//! set in other clients. Writes no files.
 //!
 //! What the SDKs read from the environment was measured with those for Python, OpenAI's 3.52.0 and
 //! Anthropic's 2.11.0. Neither starts without an API key. Anthropic's takes `ANTHROPIC_AUTH_TOKEN`
@@ -13,7 +12,7 @@ use super::{BaseUrls, SetupError};
 use crate::config::{Config, Flags};
 use crate::environment::Environment;
 
-/// The SDKs of a company, which read their settings from the environment.
+/// The SDKs of a provider, which read their settings from the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sdks {
     /// OpenAI's, for Responses and Chat Completions.
@@ -33,7 +32,7 @@ impl Sdks {
         }
     }
 
-    /// What the names of the variables begin with.
+    /// The prefix of the environment variables.
     fn prefix(self) -> &'static str {
         match self {
             Self::OpenAi => "OPENAI",
@@ -42,31 +41,31 @@ impl Sdks {
     }
 }
 
-/// The API key as the client has to give it.
+/// The API key that a client has to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyForm {
-    /// The server asks for none.
+    /// The server needs none.
     Any,
-    /// The one in the environment.
+    /// The one in the environment of this process.
     InEnvironment,
-    /// The one in the config file, which the environment does not have.
+    /// The one in the configuration file, which is not in the environment.
     InFile,
 }
 
-/// What to set, for a person to read or for a shell to evaluate. It never holds the API key.
+/// Instructions for a person to read or a shell to evaluate. They never contain the API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guide {
     base_urls: BaseUrls,
     key: KeyForm,
     models: Vec<String>,
-    /// The flags to repeat in commands, each with a space in front.
+    /// The global flags to repeat in commands, each with a leading space.
     flags: String,
-    /// The agents, a line each.
+    /// The list of agents, one line each.
     agents: String,
 }
 
-/// An agent as a line of the list.
-fn listed(agent: &AgentProgram, environment: &Environment) -> String {
+/// The line of an agent in the list.
+fn agent_line(agent: &AgentProgram, environment: &Environment) -> String {
     let place = match find(agent.program, environment) {
         Some(path) => path.display().to_string(),
         None => format!("not found: {}", agent.install),
@@ -90,7 +89,7 @@ impl Guide {
             (Some(_), None) => KeyForm::InFile,
         };
         let listen = flags.listen.as_deref().map(word);
-        // The other terminal may be in another folder.
+        // The command may be run in another folder.
         let file = flags.config.as_ref().map(|file| {
             let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
             word(&file.to_string_lossy())
@@ -102,7 +101,7 @@ impl Guide {
             models: config.models.clone(),
             agents: AgentProgram::ALL
                 .iter()
-                .map(|agent| listed(agent, environment))
+                .map(|agent| agent_line(agent, environment))
                 .collect(),
             flags: repeated
                 .filter_map(|(flag, value)| Some(format!(" {flag} {}", value?)))
@@ -110,7 +109,7 @@ impl Guide {
         })
     }
 
-    /// Everything, for a person.
+    /// All instructions, for a person.
     pub fn all(&self) -> String {
         let Self { flags, agents, .. } = self;
         let BaseUrls { openai, anthropic } = &self.base_urls;
@@ -138,7 +137,7 @@ impl Guide {
         )
     }
 
-    /// The part for these SDKs, for a person.
+    /// The instructions for these SDKs, for a person.
     pub fn of(&self, sdks: Sdks) -> String {
         format!(
             "Start humanllm in one terminal. In another, where the client runs:\n\
@@ -153,13 +152,13 @@ impl Guide {
         )
     }
 
-    /// Lines for a shell to eval, and nothing else.
+    /// Lines for a shell to evaluate.
     pub fn env(&self, sdks: &[Sdks]) -> String {
         let lines: String = sdks.iter().flat_map(|sdks| self.exports(*sdks)).collect();
         match self.key {
             KeyForm::Any | KeyForm::InEnvironment => lines,
-            // One command, because a shell that somebody types into goes on with the next one: better
-            // no variable than some, with which the client would fail in other words.
+            // Grouped into one command: if the key is missing, an interactive shell would run the
+            // remaining lines, and the client would fail later with a less helpful message.
             KeyForm::InFile => format!(
                 "{{ : \"${{{KEY_VARIABLE}:?set it to the api_key in the config file of humanllm}}\"\n\
                  {lines}}}\n"
@@ -188,7 +187,7 @@ impl Guide {
         ]
     }
 
-    /// What to do before all else where there is an API key.
+    /// The line that sets the API key, if the server needs one.
     fn key_first(&self) -> String {
         match self.key {
             KeyForm::Any => String::new(),

@@ -1,5 +1,5 @@
-//! Files that the program writes for other programs, and what it does about what is there already:
-//! nothing of somebody else is lost.
+//! Writes files for other programs. Contents that this program did not write are backed up first, or not
+//! replaced at all.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-/// Why nothing was set up. When an error is returned, no file has been changed, except for
-/// [`SetupError::Write`], where a file before the named one may have been.
+/// Why a set-up failed. No file has been changed then, except with [`SetupError::Write`]: files before the
+/// named one may have been written.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The profile's name would not make a file name, or Codex would not take it.
     #[error("`{0}` is not a profile name; use letters, digits, `-` and `_`, such as humanllm")]
     ProfileName(String),
-    /// The port changes with every start.
+    /// Port 0, which is another port at every start.
     #[error(
         "port 0 picks another port at every start; choose one with --listen, such as 127.0.0.1:3000"
     )]
@@ -25,10 +25,10 @@ pub enum SetupError {
     /// There is no home folder.
     #[error("there is no home folder; say where Codex keeps its files with --codex-home DIR")]
     NoCodexHome,
-    /// There is no home folder, and an agent that has to have one.
+    /// There is no home folder, and the files of the agent belong into one.
     #[error("there is no home folder for the files of {0}; set HOME")]
     NoHome(&'static str),
-    /// A file in which one entry has to be changed is none of JSON.
+    /// A file in which an entry has to be changed is not a JSON object.
     #[error("{} is no JSON object, so no entry of it can be changed; move it away", .0.display())]
     NoObject(PathBuf),
     /// Codex refuses profile files whose name `config.toml` uses in the old way.
@@ -43,25 +43,25 @@ pub enum SetupError {
         /// The profile's name.
         profile: String,
     },
-    /// A file of somebody else is in the way.
+    /// A file that this program did not write has the same name.
     #[error(
         "{} was not written by humanllm; move it away, choose another --profile NAME, or replace \
          it with --force",
         .0.display()
     )]
     Foreign(PathBuf),
-    /// A file was changed by somebody else while this was made of it.
+    /// A file was changed after it was read and before it was to be written.
     #[error("{} has just been changed; try again", .0.display())]
     Changed(PathBuf),
-    /// Something that is no file is in the way.
+    /// Something that is not a regular file has the same name.
     #[error("{} is not a regular file; move it away", .0.display())]
     NoFile(PathBuf),
-    /// A file that is there cannot be read.
+    /// An existing file cannot be read.
     #[error("cannot read {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// A file or folder cannot be written.
@@ -69,53 +69,52 @@ pub enum SetupError {
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
 
-/// What happened to a file.
+/// What was done with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileOutcome {
-    /// It was not there.
+    /// It did not exist.
     Created,
     /// It had other contents.
     Replaced {
-        /// Where those are kept, unless this program had written them.
+        /// The path of the backup; `None` if this program had written the old contents.
         backup: Option<PathBuf>,
     },
-    /// It had these contents already and was left alone.
+    /// It had these contents already.
     Unchanged,
 }
 
-/// A file to be written.
+/// A file to write.
 #[derive(Debug)]
 pub(super) struct OwnFile {
     pub path: PathBuf,
     pub(crate) contents: Contents,
 }
 
-/// What a file is to hold, and what becomes of what it holds already.
+/// The contents to write, and what is done with existing other contents.
 #[derive(Debug)]
 pub(super) enum Contents {
-    /// This text. Another one is replaced if this program wrote it, and else refused.
+    /// A text. Other contents are replaced if this program wrote them, and are otherwise an error.
     Marked {
         text: String,
-        /// Whether contents found in its place were written by this program.
+        /// Whether existing contents were written by this program.
         is_own: fn(&str) -> bool,
     },
-    /// This text. Another one is kept under another name.
-    Kept(String),
-    /// What it held, with something behind it. What it held then is kept under another name, unless an
-    /// earlier beginning of it is.
-    Longer {
-        /// What it held.
+    /// A text. Other contents are backed up.
+    BackedUp(String),
+    /// The existing contents with an addition at the end. They are backed up, unless a backup holds an
+    /// earlier state without the additions.
+    Appended {
+        /// The existing contents.
         before: String,
-        /// What it is to hold.
+        /// The new contents.
         text: String,
     },
-    /// These entries of a JSON object, which may have others and is kept as it was under another
-    /// name.
+    /// Entries of a JSON object, whose other entries stay. The existing file is backed up.
     Entries(Vec<JsonEntry>),
 }
 
@@ -125,8 +124,8 @@ pub(super) struct JsonEntry {
     /// The keys that lead to it, at least one.
     pub path: &'static [&'static str],
     pub value: Value,
-    /// Whether another value may stay.
-    unless_there: bool,
+    /// Whether an existing value stays.
+    keep_existing: bool,
 }
 
 impl JsonEntry {
@@ -134,19 +133,19 @@ impl JsonEntry {
         Self {
             path,
             value: value.into(),
-            unless_there: false,
+            keep_existing: false,
         }
     }
 
-    /// One that is written where there is none.
-    pub(crate) fn unless_there(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+    /// An entry that is written only if there is none at its path.
+    pub(crate) fn if_absent(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
-            unless_there: true,
+            keep_existing: true,
             ..Self::new(path, value)
         }
     }
 
-    fn put(&self, object: &mut Map<String, Value>) {
+    fn insert_into(&self, object: &mut Map<String, Value>) {
         let Some((last, folders)) = self.path.split_last() else {
             return;
         };
@@ -161,29 +160,31 @@ impl JsonEntry {
                 _ => return,
             }
         }
-        if !(self.unless_there && object.contains_key(*last)) {
+        if !(self.keep_existing && object.contains_key(*last)) {
             object.insert((*last).to_owned(), self.value.clone());
         }
     }
 }
 
 impl Contents {
-    /// What a file that is not there yet is to hold.
-    pub fn fresh(&self) -> String {
+    /// The contents of a new file.
+    pub fn new_text(&self) -> String {
         match self {
-            Self::Marked { text, .. } | Self::Kept(text) | Self::Longer { text, .. } => {
+            Self::Marked { text, .. } | Self::BackedUp(text) | Self::Appended { text, .. } => {
                 text.clone()
             }
             Self::Entries(entries) => {
                 let mut object = Map::new();
-                entries.iter().for_each(|entry| entry.put(&mut object));
+                entries
+                    .iter()
+                    .for_each(|entry| entry.insert_into(&mut object));
                 format!("{:#}\n", Value::from(object))
             }
         }
     }
 }
 
-/// Writes all of the files or none: every one is checked before the first is touched.
+/// Writes all files or none: all are checked before the first is changed.
 pub(super) fn write_all(
     files: &[OwnFile],
     force: bool,
@@ -210,14 +211,14 @@ pub(super) fn write_all(
     Ok(outcomes)
 }
 
-/// What is to be done about a file.
+/// What has to be done with a file.
 struct FilePlan {
-    /// What is to be written, if anything is.
+    /// The text to write; `None` if the file has it already.
     text: Option<String>,
-    /// What is there now.
+    /// The existing contents; `None` if there is no file.
     found: Option<Vec<u8>>,
-    /// Whether that has to be kept.
-    is_kept: bool,
+    /// Whether they have to be backed up.
+    needs_backup: bool,
 }
 
 impl FilePlan {
@@ -226,7 +227,7 @@ impl FilePlan {
             return Ok(FileOutcome::Unchanged);
         };
         let backup = match &self.found {
-            Some(found) if self.is_kept => {
+            Some(found) if self.needs_backup => {
                 let has_all = self
                     .text
                     .is_some_and(|text| text.as_bytes().starts_with(found));
@@ -242,8 +243,9 @@ impl FilePlan {
     }
 }
 
-/// Keeps a file's contents beside it, under a name that is free or has the same contents. Where they
-/// stay, at the beginning of the new ones, an earlier beginning of them is enough.
+/// Backs up a file's contents to `NAME.bak`, `NAME.bak2` and so on: to the first name that is free or has the
+/// same contents. If the new contents begin with the old ones (`stays`), a backup that is a prefix of the old
+/// contents will do too.
 fn back_up(path: &Path, found: &[u8], stays: bool) -> io::Result<PathBuf> {
     let is_enough = |kept: Vec<u8>| kept == found || (stays && found.starts_with(&kept));
     let mut number = 1;
@@ -254,7 +256,7 @@ fn back_up(path: &Path, found: &[u8], stays: bool) -> io::Result<PathBuf> {
             number => name.push(format!(".bak{number}")),
         }
         let backup = path.with_file_name(name);
-        match private_like(path).create_new(true).open(&backup) {
+        match options_with_mode_of(path).create_new(true).open(&backup) {
             Ok(mut file) => {
                 file.write_all(found)?;
                 file.sync_all()?;
@@ -271,9 +273,9 @@ fn back_up(path: &Path, found: &[u8], stays: bool) -> io::Result<PathBuf> {
     }
 }
 
-/// How to make a file that nobody can read who cannot read this one; only its owner, where there is
-/// none yet: agents keep secrets in some of them.
-fn private_like(path: &Path) -> OpenOptions {
+/// Options to create a file with the permissions of another one; readable for its owner only if that does
+/// not exist, because agents keep secrets in some files.
+fn options_with_mode_of(path: &Path) -> OpenOptions {
     let mode = fs::metadata(path).map_or(0o600, |found| found.permissions().mode() & 0o777);
     let mut options = OpenOptions::new();
     options.write(true).mode(mode);
@@ -287,20 +289,20 @@ fn write_error(path: &Path, error: io::Error) -> SetupError {
     }
 }
 
-/// How a file that was written once is now.
+/// The state of a file that was written by an earlier set-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileState {
-    /// As it would be written.
+    /// It has the contents that would be written now.
     AsWritten,
-    /// There, and not so.
+    /// It has other contents.
     Changed,
-    /// Not there, or not to be read.
+    /// It does not exist, or cannot be read.
     Missing,
 }
 
 impl OwnFile {
-    /// How the file is now.
-    pub(crate) fn standing(&self) -> FileState {
+    /// The state of the file.
+    pub(crate) fn state(&self) -> FileState {
         match self.plan(true) {
             Err(_) | Ok(FilePlan { found: None, .. }) => FileState::Missing,
             Ok(FilePlan { text: None, .. }) => FileState::AsWritten,
@@ -308,19 +310,19 @@ impl OwnFile {
         }
     }
 
-    /// Whether the file is as it would be written, or changed and yet no `otherwise`: with all lines
-    /// that only the one of the two has, and none that only the other has.
-    pub(crate) fn serves(&self, otherwise: &Self) -> bool {
-        match (self.standing(), &self.contents) {
+    /// Whether the file can be used as it is: it has the contents that would be written, or it was edited
+    /// and still has all lines in which they differ from `otherwise`, and none of the lines of `otherwise`.
+    pub(crate) fn is_usable(&self, otherwise: &Self) -> bool {
+        match (self.state(), &self.contents) {
             (FileState::AsWritten, _) => return true,
-            // What else is in the file is no matter here.
+            // With entries, the rest of the file does not matter.
             (FileState::Missing, _) | (_, Contents::Entries(_)) => return false,
             (FileState::Changed, _) => {}
         }
         let Ok(found) = fs::read_to_string(&self.path) else {
             return false;
         };
-        let (own, other) = (self.contents.fresh(), otherwise.contents.fresh());
+        let (own, other) = (self.contents.new_text(), otherwise.contents.new_text());
         let (found, own, other) = (lines(&found), lines(&own), lines(&other));
         own.difference(&other).all(|line| found.contains(line))
             && other.difference(&own).all(|line| !found.contains(line))
@@ -330,9 +332,9 @@ impl OwnFile {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(FilePlan {
-                    text: Some(self.contents.fresh()),
+                    text: Some(self.contents.new_text()),
                     found: None,
-                    is_kept: false,
+                    needs_backup: false,
                 });
             }
             Err(error) => return Err(self.read_error(error)),
@@ -341,7 +343,7 @@ impl OwnFile {
             }
             Ok(_) => {}
         }
-        // Bytes, because a foreign file may hold anything.
+        // Bytes, because it may not be UTF-8.
         let found = fs::read(&self.path).map_err(|error| self.read_error(error))?;
         let (text, is_kept) = match &self.contents {
             Contents::Marked { text, is_own } => {
@@ -351,27 +353,27 @@ impl OwnFile {
                 }
                 (text.clone(), !is_own)
             }
-            Contents::Kept(text) => (text.clone(), true),
-            Contents::Longer { before, .. } if found != before.as_bytes() => {
+            Contents::BackedUp(text) => (text.clone(), true),
+            Contents::Appended { before, .. } if found != before.as_bytes() => {
                 return Err(SetupError::Changed(self.path.clone()));
             }
-            Contents::Longer { text, .. } => (text.clone(), true),
+            Contents::Appended { text, .. } => (text.clone(), true),
             Contents::Entries(entries) => (self.with_entries(entries, &found)?, true),
         };
         Ok(FilePlan {
             text: (found != text.as_bytes()).then_some(text),
             found: Some(found),
-            is_kept,
+            needs_backup: is_kept,
         })
     }
 
-    /// What was found, with these entries; the very same where it has them.
+    /// The existing contents with these entries; unchanged if they have them already.
     fn with_entries(&self, entries: &[JsonEntry], found: &[u8]) -> Result<String, SetupError> {
         let no_object = || SetupError::NoObject(self.path.clone());
         let found = std::str::from_utf8(found).map_err(|_| no_object())?;
         let old: Map<String, Value> = serde_json::from_str(found).map_err(|_| no_object())?;
         let mut new = old.clone();
-        entries.iter().for_each(|entry| entry.put(&mut new));
+        entries.iter().for_each(|entry| entry.insert_into(&mut new));
         Ok(if new == old {
             found.to_owned()
         } else {
@@ -387,13 +389,13 @@ impl OwnFile {
     }
 }
 
-/// The lines of a text, without what tells their place in a list or an object.
+/// The lines of a text, without indentation and trailing commas.
 fn lines(text: &str) -> HashSet<&str> {
     let lines = text.lines().map(str::trim);
     lines.map(|line| line.trim_end_matches(',')).collect()
 }
 
-/// The new contents, complete on the disk beside the target; removed again unless committed.
+/// New contents in a temporary file beside the target, which is removed unless committed.
 struct Staged {
     temporary: PathBuf,
     target: PathBuf,
@@ -401,7 +403,7 @@ struct Staged {
 
 impl Staged {
     fn new(path: &Path, text: &str) -> io::Result<Self> {
-        // A symbolic link stays one, and the file it points to is replaced.
+        // The target of a symbolic link is replaced, and not the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let folder = target.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
@@ -412,7 +414,7 @@ impl Staged {
             temporary: folder.join(name),
             target,
         };
-        let mut out = private_like(&staged.target)
+        let mut out = options_with_mode_of(&staged.target)
             .create_new(true)
             .open(&staged.temporary)?;
         out.write_all(text.as_bytes())?;

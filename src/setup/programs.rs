@@ -1,4 +1,4 @@
-//! Where programs are.
+//! Finds programs on `PATH` and asks for their versions.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::environment::Environment;
 
-/// The program that a shell would start by this name.
+/// The path of the program that a shell would start by this name.
 pub(super) fn find(name: &str, environment: &Environment) -> Option<PathBuf> {
     let folders = environment.get_filled("PATH")?;
     let candidates = std::env::split_paths(folders).map(|folder| folder.join(name));
@@ -26,31 +26,31 @@ fn is_executable(path: &Path) -> bool {
         .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// How long a program may take to say which version it is.
+/// How long a program may take to print its version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The first line that a program prints with these arguments, if it succeeds with them.
+/// The first non-empty line that a program prints with these arguments; `None` if it fails.
 pub(super) fn version(program: &Path, arguments: &[&str]) -> Option<String> {
     let child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        // So that all that it starts ends with it.
+        // A process group of its own, so that its children can be killed too.
         .process_group(0)
         .spawn()
         .ok()?;
     let group = Pid::from_raw(child.id().cast_signed());
     let (ended, end) = mpsc::channel();
-    // Beside this thread, because it may never end. To the end, because a program may take it for a
-    // failure that nobody reads on.
+    // In a thread, because the program may hang. All output is read, because some programs fail on a closed
+    // pipe.
     thread::spawn(move || {
-        // Nobody may be waiting any more.
+        // The receiver is gone after a timeout.
         let _ = ended.send(child.wait_with_output());
     });
     let Ok(output) = end.recv_timeout(VERSION_TIMEOUT) else {
         if let Some(group) = group {
-            // All may have ended by themselves just now.
+            // The group may have ended just now.
             let _ = kill_process_group(group, Signal::KILL);
         }
         return None;

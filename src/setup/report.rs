@@ -1,48 +1,48 @@
-//! What a set-up did or would do, for the person.
+//! The report of a set-up.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::own_file::{Contents, FileOutcome, OwnFile};
 
-/// What was done, to be shown to the person. Its last line is the command that starts the agent.
+/// What a set-up did, for people. The last line of its text is the command that starts the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetupReport {
-    /// Nothing was written.
+    /// Nothing was written: the files are only shown.
     Printed {
-        /// The files that would be, and their contents.
-        files: Vec<Printed>,
-        /// The shell command that starts the agent with them.
+        /// The files that would be written.
+        files: Vec<PrintedFile>,
+        /// The shell command that starts the agent.
         command: String,
     },
-    /// The files are in place.
+    /// The files were written.
     Installed {
-        /// What the agent calls itself.
+        /// The agent's name for people.
         title: &'static str,
-        /// What happened to each file.
+        /// What was done with each file.
         files: Vec<(PathBuf, FileOutcome)>,
-        /// Where the agent will look for this program.
+        /// The base URL that the agent will use.
         base_url: String,
-        /// Whether it needs the API key in its environment.
+        /// Whether the agent needs the API key in its environment.
         needs_key: bool,
-        /// The shell command that starts the agent with them.
+        /// The shell command that starts the agent.
         command: String,
     },
 }
 
 /// A file as it would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Printed {
+pub struct PrintedFile {
     path: PathBuf,
     contents: String,
-    /// Whether only these entries of it would be.
+    /// Whether the contents are only some entries of the file.
     is_part: bool,
 }
 
 impl SetupReport {
     pub(super) fn printed(files: Vec<OwnFile>, command: String) -> Self {
-        let files = files.into_iter().map(|file| Printed {
-            contents: file.contents.fresh(),
+        let files = files.into_iter().map(|file| PrintedFile {
+            contents: file.contents.new_text(),
             is_part: matches!(file.contents, Contents::Entries(_)),
             path: file.path,
         });
@@ -52,17 +52,17 @@ impl SetupReport {
         }
     }
 
-    /// What happened to the files, a line each.
+    /// What was done with the files, one line each.
     pub(super) fn written(&self) -> String {
         match self {
             Self::Printed { .. } => String::new(),
-            Self::Installed { files, .. } => written(files),
+            Self::Installed { files, .. } => outcome_lines(files),
         }
     }
 }
 
-/// What happened to files, a line each.
-pub(super) fn written(files: &[(PathBuf, FileOutcome)]) -> String {
+/// What was done with files, one line each.
+pub(super) fn outcome_lines(files: &[(PathBuf, FileOutcome)]) -> String {
     let line = |(path, outcome): &(PathBuf, FileOutcome)| {
         let path = path.display();
         match outcome {
@@ -99,7 +99,7 @@ impl fmt::Display for SetupReport {
                 needs_key,
                 command,
             } => {
-                f.write_str(&written(files))?;
+                f.write_str(&outcome_lines(files))?;
                 writeln!(f, "\n{title} will look for humanllm at {base_url}.")?;
                 writeln!(
                     f,

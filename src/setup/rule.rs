@@ -1,4 +1,4 @@
-//! Saving a rule: a `[[rule]]` at the end of the configuration file, in which all else stays as it is.
+//! Saves a rule: appends a `[[rule]]` table to the configuration file.
 
 use std::fmt;
 use std::fs;
@@ -10,13 +10,13 @@ use crate::config::{self, ConfigError, Flags};
 use crate::environment::Environment;
 use crate::rules::{Decision, RuleTable, Rules, free_name};
 
-/// Why no rule was saved. The file is as it was.
+/// Why a rule was not saved. The file is unchanged then.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    /// There is nowhere to save it.
+    /// There is no configuration folder.
     #[error("there is no home folder for the configuration; name a file with --config")]
     NoFile,
-    /// What stands in the file is wrong already, or would be with the rule.
+    /// The file has a mistake, or would have with the rule.
     #[error("the rule was not saved: {0}")]
     Config(#[from] ConfigError),
     /// The file cannot be written.
@@ -24,16 +24,16 @@ pub enum SaveError {
     Write(#[from] SetupError),
 }
 
-/// A rule that was saved. Its text is what to tell the person.
+/// A saved rule. Its `Display` text is a message for the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedRule {
-    /// What it is called: a number is added to a name that another rule has.
+    /// The name of the rule, with a number if the name was taken.
     pub name: String,
-    /// The file that it stands in.
+    /// The configuration file.
     pub file: PathBuf,
-    /// What happened to the file.
+    /// What was done with the file.
     pub outcome: FileOutcome,
-    /// The rule before it that decides what it was made for.
+    /// The name of an earlier rule that matches first.
     pub(crate) shadowed_by: Option<String>,
 }
 
@@ -48,12 +48,12 @@ impl fmt::Display for SavedRule {
     }
 }
 
-/// Adds a rule to the configuration file, which is made if need be. `decides` is asked what the rules
-/// of the file then say about that for which this one was made.
+/// Appends a rule to the configuration file, which is created if it does not exist. `decides` applies the
+/// resulting rules to the case that the rule was made for.
 ///
 /// # Errors
 ///
-/// If the file cannot be read or written, or holds a mistake.
+/// If the file cannot be read or written, or has a mistake.
 pub fn save(
     rule: &RuleTable,
     decides: impl FnOnce(&Rules) -> Option<Decision>,
@@ -76,7 +76,7 @@ pub fn save(
     let shadowed_by = decides(&rules).map(|decision| decision.rule);
     let file = OwnFile {
         path,
-        contents: Contents::Longer { before, text },
+        contents: Contents::Appended { before, text },
     };
     let mut written = write_all(&[file], false)?;
     let (file, outcome) = written.pop().ok_or(SaveError::NoFile)?;

@@ -1,4 +1,4 @@
-//! Whether this program answers where clients will look for it.
+//! Probes whether this program is running at the address of the configuration.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,43 +7,43 @@ use std::time::Duration;
 use super::BaseUrls;
 use crate::config::ApiKey;
 
-/// How long a server that runs may take to say so.
+/// How long connecting, and each read or write, may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// What is read of an answer at most.
+/// The maximum number of bytes that are read of an answer.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Who answers at an address.
+/// What answers at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Answering {
+pub(super) enum ProbeResult {
     /// This program.
     Humanllm,
-    /// Somebody who wants another API key, or one at all.
+    /// A server that rejects the API key, or a request without one.
     WantsAnotherKey,
     /// Another program.
     Other,
-    /// Nobody.
+    /// Nothing.
     Nobody,
 }
 
-/// Asks whoever listens there what models there are.
-pub(super) fn answering(server: &BaseUrls, key: Option<&ApiKey>) -> Answering {
+/// Requests the list of models to find out what listens at the address.
+pub(super) fn probe(server: &BaseUrls, key: Option<&ApiKey>) -> ProbeResult {
     let Some(host) = server.anthropic.strip_prefix("http://") else {
-        return Answering::Nobody;
+        return ProbeResult::Nobody;
     };
     let Ok(address) = host.parse::<SocketAddr>() else {
-        return Answering::Nobody;
+        return ProbeResult::Nobody;
     };
     let Ok(stream) = TcpStream::connect_timeout(&address, PROBE_TIMEOUT) else {
-        return Answering::Nobody;
+        return ProbeResult::Nobody;
     };
-    match asked(stream, host, key) {
-        Ok(answer) if answer.contains("\"owned_by\":\"humanllm\"") => Answering::Humanllm,
-        Ok(answer) if answer.starts_with("HTTP/1.1 401 ") => Answering::WantsAnotherKey,
-        _ => Answering::Other,
+    match get_models(stream, host, key) {
+        Ok(answer) if answer.contains("\"owned_by\":\"humanllm\"") => ProbeResult::Humanllm,
+        Ok(answer) if answer.starts_with("HTTP/1.1 401 ") => ProbeResult::WantsAnotherKey,
+        _ => ProbeResult::Other,
     }
 }
 
-fn asked(mut stream: TcpStream, host: &str, key: Option<&ApiKey>) -> io::Result<String> {
+fn get_models(mut stream: TcpStream, host: &str, key: Option<&ApiKey>) -> io::Result<String> {
     stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
     stream.set_write_timeout(Some(PROBE_TIMEOUT))?;
     let key = key.map(|key| format!("Authorization: Bearer {}\r\n", key.as_str()));

@@ -1,8 +1,8 @@
-//! `split AGENT`: an agent in the other half of a tmux window, set up for this server.
+//! `split AGENT`: opens an agent in the other half of a tmux window, set up for this server.
 //!
-//! The agent gets the environment of the shell in which that was typed, as a program started there
-//! would; tmux gives new panes that of its server. It goes there in a file that only its owner can
-//! read and that removes itself, because others can read command lines.
+//! The agent gets the environment of the calling shell, although tmux gives new panes the environment of
+//! its server. It is passed in a script file that only its owner can read and that removes itself, because
+//! other users can read command lines.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -12,16 +12,17 @@ use std::process::{Command, Stdio};
 
 use super::agents::{AgentProgram, Launch};
 use super::programs::find;
-use super::running::{Answering, answering};
+use super::running::{ProbeResult, probe};
 use super::shell::{quoted, word};
 use super::{BaseUrls, SetupError};
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 
-/// Columns that two halves side by side need; in fewer, one is above the other.
-const SIDE_BY_SIDE: u16 = 120;
-/// What a pane has of its own, and what no value can be given to where `sh` is bash: it ends there.
-const OF_THE_PANE: &[&str] = &[
+/// The columns from which on the two panes are side by side, and not one above the other.
+const MIN_COLUMNS_SIDE_BY_SIDE: u16 = 120;
+/// Variables that are not passed on: those that tmux sets for each pane, and those that are read-only in
+/// bash, where `sh` is bash: setting one would end the script.
+const PANE_VARIABLES: &[&str] = &[
     "TMUX",
     "TMUX_PANE",
     "TERM",
@@ -41,7 +42,7 @@ const OF_THE_PANE: &[&str] = &[
 /// Why the agent was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SplitError {
-    /// There is no window to split.
+    /// The command does not run in tmux.
     #[error(
         "split works inside of tmux; elsewhere, start humanllm in one terminal and the agent in \
          another: humanllm setup {0}"
@@ -50,43 +51,43 @@ pub enum SplitError {
     /// The agent is not installed.
     #[error("there is no {program} on PATH; install it with `{install}`")]
     NoProgram {
-        /// What would be started.
+        /// The name of the program.
         program: &'static str,
         /// How to install it.
         install: &'static str,
     },
-    /// Its files cannot be written, or no address can be told.
+    /// The files of the agent cannot be written, or the address is not known.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// The port belongs to somebody else.
+    /// Another program listens on the port.
     #[error(
         "another program answers at {0}, or a humanllm with another API key; choose another port \
          with --listen"
     )]
     Taken(String),
-    /// The file for the pane could not be written.
+    /// The script for the pane cannot be written.
     #[error("cannot write what the other pane is to do: {0}")]
     Write(#[from] io::Error),
-    /// tmux says no.
+    /// tmux failed.
     #[error("tmux cannot split the window: {0}")]
     Tmux(String),
 }
 
-/// An agent that is set up and ready to be opened.
+/// An agent that is set up and can be opened.
 #[derive(Debug)]
 pub struct Split {
-    /// What was written for that, for the person.
+    /// The files that were written, for the person; empty if there were none.
     pub written: String,
-    /// Whether a server runs already; else the pane in which this was typed is to have it.
+    /// Whether the server is running already; if not, it has to be started in the current pane.
     pub is_running: bool,
-    /// The pane whose half the agent gets.
+    /// The id of the pane to split.
     pane: OsString,
-    /// What the new pane does, in the folder in which this was typed.
+    /// The shell script for the new pane.
     script: String,
 }
 
 impl Split {
-    /// Sets the agent up where it is not set up for this server, and finds out who is to run that.
+    /// Sets the agent up, unless it is set up for this server, and finds out whether the server is running.
     ///
     /// # Errors
     /// No tmux, no agent, no address, or no place for its files.
@@ -107,10 +108,10 @@ impl Split {
             });
         }
         let server = BaseUrls::of(config.listen)?;
-        let is_running = match answering(&server, config.api_key.as_ref()) {
-            Answering::Humanllm => true,
-            Answering::Nobody => false,
-            Answering::Other | Answering::WantsAnotherKey => {
+        let is_running = match probe(&server, config.api_key.as_ref()) {
+            ProbeResult::Humanllm => true,
+            ProbeResult::Nobody => false,
+            ProbeResult::Other | ProbeResult::WantsAnotherKey => {
                 return Err(SplitError::Taken(server.anthropic));
             }
         };
@@ -124,7 +125,7 @@ impl Split {
             written,
             is_running,
             pane: pane.to_owned(),
-            // Not by an argument of tmux, which runs what stands in `#(…)` there.
+            // The script changes to the folder, because tmux would expand `#(…)` in an argument.
             script: script(
                 &std::env::current_dir()?,
                 agent,
@@ -136,11 +137,10 @@ impl Split {
         })
     }
 
-    /// Opens the agent: at the left, or above where there is no room for two side by side. It is
-    /// what the person types into next.
+    /// Opens the agent in a new pane with the focus: on the left, or above if the pane is narrow.
     ///
     /// # Errors
-    /// tmux does not do it.
+    /// tmux failed, or the script cannot be written.
     pub fn open(self) -> Result<(), SplitError> {
         let width = tmux(&[
             "display-message".as_ref(),
@@ -152,7 +152,7 @@ impl Split {
         let is_wide = width
             .trim()
             .parse()
-            .is_ok_and(|width: u16| width >= SIDE_BY_SIDE);
+            .is_ok_and(|width: u16| width >= MIN_COLUMNS_SIDE_BY_SIDE);
         let file = self.write()?;
         let split = tmux(&[
             "split-window".as_ref(),
@@ -163,13 +163,13 @@ impl Split {
             format!("sh {}", word(&file.to_string_lossy())).as_ref(),
         ]);
         if split.is_err() {
-            // Nobody else will.
+            // The script, which would remove itself, does not run.
             let _ = fs::remove_file(&file);
         }
         split.map(drop)
     }
 
-    /// A file for its owner only, which removes itself.
+    /// Writes the script to a file that only its owner can read and that removes itself.
     fn write(&self) -> io::Result<PathBuf> {
         let mut file = tempfile::Builder::new().prefix("humanllm-").tempfile()?;
         let name = word(&file.path().to_string_lossy());
@@ -180,7 +180,7 @@ impl Split {
     }
 }
 
-/// What a shell does in the new pane.
+/// The script for the new pane.
 fn script(
     folder: &Path,
     agent: &AgentProgram,
@@ -191,7 +191,7 @@ fn script(
 ) -> String {
     let kept = environment
         .variables()
-        .filter(|(name, _)| is_name(name) && !OF_THE_PANE.iter().any(|own| own == name));
+        .filter(|(name, _)| is_name(name) && !PANE_VARIABLES.iter().any(|own| own == name));
     let export = |(name, value): (&str, &str)| format!("export {name}={}\n", quoted(value));
     let exports: String = kept
         .map(export)
@@ -203,7 +203,7 @@ fn script(
         .collect();
     let program = agent.program;
     let folder = quoted(&folder.to_string_lossy());
-    // A pane closes with its program, and what that said last would be gone.
+    // After an error, wait: the pane closes with its program, and takes the message with it.
     format!(
         "{exports}cd -- {folder} && {program}{words}\n\
          status=$?\n\
@@ -214,7 +214,7 @@ fn script(
     )
 }
 
-/// Whether a shell takes this for the name of a variable.
+/// Whether a shell accepts this as the name of a variable.
 fn is_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
@@ -223,7 +223,7 @@ fn is_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Has tmux do something; returns what it prints.
+/// Runs a tmux command and returns its output.
 fn tmux(arguments: &[&OsStr]) -> Result<String, SplitError> {
     let output = Command::new("tmux")
         .args(arguments)

@@ -1,27 +1,27 @@
-//! What charts show of the numbers, whatever they are drawn with.
+//! The measures that charts show, independent of how they are drawn.
 
 use jiff::civil::Date;
 
 use super::{JournalStatistics, Numbers, span};
 
-/// Something that can be compared between agents and between days.
+/// A measure that is compared between agents and days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// How many requests came.
+    /// The number of requests.
     Requests,
-    /// The middle one of the times to the first word.
+    /// The median time to the first word, in milliseconds.
     FirstWord,
-    /// How many keys were pressed for a turn.
+    /// The mean number of keys pressed for a turn.
     Keys,
-    /// Of 100 drafts of models, how many were sent as they were.
+    /// The percentage of model drafts that were sent unchanged.
     Accepted,
 }
 
 impl Measure {
-    /// All of them, in the order in which they are shown.
+    /// All measures, in the order in which they are shown.
     pub const ALL: [Self; 4] = [Self::Requests, Self::FirstWord, Self::Keys, Self::Accepted];
 
-    /// What it is.
+    /// The title of its charts.
     pub fn title(self) -> &'static str {
         match self {
             Self::Requests => "Requests",
@@ -31,10 +31,10 @@ impl Measure {
         }
     }
 
-    /// How much of it some turns have; `None` if there is nothing to tell it by.
+    /// The value for a set of turns; `None` if nothing was measured.
     pub fn of(self, numbers: &Numbers) -> Option<f64> {
         match self {
-            // No count is so great that this would not be exact.
+            // Exact below 2^53 requests.
             Self::Requests => Some(numbers.turns as f64),
             Self::FirstWord => numbers.to_first_word_ms.map(|time| time as f64),
             Self::Keys => numbers.keys_per_turn,
@@ -42,7 +42,7 @@ impl Measure {
         }
     }
 
-    /// That much of it, in words.
+    /// A value with its unit; `-` if it is absent.
     pub fn words(self, value: Option<f64>) -> String {
         match (self, value) {
             (_, None) => "-".into(),
@@ -52,8 +52,7 @@ impl Measure {
         }
     }
 
-    /// What a whole bar stands for, where the greatest value is this: never nothing, and all drafts
-    /// where it is a share of them.
+    /// The value at the end of the scale, for this greatest value: never 0, and always 100 for percentages.
     pub fn full(self, greatest: f64) -> f64 {
         match self {
             Self::Accepted => 100.0,
@@ -63,7 +62,7 @@ impl Measure {
 }
 
 impl Numbers {
-    /// All of them in words, each with its name and how much of a whole it is, where it is a part of one.
+    /// All values with their names; those that are a part of a whole also as a fraction from 0 to 1.
     pub(crate) fn in_words(&self) -> [(&'static str, String, Option<f64>); 7] {
         let share = |part: usize, all: usize| match all {
             0 => ("none".into(), None),
@@ -86,7 +85,7 @@ impl Numbers {
 }
 
 impl JournalStatistics {
-    /// The agents with the most requests first, no more than so many, and how many others there are.
+    /// Up to `most` agents, those with the most requests first, and the number of the others.
     pub(crate) fn busiest(&self, most: usize) -> (Vec<(&str, &Numbers)>, usize) {
         let agents = self.agents.iter();
         let mut agents: Vec<_> = agents
@@ -98,7 +97,7 @@ impl JournalStatistics {
         (agents, others)
     }
 
-    /// All days from the first to the last; those without a request have nothing.
+    /// All days from the first to the last; `None` for days without requests.
     pub(crate) fn calendar(&self) -> Vec<(Date, Option<&Numbers>)> {
         let date = |day: &String| day.parse::<Date>().ok();
         let first = self.days.keys().next().and_then(date);

@@ -1,10 +1,10 @@
-//! Numbers over the journal: how much was asked, how fast it was answered, what was typed for it, and
-//! what became of what models drafted. By agent, by day, and for all together.
+//! Statistics of the journal: numbers of requests, response times, keys pressed, and the fate of model
+//! drafts; for all turns, by agent and by day.
 //!
-//! - `turns` reads the turns one by one, with what can be counted of them
-//! - `measure` is what charts show of the numbers
+//! - `turns` reads the turns one by one, with the facts that are counted
+//! - `measure` has the values that charts show
 //!
-//! It draws nothing itself.
+//! Drawing is left to the terminal interface and the HTML export.
 
 mod measure;
 pub mod turns;
@@ -19,43 +19,43 @@ pub use self::measure::Measure;
 pub use self::turns::TurnFacts;
 use crate::journal::{DraftFate, JournalReader, ReadError, TurnState};
 
-/// All of it.
+/// The statistics of the journal.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct JournalStatistics {
     /// All turns.
     pub all: Numbers,
-    /// Those of each agent, by its name without a version.
+    /// The turns of each agent, by its name without a version.
     pub agents: BTreeMap<String, Numbers>,
-    /// Those of each day, such as `2026-11-29`.
+    /// The turns of each day, such as `2026-11-29`.
     pub days: BTreeMap<String, Numbers>,
 }
 
-/// Numbers of some turns.
+/// Statistics of a set of turns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Numbers {
-    /// How many requests came.
+    /// The number of requests.
     pub turns: usize,
-    /// How many were answered.
+    /// The number of answered requests.
     pub answered: usize,
-    /// The middle one of the times to the first word, in milliseconds.
+    /// The median time to the first word, in milliseconds.
     pub to_first_word_ms: Option<i64>,
-    /// The middle one of the times to the end of the answer, in milliseconds.
+    /// The median time to the end of the answer, in milliseconds.
     pub to_end_ms: Option<i64>,
-    /// How many keys were pressed for a turn that was answered, where they were counted.
+    /// The mean number of keys pressed for an answered turn, of those for which keys were counted.
     pub(crate) keys_per_turn: Option<f64>,
-    /// How many characters were said.
+    /// The number of characters in replies.
     pub characters: usize,
-    /// How many drafts models made that came to an end and were looked at.
+    /// The number of model drafts whose fate is decided.
     pub drafts: usize,
-    /// How many of them were sent as they were, by the person or by themselves.
+    /// How many of them were sent unchanged, by the person or automatically.
     pub(crate) drafts_accepted: usize,
-    /// How many were changed and sent.
+    /// How many of them were sent with changes.
     pub(crate) drafts_edited: usize,
     #[serde(skip)]
     gathered: Gathered,
 }
 
-/// What numbers are made of.
+/// The samples that medians and means are made of.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Gathered {
     to_first_word: Vec<i64>,
@@ -64,8 +64,8 @@ struct Gathered {
     with_keys: usize,
 }
 
-/// Gathers the numbers of all turns that came at or after a moment, in milliseconds since 1970. Takes
-/// as long as reading the journal does.
+/// The statistics of all turns whose request arrived at or after `since`, in milliseconds since 1970. Reads
+/// the whole journal.
 ///
 /// # Errors
 ///
@@ -80,8 +80,7 @@ pub fn gather(
     Ok(gathering.finish())
 }
 
-/// Numbers that are being gathered, for whoever has something else to do meanwhile, or may want them
-/// no more.
+/// Gathers statistics in steps, so that the caller can do something else in between, or give up.
 #[derive(Debug)]
 pub struct Gathering {
     reader: JournalReader,
@@ -91,7 +90,7 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    /// Of all turns that came at or after a moment, in milliseconds since 1970.
+    /// Starts with the turns whose request arrived at or after `since`, in milliseconds since 1970.
     pub fn new(reader: JournalReader, since: i64, zone: TimeZone) -> Self {
         Self {
             reader,
@@ -101,8 +100,8 @@ impl Gathering {
         }
     }
 
-    /// Reads on, conversation by conversation, until it has read so many turns more; tells whether there
-    /// is more to read.
+    /// Reads whole conversations until at least `turns` more turns are read; returns whether there is more
+    /// to read.
     ///
     /// # Errors
     ///
@@ -120,18 +119,18 @@ impl Gathering {
         Ok(true)
     }
 
-    /// How many turns it has read.
+    /// The number of turns read so far.
     pub fn turns(&self) -> usize {
         self.tally.statistics.all.turns
     }
 
-    /// The numbers of what was read.
+    /// The statistics of the turns read so far.
     pub fn finish(self) -> JournalStatistics {
         self.tally.finish()
     }
 }
 
-/// Numbers to which turns are added.
+/// Statistics to which turns are added.
 #[derive(Debug)]
 pub struct StatisticsBuilder {
     zone: TimeZone,
@@ -139,7 +138,7 @@ pub struct StatisticsBuilder {
 }
 
 impl StatisticsBuilder {
-    /// No turns yet; days are those of this zone.
+    /// Empty statistics; days are those of this time zone.
     pub fn new(zone: TimeZone) -> Self {
         Self {
             zone,
@@ -160,7 +159,7 @@ impl StatisticsBuilder {
         }
     }
 
-    /// The numbers of all that was added.
+    /// The statistics of all turns added.
     pub fn finish(self) -> JournalStatistics {
         let mut statistics = self.statistics;
         let JournalStatistics { all, agents, days } = &mut statistics;
@@ -171,7 +170,7 @@ impl StatisticsBuilder {
 }
 
 impl Numbers {
-    /// Of 100 drafts, how many were sent as they were.
+    /// The percentage of drafts that were sent unchanged; `None` without drafts.
     pub(crate) fn percent_accepted(&self) -> Option<usize> {
         (100 * self.drafts_accepted).checked_div(self.drafts)
     }
@@ -207,19 +206,19 @@ impl Numbers {
         self.to_first_word_ms = middle(gathered.to_first_word);
         self.to_end_ms = middle(gathered.to_end);
         if gathered.with_keys > 0 {
-            // Nobody presses so many keys that this would not be exact.
+            // Exact below 2^53 keys.
             self.keys_per_turn = Some(gathered.keys as f64 / gathered.with_keys as f64);
         }
     }
 }
 
-/// The middle one of some numbers.
+/// The median, the upper one of an even count; `None` without numbers.
 fn middle(mut numbers: Vec<i64>) -> Option<i64> {
     numbers.sort_unstable();
     numbers.get(numbers.len() / 2).copied()
 }
 
-/// The numbers for people.
+/// The statistics as a table for people.
 pub fn text(statistics: &JournalStatistics) -> String {
     if statistics.all.turns == 0 {
         return "No requests in this time.\n".into();
@@ -250,7 +249,7 @@ pub fn text(statistics: &JournalStatistics) -> String {
     out
 }
 
-/// How long that is.
+/// A duration in words, such as `1.5 s`; `-` if it is absent.
 fn span(milliseconds: Option<i64>) -> String {
     match milliseconds {
         None => "-".into(),

@@ -1,4 +1,4 @@
-//! The turns of the journal one by one, with what can be counted of them.
+//! Reads the turns of the journal one by one, with the facts that are counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,56 +12,56 @@ use crate::journal::{
 use crate::store;
 use crate::study::Plan;
 
-/// Conversations that are read at once.
+/// The number of conversations read with one query.
 const PAGE: u32 = 200;
 
-/// A turn that a person had to answer.
+/// The facts of a turn that a person had to answer.
 #[derive(Debug, Clone)]
 pub struct TurnFacts {
-    /// Where.
+    /// The id of the conversation.
     pub conversation: i64,
-    /// The program that asked.
+    /// The name and version of the agent.
     pub agent: String,
-    /// A number for the wire format.
+    /// The number of the wire format, as [`Format::of_number`](crate::api::Format::of_number) reads it.
     pub format: i64,
-    /// What became of it.
+    /// Whether the request waits, was answered, or its client has gone.
     pub state: TurnState,
-    /// Whose it is in a study.
+    /// Participant and condition, in a study.
     pub(crate) assigned: Option<Arc<Assignment>>,
-    /// When it came, in milliseconds since 1970.
+    /// When the request arrived, in milliseconds since 1970.
     pub arrived: i64,
-    /// When what happened.
+    /// The times of later events.
     pub times: TurnTime,
-    /// What was added before words left.
+    /// The delays that the study added to its replies.
     pub delays: Vec<Plan>,
-    /// What became of what models drafted for it.
+    /// The fates of its model drafts.
     pub drafts: Vec<DraftFate>,
-    /// How many replies there were.
+    /// The number of replies.
     pub replies: usize,
-    /// How many characters were said, by where they come from.
+    /// The number of characters in the replies, by source (see [`SOURCES`]).
     pub characters: BTreeMap<&'static str, usize>,
-    /// Who had them sent, each once, in order.
+    /// The senders of the replies, without duplicates, in order.
     pub senders: Vec<&'static str>,
 }
 
-/// Where characters may come from, as columns and fields have them.
+/// The names of the sources of characters, in columns and fields.
 pub(crate) const SOURCES: [&str; 8] = [
     "typed", "pasted", "snippet", "recalled", "template", "model", "rule", "script",
 ];
 
-/// The conversations that a person answered in and in which something happened since a moment, those
-/// with the newest activity first.
+/// The conversations that a person answered and that were active since a time, the most recently active
+/// first.
 #[derive(Debug)]
 pub struct Conversations {
     since: i64,
     page: vec::IntoIter<ConversationRow>,
-    /// Where the next page begins.
+    /// Activity and id of the last row of the page before.
     before: Option<(i64, i64)>,
     is_last: bool,
 }
 
 impl Conversations {
-    /// Those since a moment, in milliseconds since 1970.
+    /// The conversations active at or after `since`, in milliseconds since 1970.
     pub fn since(since: i64) -> Self {
         Self {
             since,
@@ -71,7 +71,7 @@ impl Conversations {
         }
     }
 
-    /// The next one.
+    /// The next conversation; `None` at the end.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Conversations {
     pub fn next(&mut self, reader: &JournalReader) -> Result<Option<ConversationRow>, ReadError> {
         loop {
             match self.page.next() {
-                // Those that follow are older.
+                // All that follow are older.
                 Some(row) if row.active < self.since => self.end(),
                 Some(row) if row.automatic.is_some() => {}
                 Some(row) => return Ok(Some(row)),
@@ -100,12 +100,13 @@ impl Conversations {
     }
 }
 
-/// Has all turns told that came at or after a moment, in milliseconds since 1970: those of the newest
-/// conversations first, and within one the oldest first. No more than one conversation is in memory.
+/// Calls `tell` with each turn whose request arrived at or after `since`, in milliseconds since 1970: the
+/// most recently active conversations first, and within one the oldest turn first. One conversation is in
+/// memory at a time.
 ///
 /// # Errors
 ///
-/// If the journal cannot be read, or whoever is told cannot go on.
+/// If the journal cannot be read, or `tell` fails.
 pub fn each<E: From<ReadError>>(
     reader: &JournalReader,
     since: i64,
@@ -120,7 +121,7 @@ pub fn each<E: From<ReadError>>(
     Ok(())
 }
 
-/// The turns of a conversation that came at or after a moment, the oldest first.
+/// The turns of a conversation whose request arrived at or after `since`, the oldest first.
 ///
 /// # Errors
 ///
@@ -162,11 +163,11 @@ pub(crate) fn of_conversation(
 }
 
 impl TurnFacts {
-    /// Counts what was said. All that left with one reply shares its draft.
+    /// Counts the replies. Rows that were sent together (with one ticket) share one composed draft.
     fn count(&mut self, said: &[SaidRow]) {
         let mut last = None;
         for one in said {
-            // Of turns that were kept before times were, this much is known.
+            // Journals of earlier versions have no times but this one.
             self.times.first_said.get_or_insert(one.at);
             if last.replace(one.ticket) == Some(one.ticket) {
                 continue;
@@ -207,7 +208,7 @@ impl TurnFacts {
         }
         let rest = text.chars().count().saturating_sub(counted);
         if rest > 0 {
-            // What nobody kept track of was typed by whoever sent it.
+            // Characters without a known source count for the sender.
             let source = match sender {
                 Sender::Person => "typed",
                 Sender::Auto { .. } => "model",
@@ -218,13 +219,13 @@ impl TurnFacts {
         }
     }
 
-    /// How long the person took to say something, in milliseconds.
+    /// The time to the first word of the reply, in milliseconds.
     pub(crate) fn to_first_word(&self) -> Option<i64> {
-        // Clocks may be set back.
+        // A clock may have been set back.
         Some((self.times.first_said? - self.arrived).max(0))
     }
 
-    /// How long the request waited for its answer, in milliseconds.
+    /// The time to the end of the answer, in milliseconds.
     pub(crate) fn to_end(&self) -> Option<i64> {
         Some((self.times.sent? - self.arrived).max(0))
     }

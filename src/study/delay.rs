@@ -1,4 +1,4 @@
-//! How slowly words leave: which of them, and after which pause.
+//! The delay of replies: splits a text into tokens and computes the pause before each.
 
 use std::time::Duration;
 
@@ -7,48 +7,48 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Hash;
 use crate::tokens;
 
-/// How slowly words leave under a condition.
+/// The delay of replies under a condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct Delay {
     /// The pause before the first token of a reply, in milliseconds.
     pub first_token_ms: u32,
-    /// How many tokens leave in a second after it; 0 for all at once.
+    /// The tokens sent per second after that; 0 to send all at once.
     pub tokens_per_second: u32,
-    /// By how much of itself each pause may be longer or shorter, in percent.
+    /// The largest random change of each pause, in percent of it.
     pub jitter_percent: u32,
-    /// What the jitter is made from: the same seed gives the same pauses for the same reply.
+    /// The seed of the jitter: the same seed gives the same pauses for the same reply.
     pub seed: u64,
-    /// The least that a reply takes, in milliseconds.
+    /// The minimum duration of a reply, in milliseconds.
     pub minimum_ms: u32,
-    /// The most that it takes, in milliseconds; 0 for no such limit.
+    /// The maximum duration of a reply, in milliseconds; 0 for no limit.
     pub maximum_ms: u32,
 }
 
-/// Words that leave together, after a pause.
+/// Text that is sent at once, after a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DelayedWords {
-    /// How long nothing leaves before them.
+    /// The pause before it.
     pub pause: Duration,
-    /// The words: a token most of the time, more where one ends within a character.
+    /// The text: usually one token, more if a token ends within a character.
     pub text: String,
 }
 
-/// What was added to a reply, for the record.
+/// The delay that was added to a reply, for the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The number of the reply in its response.
+    /// The ticket of the reply, its number in the response.
     pub ticket: u64,
     /// The pause before the first token, in milliseconds.
     pub first_ms: u64,
-    /// How many tokens there are.
+    /// The number of tokens.
     pub tokens: usize,
-    /// All pauses together, in milliseconds.
+    /// The sum of all pauses, in milliseconds.
     pub total_ms: u64,
 }
 
 impl Delay {
-    /// A text in steps. `number` tells this reply from all others, so that each has pauses of its own.
+    /// Splits a text into delayed steps. `number`, the ids of request and reply, goes into the jitter.
     pub fn steps(&self, text: &str, number: (i64, u64)) -> Vec<DelayedWords> {
         let parts = match self.tokens_per_second {
             0 => vec![text],
@@ -66,7 +66,7 @@ impl Delay {
         steps.collect()
     }
 
-    /// The pause before what has no words, such as a call.
+    /// The pause before an item without text, such as a call.
     pub fn pause_before_call(&self, number: (i64, u64)) -> Duration {
         let mut pauses = [self.jittered(self.pause(0), number, 0)];
         self.limit(&mut pauses);
@@ -81,7 +81,7 @@ impl Delay {
         }
     }
 
-    /// A pause, a bit longer or shorter.
+    /// A pause with jitter.
     fn jittered(&self, pause: Duration, (request, ticket): (i64, u64), at: usize) -> Duration {
         if self.jitter_percent == 0 {
             return pause;
@@ -89,13 +89,13 @@ impl Delay {
         let drawn = Hash::of(format!("{}/{request}/{ticket}/{at}", self.seed).as_bytes());
         let drawn = drawn.as_bytes()[..4].iter();
         let drawn = drawn.fold(0, |drawn, byte| drawn << 8 | u32::from(*byte));
-        // From -1 to 1.
+        // Scaled to the range from -1 to 1.
         let drawn = f64::from(drawn) / f64::from(u32::MAX) * 2.0 - 1.0;
         let share = f64::from(self.jitter_percent.min(100)) / 100.0;
         pause.mul_f64(1.0 + share * drawn)
     }
 
-    /// Makes all pauses longer or shorter where together they are too short or too long.
+    /// Scales all pauses if their sum is below the minimum or above the maximum.
     fn limit(&self, pauses: &mut [Duration]) {
         let all: Duration = pauses.iter().sum();
         let least = Duration::from_millis(self.minimum_ms.into());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::export::redact::{Redaction, Redactor, listed};
+use crate::export::redact::{Redaction, Redactor, redaction_summary};
 use crate::export::{
     self, ExportError, ExportFormat, ExportOptions, ExportReport, ExportTarget, Train, count,
 };
@@ -158,7 +158,7 @@ pub(super) fn preview(exporting: &ExportForm, redacts: bool, progress: &ExportPr
     let found = match (&progress.dry_run, progress.turns) {
         (Some(Ok(report)), _) => {
             let turns = count(report.turns, "turn");
-            match listed(&report.found, true) {
+            match redaction_summary(&report.redacted, true) {
                 none if none.is_empty() => format!("In {turns}, nothing of it was found.\n"),
                 listed => format!("In {turns}, this would be replaced:\n{listed}"),
             }
@@ -194,7 +194,7 @@ pub(super) fn summary(report: &ExportReport) -> String {
         ExportTarget::Stdout => Path::new("-"),
     };
     let name = path.file_name().unwrap_or(path.as_os_str());
-    let replaced: u64 = report.found.iter().map(|found| found.count).sum();
+    let replaced: u64 = report.redacted.iter().map(|found| found.count).sum();
     let turns = count(report.turns, "turn");
     format!("wrote {} · {turns} · {replaced} replaced", name.display())
 }

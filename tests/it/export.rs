@@ -384,7 +384,7 @@ fn one_of_a_store_in_use(played: &Played, out: &Path) {
     .expect("written");
     assert_eq!(told, [(1, 3), (2, 3), (3, 3)]);
     assert_eq!((report.conversations, report.turns), (1, 3));
-    assert!(report.found.iter().any(|found| found.name == "API key"));
+    assert!(report.redacted.iter().any(|found| found.name == "API key"));
     let text = fs::read_to_string(file).expect("readable");
     assert!(text.contains("It is fixed.") && !text.contains("Two files."));
 }

@@ -1,4 +1,4 @@
-//! Answers for people.
+//! The text form of answers, for people.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::control::protocol::Question;
 use crate::plain;
 
-/// How wide an agent's name may be before it is cut.
-const AGENT: usize = 14;
+/// The width of the column with the agent's name; longer names are cut.
+const AGENT_WIDTH: usize = 14;
 
 pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String {
     match question {
@@ -72,9 +72,9 @@ fn list(answer: &Value, zone: &TimeZone) -> String {
         return "No conversations.\n".into();
     }
     let line = |row: &Value| {
-        let agent: String = text(&row["agent"]).chars().take(AGENT).collect();
+        let agent: String = text(&row["agent"]).chars().take(AGENT_WIDTH).collect();
         format!(
-            "{:>6}  {}  {agent:<AGENT$}  {:<11}  {}\n",
+            "{:>6}  {}  {agent:<AGENT_WIDTH$}  {:<11}  {}\n",
             row["conversation"].to_string(),
             time(&row["active"], zone),
             text(&row["state"]),
@@ -160,7 +160,7 @@ fn block(out: &mut String, words: &[String], body: &str) {
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let _ = writeln!(out, "\n── {}", words.join(" · "));
     for line in body.lines() {
-        // Beside a line, so that nothing in it passes for the head of another.
+        // With a bar in front, so that no body line can pass for the heading of a block.
         let _ = writeln!(out, "│ {}", plain::line(line));
     }
 }
@@ -169,7 +169,7 @@ fn each(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A text on one line; nothing where there is none.
+/// A string on one line; empty if the value is no string.
 fn text(value: &Value) -> String {
     plain::line(value.as_str().unwrap_or_default())
 }

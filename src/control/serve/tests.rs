@@ -12,7 +12,7 @@ async fn door(owner: u32) -> (tempfile::TempDir, std::path::PathBuf, watch::Send
     let (stop, stopped) = watch::channel(false);
     let store = Store::new(1);
     let (intake, events) = inbox::channel(1, store.clone());
-    let desk = ControlState {
+    let state = ControlState {
         scripts: intake.scripts(),
         store,
         address: String::new(),
@@ -20,7 +20,7 @@ async fn door(owner: u32) -> (tempfile::TempDir, std::path::PathBuf, watch::Send
     tokio::spawn(async move {
         // Nobody looks at them, and nobody has gone.
         let _events = events;
-        serve_for(owner, listener, desk, stopped).await
+        serve_for(owner, listener, state, stopped).await
     });
     (folder, path, stop)
 }

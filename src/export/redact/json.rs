@@ -1,4 +1,4 @@
-//! JSON texts: their strings are looked into as texts, and the rest stays byte for byte.
+//! Redacts the strings of JSON texts; the rest stays byte for byte.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use serde::de::IgnoredAny;
 
 use super::Redactor;
 
-/// Whether a text is an object or a list in JSON.
+/// Whether a text is a JSON object or array.
 pub(super) fn is_json(text: &str) -> bool {
     let begins = matches!(text.trim_start().as_bytes().first(), Some(b'{' | b'['));
     let ends = matches!(text.trim_end().as_bytes().last(), Some(b'}' | b']'));
     begins && ends && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// A JSON text without what must not leave in its strings.
+/// A JSON text with redacted strings.
 pub(super) fn redacted<'t>(text: &'t str, redactor: &mut Redactor) -> Cow<'t, str> {
     let (mut out, mut kept) = (String::new(), 0);
     let mut name: Option<Cow<'t, str>> = None;
@@ -23,18 +23,18 @@ pub(super) fn redacted<'t>(text: &'t str, redactor: &mut Redactor) -> Cow<'t, st
         let end = end_of_string(text, begin);
         let literal = &text[begin..end];
         at = end;
-        let words = words_of(literal);
+        let words = string_value(literal);
         let is_name = text[end..].trim_start().starts_with(':');
         let is_value = || text[..begin].trim_end().ends_with(':');
         let of = name.take().filter(|_| !is_name && is_value());
-        let by_name = of.and_then(|of| redactor.named(&of, &words));
+        let by_name = of.and_then(|of| redactor.redact_named_value(&of, &words));
         let redacted = match &by_name {
             Some(redacted) => Cow::Borrowed(redacted.as_str()),
             None => redactor.text(&words),
         };
         if redacted != words {
             out.push_str(&text[kept..begin]);
-            // A text can be written as JSON, whatever it is.
+            // A string always serializes.
             out.push_str(&serde_json::to_string(&*redacted).unwrap_or_else(|_| "\"\"".into()));
             kept = end;
         }
@@ -51,7 +51,7 @@ pub(super) fn redacted<'t>(text: &'t str, redactor: &mut Redactor) -> Cow<'t, st
     }
 }
 
-/// The place behind a string that begins here.
+/// The offset after the string literal that begins at `begin`.
 fn end_of_string(text: &str, begin: usize) -> usize {
     let bytes = text.as_bytes();
     let mut at = begin + 1;
@@ -60,26 +60,26 @@ fn end_of_string(text: &str, begin: usize) -> usize {
         if bytes[at] == b'"' {
             return at + 1;
         }
-        // What is escaped is ASCII, or the end of a text that is no JSON.
+        // The escaped character is ASCII, unless the text is not valid JSON.
         at += 2;
     }
     text.len()
 }
 
-/// What a string says. Half a character, which JSON can hold, is one that stands for those.
-fn words_of(literal: &str) -> Cow<'_, str> {
+/// The value of a string literal. Unpaired surrogates, which JSON allows, become U+FFFD.
+fn string_value(literal: &str) -> Cow<'_, str> {
     let inside = literal.trim_matches('"');
     if !literal.contains('\\') {
         return Cow::Borrowed(inside);
     }
     match serde_json::from_str::<String>(literal) {
         Ok(words) => words.into(),
-        Err(_) => lossy(literal).into(),
+        Err(_) => unescape_lossy(literal).into(),
     }
 }
 
-/// Reads what serde refuses: halves of characters.
-fn lossy(literal: &str) -> String {
+/// Unescapes a string literal with unpaired surrogates, which serde rejects.
+fn unescape_lossy(literal: &str) -> String {
     let mut units: Vec<u16> = Vec::new();
     let inside = literal.strip_prefix('"').unwrap_or(literal);
     let inside = inside.strip_suffix('"').unwrap_or(inside);

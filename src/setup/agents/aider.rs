@@ -1,13 +1,13 @@
 //! aider, measured with 0.86.2.
 //!
-//! A configuration that `--config` names is added to those it finds. It warns about models that it
-//! does not know and looks them up on the internet, so they are described to it.
+//! The file named by `--config` is read in addition to those that aider finds. It warns about unknown
+//! models and looks them up on the internet, so their metadata is written to a file.
 
 use serde_json::{Map, json};
 
 use super::{
-    ANSWER_TOKENS, ANY_KEY, AgentProgram, CONTEXT_TOKENS, Launch, PATIENCE_SECONDS, SetupError,
-    Site, json_text, whole,
+    ANSWER_TOKENS, ANY_KEY, AgentProgram, CONTEXT_TOKENS, Launch, PATIENCE_SECONDS, SetupContext,
+    SetupError, backed_up_file, json_text,
 };
 
 pub(super) const AGENT: AgentProgram = AgentProgram {
@@ -27,7 +27,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let known = site.file("aider-models.json");
     let file = site.file("aider.yml");
     let model = format!("openai/{}", site.model());
@@ -50,22 +50,22 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     let models: Map<_, _> = site
         .models
         .iter()
-        .map(|name| (format!("openai/{name}"), described()))
+        .map(|name| (format!("openai/{name}"), model_metadata()))
         .collect();
     Ok(Launch {
         arguments: vec!["--config".to_owned(), file.to_string_lossy().into_owned()],
         files: vec![
-            whole(file, configuration),
-            whole(known, json_text(&models.into())),
+            backed_up_file(file, configuration),
+            backed_up_file(known, json_text(&models.into())),
         ],
         environment: site.key_unless_any("OPENAI_API_KEY"),
         base_url: site.base_urls.openai.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }
 
-/// What aider wants to know of a model.
-fn described() -> serde_json::Value {
+/// The metadata of a model.
+fn model_metadata() -> serde_json::Value {
     json!({
         "max_input_tokens": CONTEXT_TOKENS,
         "max_output_tokens": ANSWER_TOKENS,

@@ -1,8 +1,8 @@
 //! Claude Code, measured with 2.1.197 and 2.1.330.
 //!
-//! Settings of its own come by `--settings`. What it has been through stands in `.claude.json`, and
-//! without `hasCompletedOnboarding` in there its terminal interface begins with a login at Anthropic
-//! whatever the settings say.
+//! `--settings` names a file with additional settings. Its own state is in `.claude.json`; without
+//! `hasCompletedOnboarding` there, its terminal interface begins with a login at Anthropic, whatever the
+//! settings say.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, OwnFile, PATIENCE_SECONDS,
-    SetupError, Site, json_text, whole,
+    SetupContext, SetupError, backed_up_file, json_text,
 };
 use crate::setup::own_file::{Contents, JsonEntry};
 
@@ -24,18 +24,18 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let mut environment = json!({
         "ANTHROPIC_BASE_URL": site.base_urls.anthropic,
-        // For requests that do not stream: it asks again so after an error.
+        // For requests without streaming, which it falls back to after an error.
         "API_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
-        // A stream: after 5 minutes without an event it asks again, and `ping` is none to it.
+        // For streams: it retries after 5 minutes without an event other than `ping`.
         "CLAUDE_STREAM_IDLE_TIMEOUT_MS": (PATIENCE_SECONDS * 1000).to_string(),
-        // Of a model that it does not know it takes a million for granted, and says so.
+        // For unknown models it assumes a million tokens, with a warning.
         "CLAUDE_CODE_MAX_CONTEXT_TOKENS": CONTEXT_TOKENS.to_string(),
     });
     let mut settings = json!({ "model": site.model() });
-    // Not as ANTHROPIC_API_KEY, which it asks about before it uses it.
+    // Not by ANTHROPIC_API_KEY, which it asks the user to confirm.
     if site.needs_key {
         settings["apiKeyHelper"] = format!("printf %s \"${KEY_VARIABLE}\"").into();
     } else {
@@ -46,7 +46,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     Ok(Launch {
         arguments: vec!["--settings".to_owned(), file.to_string_lossy().into_owned()],
         files: vec![
-            whole(file, json_text(&settings)),
+            backed_up_file(file, json_text(&settings)),
             OwnFile {
                 path: state_file(site)?,
                 contents: Contents::Entries(vec![JsonEntry::new(
@@ -57,12 +57,12 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         ],
         environment: Vec::new(),
         base_url: site.base_urls.anthropic.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }
 
-/// The file in which Claude Code remembers what it has been through.
-fn state_file(site: &Site<'_>) -> Result<PathBuf, SetupError> {
+/// The file with the state of Claude Code.
+fn state_file(site: &SetupContext<'_>) -> Result<PathBuf, SetupError> {
     let folder = site.environment.get_filled("CLAUDE_CONFIG_DIR");
     let folder = folder.map(PathBuf::from);
     let folder = folder.or_else(|| Some(site.environment.home()?.to_owned()));

@@ -1,12 +1,12 @@
 //! Cline's command line, measured with 3.0.65.
 //!
-//! It has one file for all providers, and one choice of them. So that the person's own stays as it
-//! is, it gets a data folder of its own, with sessions and all, by `--data-dir`. It rewrites the file
-//! itself, and ignores an entry that lacks any of this.
+//! It has one file for all providers and for the selected one. To keep the user's own, it gets a separate
+//! data folder, sessions included, by `--data-dir`. Cline rewrites the file itself, and ignores an entry
+//! that lacks any of these fields.
 
 use serde_json::json;
 
-use super::{ANY_KEY, AgentProgram, Launch, OwnFile, SetupError, Site};
+use super::{ANY_KEY, AgentProgram, Launch, OwnFile, SetupContext, SetupError};
 use crate::setup::own_file::{Contents, JsonEntry};
 
 pub(super) const AGENT: AgentProgram = AgentProgram {
@@ -19,7 +19,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let folder = site.file("cline");
     let mut settings = json!({ "provider": "openai-compatible" });
     if !site.needs_key {
@@ -31,7 +31,7 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
         JsonEntry::new(&["version"], 1),
         JsonEntry::new(&["lastUsedProvider"], "openai-compatible"),
         JsonEntry::new(&["providers", "openai-compatible", "settings"], settings),
-        JsonEntry::unless_there(
+        JsonEntry::if_absent(
             &["providers", "openai-compatible", "updatedAt"],
             "1970-01-01T00:00:00.000Z",
         ),
@@ -47,6 +47,6 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
             folder.to_string_lossy().into_owned(),
         ],
         base_url: site.base_urls.openai.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }

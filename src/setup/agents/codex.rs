@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{AgentProgram, Detour, Launch, VariableValue};
+use super::{AgentProgram, Launch, Redirect, VariableValue};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::setup::own_file::{self, Contents, OwnFile, SetupError};
 use crate::setup::{BaseUrls, SetupReport};
 
-/// What Codex is called on the command line.
+/// The name of Codex on the command line.
 pub const NAME: &str = "codex";
 
-/// Codex among the other agents.
+/// The entry of Codex in the table of agents.
 pub const AGENT: AgentProgram = AgentProgram {
     name: NAME,
     title: "Codex",
@@ -83,7 +83,7 @@ pub fn run(
 }
 
 impl CodexSetupOptions {
-    /// What holds where nothing is said.
+    /// The defaults of the command line.
     fn usual() -> Self {
         Self {
             codex_home: None,
@@ -94,10 +94,10 @@ impl CodexSetupOptions {
         }
     }
 
-    /// What Codex has to be told.
+    /// The launch of Codex.
     ///
     /// # Errors
-    /// A name or an address that cannot work, or no place for the files.
+    /// A name or an address that cannot work, or no folder for the files.
     pub fn launch(&self, config: &Config, environment: &Environment) -> Result<Launch, SetupError> {
         let profile = &self.profile;
         if !is_profile_name(profile) {
@@ -133,7 +133,7 @@ impl CodexSetupOptions {
             },
             arguments: vec!["--profile".to_owned(), profile.clone()],
             base_url,
-            detour: Detour::Arguments(|server| {
+            redirect: Redirect::Arguments(|server| {
                 let url = toml::Value::from(server.openai.as_str());
                 let setting = format!("model_providers.humanllm.base_url={url}");
                 vec!["-c".to_owned(), setting]
@@ -150,7 +150,7 @@ impl CodexSetupOptions {
     }
 }
 
-/// Whether Codex takes this for the name of a profile (and a shell, for an argument).
+/// Whether Codex accepts this as the name of a profile, and a shell as an unquoted argument.
 fn is_profile_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('-')
@@ -159,7 +159,7 @@ fn is_profile_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// Where Codex looks when it is started without anything else being said.
+/// The folder that Codex uses by default.
 fn usual_home(environment: &Environment) -> Option<PathBuf> {
     match environment.get_filled("CODEX_HOME") {
         Some(home) => Some(absolute(home.into())),
@@ -175,7 +175,7 @@ fn is_same_folder(a: &Path, b: &Path) -> bool {
     a == b || matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Codex ends with an error when a profile file and a table of that name both exist.
+/// Codex exits with an error if there are both a profile file and a table with that name.
 fn refuse_old_profile(home: &Path, profile: &str) -> Result<(), SetupError> {
     let config = home.join("config.toml");
     let table = fs::read_to_string(&config)
@@ -239,8 +239,8 @@ fn catalog_json(models: &[String]) -> String {
     format!("{catalog:#}\n")
 }
 
-/// What Codex wants to know of a model. An entry for it ends the warning about missing metadata,
-/// and `base_instructions` takes the place of a system prompt of 19 KB.
+/// The catalog entry of a model. It avoids the warning about missing metadata, and `base_instructions`
+/// replaces a system prompt of 19 KB.
 fn catalog_entry(slug: &str, priority: u32) -> serde_json::Value {
     json!({
         "slug": slug,

@@ -1,10 +1,11 @@
 //! mini-swe-agent, measured with 2.4.6.
 //!
-//! Configurations that `-c` names are added up; its own, `mini.yaml`, has to be named then too.
-//! Without `MSWEA_CONFIGURED` it begins by asking for a model and a key.
+//! The files named by `-c` are merged; with any, its default `mini.yaml` has to be named too. Without
+//! `MSWEA_CONFIGURED` it begins by asking for a model and a key.
 
 use super::{
-    ANY_KEY, AgentProgram, Launch, PATIENCE_SECONDS, SetupError, Site, VariableValue, whole,
+    ANY_KEY, AgentProgram, Launch, PATIENCE_SECONDS, SetupContext, SetupError, VariableValue,
+    backed_up_file,
 };
 
 pub(super) const AGENT: AgentProgram = AgentProgram {
@@ -23,7 +24,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let file = site.file("mini.yaml");
     // The text of a JSON string is that of a YAML string too.
     let text = |value: &str| serde_json::Value::from(value).to_string();
@@ -46,10 +47,10 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     let named = file.to_string_lossy().into_owned();
     let arguments = ["-c", "mini.yaml", "-c", &named].map(str::to_owned);
     Ok(Launch {
-        files: vec![whole(file, configuration)],
+        files: vec![backed_up_file(file, configuration)],
         environment,
         arguments: arguments.into(),
         base_url: site.base_urls.openai.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }

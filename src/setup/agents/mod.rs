@@ -1,10 +1,10 @@
-//! The agents that can be set up by one command: one file each, and a table of them here.
+//! The agents that can be set up with one command: a module for each, and a table of them.
 //!
-//! An agent's file says what it has to be told and how it is started, as data: [`Launch`]. Writing
-//! that, printing it, checking it and starting the agent are the same for all of them.
+//! The module of an agent describes its files and how it is started as data, a [`Launch`]. Writing,
+//! printing and checking that, and starting the agent, is the same for all agents.
 //!
-//! All that is written stands in a folder of this program and is named to the agent when it starts,
-//! so that whoever starts the agent by its bare name gets it as it was before.
+//! Files are written to a folder of this program, and the agent is pointed to them when it is started, so
+//! that starting the agent without that works as before.
 
 mod aider;
 mod claude;
@@ -25,37 +25,36 @@ use super::shell::word;
 use crate::config::{ApiKey, Config};
 use crate::environment::Environment;
 
-/// What stands for the API key where the server asks for none.
+/// The API key that is set in clients if the server needs none.
 pub(super) const ANY_KEY: &str = "humanllm";
-/// The variable that the API key comes from, and that files of agents refer to: no key is ever
-/// written into one.
+/// The environment variable with the API key. Files of agents refer to it: the key itself is never written.
 pub(super) const KEY_VARIABLE: &str = "HUMANLLM_API_KEY";
 
-/// How long an agent waits for an answer, in seconds: a day. A person may take hours, and one that
-/// asks without streaming sees nothing before the answer.
+/// How long an agent waits for an answer, in seconds: a day. A person may take hours, and a request without
+/// streaming gets no heartbeats.
 const PATIENCE_SECONDS: u64 = 24 * 60 * 60;
-/// How many tokens agents may take a conversation to hold before they have it summed up.
+/// The context window that agents are told, in tokens: they compact a conversation before it is full.
 const CONTEXT_TOKENS: u64 = 272_000;
-/// How many tokens agents may expect of an answer.
+/// The maximum length of an answer that agents are told, in tokens.
 const ANSWER_TOKENS: u64 = 32_000;
 
-/// A program that asks a model and does what it says.
+/// An agent that can be set up.
 #[derive(Debug)]
 pub struct AgentProgram {
-    /// What it is called on the command line of this program.
+    /// Its name on the command line of this program.
     pub name: &'static str,
-    /// What it calls itself.
+    /// Its name for people.
     pub title: &'static str,
-    /// The program to start.
+    /// The name of the executable.
     pub program: &'static str,
-    /// How to install it.
+    /// The command that installs it.
     pub install: &'static str,
-    /// What makes it say which version it is, on its first line.
+    /// The arguments with which it prints its version on the first line.
     pub version: &'static [&'static str],
-    /// What makes it ask one question and end, behind the arguments of its [`Launch`]; the question
-    /// comes last.
+    /// The arguments, after those of its [`Launch`], with which it asks one question and exits; the question
+    /// itself follows them.
     pub question: &'static [&'static str],
-    pub(super) launch: fn(&Site<'_>) -> Result<Launch, SetupError>,
+    pub(super) launch: fn(&SetupContext<'_>) -> Result<Launch, SetupError>,
 }
 
 impl PartialEq for AgentProgram {
@@ -67,7 +66,7 @@ impl PartialEq for AgentProgram {
 impl Eq for AgentProgram {}
 
 impl AgentProgram {
-    /// All of them, in the order in which they are listed.
+    /// All agents, in the order in which they are listed.
     pub const ALL: &'static [Self] = &[
         codex::AGENT,
         claude::AGENT,
@@ -78,21 +77,21 @@ impl AgentProgram {
         mini::AGENT,
     ];
 
-    /// The agent of this name.
+    /// The agent with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
         Self::ALL.iter().find(|agent| agent.name == name)
     }
 
-    /// What it has to be told of the server that is configured.
+    /// Its files, arguments and environment for the configured server.
     ///
     /// # Errors
-    /// No address can be told, or there is no place for its files.
+    /// The address is not known, or there is no folder for its files.
     pub fn launch(&self, config: &Config, environment: &Environment) -> Result<Launch, SetupError> {
-        (self.launch)(&Site::new(self, config, environment)?)
+        (self.launch)(&SetupContext::new(self, config, environment)?)
     }
 
-    /// Whether what it needs is there: as it would be written now or as somebody changed it since,
-    /// which is theirs to keep as long as the server is the same and wants a key or none as then.
+    /// Whether its files exist and can be used: they may have been edited since, as long as the address of
+    /// the server, and whether it needs a key, are still the same.
     pub(super) fn is_set_up(
         &self,
         config: &Config,
@@ -109,13 +108,13 @@ impl AgentProgram {
         let otherwise = self.launch(&otherwise, environment)?;
         let mut files = launch.files.iter().zip(&otherwise.files);
         Ok(launch.names(&BaseUrls::of(config.listen)?)
-            && files.all(|(file, otherwise)| file.serves(otherwise)))
+            && files.all(|(file, otherwise)| file.is_usable(otherwise)))
     }
 
-    /// Writes what it needs, or only shows it.
+    /// Writes its files, or only shows them.
     ///
     /// # Errors
-    /// As [`Agent::launch`]; or a file cannot be read or written.
+    /// As [`AgentProgram::launch`]; or a file cannot be read or written.
     pub fn set_up(
         &self,
         print: bool,
@@ -137,8 +136,8 @@ impl AgentProgram {
     }
 }
 
-/// What an agent has to be told of, and where its files go.
-pub(super) struct Site<'a> {
+/// What the launch of an agent is made from.
+pub(super) struct SetupContext<'a> {
     pub(crate) base_urls: BaseUrls,
     /// The models that the server offers, at least one.
     pub models: &'a [String],
@@ -146,11 +145,11 @@ pub(super) struct Site<'a> {
     pub(crate) needs_key: bool,
     pub config: &'a Config,
     pub environment: &'a Environment,
-    /// The folder of this program for files of agents.
+    /// The folder for files of agents.
     folder: PathBuf,
 }
 
-impl<'a> Site<'a> {
+impl<'a> SetupContext<'a> {
     fn new(
         agent: &AgentProgram,
         config: &'a Config,
@@ -169,22 +168,23 @@ impl<'a> Site<'a> {
         })
     }
 
-    /// The model that agents ask for unless they are told otherwise.
+    /// The default model of agents.
     fn model(&self) -> &str {
         self.models.first().map_or("human", String::as_str)
     }
 
-    /// A file of this name in the folder for files of agents.
+    /// The path of a file in the folder for files of agents.
     fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// How an agent is sent elsewhere whose files stand in the folder for them.
-    fn detour(&self) -> Detour {
-        Detour::Copies(self.folder.clone())
+    /// The redirect of an agent whose files are all in that folder.
+    fn redirect_by_copies(&self) -> Redirect {
+        Redirect::Copies(self.folder.clone())
     }
 
-    /// The variable for the API key of an agent whose files cannot refer to one.
+    /// The environment variable for the API key, if the server needs one, of an agent whose files cannot
+    /// refer to a variable.
     fn key_unless_any(&self, variable: &'static str) -> Vec<(&'static str, VariableValue)> {
         if self.needs_key {
             vec![(variable, VariableValue::Key)]
@@ -194,42 +194,42 @@ impl<'a> Site<'a> {
     }
 }
 
-/// How an agent is started so that it asks this server.
+/// How an agent is started so that it uses this server.
 #[derive(Debug)]
 pub struct Launch {
-    /// Files that have to be there.
+    /// The files that it needs.
     pub(super) files: Vec<OwnFile>,
-    /// What to set in its environment.
+    /// The environment variables to set.
     pub(super) environment: Vec<(&'static str, VariableValue)>,
-    /// What stands behind its name on the command line.
+    /// The command line arguments.
     pub(super) arguments: Vec<String>,
-    /// Where it will look for the server.
+    /// The base URL that it will use.
     pub(super) base_url: String,
-    /// How it is made to ask another server, with the same files.
-    pub(super) detour: Detour,
+    /// How it is redirected to another server, with the same files.
+    pub(super) redirect: Redirect,
 }
 
-/// How an agent that is set up is made to ask another server for once.
+/// How an agent that is set up is redirected to another server for one run.
 #[derive(Debug)]
-pub(super) enum Detour {
-    /// By copies of its files from this folder, in which that server is named.
+pub(super) enum Redirect {
+    /// By copies of its files in this folder, with the address replaced.
     Copies(PathBuf),
-    /// By these arguments besides its own.
+    /// By additional arguments.
     Arguments(fn(&BaseUrls) -> Vec<String>),
 }
 
-/// The value of a variable.
+/// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum VariableValue {
     Text(String),
-    /// The API key, which is neither shown nor written.
+    /// The API key, which is neither shown nor written to a file.
     Key,
 }
 
 impl Launch {
-    /// How its files are now, taken together.
-    pub(super) fn standing(&self) -> FileState {
-        let standings = self.files.iter().map(OwnFile::standing);
+    /// The worst state of its files.
+    pub(super) fn file_state(&self) -> FileState {
+        let standings = self.files.iter().map(OwnFile::state);
         standings.fold(FileState::AsWritten, |all, one| match (all, one) {
             (FileState::Missing, _) | (_, FileState::Missing) => FileState::Missing,
             (FileState::Changed, _) | (_, FileState::Changed) => FileState::Changed,
@@ -237,13 +237,13 @@ impl Launch {
         })
     }
 
-    /// Whether one of its files, as they are now, names this server.
+    /// Whether one of its files, as they are on disk, has the address of this server.
     pub(super) fn names(&self, server: &BaseUrls) -> bool {
         let texts = self.files.iter().map(|file| fs::read_to_string(&file.path));
         texts.flatten().any(|text| names(&text, &server.anthropic))
     }
 
-    /// What is set in its environment, with the API key where there is one.
+    /// The environment variables to set, with the API key if there is one.
     pub(super) fn variables<'a>(
         &'a self,
         key: Option<&'a ApiKey>,
@@ -254,23 +254,23 @@ impl Launch {
             VariableValue::Text(text) => Some((*name, text.as_str())),
             VariableValue::Key => Some((*name, key?)),
         });
-        // Files refer to it.
+        // The files of agents refer to this one.
         own.chain(key.map(|key| (KEY_VARIABLE, key)))
     }
 
-    /// The launch for another server, with copies of its files in a folder where it needs such.
+    /// The launch for another server; copies of its files, if it needs them, are written to `copies`.
     ///
     /// # Errors
     /// A file cannot be read or copied.
-    pub(super) fn elsewhere(
+    pub(super) fn redirected_to(
         mut self,
         from: &BaseUrls,
         to: &BaseUrls,
         copies: &Path,
     ) -> io::Result<Self> {
-        let folder = match &self.detour {
-            Detour::Copies(folder) => folder.clone(),
-            Detour::Arguments(arguments) => {
+        let folder = match &self.redirect {
+            Redirect::Copies(folder) => folder.clone(),
+            Redirect::Arguments(arguments) => {
                 self.arguments.extend(arguments(to));
                 return Ok(self);
             }
@@ -312,22 +312,22 @@ impl Launch {
     }
 }
 
-/// Whether a text names a server, and not one whose port only begins alike.
+/// Whether a text has the address of a server, not followed by more digits of another port.
 fn names(text: &str, server: &str) -> bool {
     let digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
     let mut rests = text.split(server).skip(1);
     rests.any(|rest| !digit(rest))
 }
 
-/// A JSON document as a file's text.
+/// A JSON document as the text of a file.
 fn json_text(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
-/// A file that is written whole, and kept under another name where somebody has changed it.
-fn whole(path: PathBuf, text: String) -> OwnFile {
+/// A file that is written as a whole; other contents are backed up.
+fn backed_up_file(path: PathBuf, text: String) -> OwnFile {
     OwnFile {
         path,
-        contents: Contents::Kept(text),
+        contents: Contents::BackedUp(text),
     }
 }

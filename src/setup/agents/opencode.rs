@@ -1,14 +1,13 @@
 //! opencode, measured with 1.18.33.
 //!
-//! `OPENCODE_CONFIG` names a configuration that is added to those it finds. With `@ai-sdk/openai` it
-//! speaks the Responses API, in which notes and thoughts arrive as what they are; that package is
-//! built in.
+//! The file named by `OPENCODE_CONFIG` is merged with those that opencode finds. With the built-in package
+//! `@ai-sdk/openai` it uses the Responses API, which carries notes and reasoning.
 
 use serde_json::{Map, json};
 
 use super::{
-    ANSWER_TOKENS, ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, SetupError, Site,
-    VariableValue, json_text, whole,
+    ANSWER_TOKENS, ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, SetupContext,
+    SetupError, VariableValue, backed_up_file, json_text,
 };
 
 pub(super) const AGENT: AgentProgram = AgentProgram {
@@ -21,7 +20,7 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let api_key = if site.needs_key {
         format!("{{env:{KEY_VARIABLE}}}")
     } else {
@@ -31,12 +30,12 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     let models: Map<_, _> = site
         .models
         .iter()
-        .map(|name| (name.clone(), described(name)))
+        .map(|name| (name.clone(), model_entry(name)))
         .collect();
     let configuration = json!({
         "$schema": "https://opencode.ai/config.json",
         "model": model,
-        // For titles, which it would have made by a model of somebody else.
+        // For titles, which another provider's model would make by default.
         "small_model": model,
         "provider": {
             "humanllm": {
@@ -54,16 +53,16 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     let file = site.file("opencode.json");
     let named = VariableValue::Text(file.to_string_lossy().into_owned());
     Ok(Launch {
-        files: vec![whole(file, json_text(&configuration))],
+        files: vec![backed_up_file(file, json_text(&configuration))],
         environment: vec![("OPENCODE_CONFIG", named)],
         arguments: Vec::new(),
         base_url: site.base_urls.openai.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }
 
-/// What opencode wants to know of a model.
-fn described(name: &str) -> serde_json::Value {
+/// The entry of a model.
+fn model_entry(name: &str) -> serde_json::Value {
     json!({
         "name": name,
         "attachment": true,

@@ -1,13 +1,12 @@
 //! Qwen Code, measured with 0.15.10.
 //!
-//! Its settings are added up from several files, the last of which `QWEN_CODE_SYSTEM_SETTINGS_PATH`
-//! names.
+//! Its settings are merged from several files; `QWEN_CODE_SYSTEM_SETTINGS_PATH` names the last one.
 
 use serde_json::json;
 
 use super::{
-    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, SetupError,
-    Site, VariableValue, json_text, whole,
+    ANY_KEY, AgentProgram, CONTEXT_TOKENS, KEY_VARIABLE, Launch, PATIENCE_SECONDS, SetupContext,
+    SetupError, VariableValue, backed_up_file, json_text,
 };
 
 pub(super) const AGENT: AgentProgram = AgentProgram {
@@ -20,10 +19,10 @@ pub(super) const AGENT: AgentProgram = AgentProgram {
     launch,
 };
 
-/// The variable of a key that is no secret, which the settings set themselves.
+/// The variable, set by the settings file itself, for the placeholder key.
 const ANY_KEY_VARIABLE: &str = "HUMANLLM_ANY_KEY";
 
-fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
+fn launch(site: &SetupContext<'_>) -> Result<Launch, SetupError> {
     let (variable, variables) = if site.needs_key {
         (KEY_VARIABLE, json!({}))
     } else {
@@ -43,22 +42,23 @@ fn launch(site: &Site<'_>) -> Result<Launch, SetupError> {
     };
     let models: Vec<_> = site.models.iter().map(model).collect();
     let settings = json!({
-        // Without it, it rewrites the file.
+        // Without a version, Qwen Code rewrites the file.
         "$version": 4,
         "env": variables,
         "security": { "auth": { "selectedType": "openai" } },
         "model": { "name": site.model() },
         "modelProviders": { "openai": models },
-        // After every answer it asks what of it to remember, and waits with that for a person.
+        // Otherwise it sends a request after every answer for what to remember, which a person would have
+        // to answer.
         "memory": { "enableManagedAutoMemory": false, "enableManagedAutoDream": false },
     });
     let file = site.file("qwen.json");
     let named = VariableValue::Text(file.to_string_lossy().into_owned());
     Ok(Launch {
-        files: vec![whole(file, json_text(&settings))],
+        files: vec![backed_up_file(file, json_text(&settings))],
         environment: vec![("QWEN_CODE_SYSTEM_SETTINGS_PATH", named)],
         arguments: Vec::new(),
         base_url: site.base_urls.openai.clone(),
-        detour: site.detour(),
+        redirect: site.redirect_by_copies(),
     })
 }

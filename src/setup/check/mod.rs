@@ -1,9 +1,9 @@
-//! `setup --check AGENT`: whether an agent that is set up asks this program, and gets its answers.
+//! `setup --check AGENT`: checks that an agent that is set up sends its requests to this program and shows
+//! the answers.
 //!
-//! The agent is started with the set-up that was written, in an empty folder, and asked to ask one
-//! question. So that no person has to answer that, it is sent to a server of the check's own, which is
-//! this program's server with somebody behind it who always says the same. That the real one runs
-//! is asked of it by a request that waits for nobody.
+//! The agent is started with its files, in an empty folder, to ask one question. So that no person has to
+//! answer it, the agent is redirected to a server of the check itself, which gives a fixed answer. Whether
+//! the real server is running is probed separately, by a request that needs no person.
 
 mod outcome;
 mod responder;
@@ -13,35 +13,35 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use outcome::CheckStep;
-pub(super) use outcome::{CheckResult, Findings};
+pub(super) use outcome::{CheckReport, CheckResult};
 use responder::CheckResponder;
 
 use super::agents::{AgentProgram, Launch};
 use super::own_file::FileState;
 use super::programs::{find, version};
-use super::running::{Answering, answering};
+use super::running::{ProbeResult, probe};
 use super::{BaseUrls, SetupError};
 use crate::config::Config;
 use crate::environment::Environment;
 
-/// Why a check could not be made.
+/// Why a check could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The address of the server is not known.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// Something that every program needs is missing.
+    /// A system call failed.
     #[error("cannot check: {0}")]
     System(#[from] io::Error),
-    /// The person has seen enough.
+    /// A signal interrupted the check.
     #[error("interrupted")]
     Interrupted,
 }
 
-/// Checks an agent and tells what it finds as it goes along; returns the first step that failed.
+/// Checks an agent and writes the result of each step to `out`; returns the first step that failed.
 ///
 /// # Errors
-/// The check itself cannot be made, or what it finds cannot be told.
+/// The check cannot be run, or its results cannot be written.
 pub fn check(
     agent: &AgentProgram,
     launch: Launch,
@@ -50,21 +50,21 @@ pub fn check(
     out: &mut dyn Write,
 ) -> Result<Option<CheckStep>, CheckError> {
     let server = BaseUrls::of(config.listen)?;
-    let mut findings = Findings::new(out);
-    findings.tell(CheckStep::Server, server_found(&server, config))?;
-    let program = program_found(agent, environment);
+    let mut findings = CheckReport::new(out);
+    findings.result(CheckStep::Server, check_server(&server, config))?;
+    let program = check_program(agent, environment);
     let path = program.as_ref().ok().map(|(path, _)| path.clone());
-    findings.tell(CheckStep::Program, program.map(|(_, words)| words))?;
-    findings.tell(CheckStep::SetUp, set_up_found(agent, &launch, &server))?;
+    findings.result(CheckStep::Program, program.map(|(_, words)| words))?;
+    findings.result(CheckStep::SetUp, check_files(agent, &launch, &server))?;
     match path {
         Some(path) if !findings.has_failed(CheckStep::SetUp) => {
-            asks_and_hears(agent, launch, &path, config, &server, &mut findings)?;
+            run_agent(agent, launch, &path, config, &server, &mut findings)?;
         }
-        _ => findings.pass_over(&[CheckStep::Request, CheckStep::Answer])?,
+        _ => findings.not_tried(&[CheckStep::Request, CheckStep::Answer])?,
     }
     if findings.first_failure().is_none() {
         let title = agent.title;
-        findings.end(&format!(
+        findings.conclude(&format!(
             "{title} is set up. The question went to a server of this check's own, which answered by \
              itself:\nhumanllm's inbox has nothing of it. Tools and the terminal interface of {title} \
              were not tried."
@@ -73,26 +73,26 @@ pub fn check(
     Ok(findings.first_failure())
 }
 
-fn server_found(server: &BaseUrls, config: &Config) -> CheckResult {
+fn check_server(server: &BaseUrls, config: &Config) -> CheckResult {
     let url = &server.anthropic;
-    match answering(server, config.api_key.as_ref()) {
-        Answering::Humanllm => Ok(format!("humanllm answers at {url}")),
-        Answering::Nobody => Err(format!(
+    match probe(server, config.api_key.as_ref()) {
+        ProbeResult::Humanllm => Ok(format!("humanllm answers at {url}")),
+        ProbeResult::Nobody => Err(format!(
             "nobody answers at {url}; start humanllm in another terminal"
         )),
-        Answering::Other => Err(format!(
+        ProbeResult::Other => Err(format!(
             "another program answers at {url}; stop it, or choose another port with --listen for \
              both humanllm and its set-up"
         )),
-        Answering::WantsAnotherKey => Err(format!(
+        ProbeResult::WantsAnotherKey => Err(format!(
             "who answers at {url} wants another API key; set HUMANLLM_API_KEY to the one that \
              humanllm was started with"
         )),
     }
 }
 
-/// The program and what it says of its version.
-fn program_found(
+/// The path of the program, and a line with its version.
+fn check_program(
     agent: &AgentProgram,
     environment: &Environment,
 ) -> Result<(PathBuf, String), String> {
@@ -107,7 +107,7 @@ fn program_found(
     Ok((path, words))
 }
 
-fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> CheckResult {
+fn check_files(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> CheckResult {
     let name = agent.name;
     let files: Vec<String> = launch
         .files
@@ -115,7 +115,7 @@ fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> Che
         .map(|file| file.path.display().to_string())
         .collect();
     let files = files.join(", ");
-    match launch.standing() {
+    match launch.file_state() {
         FileState::Missing => Err(format!(
             "{files}: not all there; run `humanllm setup {name}`"
         )),
@@ -131,46 +131,46 @@ fn set_up_found(agent: &AgentProgram, launch: &Launch, server: &BaseUrls) -> Che
     }
 }
 
-/// Starts the agent and tells what came of its question.
-fn asks_and_hears(
+/// Runs the agent and reports whether its request and the answer arrived.
+fn run_agent(
     agent: &AgentProgram,
     launch: Launch,
     program: &Path,
     config: &Config,
     server: &BaseUrls,
-    findings: &mut Findings<'_>,
+    findings: &mut CheckReport<'_>,
 ) -> Result<(), CheckError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    // Copies in one folder, and another one to work in.
+    // A folder for copies of the agent's files, with a working folder in it.
     let folder = tempfile::tempdir()?;
     let work = folder.path().join("work");
     std::fs::create_dir(&work)?;
-    let heard = {
+    let run = {
         let _inside = runtime.enter();
         let mut responder = CheckResponder::start(config)?;
         let own = BaseUrls::of(responder.address)?;
-        let launch = launch.elsewhere(server, &own, folder.path())?;
+        let launch = launch.redirected_to(server, &own, folder.path())?;
         let command = run::command(agent, &launch, program, config.api_key.as_ref(), &work);
         runtime.block_on(run::run(command, &mut responder))?
     };
     runtime.shutdown_background();
-    match heard.asked {
-        Some(asked) => findings.tell(CheckStep::Request, Ok(asked.words))?,
+    match run.question {
+        Some(asked) => findings.result(CheckStep::Request, Ok(asked.description))?,
         None => {
-            let words = format!("{} asked nothing; {}", agent.title, heard.end);
-            findings.tell(CheckStep::Request, Err(words))?;
-            return Ok(findings.pass_over(&[CheckStep::Answer])?);
+            let words = format!("{} asked nothing; {}", agent.title, run.exit);
+            findings.result(CheckStep::Request, Err(words))?;
+            return Ok(findings.not_tried(&[CheckStep::Answer])?);
         }
     }
-    let told = match heard.answer {
+    let told = match run.answer {
         Some(how) => Ok(format!("{} {how}", agent.title)),
         None => Err(format!(
             "{} asked and does not show the answer; {}",
-            agent.title, heard.end
+            agent.title, run.exit
         )),
     };
-    Ok(findings.tell(CheckStep::Answer, told)?)
+    Ok(findings.result(CheckStep::Answer, told)?)
 }

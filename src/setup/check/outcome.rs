@@ -1,23 +1,23 @@
-//! What a check finds, told line by line.
+//! The results of a check, written line by line.
 
 use std::io::{self, Write};
 
 use crate::plain;
 
-/// What is checked, in this order.
+/// The steps of a check, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CheckStep {
-    /// This program, or the model's server, answers at its address.
+    /// The server (this program, or that of a model) answers at its address.
     Server,
-    /// The agent is on `PATH`.
+    /// The agent's program is on `PATH`.
     Program,
-    /// Its files are there and name that address; the configuration has the model.
+    /// The agent's files exist and have that address; or the configuration has the model.
     SetUp,
-    /// It asks what it was told to ask; the model's server takes that.
+    /// The agent sends the question; or the model's server accepts the request.
     Request,
-    /// It shows what was answered; the model's answer is whole.
+    /// The agent shows the answer; or the model's answer is complete.
     Answer,
-    /// The model calls a tool. Nothing fails if it does not.
+    /// The model calls a tool. It is no failure if it does not.
     Call,
 }
 
@@ -33,7 +33,7 @@ impl CheckStep {
         }
     }
 
-    /// The exit code of a check in which this failed first.
+    /// The exit code of a check in which this step failed first.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Server => 3,
@@ -46,16 +46,16 @@ impl CheckStep {
     }
 }
 
-/// What was found: how it is, or what is wrong and what to do about it.
+/// The result of a step: a description, or what is wrong and what to do about it.
 pub(in crate::setup) type CheckResult = Result<String, String>;
 
-/// What was found so far.
-pub(in crate::setup) struct Findings<'a> {
+/// Writes the results of steps, and remembers those that failed.
+pub(in crate::setup) struct CheckReport<'a> {
     out: &'a mut dyn Write,
     failures: Vec<CheckStep>,
 }
 
-impl<'a> Findings<'a> {
+impl<'a> CheckReport<'a> {
     pub fn new(out: &'a mut dyn Write) -> Self {
         Self {
             out,
@@ -63,7 +63,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub fn tell(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
+    pub fn result(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
         let (word, words) = match &told {
             Ok(words) => ("ok", words),
             Err(words) => ("FAILED", words),
@@ -74,8 +74,8 @@ impl<'a> Findings<'a> {
         self.line(step, word, words)
     }
 
-    /// Tells that steps were not tried, because of what failed before.
-    pub(crate) fn pass_over(&mut self, steps: &[CheckStep]) -> io::Result<()> {
+    /// Reports steps as not tried, because an earlier one failed.
+    pub(crate) fn not_tried(&mut self, steps: &[CheckStep]) -> io::Result<()> {
         steps
             .iter()
             .try_for_each(|step| self.line(*step, "-", "not tried"))
@@ -89,19 +89,19 @@ impl<'a> Findings<'a> {
         self.failures.iter().min().copied()
     }
 
-    /// Tells what is neither good nor wrong.
+    /// Reports a step that has neither succeeded nor failed.
     pub fn remark(&mut self, step: CheckStep, words: &str) -> io::Result<()> {
         self.line(step, "-", words)
     }
 
-    /// Tells what all of it means, and what it does not.
-    pub fn end(&mut self, words: &str) -> io::Result<()> {
+    /// Writes the conclusion of the check.
+    pub fn conclude(&mut self, words: &str) -> io::Result<()> {
         writeln!(self.out, "\n{words}")?;
         self.out.flush()
     }
 
     fn line(&mut self, step: CheckStep, word: &str, words: &str) -> io::Result<()> {
-        // What other programs say may hold anything.
+        // Text from other programs may have control characters.
         let words = plain::line(words);
         writeln!(self.out, "{:<9}{word:<8}{words}", step.name())?;
         self.out.flush()

@@ -1,4 +1,4 @@
-//! Somebody behind the server who does not think.
+//! A server that gives a fixed answer to every request.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,69 +12,69 @@ use crate::headless::HeadlessServer;
 use crate::inbox::{Answerer, Arrival, Event};
 use crate::store::Saving;
 
-/// What is said to requests that agents make for themselves, such as for a title.
-const ASIDE: &str = "check";
+/// The answer to requests other than the question, such as for a title.
+const SIDE_ANSWER: &str = "check";
 
-/// The server, and what to know it by.
+/// The server, with the words by which question and answer are recognised.
 pub(super) struct CheckResponder {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
-    /// A word that stands in the question.
-    asked: String,
-    /// The word that is answered, and stands nowhere else.
+    /// A unique word in the question.
+    question_id: String,
+    /// The answer, a unique word.
     pub answer: String,
     server: HeadlessServer,
-    /// Whether a question that came with tools has been answered in words.
-    has_used_words: bool,
+    /// Whether a question that came with tools has been answered with text.
+    has_answered_in_text: bool,
 }
 
-/// What a request told.
+/// The facts of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AskedRequest {
-    /// The request, for the person.
-    pub words: String,
-    /// Whether it has the question.
+pub(super) struct ReceivedRequest {
+    /// A description of the request for the person.
+    pub description: String,
+    /// Whether it contains the question.
     pub(crate) is_question: bool,
-    /// How many tools it offers. One for a title has the question too, and none.
+    /// The number of tools that it offers: a request for a title contains the question too, but no tools.
     pub tools: usize,
-    /// Whether it has the answer to an earlier one.
+    /// Whether it contains the answer to an earlier request.
     pub(crate) has_answer: bool,
 }
 
 impl CheckResponder {
-    /// Begins to listen, on a port that is free.
+    /// Starts the server on a free port.
     pub fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let server = HeadlessServer::start(config, listener, None)?;
         Ok(Self {
             address: server.address,
-            asked: word("q"),
-            answer: word("a"),
+            question_id: unique_word("q"),
+            answer: unique_word("a"),
             server,
-            has_used_words: false,
+            has_answered_in_text: false,
         })
     }
 
-    /// What the agent is to ask.
+    /// The question that the agent has to ask.
     pub fn question(&self) -> String {
         format!(
             "This is a check of the set-up, number {}. Answer with one word and use no tools.",
-            self.asked
+            self.question_id
         )
     }
 
     /// Waits for the next request, and answers it.
-    pub async fn next(&mut self) -> AskedRequest {
+    pub async fn next(&mut self) -> ReceivedRequest {
         loop {
             if let Event::Arrived(arrival) = self.server.next().await
-                && let Some(asked) = self.answered(*arrival)
+                && let Some(asked) = self.respond(*arrival)
             {
                 return asked;
             }
         }
     }
 
-    fn answered(&mut self, arrival: Arrival) -> Option<AskedRequest> {
+    fn respond(&mut self, arrival: Arrival) -> Option<ReceivedRequest> {
         let Arrival {
             request,
             agent,
@@ -85,28 +85,28 @@ impl CheckResponder {
             return None;
         };
         let whole = request.raw_body();
-        let asked = AskedRequest {
-            words: in_words(&request, &agent),
-            is_question: whole.contains(&self.asked),
+        let asked = ReceivedRequest {
+            description: describe(&request, &agent),
+            is_question: whole.contains(&self.question_id),
             tools: request.tools.tools().len(),
             has_answer: whole.contains(&self.answer),
         };
         let end = Reply::End {
-            items: vec![self.said_to(&asked, &request)],
+            items: vec![self.reply_to(&asked, &request)],
             ending: Ending::Completed,
         };
         responder.send(end, Saving::default());
         Some(asked)
     }
 
-    fn said_to(&mut self, asked: &AskedRequest, request: &Request) -> Body {
+    fn reply_to(&mut self, asked: &ReceivedRequest, request: &Request) -> Body {
         let words = |text: &str| Body::message(text, Phase::FinalAnswer);
         if !asked.is_question {
-            return words(ASIDE);
+            return words(SIDE_ANSWER);
         }
-        // Who asks again takes no answer in words and wants a call.
-        let wants_call = self.has_used_words && !asked.has_answer;
-        self.has_used_words |= asked.tools > 0;
+        // An agent that repeats the question accepts no answer but a call.
+        let wants_call = self.has_answered_in_text && !asked.has_answer;
+        self.has_answered_in_text |= asked.tools > 0;
         match request.tools.shell() {
             Ok(shell) if wants_call => shell.call(&format!("echo {}", self.answer), &Map::new()),
             _ => words(&self.answer),
@@ -114,14 +114,14 @@ impl CheckResponder {
     }
 }
 
-/// A word that stands nowhere else.
-fn word(beginning: &str) -> String {
+/// A unique word.
+fn unique_word(beginning: &str) -> String {
     let id = Uuid::now_v7().simple().to_string();
-    // The end of it is random.
+    // The last digits of a UUID of version 7 are random.
     format!("{beginning}{}", &id[id.len() - 8..])
 }
 
-fn in_words(request: &Request, agent: &str) -> String {
+fn describe(request: &Request, agent: &str) -> String {
     let format = match request.format {
         Format::Responses | Format::Compaction => "Responses",
         Format::Chat => "Chat Completions",

@@ -1,4 +1,4 @@
-//! Runs an agent until it has asked and shows what was answered.
+//! Runs an agent until it has asked its question and shows the answer.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -12,32 +12,32 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::CheckError;
-use super::responder::{AskedRequest, CheckResponder};
+use super::responder::{CheckResponder, ReceivedRequest};
 use crate::config::ApiKey;
 use crate::setup::agents::{AgentProgram, Launch};
 
-/// How long an agent may take to ask: some look for news on the internet first.
-const TO_ASK: Duration = Duration::from_secs(120);
+/// How long an agent may take to send the question: some first look for updates on the internet.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long it may take to show the answer.
-const TO_SHOW: Duration = Duration::from_secs(60);
-/// How long what it has printed may take to arrive once it has ended.
-const TO_DRAIN: Duration = Duration::from_secs(2);
-/// How much of what it prints is looked at: the end.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long its remaining output is read after it has exited.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// The number of bytes of its output that are kept, from the end.
 const MAX_BYTES: usize = 1 << 20;
-/// How much of its last words is told, in characters.
-const LAST_WORDS: usize = 300;
+/// The number of characters of its last output lines that are reported.
+const MAX_TAIL_LENGTH: usize = 300;
 
-/// What came of it.
+/// The outcome of a run.
 pub(super) struct AgentRun {
-    /// The request with the question: the one with the most tools, where there are several.
-    pub asked: Option<AskedRequest>,
-    /// How it was seen that the answer arrived.
+    /// The request with the question; of several, the one with the most tools.
+    pub question: Option<ReceivedRequest>,
+    /// How the answer was recognised; `None` if it was not.
     pub answer: Option<&'static str>,
-    /// How it ended.
-    pub end: String,
+    /// How the agent exited.
+    pub exit: String,
 }
 
-/// The command with which the agent asks a question; that itself is still to come.
+/// The command with which the agent asks a question, without the question itself.
 pub(super) fn command(
     agent: &AgentProgram,
     launch: &Launch,
@@ -54,18 +54,18 @@ pub(super) fn command(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // So that all that it starts ends with it.
+        // A process group of its own, so that its children can be killed too.
         .process_group(0);
     command
 }
 
-/// Has the agent ask, and watches it until it has shown the answer, ended, or taken too long.
+/// Runs the agent until it has shown the answer, has exited, or a timeout is over.
 pub(super) async fn run(
     mut command: Command,
     responder: &mut CheckResponder,
 ) -> Result<AgentRun, CheckError> {
     command.arg(responder.question());
-    // Before there is anything that they could leave behind.
+    // Before the agent is started, so that a signal cannot leave it running.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -73,33 +73,33 @@ pub(super) async fn run(
     let (chunks, mut printed) = mpsc::channel(16);
     tokio::spawn(read(agent.child.stdout.take(), chunks.clone()));
     tokio::spawn(read(agent.child.stderr.take(), chunks));
-    let mut heard = AgentRun {
-        asked: None,
+    let mut run = AgentRun {
+        question: None,
         answer: None,
-        end: String::new(),
+        exit: String::new(),
     };
     let mut output = Vec::new();
     let mut ended = None;
-    let mut deadline = Instant::now() + TO_ASK;
-    while heard.answer.is_none() {
+    let mut deadline = Instant::now() + REQUEST_TIMEOUT;
+    while run.answer.is_none() {
         tokio::select! {
             request = responder.next() => {
-                if request.is_question && heard.asked.as_ref().is_none_or(|asked| asked.tools < request.tools) {
-                    deadline = Instant::now() + TO_SHOW;
-                    heard.asked = Some(request.clone());
+                if request.is_question && run.question.as_ref().is_none_or(|asked| asked.tools < request.tools) {
+                    deadline = Instant::now() + ANSWER_TIMEOUT;
+                    run.question = Some(request.clone());
                 }
                 if request.has_answer {
-                    heard.answer = Some("has the answer and goes on from it");
+                    run.answer = Some("has the answer and goes on from it");
                 }
             }
             chunk = printed.recv() => match chunk {
                 Some(chunk) => {
-                    add(&mut output, &chunk);
-                    if heard.asked.is_some() && contains(&output, &responder.answer) {
-                        heard.answer = Some("shows the answer");
+                    append(&mut output, &chunk);
+                    if run.question.is_some() && contains(&output, &responder.answer) {
+                        run.answer = Some("shows the answer");
                     }
                 }
-                // Nothing that prints is left.
+                // All processes that write to the pipes have exited.
                 None => {
                     let status = agent.child.wait().await?;
                     ended = Some(status);
@@ -108,7 +108,7 @@ pub(super) async fn run(
             },
             status = agent.child.wait(), if ended.is_none() => {
                 ended = Some(status?);
-                deadline = Instant::now() + TO_DRAIN;
+                deadline = Instant::now() + DRAIN_TIMEOUT;
             }
             () = sleep_until(deadline) => break,
             _ = interrupt.recv() => return Err(CheckError::Interrupted),
@@ -116,20 +116,20 @@ pub(super) async fn run(
             _ = hang_up.recv() => return Err(CheckError::Interrupted),
         }
     }
-    heard.end = end(ended, &output);
-    Ok(heard)
+    run.exit = exit_text(ended, &output);
+    Ok(run)
 }
 
-/// An agent with all that it has started, which ends when this is dropped.
+/// A running agent, which is killed with its children when this is dropped.
 struct RunningAgent {
     child: Child,
-    /// The process group of all of them, which may outlive the agent.
+    /// The process group, which may outlive the agent.
     group: Option<Pid>,
 }
 
 impl RunningAgent {
     fn new(child: Child) -> Self {
-        // Now, because there is none any more once it has been waited for.
+        // Read now, because there is no process id after the child has been waited for.
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         Self { child, group }
     }
@@ -138,7 +138,7 @@ impl RunningAgent {
 impl Drop for RunningAgent {
     fn drop(&mut self) {
         if let Some(group) = self.group {
-            // All may have ended by themselves.
+            // The group may have ended by itself.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
@@ -156,7 +156,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, to: mpsc::Sender<Vec<u8>>) {
     }
 }
 
-fn add(output: &mut Vec<u8>, chunk: &[u8]) {
+fn append(output: &mut Vec<u8>, chunk: &[u8]) {
     output.extend_from_slice(chunk);
     let excess = output.len().saturating_sub(MAX_BYTES);
     output.drain(..excess);
@@ -166,8 +166,8 @@ fn contains(output: &[u8], word: &str) -> bool {
     memchr::memmem::find(output, word.as_bytes()).is_some()
 }
 
-/// How an agent ended, and its last words.
-fn end(status: Option<ExitStatus>, output: &[u8]) -> String {
+/// How an agent exited, with its last output lines.
+fn exit_text(status: Option<ExitStatus>, output: &[u8]) -> String {
     let how = match status {
         Some(status) => format!("it ended with {status}"),
         None => "it was ended after a while".to_owned(),
@@ -181,7 +181,7 @@ fn end(status: Option<ExitStatus>, output: &[u8]) -> String {
         .collect();
     lines.reverse();
     let words = lines.join(" / ");
-    match words.char_indices().nth_back(LAST_WORDS) {
+    match words.char_indices().nth_back(MAX_TAIL_LENGTH) {
         _ if words.is_empty() => format!("{how} and printed nothing"),
         Some((from, _)) => format!("{how}; its last words: …{}", &words[from..]),
         None => format!("{how}; its last words: {words}"),

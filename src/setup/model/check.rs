@@ -1,4 +1,4 @@
-//! `setup model --check`: one request to a model as a draft would make it, and what came of that.
+//! `setup model --check`: sends one request to a model, as for a draft, and reports the result.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use crate::api::{ApiError, Body, Format, Interner, Piece, Request, Usage, joined
 use crate::config::{Config, format_name};
 use crate::inbox::{DraftId, DraftOrder};
 use crate::model::{Client, Failure, Upstream, join_names};
-use crate::setup::check::{CheckError, CheckResult, CheckStep, Findings};
+use crate::setup::check::{CheckError, CheckReport, CheckResult, CheckStep};
 
 /// The tool that is offered.
 const TOOL: &str = "get_weather";
-/// Characters of the answer that are shown.
+/// The number of characters of the answer that are shown.
 const MAX_LENGTH: usize = 60;
-/// The most tokens that the answer may have. Some think for long first.
+/// The maximum number of tokens of the answer, reasoning included.
 const MAX_TOKENS: u64 = 2_000;
 
-/// What came of a request.
+/// The answer to the request.
 #[derive(Default)]
 struct RequestOutcome {
-    /// After which time the first of it came.
+    /// The time to the first piece.
     first: Option<Duration>,
     whole: Duration,
     items: Vec<Body>,
@@ -29,50 +29,50 @@ struct RequestOutcome {
     cut_off: bool,
 }
 
-/// Checks a model, the one that drafts where nobody names another if there is no name, and tells what it
-/// finds as it goes along; returns the first step that failed.
+/// Checks a model, the default one if there is no name, and writes the result of each step to `out`; returns
+/// the first step that failed.
 ///
 /// # Errors
 ///
-/// The check itself cannot be made, or what it finds cannot be told.
+/// The check cannot be run, or its results cannot be written.
 pub fn check(
     name: Option<&str>,
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<Option<CheckStep>, CheckError> {
-    let mut findings = Findings::new(out);
-    let upstream = match named(name, config) {
+    let mut findings = CheckReport::new(out);
+    let upstream = match upstream_named(name, config) {
         Ok(upstream) => upstream,
         Err(words) => {
-            findings.tell(CheckStep::SetUp, Err(words))?;
-            findings.pass_over(&[CheckStep::Server, CheckStep::Request, CheckStep::Answer])?;
+            findings.result(CheckStep::SetUp, Err(words))?;
+            findings.not_tried(&[CheckStep::Server, CheckStep::Request, CheckStep::Answer])?;
             return Ok(findings.first_failure());
         }
     };
-    findings.tell(CheckStep::SetUp, set_up(upstream))?;
+    findings.result(CheckStep::SetUp, check_configuration(upstream))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let client = Client::without_reuse(upstream.clone());
-    let server = runtime.block_on(server(&client));
+    let server = runtime.block_on(check_server(&client));
     let is_there = server.is_ok() && !findings.has_failed(CheckStep::SetUp);
-    findings.tell(CheckStep::Server, server)?;
+    findings.result(CheckStep::Server, server)?;
     if !is_there {
-        findings.pass_over(&[CheckStep::Request, CheckStep::Answer])?;
+        findings.not_tried(&[CheckStep::Request, CheckStep::Answer])?;
         return Ok(findings.first_failure());
     }
-    asks_and_hears(&runtime, &client, &mut findings)?;
+    request_answer(&runtime, &client, &mut findings)?;
     if findings.first_failure().is_none() {
         let words = format!(
             "{} can draft. No agent was asked, and nothing was kept.",
             upstream.name
         );
-        findings.end(&words)?;
+        findings.conclude(&words)?;
     }
     Ok(findings.first_failure())
 }
 
-fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, String> {
+fn upstream_named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, String> {
     let upstreams = &config.upstreams;
     let name = name.or(config.drafting.model.as_deref());
     let found = match name {
@@ -91,7 +91,7 @@ fn named<'a>(name: Option<&str>, config: &'a Config) -> Result<&'a Upstream, Str
     })
 }
 
-fn set_up(upstream: &Upstream) -> CheckResult {
+fn check_configuration(upstream: &Upstream) -> CheckResult {
     match &upstream.key {
         Some(key) if !key.is_set => Err(Failure::NoKey(key.name.clone()).named(upstream)),
         _ => Ok(format!(
@@ -104,8 +104,8 @@ fn set_up(upstream: &Upstream) -> CheckResult {
     }
 }
 
-/// Whether the server answers. One that lists no models may have some.
-async fn server(client: &Client) -> CheckResult {
+/// Checks that the server answers. It is no failure if it does not list its models.
+async fn check_server(client: &Client) -> CheckResult {
     let upstream = client.upstream();
     match client.list_models().await {
         Ok(offered) => {
@@ -131,11 +131,11 @@ async fn server(client: &Client) -> CheckResult {
     }
 }
 
-/// Makes the request and tells what came of it.
-fn asks_and_hears(
+/// Sends the request and reports the result.
+fn request_answer(
     runtime: &tokio::runtime::Runtime,
     client: &Client,
-    findings: &mut Findings<'_>,
+    findings: &mut CheckReport<'_>,
 ) -> Result<(), CheckError> {
     let request = question().map_err(io::Error::other)?;
     let asked = client.prepare(&DraftOrder {
@@ -150,24 +150,24 @@ fn asks_and_hears(
     let begun = Instant::now();
     let mut seen = RequestOutcome::default();
     let answered = runtime.block_on(client.answer(asked, |piece| {
-        seen.take(piece, begun.elapsed());
+        seen.add_piece(piece, begun.elapsed());
         true
     }));
     let words = |failure: Failure| failure.named(client.upstream());
     match answered {
         Err(failure @ (Failure::Refused(_) | Failure::Connect(_) | Failure::NoAnswer)) => {
-            findings.tell(CheckStep::Request, Err(words(failure)))?;
-            findings.pass_over(&[CheckStep::Answer])?;
+            findings.result(CheckStep::Request, Err(words(failure)))?;
+            findings.not_tried(&[CheckStep::Answer])?;
         }
         Err(failure) => {
-            findings.tell(CheckStep::Request, Ok(sent))?;
-            findings.tell(CheckStep::Answer, Err(words(failure)))?;
+            findings.result(CheckStep::Request, Ok(sent))?;
+            findings.result(CheckStep::Answer, Err(words(failure)))?;
         }
         Ok(()) => {
-            findings.tell(CheckStep::Request, Ok(sent))?;
-            findings.tell(CheckStep::Answer, Ok(seen.in_words()))?;
+            findings.result(CheckStep::Request, Ok(sent))?;
+            findings.result(CheckStep::Answer, Ok(seen.summary()))?;
             match seen.call() {
-                Some(call) => findings.tell(CheckStep::Call, Ok(call))?,
+                Some(call) => findings.result(CheckStep::Call, Ok(call))?,
                 None => findings.remark(
                     CheckStep::Call,
                     "none, although a tool was offered and asked for: agents need models that call tools",
@@ -195,7 +195,7 @@ fn question() -> Result<Request, ApiError> {
 }
 
 impl RequestOutcome {
-    fn take(&mut self, piece: Piece, after: Duration) {
+    fn add_piece(&mut self, piece: Piece, after: Duration) {
         self.first.get_or_insert(after);
         match piece {
             Piece::Item(item) => self.items.push(item),
@@ -207,7 +207,7 @@ impl RequestOutcome {
         }
     }
 
-    fn in_words(&self) -> String {
+    fn summary(&self) -> String {
         let seconds = |time: Duration| match time.as_millis() {
             milliseconds @ 0..1_000 => format!("{milliseconds} ms"),
             _ => format!("{:.1} s", time.as_secs_f64()),
@@ -225,13 +225,13 @@ impl RequestOutcome {
         };
         format!(
             "the first word after {first}, all after {whole}{tokens}{cut}{}",
-            self.words()
+            self.excerpt()
         )
     }
 
-    /// What it said, if it said anything.
-    fn words(&self) -> String {
-        let text: Vec<String> = self.items.iter().filter_map(said).collect();
+    /// The beginning of the text of the answer; empty if there is none.
+    fn excerpt(&self) -> String {
+        let text: Vec<String> = self.items.iter().filter_map(message_text).collect();
         let text = text.join(" ");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         match text.char_indices().nth(MAX_LENGTH) {
@@ -241,7 +241,7 @@ impl RequestOutcome {
         }
     }
 
-    /// The first call that it made.
+    /// The first call in the answer.
     fn call(&self) -> Option<String> {
         self.items.iter().find_map(|item| match item {
             Body::FunctionCall {
@@ -252,7 +252,7 @@ impl RequestOutcome {
     }
 }
 
-fn said(item: &Body) -> Option<String> {
+fn message_text(item: &Body) -> Option<String> {
     match item {
         Body::Message { content, .. } => Some(joined_text(content).into_owned()),
         _ => None,

@@ -1,4 +1,4 @@
-//! A `[[model]]` table as text, and how it is put into a file that has other things in it.
+//! A `[[model]]` table as text, and its insertion into a configuration file.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::api::Format;
 use crate::config;
 use crate::model::{BaseUrl, Upstream};
 
-/// What a table says, as far as it is written here.
+/// The values of a `[[model]]` table that `setup model` writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ModelEntry {
     pub name: String,
@@ -31,7 +31,7 @@ impl ModelEntry {
         }
     }
 
-    /// What is there.
+    /// The entry of a model in the configuration.
     pub fn of(known: &Upstream) -> Self {
         Self {
             name: known.name.clone(),
@@ -42,7 +42,7 @@ impl ModelEntry {
         }
     }
 
-    /// The entry with what the options and the chosen model change in it.
+    /// The entry with the changes by the options and the chosen model.
     pub fn with(self, options: &ModelSetupOptions, chosen: Option<&ChosenModel>) -> Self {
         let url = chosen.map(|chosen| chosen.written.clone());
         let model = chosen.map(|chosen| chosen.model.clone());
@@ -55,7 +55,7 @@ impl ModelEntry {
         }
     }
 
-    /// Its keys and values as they are written, and whether each may be left out.
+    /// Its keys with their TOML values, and whether each is the default and may be left out.
     fn lines(&self) -> Vec<(&'static str, String, bool)> {
         let format = config::format_name(self.format);
         let mut lines = vec![
@@ -75,8 +75,8 @@ impl ModelEntry {
             .collect()
     }
 
-    /// A text with this table: the one of its name with other values, or a new one at the end. All else
-    /// stays as it is.
+    /// A configuration text with this table: with new values in the table of its name, or with a new table at
+    /// the end. Everything else stays as it is.
     pub(crate) fn put_into(&self, text: &str) -> String {
         let changed = DeTable::parse(text).ok().and_then(|document| {
             let tables = match document.get_ref().get("model")?.get_ref() {
@@ -129,7 +129,7 @@ impl ModelEntry {
             }
         }
         if !is_inline {
-            // Behind what else stands on the line.
+            // After the end of the line, which may have a comment.
             let line = text[after_name..].find(['\r', '\n']);
             after_name += line.unwrap_or(text.len() - after_name);
         }
@@ -142,7 +142,7 @@ impl ModelEntry {
         changed
     }
 
-    /// Whether another text is the same base URL.
+    /// Whether a text is the same base URL, perhaps written differently.
     fn is_same_url(&self, old: &str) -> bool {
         match (BaseUrl::new(old), BaseUrl::new(&self.base_url)) {
             (Ok(old), Ok(new)) => old == new,
@@ -151,13 +151,13 @@ impl ModelEntry {
     }
 }
 
-/// Whether a table is that of a name.
+/// Whether a table has this name.
 fn names(values: &DeTable<'_>, name: &str) -> bool {
     let value = values.get("name").map(|value| value.get_ref());
     matches!(value, Some(DeValue::String(known)) if known == name)
 }
 
-/// A text as TOML.
+/// A text as a TOML string.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -1,4 +1,4 @@
-//! Servers with models that run, and what they have.
+//! Finds running model servers and lists their models.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::model::{
     BaseUrl, Client, Failure, KeyVariable, OfferedModel, Timeouts, Upstream, join_names,
 };
 
-/// How long a server on this machine may take to take a connection.
-const CONNECT: Duration = Duration::from_secs(1);
+/// How long connecting to a server on this machine may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A port on which a server usually listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct UsualPort {
     pub program: &'static str,
 }
 
-/// Where servers listen unless they are told otherwise.
+/// The default ports of model servers.
 pub const USUAL_PORTS: &[UsualPort] = &[
     UsualPort {
         port: 1234,
@@ -50,7 +50,7 @@ pub const USUAL_PORTS: &[UsualPort] = &[
     },
 ];
 
-/// What servers name as the owner of their models, where that tells which they are.
+/// The programs of servers, by the `owned_by` of their models.
 const OWNERS: &[(&str, &str)] = &[
     (HUMANLLM, HUMANLLM),
     ("llamacpp", "llama.cpp"),
@@ -84,7 +84,7 @@ impl FoundServer {
         }
     }
 
-    /// Whether a person answers there.
+    /// Whether it is another humanllm.
     pub(crate) fn is_humanllm(&self) -> bool {
         self.program == HUMANLLM
     }
@@ -108,13 +108,13 @@ impl fmt::Display for FoundServer {
     }
 }
 
-/// The servers that answer at these places, except for this program's own.
-pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<FoundServer> {
+/// The servers that answer on these ports, except for this program.
+pub(super) async fn probe_ports(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<FoundServer> {
     let found = places.iter().map(|place| async {
         let written = format!("http://127.0.0.1:{}", place.port);
         let url = BaseUrl::new(&written).ok()?;
         let patience = Timeouts {
-            connect: CONNECT,
+            connect: CONNECT_TIMEOUT,
             ..Timeouts::default()
         };
         let upstream = Upstream {
@@ -127,7 +127,7 @@ pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<Found
                 let found = FoundServer::new(&url, written, place.program, offered);
                 (!is_own || !found.is_humanllm()).then_some(found)
             }
-            // It may be this program that wants the key.
+            // On its own port, this program may be the one that needs a key.
             Err(Failure::Refused(refusal)) if wants_key(refusal.status) && !is_own => {
                 Some(FoundServer {
                     wants_key: true,
@@ -140,8 +140,8 @@ pub(super) async fn at(places: &[UsualPort], own: Option<&BaseUrl>) -> Vec<Found
     join_all(found).await.into_iter().flatten().collect()
 }
 
-/// The server that was named; or why it does not tell what it has, in words.
-pub(super) async fn asked(
+/// The server at a URL with its models; or a message why it does not list them.
+pub(super) async fn probe_url(
     url: &BaseUrl,
     options: &ModelSetupOptions,
     environment: &Environment,
@@ -155,7 +155,7 @@ pub(super) async fn asked(
             name: variable.clone(),
             is_set: key.is_some(),
         });
-        // As with the file: nowhere where others can read it.
+        // As for drafts, the key is not sent without encryption.
         let is_safe = url.is_secure() || url.is_private();
         let key = key.filter(|_| is_safe);
         let header = key.and_then(|key| Upstream::key_header(format, key.as_str()));

@@ -1,5 +1,5 @@
-//! `setup model`: a model on another server that drafts, found where such servers usually listen or
-//! named by flags, becomes a `[[model]]` table of the configuration file.
+//! `setup model`: adds a model on another server to the configuration, as a `[[model]]` table. The server is
+//! found on the usual ports, or named by flags.
 
 mod check;
 mod entry;
@@ -14,7 +14,7 @@ use found::FoundServer;
 pub use found::{USUAL_PORTS, UsualPort};
 
 use super::own_file::{self, Contents, OwnFile};
-use super::report::written;
+use super::report::outcome_lines;
 use super::shell::word;
 use super::{BaseUrls, SetupError};
 use crate::api::Format;
@@ -22,50 +22,50 @@ use crate::config::{self, Config, ConfigError, Flags, ValueProblem};
 use crate::environment::Environment;
 use crate::model::{BaseUrl, BaseUrlError, Upstream};
 
-/// What stands above the first table of a file that is new.
-const HEAD: &str =
+/// The first line of a new configuration file.
+const NEW_FILE_HEADER: &str =
     "# humanllm configuration; config.example.toml has every key with what it is for.\n";
 
-/// What is asked for.
+/// The options of `setup model`.
 #[derive(Debug, Clone, Default)]
 pub struct ModelSetupOptions {
-    /// What the model is to be called here.
+    /// The name of the model in the configuration.
     pub name: Option<String>,
-    /// Where its server is.
+    /// The base URL of its server.
     pub url: Option<String>,
-    /// What its server calls it.
+    /// The name of the model on its server.
     pub model: Option<String>,
-    /// The format that its server speaks.
+    /// The wire format of its server.
     pub format: Option<Format>,
-    /// The variable that its key comes from.
+    /// The environment variable with the API key.
     pub api_key_env: Option<String>,
-    /// Whether nothing is to be written.
+    /// Whether the table is only printed.
     pub print: bool,
 }
 
-/// Why no model was set up. Nothing has been changed then.
+/// Why no model was set up. The configuration is unchanged then.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// No server runs where one was looked for.
+    /// No server answers on the usual ports.
     #[error(
         "no model runs on the usual ports of this machine ({}); start one, or say where it is with \
          --url http://ADDRESS:PORT",
         .0.iter().map(|place| format!("{} {}", place.program, place.port)).collect::<Vec<_>>().join(", ")
     )]
     NothingFound(Vec<UsualPort>),
-    /// None of those that run has the model.
+    /// No server on the usual ports has the model.
     #[error("no server on the usual ports has the model {0}; say where it is with --url")]
     NotFound(String),
-    /// The server does not say which models it has.
+    /// The server does not list its models.
     #[error("{0}; say which model it has with --model NAME")]
     NoList(String),
-    /// There are several, and what was told has a command for each.
+    /// There are several models; a command for each has been reported.
     #[error("there is more than one model; choose one with --url and --model")]
     Several,
-    /// The URL is none.
+    /// The URL is not valid.
     #[error("--url: {0}")]
     Url(#[from] BaseUrlError),
-    /// A name or the name of a variable is none.
+    /// The value of a flag is not valid.
     #[error("{0}: {1}")]
     Value(&'static str, ValueProblem),
     /// There is no home folder.
@@ -74,45 +74,45 @@ pub enum ModelError {
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] SetupError),
-    /// The file would be wrong with the model in it.
+    /// The configuration would not be valid with the model.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Something that every program needs is missing.
+    /// A system call failed.
     #[error("cannot look for models: {0}")]
     System(#[from] io::Error),
 }
 
-/// Sets a model up, or shows what would be written, and tells the person what it does. `places` is where
-/// servers are looked for if none is named.
+/// Adds a model to the configuration, or shows what would be written. `places` are the ports on which servers
+/// are looked for if none is named. Messages for the person are appended to `messages`.
 ///
 /// # Errors
 ///
-/// A [`ModelError`]; what was told before stands.
+/// A [`ModelError`]; messages appended before are still valid.
 pub fn run(
     options: &ModelSetupOptions,
     places: &[UsualPort],
     flags: &Flags,
     config: &Config,
     environment: &Environment,
-    told: &mut String,
+    messages: &mut String,
 ) -> Result<(), ModelError> {
     check_values(options, environment)?;
     let known = options.name.as_ref();
     let known = known.and_then(|name| config.upstreams.iter().find(|known| known.name == *name));
     let entry = match known {
-        Some(known) if options.says_nothing() => {
-            told.push_str(&unchanged(known));
+        Some(known) if options.is_empty() => {
+            messages.push_str(&unchanged(known));
             return Ok(());
         }
-        // What is not said stays.
+        // Values that are not given stay as they are.
         Some(known) if options.url.is_none() => ModelEntry::of(known).with(options, None),
         _ => {
-            let chosen = choose(options, places, config, environment, told)?;
+            let chosen = choose(options, places, config, environment, messages)?;
             let same = |known: &&Upstream| {
                 known.url == chosen.url && known.model == chosen.model && options.name.is_none()
             };
             if let Some(known) = config.upstreams.iter().find(same) {
-                told.push_str(&unchanged(known));
+                messages.push_str(&unchanged(known));
                 return Ok(());
             }
             let entry = match known {
@@ -124,13 +124,13 @@ pub fn run(
     };
     let (path, _) = config::file(flags, environment).ok_or(ModelError::NoHome)?;
     if options.print {
-        told.push_str(&format!(
+        messages.push_str(&format!(
             "==> {}, this table alone <==\n{entry}",
             path.display()
         ));
         return Ok(());
     }
-    told.push_str(&write(&entry, path, flags, environment)?);
+    messages.push_str(&write(&entry, path, flags, environment)?);
     let (name, url) = (word(&entry.name), &entry.base_url);
     let is_open = BaseUrl::new(url).is_ok_and(|url| !url.is_secure() && !url.is_private());
     let open = if is_open {
@@ -138,7 +138,7 @@ pub fn run(
     } else {
         ""
     };
-    told.push_str(&format!(
+    messages.push_str(&format!(
         "\n{entry}\n\
          All that an agent sends goes to {url} when a draft is asked for.\n{open}\
          A humanllm that runs takes the model in with F9. To try it:\n\n    \
@@ -148,8 +148,8 @@ pub fn run(
 }
 
 impl ModelSetupOptions {
-    /// Whether nothing is asked for but a name.
-    fn says_nothing(&self) -> bool {
+    /// Whether no option is given, except perhaps a name.
+    fn is_empty(&self) -> bool {
         self.url.is_none()
             && self.model.is_none()
             && self.format.is_none()
@@ -175,21 +175,21 @@ fn unchanged(known: &Upstream) -> String {
     )
 }
 
-/// A model on a server.
+/// The model to set up.
 struct ChosenModel {
     url: BaseUrl,
-    /// As it is written.
+    /// The URL as it is to be written.
     written: String,
     model: String,
 }
 
-/// Finds out which model is meant, and tells what there is.
+/// Determines the model to set up, and reports which servers there are.
 fn choose(
     options: &ModelSetupOptions,
     places: &[UsualPort],
     config: &Config,
     environment: &Environment,
-    told: &mut String,
+    messages: &mut String,
 ) -> Result<ChosenModel, ModelError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -197,30 +197,30 @@ fn choose(
     let Some(url) = &options.url else {
         let own = BaseUrls::of(config.listen).ok();
         let own = own.and_then(|own| BaseUrl::new(&own.openai).ok());
-        let found = runtime.block_on(found::at(places, own.as_ref()));
+        let found = runtime.block_on(found::probe_ports(places, own.as_ref()));
         if found.is_empty() {
             return Err(ModelError::NothingFound(places.to_vec()));
         }
         for found in &found {
-            told.push_str(&format!("found {found}\n"));
+            messages.push_str(&format!("found {found}\n"));
         }
-        return the_one(options, &found, told);
+        return only_model(options, &found, messages);
     };
     let parsed = BaseUrl::new(url)?;
-    let asked = found::asked(&parsed, options, environment);
+    let asked = found::probe_url(&parsed, options, environment);
     match (runtime.block_on(asked), &options.model) {
         (Ok(found), None) => {
-            told.push_str(&format!("found {found}\n"));
-            the_one(options, &[found], told)
+            messages.push_str(&format!("found {found}\n"));
+            only_model(options, &[found], messages)
         }
         (Err(words), None) => Err(ModelError::NoList(words)),
         (answer, Some(model)) => {
             match answer {
                 Ok(found) if !found.models.contains(model) => {
-                    told.push_str(&format!("found {found}\n    {model} is not in its list\n"));
+                    messages.push_str(&format!("found {found}\n    {model} is not in its list\n"));
                 }
                 Ok(_) => {}
-                Err(words) => told.push_str(&format!("{words}\n")),
+                Err(words) => messages.push_str(&format!("{words}\n")),
             }
             Ok(ChosenModel {
                 url: parsed,
@@ -231,23 +231,24 @@ fn choose(
     }
 }
 
-/// The one model of those that were found, if there is one; else what to choose from is told.
-fn the_one(
+/// The model, if only one of the found models comes into question; if there are several, a command for each
+/// is reported.
+fn only_model(
     options: &ModelSetupOptions,
     found: &[FoundServer],
-    told: &mut String,
+    messages: &mut String,
 ) -> Result<ChosenModel, ModelError> {
     let fits = |model: &&String| match &options.model {
         Some(wanted) => *model == wanted,
-        None => !is_for_searching(model),
+        None => !is_embedding_model(model),
     };
     let of = |found: &'_ FoundServer| found.models.iter().filter(fits).count();
-    // A person elsewhere drafts only where somebody says so.
+    // Another humanllm is used only if its URL is given.
     let is_meant = |found: &&FoundServer| options.url.is_some() || !found.is_humanllm();
     let meant: usize = found.iter().filter(is_meant).map(of).sum();
     for found in found.iter().filter(|found| meant == 1 && is_meant(found)) {
         if let Some(model) = found.models.iter().find(fits) {
-            return Ok(chosen(found, model));
+            return Ok(choice(found, model));
         }
     }
     let (mut several, url) = (false, |found: &FoundServer| word(&found.written));
@@ -259,7 +260,7 @@ fn the_one(
             .map(move |model| (found, model))
     }) {
         let (url, model) = (url(found), word(model));
-        told.push_str(&format!(
+        messages.push_str(&format!(
             "    humanllm setup model --url {url} --model {model}\n"
         ));
         several = true;
@@ -271,7 +272,7 @@ fn the_one(
     }
 }
 
-fn chosen(found: &FoundServer, model: &str) -> ChosenModel {
+fn choice(found: &FoundServer, model: &str) -> ChosenModel {
     ChosenModel {
         url: found.url.clone(),
         written: found.written.clone(),
@@ -279,13 +280,13 @@ fn chosen(found: &FoundServer, model: &str) -> ChosenModel {
     }
 }
 
-/// Whether a model makes numbers of texts and says nothing.
-fn is_for_searching(model: &str) -> bool {
+/// Whether the name is that of an embedding or reranking model, which cannot chat.
+fn is_embedding_model(model: &str) -> bool {
     let model = model.to_lowercase();
     ["embed", "rerank"].iter().any(|part| model.contains(part))
 }
 
-/// What a model is called here: the last part of its name there, and a number where that is taken.
+/// The name in the configuration: the last part of the name on the server, with a number if that is taken.
 fn name_of(model: &str, options: &ModelSetupOptions, config: &Config) -> String {
     if let Some(name) = &options.name {
         return name.clone();
@@ -312,7 +313,8 @@ fn name_of(model: &str, options: &ModelSetupOptions, config: &Config) -> String 
     names.find(|name| !is_taken(name)).unwrap_or(name)
 }
 
-/// Writes the table into the configuration file, where it was or at the end, if the file is right then.
+/// Writes the table to the configuration file, in place of the one with its name or at the end, if the file
+/// is valid then.
 fn write(
     entry: &ModelEntry,
     path: PathBuf,
@@ -321,14 +323,14 @@ fn write(
 ) -> Result<String, ModelError> {
     let old = match fs::read_to_string(&path) {
         Ok(old) => old,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => HEAD.to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => NEW_FILE_HEADER.to_owned(),
         Err(error) => return Err(SetupError::Read { path, error }.into()),
     };
     let new = entry.put_into(&old);
     config::read(&path, &new, flags, environment)?;
     let file = OwnFile {
         path,
-        contents: Contents::Kept(new),
+        contents: Contents::BackedUp(new),
     };
-    Ok(written(&own_file::write_all(&[file], false)?))
+    Ok(outcome_lines(&own_file::write_all(&[file], false)?))
 }

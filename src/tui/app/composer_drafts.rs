@@ -51,7 +51,7 @@ impl ComposerDrafts {
         };
         let is_first = own.is_some();
         let mut own = own.unwrap_or_default();
-        own.bring_back(returned);
+        own.restore(returned);
         if is_first {
             self.stashed.push_front(own)
         } else {

@@ -136,10 +136,10 @@ impl App {
                 // The journal has the model's own draft.
                 draft = Draft::default();
             }
-            draft.bring_back(composer_drafts.stashed().cloned().collect());
+            draft.restore(composer_drafts.stashed().cloned().collect());
         }
         if let Some(held) = self.delayed_draft(id) {
-            draft.bring_back(vec![held.clone()]);
+            draft.restore(vec![held.clone()]);
         }
         draft
     }

@@ -245,7 +245,7 @@ impl App {
         let composer_drafts = &mut conversation_ui.composer_drafts;
         let composed = draft_of_unsent(draft, conversation.request());
         let composed = match composer_drafts.continued_draft(draft) {
-            Some(base) => base.go_on(composed),
+            Some(base) => base.continue_with(composed),
             None => composed,
         };
         if draft.is_streaming() && composed.is_empty() {

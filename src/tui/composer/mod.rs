@@ -404,7 +404,7 @@ impl Composer {
     /// Puts replies that could not be delivered back into the composer, oldest first.
     pub fn restore_undelivered(&mut self, returned: Vec<Draft>) {
         let mut draft = self.to_draft();
-        draft.bring_back(returned);
+        draft.restore(returned);
         self.restore(draft);
     }
 

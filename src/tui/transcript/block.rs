@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::api::{Body, ContentPart, Item, ItemBody, Phase, command_line, commands_of};
-use crate::draft::{Draft, Hand};
+use crate::draft::{Contribution, Draft};
 use crate::inbox::{Delivery, ReplyContent, SentReply};
 use crate::tui::form::pretty;
 use crate::tui::markup::{Markup, Styled};
@@ -249,7 +249,7 @@ impl TranscriptBlock {
 
     /// What the header says besides the label: who had a hand in the reply, and the detail.
     pub fn header_detail(&self) -> String {
-        let hand = self.composed().and_then(Hand::of);
+        let hand = self.composed().and_then(Contribution::of);
         let hand = hand.map(|hand| hand.to_string()).unwrap_or_default();
         let parts = [hand.as_str(), self.detail.as_str()].into_iter();
         let parts = parts.filter(|part| !part.is_empty());

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{TextView, View};
 use crate::api::{Body, Usage};
-use crate::draft::{Call, Draft, Editor, Hand, Origin, Sender, Source};
+use crate::draft::{Call, Contribution, Draft, Editor, Origin, Sender, Source};
 use crate::inbox::{DraftState, ModelDraft, Partial};
 use crate::rules::Decision;
 use crate::tui::app::App;
@@ -88,7 +88,7 @@ impl ProvenancePage<'_> {
         decision: Option<&Decision>,
     ) {
         let used = draft_ids_in(draft);
-        let hand = Hand::of(draft).map_or("you".to_owned(), |hand| hand.to_string());
+        let hand = Contribution::of(draft).map_or("you".to_owned(), |hand| hand.to_string());
         self.heading(&format!("{} · {}", block.label, hand));
         for made in drafts.iter().filter(|made| used.contains(&made.id.0)) {
             self.times(made);

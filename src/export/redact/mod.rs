@@ -1,5 +1,4 @@
-//! What must not leave: secrets and the names of people, which are replaced in all text on the way
-//! out, and counted.
+//! Redaction: replaces and counts secrets, e-mail addresses and user names in exported text.
 
 mod json;
 mod rules;
@@ -8,53 +7,53 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use self::rules::{RedactionRule, Secret};
+use self::rules::{RedactionRule, RuleKind};
 use crate::rules::Pattern;
 
-/// How many examples of what a rule replaces are shown.
+/// The number of masked examples that are kept for each rule.
 const MAX_EXAMPLES: usize = 3;
-/// How deep JSON in texts of JSON in texts is looked into.
+/// How many levels of JSON within JSON strings are parsed.
 const MAX_DEPTH: usize = 8;
 
-/// Replaces what must not leave.
+/// Replaces secrets and personal data in text.
 #[derive(Debug)]
 pub struct Redactor {
     rules: Vec<RedactionRule>,
-    /// What was replaced, by the place of the rule.
+    /// What was replaced, by the index of the rule.
     found: BTreeMap<usize, RedactedCount>,
     depth: usize,
 }
 
-/// What a [`Redactor`] is made of.
+/// The settings of a [`Redactor`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redaction {
     /// The home folder of the person.
     pub home: Option<String>,
-    /// Expressions of the person.
+    /// Additional expressions from the configuration.
     pub own: Vec<Pattern>,
 }
 
 impl Redaction {
-    /// The redactor, which takes a moment to make.
+    /// Makes the redactor, which compiles all expressions.
     pub fn redactor(&self) -> Redactor {
         Redactor::new(self.home.as_deref(), &self.own)
     }
 }
 
-/// What a rule replaced.
+/// How much a rule replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RedactedCount {
-    /// What the rule is for.
+    /// What the rule finds, such as `API key`.
     pub name: String,
-    /// How often.
+    /// The number of replacements.
     pub count: u64,
-    /// Some of it, made unreadable.
+    /// Up to three of the replaced texts, masked.
     pub examples: Vec<String>,
 }
 
 impl Redactor {
-    /// One that knows the usual shapes, this home folder, and these expressions; of one that has a
-    /// group, only the first group is replaced.
+    /// A redactor with the built-in rules, a home folder, and additional expressions. If an expression has
+    /// a capture group, only the first group is replaced.
     pub fn new(home: Option<&str>, own: &[Pattern]) -> Self {
         Self {
             rules: rules::all(home, own),
@@ -63,7 +62,7 @@ impl Redactor {
         }
     }
 
-    /// One that replaces nothing.
+    /// A redactor that replaces nothing.
     pub fn none() -> Self {
         Self {
             rules: Vec::new(),
@@ -72,12 +71,12 @@ impl Redactor {
         }
     }
 
-    /// Whether it replaces anything at all.
+    /// Whether there are any rules.
     pub fn is_on(&self) -> bool {
         !self.rules.is_empty()
     }
 
-    /// What the rules are for, in words, each once.
+    /// The names of the rules, without duplicates.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for rule in &self.rules {
@@ -88,17 +87,17 @@ impl Redactor {
         names
     }
 
-    /// What was replaced so far.
+    /// The counts since the start or [`Self::reset_counts`], in the order of the rules.
     pub fn found(&self) -> Vec<RedactedCount> {
         self.found.values().cloned().collect()
     }
 
-    /// Forgets what was counted.
-    pub fn forget(&mut self) {
+    /// Sets all counts back to zero.
+    pub fn reset_counts(&mut self) {
         self.found.clear();
     }
 
-    /// A text without what must not leave. One that is JSON stays JSON.
+    /// Redacts a text. A JSON text stays valid JSON.
     pub fn text<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
         if !self.is_on() {
             return Cow::Borrowed(text);
@@ -118,21 +117,21 @@ impl Redactor {
         text
     }
 
-    /// A JSON text without what must not leave in its strings. What is not replaced stays byte for
-    /// byte.
+    /// Redacts the strings of a JSON text. Everything else stays byte for byte.
     pub fn json<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
-        match self.is_on() {
-            true => json::redacted(text, self),
-            false => Cow::Borrowed(text),
+        if self.is_on() {
+            json::redacted(text, self)
+        } else {
+            Cow::Borrowed(text)
         }
     }
 
-    /// The value of a field of this name, if the name alone says that it is secret.
-    fn named(&mut self, name: &str, value: &str) -> Option<String> {
+    /// The replacement for the value of a JSON field whose name says that it is secret.
+    fn redact_named_value(&mut self, name: &str, value: &str) -> Option<String> {
         let index = self
             .rules
             .iter()
-            .position(|rule| rule.secret == Secret::ByName)?;
+            .position(|rule| rule.kind == RuleKind::ByName)?;
         if !self.rules[index].regex.is_match(name) || !rules::may_be_secret(value) {
             return None;
         }
@@ -141,10 +140,10 @@ impl Redactor {
         Some(replacement)
     }
 
-    /// A text after one rule; `None` if that changes nothing.
+    /// Applies one rule; `None` if it changes nothing.
     fn apply(&mut self, index: usize, text: &str) -> Option<String> {
         let rule = &self.rules[index];
-        if rule.secret == Secret::ByName || !rule.may_be_in(text) {
+        if rule.kind == RuleKind::ByName || !rule.may_be_in(text) {
             return None;
         }
         let (mut out, mut from) = (String::new(), 0);
@@ -153,7 +152,7 @@ impl Redactor {
             let Some(secret) = found.get(1).or_else(|| found.get(0)) else {
                 continue;
             };
-            // An expression may match nothing, and what is replaced may look like a secret again.
+            // An expression may match the empty text, or a replacement by an earlier rule.
             if secret.is_empty() || secret.start() < from || !rule.is_secret(secret.as_str()) {
                 continue;
             }
@@ -188,7 +187,7 @@ impl Redactor {
     }
 }
 
-/// What is left of a secret to know it by: its first characters, fewer of a short one.
+/// The first characters of a secret, up to four and at most a quarter of it, and its length.
 fn masked(secret: &str) -> String {
     let length = secret.chars().count();
     let shown = (length / 4).min(4);
@@ -197,8 +196,8 @@ fn masked(secret: &str) -> String {
     format!("{begin}… ({length} characters)")
 }
 
-/// What was replaced, for people: a line for each rule, with examples perhaps.
-pub fn listed(found: &[RedactedCount], with_examples: bool) -> String {
+/// The counts for people: one line for each rule, with or without examples.
+pub fn redaction_summary(found: &[RedactedCount], with_examples: bool) -> String {
     let mut out = String::new();
     for found in found {
         let _ = write!(out, "{:>8}  {}", found.count, found.name);

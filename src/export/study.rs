@@ -1,4 +1,4 @@
-//! What a study knows of turns: whose they are, under which condition, and in which phase.
+//! The participant, condition and study phase of turns.
 
 use std::collections::HashMap;
 
@@ -9,31 +9,31 @@ use crate::api::Assignment;
 use crate::journal::{JournalReader, ReadError};
 use crate::store;
 
-/// What a study knows of a turn.
+/// The participant, condition and phase of a turn; all absent outside of a study.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Studied {
+pub(super) struct StudyFacts {
     #[serde(flatten)]
     pub assigned: Assignment,
-    /// The phase in which it was answered.
+    /// The phase in which the turn was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
 }
 
-/// What a study knows of a conversation.
+/// The study facts of the turns of a conversation.
 #[derive(Debug, Default)]
-pub(super) struct StudiedTurns {
-    /// Whose its newest turn is of which that is known.
+pub(super) struct ConversationStudy {
+    /// Participant and condition of the newest turn that has any.
     pub assigned: Assignment,
-    turns: HashMap<i64, Studied>,
+    turns: HashMap<i64, StudyFacts>,
 }
 
-impl Studied {
-    /// Whether it knows nothing.
+impl StudyFacts {
+    /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// What it knows, by name.
+    /// The known values as JSON fields.
     pub fn facts(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(facts)) => facts,
@@ -42,28 +42,28 @@ impl Studied {
     }
 }
 
-impl StudiedTurns {
-    /// Those of a conversation.
+impl ConversationStudy {
+    /// Reads those of a conversation.
     pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
-        let mut studied = Self::default();
+        let mut study = Self::default();
         for timed in reader.timed_turns(conversation)? {
             let assigned = store::assigned(&timed.detail);
-            let known = Studied {
+            let known = StudyFacts {
                 assigned: assigned.as_deref().cloned().unwrap_or_default(),
                 phase: timed.times.phase,
             };
             if assigned.is_some() {
-                studied.assigned = known.assigned.clone();
+                study.assigned = known.assigned.clone();
             }
             if !known.is_empty() {
-                studied.turns.insert(timed.times.turn, known);
+                study.turns.insert(timed.times.turn, known);
             }
         }
-        Ok(studied)
+        Ok(study)
     }
 
-    /// What is known of a turn.
-    pub fn take(&mut self, turn: i64) -> Studied {
+    /// Removes and returns the facts of a turn.
+    pub fn take(&mut self, turn: i64) -> StudyFacts {
         self.turns.remove(&turn).unwrap_or_default()
     }
 }

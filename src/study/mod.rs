@@ -1,9 +1,9 @@
-//! A study in which the person plays the model: who takes part under which condition, and how slowly
-//! what the person sends reaches them.
+//! Wizard-of-Oz studies: assigns requests to participants and conditions, and delays replies so that the
+//! person is as slow as a model.
 //!
-//! - `delay` turns a text into tokens that leave one after the other, and says when
+//! - `delay` splits a text into tokens and computes the pause before each
 //!
-//! It knows neither a clock nor sockets: whoever sends waits as long as it is told to.
+//! It uses neither clock nor sockets: the sender waits for the computed pauses.
 
 mod delay;
 
@@ -15,37 +15,38 @@ use serde::Deserialize;
 pub use self::delay::{Delay, DelayedWords, Plan};
 use crate::api::Assignment;
 
-/// Characters of a name that are kept: a client may send anything.
+/// The maximum length of a participant's or condition's name, in characters: clients may send anything.
 const LONGEST_NAME: usize = 200;
 
-/// The `[study]` table: what a study goes by.
+/// The `[study]` table of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct Study {
-    /// Whether there is one.
+    /// Whether a study is running.
     pub enabled: bool,
-    /// Whether it stands still until somebody starts it.
+    /// Whether it is paused until somebody starts it.
     pub starts_paused: bool,
     /// The header that names the participant.
     pub participant_header: String,
     /// The header that names the condition.
     pub condition_header: String,
-    /// How a model's name tells both where no header does, such as `human/{condition}/{participant}`.
+    /// The pattern by which the model name gives both if the headers do not, such as
+    /// `human/{condition}/{participant}`.
     pub model_names: String,
-    /// How slowly words leave, by condition.
+    /// The delay of replies, by condition.
     pub conditions: BTreeMap<String, Delay>,
-    /// What it goes through, in order. It begins with the first.
+    /// Its phases, in order. It begins with the first.
     #[serde(rename = "phase")]
     pub phases: Vec<StudyPhase>,
 }
 
-/// A part of a study, such as its greeting.
+/// A phase of a study, such as a greeting.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
 pub struct StudyPhase {
-    /// What it is called in the record.
+    /// Its name in the record.
     pub name: String,
-    /// Texts to insert into a reply while it is on, by name.
+    /// Snippets that can be inserted into replies during this phase, by name.
     pub snippets: BTreeMap<String, String>,
 }
 
@@ -64,8 +65,8 @@ impl Default for Study {
 }
 
 impl Study {
-    /// Whose a request is, by what its headers and the name of its model say; `None` where nothing
-    /// does, or there is no study.
+    /// Participant and condition of a request, from its headers and the name of its model; `None` if neither
+    /// gives any, or there is no study.
     pub fn assigned<'a>(
         &self,
         header: impl Fn(&str) -> Option<&'a str>,
@@ -83,13 +84,13 @@ impl Study {
         (assigned != Assignment::default()).then(|| Arc::new(assigned))
     }
 
-    /// How slowly words leave for whom a request is assigned to.
+    /// The delay for the condition of a request.
     pub fn delay(&self, assigned: Option<&Assignment>) -> Option<&Delay> {
         let condition = assigned.filter(|_| self.enabled)?.condition.as_ref()?;
         self.conditions.get(condition)
     }
 
-    /// What the name of a model says, part by part.
+    /// Matches the name of a model with the pattern, part by part.
     fn by_name(&self, model: &str) -> Assignment {
         let mut assigned = Assignment::default();
         let (pattern, parts) = (self.model_names.split('/'), model.split('/'));
@@ -108,7 +109,7 @@ impl Study {
     }
 }
 
-/// A name that can be shown and written down.
+/// A name without control characters and of limited length; `None` if nothing is left.
 fn named(text: &str) -> Option<String> {
     let name = text.trim().chars().filter(|c| !c.is_control());
     let name: String = name.take(LONGEST_NAME).collect();

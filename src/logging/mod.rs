@@ -1,4 +1,4 @@
-//! The log file. Nothing is ever logged to the screen, which belongs to the terminal interface.
+//! Logging to a file. Nothing is logged to the terminal, which the terminal interface draws on.
 
 mod file;
 mod queue;
@@ -15,12 +15,12 @@ use crate::state_dir::StateDir;
 
 /// Name of the log in the state folder.
 const LOG_FILE: &str = "humanllm.log";
-/// Name of what the log was before, once it has grown too large.
+/// Name of the rotated log.
 const OLD_LOG_FILE: &str = "humanllm.log.1";
-/// How large a log may grow before it is put aside, in bytes.
+/// The size, in bytes, at which the log is rotated.
 const MAX_BYTES: u64 = 5 * 1024 * 1024;
 
-/// Why there is no log.
+/// Why logging cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The log cannot be opened for writing.
@@ -28,26 +28,25 @@ pub enum LogError {
     File {
         /// The log file.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The filter is wrong.
+    /// The filter is not valid.
     #[error("HUMANLLM_LOG: {0}; write a level such as debug, or target=level")]
     Filter(String),
-    /// Something else logs already.
+    /// A global logger is set already.
     #[error("logging has been started before")]
     Started,
 }
 
-/// A log that is being written. Keep it until nothing more is logged: dropping it writes the last
-/// lines.
+/// The open log. Keep it until the end of the program: dropping it writes the remaining lines.
 #[derive(Debug)]
 #[must_use]
 pub struct Log {
     _queue: LogQueue,
 }
 
-/// Sends everything that is logged to `humanllm.log` in the state folder.
+/// Installs the global logger, which writes to `humanllm.log` in the state folder.
 ///
 /// `filter` is the value of `HUMANLLM_LOG`; without one, everything from level `info` up.
 ///
@@ -68,7 +67,7 @@ pub fn init(folder: &StateDir, filter: Option<&OsStr>) -> Result<Log, LogError> 
         file: folder.path().join(LOG_FILE),
         error,
     })?;
-    let lines = queue.lines();
+    let lines = queue.writer();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)

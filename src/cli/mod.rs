@@ -20,7 +20,7 @@ use crate::config::{Config, Flags, format_named};
 use crate::environment::Environment;
 use crate::export::redact::Redactor;
 use crate::export::{self, ExportTarget, Selection};
-use crate::history::rules::Trial;
+use crate::history::rules::TrialScope;
 use crate::history::{HistoryAction, HistoryFormat};
 use crate::setup::agents::AgentProgram;
 use crate::setup::{codex, model};
@@ -260,7 +260,7 @@ pub struct CodexArgs {
 }
 
 impl CodexArgs {
-    /// Whether nothing is to be written.
+    /// Whether the files are only printed.
     pub fn prints(&self) -> bool {
         self.print
     }
@@ -301,8 +301,8 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
-    /// Whether nothing is said but the name, if that is.
-    pub fn is_name_alone(&self) -> bool {
+    /// Whether no other flag is given than the name.
+    pub fn has_only_name(&self) -> bool {
         let said = [&self.url, &self.model, &self.api_key_env];
         said.iter().all(|value| value.is_none()) && self.format.is_none() && !self.print
     }
@@ -368,7 +368,7 @@ enum HistoryCommand {
         #[arg(long, value_name = "NAME")]
         condition: Option<String>,
         #[command(flatten)]
-        form: FormArgs,
+        form: OutputArgs,
     },
     /// Show a conversation: what was asked and what was said
     Show {
@@ -378,7 +378,7 @@ enum HistoryCommand {
         #[arg(long)]
         raw: bool,
         #[command(flatten)]
-        form: FormArgs,
+        form: OutputArgs,
     },
     /// Find the conversations with a text that has all of these words
     Search {
@@ -389,7 +389,7 @@ enum HistoryCommand {
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
         #[command(flatten)]
-        form: FormArgs,
+        form: OutputArgs,
     },
     /// Delete conversations for good
     Delete {
@@ -408,7 +408,7 @@ enum HistoryCommand {
 
 /// The flags of everything that shows the journal.
 #[derive(Debug, Args)]
-struct FormArgs {
+struct OutputArgs {
     /// Print one JSON document, for programs
     #[arg(long)]
     json: bool,
@@ -452,10 +452,10 @@ impl RulesArgs {
         }
     }
 
-    /// What is tried, if anything is.
-    pub fn trial(&self) -> Option<Trial> {
+    /// The scope of `rules try`; `None` for the list of rules.
+    pub fn trial(&self) -> Option<TrialScope> {
         let RulesCommand::Try { days, conversation } = self.command.as_ref()?;
-        Some(Trial {
+        Some(TrialScope {
             days: *days,
             conversation: *conversation,
         })
@@ -464,7 +464,7 @@ impl RulesArgs {
 
 impl From<HistoryArgs> for (HistoryAction, HistoryFormat) {
     fn from(args: HistoryArgs) -> Self {
-        let form = |args: FormArgs| {
+        let form = |args: OutputArgs| {
             if args.json {
                 HistoryFormat::Json
             } else {
@@ -482,7 +482,13 @@ impl From<HistoryArgs> for (HistoryAction, HistoryFormat) {
                     participant,
                     condition,
                 };
-                (HistoryAction::List { limit, whose }, form(json))
+                (
+                    HistoryAction::List {
+                        limit,
+                        assigned: whose,
+                    },
+                    form(json),
+                )
             }
             HistoryCommand::Show {
                 id,
@@ -543,7 +549,7 @@ struct LabelArgs {
     #[arg(long)]
     clear: bool,
     #[command(flatten)]
-    form: FormArgs,
+    form: OutputArgs,
 }
 
 impl From<LabelArgs> for HistoryAction {
@@ -586,7 +592,7 @@ pub struct ExportArgs {
     ids: Vec<i64>,
     /// What to write
     #[arg(long, short, value_name = "FORMAT")]
-    format: ExportFormat,
+    format: ExportFormatArg,
     /// Where to: a file, a folder (that is there, or ends with a slash), or - for standard output
     #[arg(long, short, value_name = "PATH", default_value = "-")]
     output: PathBuf,
@@ -610,7 +616,7 @@ pub struct ExportArgs {
     per_turn: bool,
     /// With messages: which replies have weight 1
     #[arg(long, value_name = "WHOSE", default_value = "person")]
-    train: Whose,
+    train: TrainArg,
     /// With messages and preferences: write thoughts too, as reasoning_content
     #[arg(long)]
     thoughts: bool,
@@ -627,7 +633,7 @@ pub struct ExportArgs {
 
 /// What can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ExportFormat {
+enum ExportFormatArg {
     /// Trajectories in the format of Harbor, version 1.7: a JSON document for each conversation
     Atif,
     /// Lines to fine-tune a model with, in the shape of Chat Completions
@@ -644,7 +650,7 @@ enum ExportFormat {
 
 /// Which replies a model is to learn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Whose {
+enum TrainArg {
     /// Those that you wrote, or changed
     Person,
     /// Those that you sent, whoever wrote them
@@ -653,13 +659,13 @@ enum Whose {
     All,
 }
 
-/// Reads a moment.
+/// Parses a time.
 fn moment(text: &str) -> Result<i64, String> {
-    export::moment(text, Timestamp::now(), &TimeZone::system())
+    export::parse_moment(text, Timestamp::now(), &TimeZone::system())
 }
 
 impl ExportArgs {
-    /// What takes out what must not leave.
+    /// The redactor that the flags and the configuration ask for.
     pub fn redactor(&self, config: &Config, environment: &Environment) -> Redactor {
         if self.no_redact {
             Redactor::none()
@@ -668,7 +674,7 @@ impl ExportArgs {
         }
     }
 
-    /// Where it goes.
+    /// The target of `--output`.
     pub fn target(&self) -> ExportTarget {
         ExportTarget::of(&self.output)
     }
@@ -678,12 +684,12 @@ impl From<ExportArgs> for export::ExportOptions {
     fn from(args: ExportArgs) -> Self {
         Self {
             format: match args.format {
-                ExportFormat::Atif => export::ExportFormat::Atif,
-                ExportFormat::Messages => export::ExportFormat::Messages,
-                ExportFormat::Preferences => export::ExportFormat::Preferences,
-                ExportFormat::Markdown => export::ExportFormat::Markdown,
-                ExportFormat::Html => export::ExportFormat::Html,
-                ExportFormat::Raw => export::ExportFormat::Raw,
+                ExportFormatArg::Atif => export::ExportFormat::Atif,
+                ExportFormatArg::Messages => export::ExportFormat::Messages,
+                ExportFormatArg::Preferences => export::ExportFormat::Preferences,
+                ExportFormatArg::Markdown => export::ExportFormat::Markdown,
+                ExportFormatArg::Html => export::ExportFormat::Html,
+                ExportFormatArg::Raw => export::ExportFormat::Raw,
             },
             which: Selection {
                 ids: args.ids,
@@ -695,9 +701,9 @@ impl From<ExportArgs> for export::ExportOptions {
             },
             per_turn: args.per_turn,
             train: match args.train {
-                Whose::Person => export::Train::Person,
-                Whose::Approved => export::Train::Approved,
-                Whose::All => export::Train::All,
+                TrainArg::Person => export::Train::Person,
+                TrainArg::Approved => export::Train::Approved,
+                TrainArg::All => export::Train::All,
             },
             thoughts: args.thoughts,
             force: args.force,

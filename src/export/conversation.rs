@@ -1,13 +1,13 @@
-//! A conversation for those who write it down: turn by turn, what was new in each request, and who said
-//! what to it.
+//! Reads a conversation of the journal turn by turn: the new items of each request, and the parts of the
+//! reply with their authors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::studied::{Studied, StudiedTurns};
+use super::study::{ConversationStudy, StudyFacts};
 use crate::agents::InventedTurns;
 use crate::api::{Body, ContentPart, Item, ItemBody, Request};
-use crate::draft::{self, Draft, Hand, Origin, ReplyKind, Sender, Source};
+use crate::draft::{self, Contribution, Draft, Origin, ReplyKind, Sender, Source};
 use crate::hash::Hash;
 use crate::inbox::ReplyContent;
 use crate::journal::{
@@ -16,56 +16,56 @@ use crate::journal::{
 };
 use crate::store::{PastTurn, PastTurns};
 
-/// How many drafts and decisions are read at once.
+/// The number of drafts or decisions read with one query.
 const PAGE: u32 = 64;
 
-/// A conversation, the turns of which are still to come.
+/// A conversation whose turns are read one by one.
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(super) struct ExportedConversation {
     pub row: ConversationRow,
-    /// What the person makes of it as a whole.
+    /// The labels, rating and note of the conversation as a whole.
     pub mark: MarkRow,
     turns: PastTurns,
-    /// What a study knows of it.
-    pub studied: StudiedTurns,
+    /// The study facts of its turns.
+    pub study: ConversationStudy,
     said: HashMap<i64, Vec<SaidRow>>,
     marks: HashMap<i64, MarkRow>,
     drafts: HashMap<i64, Vec<ModelDraftRow>>,
     decisions: HashMap<i64, Vec<DecisionRow>>,
-    /// What was said and has not come back yet.
-    pending: Vec<UnsentReply>,
-    /// What was new once, and how often, so that it is not again where an agent changes what was said
-    /// before.
-    known: HashMap<Hash, usize>,
+    /// Items of replies that no later request has contained yet.
+    awaited_echoes: Vec<AwaitedEcho>,
+    /// How often each item was new, so that it does not count as new again after the agent rewrote the
+    /// history.
+    seen_counts: HashMap<Hash, usize>,
 }
 
-/// Something that was said and that the agent sends again.
+/// An item of a reply that the agent is expected to send back in a later request.
 #[derive(Debug)]
-struct UnsentReply {
+struct AwaitedEcho {
     place: PartIndex,
     body: Body,
 }
 
-/// A part of what was said: which turn, and which of the parts that the client got.
+/// A part of a reply: the number of the turn, and the index among the parts that the client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct PartIndex {
     pub turn: usize,
     pub part: usize,
 }
 
-/// A request and what was said to it.
+/// A request and its reply.
 #[derive(Debug)]
 pub(super) struct ExportedTurn {
-    /// Its number in the conversation, from 1.
+    /// The number of the turn in the conversation, from 1.
     pub number: usize,
     pub past: PastTurn,
-    pub studied: Studied,
-    /// What its request has that was not there before, in order.
-    pub new: Vec<New>,
-    /// What was said and not lost, in order.
-    pub said: Vec<ReplyPart>,
-    /// What was said and did not arrive.
-    pub lost: Vec<ReplyPart>,
+    pub study: StudyFacts,
+    /// The items of the request that earlier requests did not have, in order.
+    pub new: Vec<NewItem>,
+    /// The parts of the reply that were sent, in order.
+    pub parts: Vec<ReplyPart>,
+    /// The parts that did not reach the client.
+    pub undelivered: Vec<ReplyPart>,
     pub drafts: Vec<ModelDraftRow>,
     pub decisions: Vec<DecisionRow>,
     pub mark: MarkRow,
@@ -73,53 +73,53 @@ pub(super) struct ExportedTurn {
 
 /// An item that was new in a request.
 #[derive(Debug)]
-pub(super) struct New {
+pub(super) struct NewItem {
     pub item: Arc<Item>,
-    pub what: What,
+    pub kind: NewItemKind,
 }
 
-/// What a new item is.
+/// Where a new item comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
-    /// A person or a program on the other side sent it.
-    Asked,
-    /// The agent put it in by itself.
-    Added,
-    /// It is what was said here, come back.
-    Back(Vec<PartIndex>),
-    /// A model said it that nobody here knows of.
-    Elsewhere,
+pub(super) enum NewItemKind {
+    /// The agent's user or one of its tools.
+    Input,
+    /// The agent itself, such as instructions and environment information.
+    AddedByAgent,
+    /// A reply of this conversation, sent back by the agent: the parts that it consists of.
+    EchoedReply(Vec<PartIndex>),
+    /// A reply of a model that is not in this journal.
+    ForeignReply,
 }
 
-/// Something that was said to a request.
+/// A part of the reply to a request.
 #[derive(Debug, Clone)]
 pub(super) struct ReplyPart {
-    pub words: ReplyContent,
+    pub content: ReplyContent,
     pub at: i64,
     pub state: SaidState,
     pub sender: Sender,
-    /// Where the words come from, if that is known of exactly these words.
+    /// The sources of the text; empty unless they are known for exactly this text.
     pub origin: Origin,
-    pub by: By,
+    pub author: ReplyAuthor,
 }
 
-/// Who wrote something.
+/// The author of a part of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum ReplyAuthor {
     /// The person.
     Person,
-    /// A model, and the person changed it.
+    /// A model, by name, with changes by the person.
     Edited(String),
-    /// A model.
+    /// A model, by name.
     Model(String),
-    /// A rule of the configuration.
+    /// A rule of the configuration, by name.
     Rule(String),
     /// This program.
     Program,
 }
 
-impl By {
-    /// A word for it in files that programs read.
+impl ReplyAuthor {
+    /// The name in exported files.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Person => "person",
@@ -130,7 +130,7 @@ impl By {
         }
     }
 
-    /// The model that had a hand in it.
+    /// The name of the model, if one took part.
     pub fn model(&self) -> Option<&str> {
         match self {
             Self::Edited(model) | Self::Model(model) => Some(model),
@@ -140,16 +140,16 @@ impl By {
 }
 
 impl ReplyPart {
-    /// What was said, where it is an item.
+    /// The part as an item; `None` for a rejection.
     pub fn body(&self) -> Option<Body> {
-        match &self.words {
+        match &self.content {
             ReplyContent::Item(body) => Some(body.clone()),
             ReplyContent::Live(text, phase) => Some(Body::message(text.clone(), *phase)),
             ReplyContent::Rejection(_) => None,
         }
     }
 
-    /// The drafts of models that are in it.
+    /// The ids of the model drafts that the part contains text of.
     pub fn drafts(&self) -> Vec<i64> {
         let mut drafts: Vec<i64> = self
             .origin
@@ -170,27 +170,27 @@ impl ReplyPart {
 }
 
 impl ExportedTurn {
-    /// What was asked, if it can be read.
+    /// The request, if it can be read.
     pub fn request(&self) -> Option<&Request> {
         self.past.request.as_ref()
     }
 
-    /// What was said, as items.
+    /// The parts of the reply as items.
     pub fn bodies(&self) -> Vec<Body> {
-        self.said.iter().filter_map(ReplyPart::body).collect()
+        self.parts.iter().filter_map(ReplyPart::body).collect()
     }
 
-    /// The words of a rejection, if there was one.
+    /// The message of the rejection, if the request was rejected.
     pub fn rejection(&self) -> Option<&str> {
-        self.said.iter().find_map(|part| match &part.words {
+        self.parts.iter().find_map(|part| match &part.content {
             ReplyContent::Rejection(words) => Some(words.as_str()),
             _ => None,
         })
     }
 }
 
-impl Talk {
-    /// A conversation of the journal; `None` if there is none of this id.
+impl ExportedConversation {
+    /// Opens a conversation of the journal; `None` if there is none with this id.
     pub fn open(reader: &JournalReader, id: i64) -> Result<Option<Self>, ReadError> {
         let Some(row) = reader.conversation(id)? else {
             return Ok(None);
@@ -199,22 +199,22 @@ impl Talk {
         for row in reader.said(id)? {
             said.entry(row.turn).or_default().push(row);
         }
-        let mut talk = Self {
+        let mut conversation = Self {
             turns: PastTurns::of(reader, id)?,
-            studied: StudiedTurns::of(reader, id)?,
+            study: ConversationStudy::of(reader, id)?,
             mark: MarkRow::default(),
             marks: HashMap::new(),
             said,
             drafts: HashMap::new(),
             decisions: HashMap::new(),
-            pending: Vec::new(),
-            known: HashMap::new(),
+            awaited_echoes: Vec::new(),
+            seen_counts: HashMap::new(),
             row,
         };
         for mark in reader.marks(id)? {
             match mark.turn {
-                Some(turn) => drop(talk.marks.insert(turn, mark)),
-                None => talk.mark = mark,
+                Some(turn) => drop(conversation.marks.insert(turn, mark)),
+                None => conversation.mark = mark,
             }
         }
         let mut after = 0;
@@ -223,7 +223,11 @@ impl Talk {
             let Some(last) = page.last() else { break };
             after = last.id;
             for draft in page {
-                talk.drafts.entry(draft.turn).or_default().push(draft);
+                conversation
+                    .drafts
+                    .entry(draft.turn)
+                    .or_default()
+                    .push(draft);
             }
         }
         after = 0;
@@ -232,27 +236,30 @@ impl Talk {
             let Some(last) = page.last() else { break };
             after = last.id;
             for decision in page {
-                talk.decisions
+                conversation
+                    .decisions
                     .entry(decision.turn)
                     .or_default()
                     .push(decision);
             }
         }
-        Ok(Some(talk))
+        Ok(Some(conversation))
     }
 
-    /// The next turn.
+    /// Reads the next turn; `None` at the end.
     pub fn next(&mut self) -> Result<Option<ExportedTurn>, ReadError> {
         let Some(past) = self.turns.next().transpose()? else {
             return Ok(None);
         };
         let number = past.number;
-        let new = self.new_in(&past);
+        let new = self.new_items(&past);
         let rows = self.said.remove(&past.id).unwrap_or_default();
         let mut all = parts(rows);
         if self.row.automatic.is_some() {
-            let nobodys = all.iter_mut().filter(|part| part.by == By::Person);
-            nobodys.for_each(|part| part.by = By::Program);
+            let nobodys = all
+                .iter_mut()
+                .filter(|part| part.author == ReplyAuthor::Person);
+            nobodys.for_each(|part| part.author = ReplyAuthor::Program);
         }
         let (lost, said) = all
             .into_iter()
@@ -261,85 +268,89 @@ impl Talk {
         let pending = bodies.filter_map(|(part, said)| {
             let place = PartIndex { turn: number, part };
             let body = said.body()?;
-            Some(UnsentReply { place, body })
+            Some(AwaitedEcho { place, body })
         });
-        self.pending.extend(pending);
+        self.awaited_echoes.extend(pending);
         Ok(Some(ExportedTurn {
             number,
-            studied: self.studied.take(past.id),
+            study: self.study.take(past.id),
             drafts: self.drafts.remove(&past.id).unwrap_or_default(),
             decisions: self.decisions.remove(&past.id).unwrap_or_default(),
             mark: self.marks.remove(&past.id).unwrap_or_default(),
             past,
             new,
-            said,
-            lost,
+            parts: said,
+            undelivered: lost,
         }))
     }
 
-    /// What is new in a request, and what it is.
-    fn new_in(&mut self, past: &PastTurn) -> Vec<New> {
+    /// The new items of a request.
+    fn new_items(&mut self, past: &PastTurn) -> Vec<NewItem> {
         let Some(request) = &past.request else {
             return Vec::new();
         };
         let opening = InventedTurns::of(request);
-        // What an agent sends again after it has changed something is not new.
-        let mut sent_before = match past.is_rewritten() {
-            true => self.known.clone(),
-            false => HashMap::new(),
+        // Items that an agent repeats after it has rewritten the history are not new.
+        let mut sent_before = if past.is_rewritten() {
+            self.seen_counts.clone()
+        } else {
+            HashMap::new()
         };
         if past.is_rewritten() {
             for item in request.items.iter().take(past.kept) {
-                take(&mut sent_before, item);
+                take_seen(&mut sent_before, item);
             }
         }
         let mut new = Vec::new();
         for (index, item) in request.items.iter().enumerate().skip(past.kept) {
-            if past.is_rewritten() && take(&mut sent_before, item) {
+            if past.is_rewritten() && take_seen(&mut sent_before, item) {
                 continue;
             }
-            *self.known.entry(item.likeness()).or_default() += 1;
-            let what = match item.is_from_model() {
-                true => match self.came_back(item) {
-                    places if places.is_empty() && opening.contains(&request.items, index) => {
-                        What::Added
-                    }
-                    places if places.is_empty() => What::Elsewhere,
-                    places => What::Back(places),
-                },
-                false if opening.contains(&request.items, index) => What::Added,
-                false => What::Asked,
+            *self.seen_counts.entry(item.likeness()).or_default() += 1;
+            let echo = if item.is_from_model() {
+                self.echo_of(item)
+            } else {
+                Vec::new()
             };
-            new.push(New {
+            let kind = if !echo.is_empty() {
+                NewItemKind::EchoedReply(echo)
+            } else if opening.contains(&request.items, index) {
+                NewItemKind::AddedByAgent
+            } else if item.is_from_model() {
+                NewItemKind::ForeignReply
+            } else {
+                NewItemKind::Input
+            };
+            new.push(NewItem {
                 item: Arc::clone(item),
-                what,
+                kind,
             });
         }
         new
     }
 
-    /// What an item of the model is of what was said here: one part, or messages that some formats
-    /// make one.
-    fn came_back(&mut self, item: &Item) -> Vec<PartIndex> {
+    /// The awaited parts that an assistant item consists of, which are not awaited any more: one part, or
+    /// several messages that the wire format has joined. Empty if there are none.
+    fn echo_of(&mut self, item: &Item) -> Vec<PartIndex> {
         let Some(sent) = item.said() else {
             return Vec::new();
         };
-        let is_it = |pending: &UnsentReply| comes_back_as(&pending.body, sent);
-        let found = self.pending.iter().position(is_it);
+        let is_it = |pending: &AwaitedEcho| comes_back_as(&pending.body, sent);
+        let found = self.awaited_echoes.iter().position(is_it);
         let range = match found {
             Some(one) => one..one + 1,
-            None => match joined(&self.pending, sent) {
+            None => match joined_messages(&self.awaited_echoes, sent) {
                 Some(range) => range,
                 None => return Vec::new(),
             },
         };
-        let back = self.pending.drain(range);
+        let back = self.awaited_echoes.drain(range);
         back.map(|pending| pending.place).collect()
     }
 }
 
-/// Whether an item was counted, which it is once less then.
-fn take(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
+/// Whether the count of an item is above zero; decrements it.
+fn take_seen(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
     match counts.get_mut(&item.likeness()) {
         Some(count) if *count > 0 => {
             *count -= 1;
@@ -349,7 +360,8 @@ fn take(counts: &mut HashMap<Hash, usize>, item: &Item) -> bool {
     }
 }
 
-/// Whether a client that sends `sent` has got `said`. Some write the arguments of a call anew.
+/// Whether `sent` is what a client makes of `said` when it sends it back. Some clients reformat the JSON
+/// arguments of calls, or trim messages.
 fn comes_back_as(said: &Body, sent: &Body) -> bool {
     if said.is_echoed_by(sent) {
         return true;
@@ -377,8 +389,8 @@ fn comes_back_as(said: &Body, sent: &Body) -> bool {
     }
 }
 
-/// The messages in a row that are this one together, with whatever stands between them.
-fn joined(pending: &[UnsentReply], sent: &Body) -> Option<std::ops::Range<usize>> {
+/// The range of consecutive messages whose texts together are this message, ignoring white space.
+fn joined_messages(pending: &[AwaitedEcho], sent: &Body) -> Option<std::ops::Range<usize>> {
     if !matches!(sent, Body::Message { .. }) {
         return None;
     }
@@ -402,10 +414,10 @@ fn joined(pending: &[UnsentReply], sent: &Body) -> Option<std::ops::Range<usize>
     })
 }
 
-/// What was said to a request, with who wrote it. What left with one reply shares what was typed.
+/// The parts of a reply with their authors. Rows that were sent together share one composed draft.
 fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
     let mut parts = Vec::with_capacity(rows.len());
-    let mut typed: Option<(String, Draft, Places)> = None;
+    let mut typed: Option<(String, Draft, FoundCalls)> = None;
     for row in rows {
         let Ok(words) = serde_json::from_str::<ReplyContent>(&row.words) else {
             tracing::warn!(said = row.id, "what was said cannot be read");
@@ -413,33 +425,36 @@ fn parts(rows: Vec<SaidRow>) -> Vec<ReplyPart> {
         };
         if typed.as_ref().is_none_or(|(text, ..)| *text != row.typed) {
             let draft = Draft::from_json(&row.typed);
-            typed = Some((row.typed, draft, Places::default()));
+            typed = Some((row.typed, draft, FoundCalls::default()));
         }
         let Some((_, draft, places)) = &mut typed else {
             continue;
         };
-        let (origin, by) = source_of(&words, draft, places);
+        let (origin, by) = origin_and_author(&words, draft, places);
         parts.push(ReplyPart {
-            words,
+            content: words,
             at: row.at,
             state: row.state,
             sender: draft.sender.clone(),
             origin,
-            by,
+            author: by,
         });
     }
     parts
 }
 
-/// How many calls of a draft were found again so far.
+/// How many calls of a composed draft were matched with rows so far.
 #[derive(Debug, Default)]
-struct Places {
-    calls: usize,
+struct FoundCalls {
+    count: usize,
 }
 
-/// Where the words of something come from, as far as that is known of exactly these words, and who
-/// wrote it.
-fn source_of(words: &ReplyContent, draft: &Draft, places: &mut Places) -> (Origin, By) {
+/// The sources of the text of a row, if they are known for exactly this text, and its author.
+fn origin_and_author(
+    words: &ReplyContent,
+    draft: &Draft,
+    places: &mut FoundCalls,
+) -> (Origin, ReplyAuthor) {
     let whole = draft::Part {
         kind: draft.kind,
         text: draft.text.clone(),
@@ -454,28 +469,29 @@ fn source_of(words: &ReplyContent, draft: &Draft, places: &mut Places) -> (Origi
     let own = match words {
         ReplyContent::Item(body) if body.is_call() => {
             let mut calls = all.iter().filter(|part| is_call(part));
-            let found = calls.nth(places.calls);
-            places.calls += 1;
+            let found = calls.nth(places.count);
+            places.count += 1;
             found
         }
         _ => all.iter().find(|part| part.text.trim() == text.trim()),
     };
     let own = own.copied().unwrap_or(&whole);
-    let origin = match own.text == text {
-        true => own.origin.clone(),
-        false => Origin::default(),
+    let origin = if own.text == text {
+        own.origin.clone()
+    } else {
+        Origin::default()
     };
-    (origin, writer_of(own, &draft.sender))
+    (origin, author_of(own, &draft.sender))
 }
 
-/// Who wrote a part of a reply.
-fn writer_of(part: &draft::Part, sender: &Sender) -> By {
-    // What stands beside a call is another part.
+/// The author of a part of a composed draft.
+fn author_of(part: &draft::Part, sender: &Sender) -> ReplyAuthor {
+    // The text beside a call is a part of its own.
     let text = match part.call {
         Some(_) => String::new(),
         None => part.text.clone(),
     };
-    let hand = Hand::of(&Draft {
+    let hand = Contribution::of(&Draft {
         origin: if text.is_empty() {
             Origin::default()
         } else {
@@ -488,23 +504,26 @@ fn writer_of(part: &draft::Part, sender: &Sender) -> By {
         ..Draft::default()
     });
     match hand {
-        Some(Hand {
+        Some(Contribution {
             model: Some(model),
             is_edited,
             ..
-        }) => match is_edited {
-            true => By::Edited(model),
-            false => By::Model(model),
-        },
-        Some(Hand {
+        }) => {
+            if is_edited {
+                ReplyAuthor::Edited(model)
+            } else {
+                ReplyAuthor::Model(model)
+            }
+        }
+        Some(Contribution {
             rule: Some(rule), ..
-        }) => By::Rule(rule),
-        _ => By::Person,
+        }) => ReplyAuthor::Rule(rule),
+        _ => ReplyAuthor::Person,
     }
 }
 
-/// The words of parts for people: pictures and files by what they are.
-pub(super) fn text_of(content: &[ContentPart]) -> String {
+/// Content parts as text; images and files as a short description.
+pub(super) fn content_text(content: &[ContentPart]) -> String {
     let texts = content.iter().map(|part| match part {
         ContentPart::Text(text) | ContentPart::Refusal(text) => text.clone(),
         ContentPart::Image(url) => match url.split_once(";base64,") {
@@ -523,14 +542,14 @@ pub(super) fn text_of(content: &[ContentPart]) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-/// What an item says, for people.
-pub(super) fn words_of(item: &Item) -> String {
+/// The text of an item, for people.
+pub(super) fn item_text(item: &Item) -> String {
     match item.body() {
         ItemBody::Said {
             body: Body::Message { content, .. },
             ..
         }
-        | ItemBody::ToolOutput { content, .. } => text_of(content),
+        | ItemBody::ToolOutput { content, .. } => content_text(content),
         ItemBody::Said { body, .. } => body.words().into_owned(),
         ItemBody::Compaction { summary } => summary
             .clone()

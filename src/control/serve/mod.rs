@@ -1,4 +1,4 @@
-//! The side of the program that runs: takes scripts in and answers them.
+//! The server side of the control socket: accepts connections of scripts and answers their requests.
 
 use std::io;
 use std::os::unix::net::UnixListener as StdListener;
@@ -19,39 +19,39 @@ use crate::inbox::{
 use crate::store::marks::{self, Marked};
 use crate::store::{Saving, Store};
 
-/// Scripts that are served at once.
+/// The maximum number of simultaneous connections.
 const MAX_SCRIPTS: usize = 32;
-/// Bytes of a line.
+/// The longest line, in bytes.
 const LONGEST_LINE: usize = 4 << 20;
 
-/// What scripts are served from.
+/// What requests of scripts are executed with.
 #[derive(Debug, Clone)]
 pub struct ControlState {
-    /// Where they ask.
+    /// The inbox.
     pub scripts: Scripts,
-    /// What is not in memory any more.
+    /// The store, for conversations that the inbox does not hold in memory.
     pub store: Store,
-    /// Where agents reach the server.
+    /// The address of the HTTP server.
     pub address: String,
 }
 
-/// Takes scripts in until it is `stopped`; those that are there get their last answer.
+/// Accepts connections until `stopped` is true. Requests that are being answered are completed.
 ///
 /// # Errors
 ///
 /// If the socket cannot be used.
 pub async fn serve(
     listener: StdListener,
-    desk: ControlState,
+    state: ControlState,
     stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    serve_for(own_user(), listener, desk, stopped).await
+    serve_for(own_user(), listener, state, stopped).await
 }
 
 async fn serve_for(
     owner: u32,
     listener: StdListener,
-    desk: ControlState,
+    state: ControlState,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -62,7 +62,7 @@ async fn serve_for(
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
-                // Out of descriptors, most of the time: there will be some again.
+                // Usually out of file descriptors, which is temporary.
                 Err(error) => {
                     tracing::warn!(%error, "a script was not taken in");
                     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -74,9 +74,9 @@ async fn serve_for(
         };
         let is_owner = stream.peer_cred().is_ok_and(|peer| peer.uid() == owner);
         let place = Arc::clone(&places).try_acquire_owned();
-        let (desk, stopped) = (desk.clone(), stopped.clone());
+        let (state, stopped) = (state.clone(), stopped.clone());
         served.spawn(async move {
-            // What a script that has gone does not get is nobody's loss.
+            // An error of writing means that the script has gone.
             let _ = match (is_owner, place) {
                 (false, _) => {
                     tracing::warn!("another user's script was turned away");
@@ -87,7 +87,7 @@ async fn serve_for(
                     let words = format!("{MAX_SCRIPTS} scripts are connected already");
                     refuse(stream, ControlError::new(ErrorCode::Busy, words)).await
                 }
-                (true, Ok(_place)) => converse(stream, &desk, stopped).await,
+                (true, Ok(_place)) => converse(stream, &state, stopped).await,
             };
         });
     }
@@ -100,10 +100,10 @@ async fn refuse(mut stream: UnixStream, fault: ControlError) -> io::Result<()> {
     stream.write_all(written(Err(fault)).as_bytes()).await
 }
 
-/// Answers one script, line by line.
+/// Answers the requests of one connection, line by line.
 async fn converse(
     stream: UnixStream,
-    desk: &ControlState,
+    state: &ControlState,
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (reading, mut writing) = stream.into_split();
@@ -125,8 +125,8 @@ async fn converse(
             RequestLine::Line => match CommandLine::read(&line) {
                 Err(fault) => Err(fault),
                 Ok(question) => tokio::select! {
-                    answer = desk.answer(question) => answer,
-                    // Whoever goes takes the question back.
+                    answer = state.answer(question) => answer,
+                    // A script that disconnects cancels its request.
                     () = hung_up(&mut reading) => return Ok(()),
                 },
             },
@@ -148,7 +148,7 @@ async fn read_line(
     loop {
         let more = reading.fill_buf().await?;
         if more.is_empty() {
-            // A last line needs no end.
+            // The last line needs no line break.
             return Ok(if line.is_empty() {
                 RequestLine::End
             } else {
@@ -168,12 +168,12 @@ async fn read_line(
     }
 }
 
-/// Waits until the program ends.
+/// Waits until the server is stopped.
 async fn ended(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Waits until the other side has gone. What it has asked meanwhile is read later.
+/// Waits until the script disconnects. If it sends another request instead, this never returns.
 async fn hung_up(reading: &mut (impl AsyncBufRead + Unpin)) {
     match reading.fill_buf().await {
         Ok(more) if !more.is_empty() => std::future::pending().await,
@@ -212,7 +212,7 @@ impl ControlState {
         let answer =
             answer.ok_or_else(|| ControlError::new(ErrorCode::Gone, "humanllm is ending"))??;
         Ok(match answer {
-            ScriptAnswer::Status(standing) => documents::standing(&standing, &self.address),
+            ScriptAnswer::Status(status) => documents::status(&status, &self.address),
             ScriptAnswer::List(list) => documents::list(&list),
             ScriptAnswer::Shown(snapshot) => documents::shown(&snapshot, all),
             ScriptAnswer::Unloaded => match shown {
@@ -222,14 +222,14 @@ impl ControlState {
             ScriptAnswer::Done(saving) => self.done(saving).await?,
             ScriptAnswer::Study(study) => documents::study(&study),
             ScriptAnswer::Sent(sent) => {
-                // It is no answer before it cannot be lost any more.
+                // The script is answered once the reply is saved in the journal.
                 self.store.settled(sent.saving).await;
                 documents::sent(&sent)
             }
         })
     }
 
-    /// What the journal has of something that is to be marked.
+    /// Reads the mark of a conversation or turn from the journal.
     async fn found(&self, conversation: i64, turn: Option<u64>) -> Result<Marked, ControlError> {
         let store = self.store.clone();
         let find = move || {
@@ -241,18 +241,17 @@ impl ControlState {
         spawn_blocking(find).await.map_err(gone)?
     }
 
-    /// That something is so, once it cannot be lost any more.
+    /// Waits until a change is saved in the journal.
     async fn done(&self, saving: Saving) -> Result<Value, ControlError> {
-        match self.store.settled(saving).await {
-            true => Ok(json!({"done": true})),
-            false => {
-                let words = "this is not saved yet; the screen of humanllm says why";
-                Err(ControlError::new(ErrorCode::Impossible, words))
-            }
+        if self.store.settled(saving).await {
+            Ok(json!({"done": true}))
+        } else {
+            let words = "this is not saved yet; the screen of humanllm says why";
+            Err(ControlError::new(ErrorCode::Impossible, words))
         }
     }
 
-    /// What the journal has of a conversation.
+    /// Loads a conversation from the journal.
     async fn read(&self, id: ConversationId, all: bool) -> Result<Value, ControlError> {
         let store = self.store.clone();
         let read = move || {

@@ -1,24 +1,24 @@
-//! Who had a hand in a reply besides the person, in a word.
+//! Which model, rule or script took part in a reply.
 
 use std::fmt;
 
 use super::{Call, Draft, Origin, Part, Sender, Source};
 
-/// Who had a hand in a reply, where it was not the person alone.
+/// The contribution to a reply of others than the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
-    /// The model of which words are in it.
+pub struct Contribution {
+    /// The name of the model that wrote some of it.
     pub model: Option<String>,
-    /// Whether it is not all as the model wrote it.
+    /// Whether the text of the model was changed.
     pub is_edited: bool,
-    /// Who had it sent.
+    /// The sender.
     pub sender: Sender,
-    /// The rule that wrote words of it.
+    /// The name of the rule that wrote some of it.
     pub rule: Option<String>,
 }
 
-impl Hand {
-    /// That of a reply; `None` if the person wrote and sent it alone.
+impl Contribution {
+    /// The contribution to a reply; `None` if the person alone wrote and sent it.
     pub fn of(draft: &Draft) -> Option<Self> {
         let mut found = Contributors::default();
         found.text(&draft.text, &draft.origin, draft.cut);
@@ -43,7 +43,7 @@ impl Hand {
     }
 }
 
-impl fmt::Display for Hand {
+impl fmt::Display for Contribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.sender {
             Sender::Auto { .. } => "auto",
@@ -89,7 +89,7 @@ impl Contributors {
                 _ => self.has_others = true,
             }
         }
-        // Blanks at the end go when it is sent.
+        // White space at the end is not sent.
         self.has_others |= origin.chars() < text.trim_end().chars().count();
     }
 

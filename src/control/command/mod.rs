@@ -1,4 +1,5 @@
-//! The side of who asks: `humanllm status`, `list`, `show`, `wait`, `reply` and `reject`.
+//! The client side of the control socket: `humanllm status`, `list`, `show`, `wait`, `reply`, `reject` and
+//! others.
 
 mod text;
 
@@ -17,111 +18,111 @@ use super::protocol::{
 use super::socket::connect;
 use crate::store::marks::MarkChange;
 
-/// How long the program has to answer what needs nobody else. An editor or a pager that is open in it
-/// holds it up.
+/// How long the program may take to answer any command but `wait`. An editor or pager that is open in it
+/// blocks it.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an answer.
+/// The largest answer, in bytes.
 const LONGEST_ANSWER: u64 = 1 << 30;
 
-/// What to ask.
+/// A command for the running program.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ControlCommand {
-    /// How things stand.
+    /// Shows how many requests wait.
     Status,
-    /// The conversations.
+    /// Lists the conversations.
     List,
-    /// What a conversation holds.
+    /// Shows a conversation.
     Show {
-        /// Which.
+        /// The id of the conversation.
         conversation: i64,
-        /// All of its items, and not only those that are new.
+        /// Whether to show all items, and not only the new ones.
         all: bool,
     },
-    /// The request that waits longest, as soon as there is one.
+    /// Waits until a request waits, and shows the one that has waited longest.
     Wait {
-        /// Only those of this conversation.
+        /// Only requests of this conversation.
         conversation: Option<i64>,
-        /// Only those of agents whose name has this in it.
+        /// Only requests of agents whose name contains this.
         agent: Option<String>,
-        /// Only those that came after this one.
+        /// Only requests with a greater id than this.
         after: Option<i64>,
-        /// How long to wait; for ever if this is absent.
+        /// How long to wait; without a limit if this is absent.
         timeout: Option<Duration>,
-        /// All of its items, and not only those that are new.
+        /// Whether to show all items, and not only the new ones.
         all: bool,
     },
-    /// Says something.
+    /// Replies to a waiting request.
     Reply {
-        /// Where.
+        /// The id of the conversation.
         conversation: i64,
-        /// The one request that is meant.
+        /// The id of the request; whichever waits if this is absent.
         request: Option<i64>,
-        /// What.
+        /// The reply.
         says: Says,
-        /// Whether it goes although something is wrong with it.
+        /// Whether to send it despite problems that can be overridden.
         force: bool,
     },
-    /// Has the study go on or stand still.
+    /// Starts or pauses the study, changes its phase, or shows its state.
     Study(StudyAction),
-    /// Changes what the person makes of a conversation or turn.
+    /// Changes the labels, rating or note of a conversation or turn.
     Label {
-        /// Which conversation.
+        /// The id of the conversation.
         conversation: i64,
-        /// Which of its turns, by its number; the conversation itself if this is absent.
+        /// The number of the turn, from 1; the conversation as a whole if this is absent.
         turn: Option<u64>,
-        /// What changes.
+        /// The changes.
         changes: Vec<MarkChange>,
     },
-    /// Deletes conversations for good, all of them or none.
+    /// Deletes conversations permanently, all of them or none.
     Delete {
-        /// Which.
+        /// The ids of the conversations.
         conversations: Vec<i64>,
     },
-    /// Rejects what waits.
+    /// Rejects a waiting request.
     Reject {
-        /// Where.
+        /// The id of the conversation.
         conversation: i64,
-        /// The one request that is meant.
+        /// The id of the request; whichever waits if this is absent.
         request: Option<i64>,
-        /// Why; from standard input if this is absent.
+        /// The message; read from standard input if this is absent.
         words: Option<String>,
     },
 }
 
-/// What is said, as it stands on the command line.
+/// A reply as it is given on the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Says {
-    /// The text; from standard input if this is absent and nothing else is said.
+    /// The text; read from standard input if this is absent and there is neither command nor call.
     pub text: Option<String>,
-    /// What the text is.
+    /// The kind of the text.
     pub kind: TextKind,
-    /// Commands, in order.
+    /// Shell commands, in order.
     pub commands: Vec<String>,
-    /// A tool to call, and its arguments.
+    /// The name of a tool to call, and its arguments.
     pub call: Option<(String, String)>,
-    /// Whether standard input is a list of parts.
+    /// Whether standard input is a JSON array of parts, which are the whole reply.
     pub parts: bool,
 }
 
-/// What a text is.
+/// The kind of a text in a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
-    /// The answer; a note where a command or a call follows.
+    /// The answer; a note if a command or a call follows.
     Send,
     /// A note.
     Progress,
-    /// A thought.
+    /// A summary of reasoning.
     Think,
 }
 
-/// Why it was not done, and the exit code that says so.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 pub struct CommandError(ControlError);
 
 impl CommandError {
-    /// The exit code: 2 for a mistake in what was asked, 3 where no program runs, 4 where nobody waits
-    /// (any more), 5 where something is wrong with what is said, 124 where nothing came in time.
+    /// The exit code: 2 for a mistake in the command, 3 if no program can be reached, 4 if no request waits
+    /// (any more), 5 for a problem with the reply, 124 after a timeout.
     pub fn exit_code(&self) -> u8 {
         match self.0.code {
             ErrorCode::Malformed | ErrorCode::Version | ErrorCode::Other => 2,
@@ -135,12 +136,12 @@ impl CommandError {
         }
     }
 
-    /// Whether no program runs, or none that answers.
+    /// Whether the program is not running, or does not answer.
     pub fn is_nobody(&self) -> bool {
         self.0.code == ErrorCode::Gone
     }
 
-    /// The same for programs.
+    /// The error as a JSON document.
     pub fn document(&self) -> String {
         format!("{}\n", json!({"error": self.0}))
     }
@@ -152,11 +153,11 @@ impl CommandError {
     }
 }
 
-/// Asks the program that runs with this state folder, and returns what to print.
+/// Sends a command to the program that runs with this state folder, and returns the text to print.
 ///
 /// # Errors
 ///
-/// If none runs, it does not answer, or it refuses.
+/// If none is running, it does not answer, or it refuses the command.
 pub fn run(
     action: ControlCommand,
     is_json: bool,
@@ -245,7 +246,7 @@ impl Says {
             text => text,
         };
         let text = text.map(|text| match self.kind {
-            // What is run comes after it.
+            // The command or call follows it.
             TextKind::Send if runs => ReplyFields::Progress { text },
             TextKind::Send => ReplyFields::Send { text },
             TextKind::Progress => ReplyFields::Progress { text },
@@ -275,7 +276,7 @@ fn read_input() -> Result<String, CommandError> {
     Ok(text)
 }
 
-/// A connection to the program that runs.
+/// A connection to the running program.
 struct ControlConnection(UnixStream);
 
 impl ControlConnection {
@@ -292,7 +293,7 @@ impl ControlConnection {
         Ok(Self(stream))
     }
 
-    /// Asks one thing.
+    /// Sends one request and reads the answer.
     fn ask(
         mut self,
         question: Question,
@@ -332,7 +333,7 @@ impl ControlConnection {
     }
 }
 
-/// Reads a line until a moment.
+/// Reads a line; fails with a timeout at `end`.
 fn read_answer(stream: &UnixStream, end: Option<Instant>) -> io::Result<Vec<u8>> {
     let mut reading = BufReader::new(stream.take(LONGEST_ANSWER));
     let mut answer = Vec::new();
