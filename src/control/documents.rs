@@ -23,7 +23,7 @@ pub(super) fn status(status: &InboxStatus, address: &str) -> Value {
 }
 
 pub(super) fn list(list: &[ConversationSummary]) -> Value {
-    json!({"conversations": list.iter().map(listed).collect::<Vec<_>>()})
+    json!({"conversations": list.iter().map(summary).collect::<Vec<_>>()})
 }
 
 pub(super) fn sent(sent: &ReplyReceipt) -> Value {
@@ -43,7 +43,7 @@ pub(super) fn study(study: &StudyState) -> Value {
     })
 }
 
-fn listed(listed: &ConversationSummary) -> Value {
+fn summary(listed: &ConversationSummary) -> Value {
     let (state, since) = match listed.status {
         Status::Waiting { since } => ("waiting", Some(since)),
         Status::Answered => ("answered", None),
@@ -68,8 +68,8 @@ fn listed(listed: &ConversationSummary) -> Value {
 }
 
 /// A conversation with all of its items, or with the new ones only.
-pub(super) fn shown(snapshot: &Snapshot, all: bool) -> Value {
-    let mut shown = listed(&snapshot.listed);
+pub(super) fn conversation(snapshot: &Snapshot, all: bool) -> Value {
+    let mut shown = summary(&snapshot.listed);
     let request = &snapshot.request;
     let items = snapshot.items(all);
     let items = items.map(|(place, one)| item(place, one, place >= snapshot.new_from));
@@ -79,12 +79,12 @@ pub(super) fn shown(snapshot: &Snapshot, all: bool) -> Value {
     let rest = json!({
         "model": request.model,
         "format": format(request.format),
-        "asks": asks(request),
+        "asks": constraints(request),
         "participant": request.assignment.as_ref().and_then(|it| it.participant.clone()),
         "condition": request.assignment.as_ref().and_then(|it| it.condition.clone()),
         "items_before": request.items.len() - snapshot.items(all).count(),
         "items": items.collect::<Vec<_>>(),
-        "said": snapshot.said.iter().map(said).collect::<Vec<_>>(),
+        "said": snapshot.said.iter().map(reply).collect::<Vec<_>>(),
         "tools": tools.collect::<Vec<_>>(),
     });
     if let (Value::Object(shown), Value::Object(rest)) = (&mut shown, rest) {
@@ -103,7 +103,7 @@ fn format(format: Format) -> &'static str {
 }
 
 /// What the request demands of the answer: its format, calls and length.
-fn asks(request: &Request) -> Value {
+fn constraints(request: &Request) -> Value {
     let form = match &request.output_format {
         OutputFormat::Text => json!("text"),
         OutputFormat::JsonObject => json!("json"),
@@ -169,7 +169,7 @@ fn item(place: usize, item: &Item, is_new: bool) -> Value {
     })
 }
 
-fn said(said: &SentReply) -> Value {
+fn reply(said: &SentReply) -> Value {
     let kind = match &said.words {
         ReplyContent::Item(body) => match body.full_tool_name() {
             Some(_) => "call",
@@ -191,7 +191,7 @@ fn said(said: &SentReply) -> Value {
         "kind": kind,
         "name": name,
         "text": said.words.text(),
-        "by": by(&said.draft),
+        "by": sender(&said.draft),
         "state": match said.state {
             Delivery::Sent => "sent",
             Delivery::Delivered => "delivered",
@@ -201,7 +201,7 @@ fn said(said: &SentReply) -> Value {
 }
 
 /// The sender of a reply.
-fn by(draft: &Draft) -> Value {
+fn sender(draft: &Draft) -> Value {
     match &draft.sender {
         Sender::Person => json!("person"),
         Sender::Auto { model, .. } => json!({"model": model}),

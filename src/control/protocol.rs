@@ -15,19 +15,19 @@ pub const VERSION: u32 = 1;
 
 /// A line sent by a script.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct CommandLine {
+pub(super) struct ControlMessage {
     /// The protocol version that the script uses.
     pub version: u32,
     /// The request.
     #[serde(flatten)]
-    pub question: Question,
+    pub request: ControlRequest,
 }
 
 /// A request of a script. Unknown fields are errors: with `request` misspelt, a reply would go to whichever
 /// request waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Question {
+pub(super) enum ControlRequest {
     /// Returns how many requests wait.
     Status {},
     /// Returns the list of conversations.
@@ -55,7 +55,7 @@ pub(super) enum Question {
         conversation: i64,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<i64>,
-        parts: Vec<ReplyFields>,
+        parts: Vec<ReplyPartFields>,
         #[serde(default)]
         force: bool,
     },
@@ -97,7 +97,7 @@ pub enum StudyAction {
 /// A part of a reply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum ReplyFields {
+pub(super) enum ReplyPartFields {
     /// The answer, which ends the response.
     Send { text: String },
     /// A note.
@@ -204,11 +204,11 @@ impl From<ChangeError> for ControlError {
 
 /// What executes a request.
 #[derive(Debug)]
-pub(super) enum Asks {
+pub(super) enum RequestTarget {
     /// The inbox.
     Inbox {
         /// The command.
-        wish: ScriptCommand,
+        command: ScriptCommand,
         /// Whether the answer has all items of a conversation.
         all: bool,
     },
@@ -220,13 +220,13 @@ pub(super) enum Asks {
     },
 }
 
-impl CommandLine {
+impl ControlMessage {
     /// Reads a line.
     ///
     /// # Errors
     ///
     /// If the version is not supported, or the line is not a valid request.
-    pub fn read(line: &[u8]) -> Result<Question, ControlError> {
+    pub fn read(line: &[u8]) -> Result<ControlRequest, ControlError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: Option<u32>,
@@ -250,13 +250,13 @@ impl CommandLine {
         if let Value::Object(fields) = &mut fields {
             fields.remove("version");
         }
-        Question::deserialize(fields).map_err(malformed)
+        ControlRequest::deserialize(fields).map_err(malformed)
     }
 }
 
-impl Question {
+impl ControlRequest {
     /// The command, and what executes it.
-    pub fn asks(self) -> Asks {
+    pub fn target(self) -> RequestTarget {
         let all = match &self {
             Self::Show { all, .. } | Self::Wait { all, .. } => *all,
             _ => false,
@@ -267,7 +267,7 @@ impl Question {
                 turn,
                 changes,
             } => {
-                return Asks::Label {
+                return RequestTarget::Label {
                     conversation,
                     turn,
                     changes,
@@ -316,27 +316,27 @@ impl Question {
                 words,
             },
         };
-        Asks::Inbox { wish, all }
+        RequestTarget::Inbox { command: wish, all }
     }
 }
 
-impl From<ReplyFields> for ScriptPart {
-    fn from(part: ReplyFields) -> Self {
+impl From<ReplyPartFields> for ScriptPart {
+    fn from(part: ReplyPartFields) -> Self {
         let text = |kind, text| Self::Text {
             kind,
             text,
             options: Map::new(),
         };
         match part {
-            ReplyFields::Send { text: words } => text(ReplyKind::Send, words),
-            ReplyFields::Progress { text: words } => text(ReplyKind::Progress, words),
-            ReplyFields::Think { text: words } => text(ReplyKind::Think, words),
-            ReplyFields::Command { text, options } => Self::Text {
+            ReplyPartFields::Send { text: words } => text(ReplyKind::Send, words),
+            ReplyPartFields::Progress { text: words } => text(ReplyKind::Progress, words),
+            ReplyPartFields::Think { text: words } => text(ReplyKind::Think, words),
+            ReplyPartFields::Command { text, options } => Self::Text {
                 kind: ReplyKind::Command,
                 text,
                 options,
             },
-            ReplyFields::Call { tool, arguments } => Self::Call {
+            ReplyPartFields::Call { tool, arguments } => Self::Call {
                 tool,
                 arguments: match arguments {
                     Value::String(text) => text,
@@ -354,32 +354,32 @@ mod tests {
 
     use super::*;
 
-    fn read(line: Value) -> Result<Question, ErrorCode> {
-        CommandLine::read(line.to_string().as_bytes()).map_err(|fault| fault.code)
+    fn read(line: Value) -> Result<ControlRequest, ErrorCode> {
+        ControlMessage::read(line.to_string().as_bytes()).map_err(|fault| fault.code)
     }
 
     #[test]
     fn a_line_is_read_as_it_is_written() {
-        let question = Question::Reply {
+        let question = ControlRequest::Reply {
             conversation: 3,
             request: Some(7),
             parts: vec![
-                ReplyFields::Progress {
+                ReplyPartFields::Progress {
                     text: "a moment".into(),
                 },
-                ReplyFields::Call {
+                ReplyPartFields::Call {
                     tool: "read".into(),
                     arguments: json!({"path": "a"}),
                 },
             ],
             force: false,
         };
-        let line = CommandLine {
+        let line = ControlMessage {
             version: VERSION,
-            question: question.clone(),
+            request: question.clone(),
         };
         let written = serde_json::to_vec(&line).expect("written");
-        assert_eq!(CommandLine::read(&written), Ok(question));
+        assert_eq!(ControlMessage::read(&written), Ok(question));
     }
 
     #[test]

@@ -13,11 +13,11 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use crate::state_dir::StateDir;
 
 /// The name of the socket in the state folder.
-const SOCKET: &str = "control.sock";
+const SOCKET_NAME: &str = "control.sock";
 /// The name of the lock file in the state folder.
-const LOCK: &str = "control.lock";
+const LOCK_NAME: &str = "control.lock";
 /// The longest socket path that all systems support, in bytes with the terminating zero.
-const MAX_LENGTH: usize = 104;
+const MAX_PATH_LENGTH: usize = 104;
 /// The length of the queue of connections that are not accepted yet.
 const BACKLOG: i32 = 32;
 
@@ -58,12 +58,12 @@ impl ControlSocket {
     ///
     /// If another process listens on it, another file has its name, or it cannot be created.
     pub fn bind(folder: &StateDir) -> Result<Self, SocketError> {
-        let path = folder.path().join(SOCKET);
+        let path = folder.path().join(SOCKET_NAME);
         let failed = |error| SocketError::Failed {
             path: path.clone(),
             error,
         };
-        let lock = folder.append(LOCK).map_err(failed)?;
+        let lock = folder.append(LOCK_NAME).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(SocketError::Taken),
@@ -79,7 +79,7 @@ impl ControlSocket {
             Ok(_) if connect(folder.path()).is_ok() => return Err(SocketError::Taken),
             Ok(_) => fs::remove_file(&path).map_err(failed)?,
         }
-        let listener = at(folder.path(), listen).map_err(failed)?;
+        let listener = with_socket_path(folder.path(), listen).map_err(failed)?;
         let found = fs::symlink_metadata(&path).map_err(failed)?;
         Ok(Self {
             folder: folder.path().to_owned(),
@@ -97,7 +97,7 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        let path = self.folder.join(SOCKET);
+        let path = self.folder.join(SOCKET_NAME);
         let is_own =
             fs::symlink_metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == self.inode);
         if is_own && let Err(error) = fs::remove_file(&path) {
@@ -112,13 +112,13 @@ impl Drop for ControlSocket {
 ///
 /// If none is running, or the socket belongs to another user.
 pub(super) fn connect(folder: &Path) -> io::Result<UnixStream> {
-    let found = fs::symlink_metadata(folder.join(SOCKET))?;
+    let found = fs::symlink_metadata(folder.join(SOCKET_NAME))?;
     if !found.file_type().is_socket() || found.uid() != own_user() {
         return Err(io::Error::other(
             "what listens there is another user's, or no socket",
         ));
     }
-    at(folder, |path| UnixStream::connect(path))
+    with_socket_path(folder, |path| UnixStream::connect(path))
 }
 
 /// The effective user id of this process.
@@ -136,21 +136,21 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Calls `with` with the path of the socket, or with a shorter one through `/proc/self/fd` if that is longer
-/// than [`MAX_LENGTH`].
-fn at<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
-    let path = folder.join(SOCKET);
+/// than [`MAX_PATH_LENGTH`].
+fn with_socket_path<T>(folder: &Path, with: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let path = folder.join(SOCKET_NAME);
     let length = path.as_os_str().len() + 1;
-    if length <= MAX_LENGTH {
+    if length <= MAX_PATH_LENGTH {
         return with(&path);
     }
     let opened = File::open(folder)?;
     let short = PathBuf::from(format!("/proc/self/fd/{}", opened.as_raw_fd()));
     if short.exists() {
-        with(&short.join(SOCKET))
+        with(&short.join(SOCKET_NAME))
     } else {
         Err(io::Error::other(format!(
             "its path is {} bytes too long for a socket; choose a shorter folder with --state-dir",
-            length - MAX_LENGTH
+            length - MAX_PATH_LENGTH
         )))
     }
 }
@@ -175,7 +175,7 @@ mod tests {
         let state = folder(home.path());
         assert!(connect(home.path()).is_err());
         let socket = ControlSocket::bind(&state).expect("bound");
-        let path = home.path().join(SOCKET);
+        let path = home.path().join(SOCKET_NAME);
         assert_eq!(mode(&path), 0o600);
         connect(home.path()).expect("reached");
         drop(socket);
@@ -187,7 +187,7 @@ mod tests {
         let home = tempfile::tempdir().expect("a temporary folder");
         let state = folder(home.path());
         // As a program leaves it that was killed.
-        drop(UnixListener::bind(home.path().join(SOCKET)).expect("bound"));
+        drop(UnixListener::bind(home.path().join(SOCKET_NAME)).expect("bound"));
         let socket = ControlSocket::bind(&state).expect("replaced");
         assert!(matches!(
             ControlSocket::bind(&state),
@@ -196,7 +196,7 @@ mod tests {
         connect(home.path()).expect("still reached");
         drop(socket);
         // By somebody who knows of no lock.
-        let other = UnixListener::bind(home.path().join(SOCKET)).expect("bound");
+        let other = UnixListener::bind(home.path().join(SOCKET_NAME)).expect("bound");
         assert!(matches!(
             ControlSocket::bind(&state),
             Err(SocketError::Taken)
@@ -209,7 +209,7 @@ mod tests {
     fn nothing_else_of_its_name_is_removed_or_followed() {
         let home = tempfile::tempdir().expect("a temporary folder");
         let state = folder(&home.path().join("state"));
-        let path = state.path().join(SOCKET);
+        let path = state.path().join(SOCKET_NAME);
         let elsewhere = home.path().join("elsewhere.sock");
         let _theirs = UnixListener::bind(&elsewhere).expect("bound");
         symlink(&elsewhere, &path).expect("linked");
@@ -240,6 +240,6 @@ mod tests {
         assert!(state.path().as_os_str().len() > 150);
         let _socket = ControlSocket::bind(&state).expect("bound");
         connect(state.path()).expect("reached");
-        assert!(state.path().join(SOCKET).exists());
+        assert!(state.path().join(SOCKET_NAME).exists());
     }
 }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use super::html::escaped;
 use super::redact::Redactor;
-use crate::statistics::{JournalStatistics, Measure, Numbers};
+use crate::statistics::{JournalStatistics, Measure, TurnStatistics};
 
 /// The width of a chart in SVG units; the page scales it to the available width.
 const WIDTH: f64 = 420.0;
@@ -33,7 +33,7 @@ pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -
     }
     let mut out =
         String::from("<section id=\"statistics\">\n<h2>Statistics of this page</h2>\n<dl>\n");
-    let numbers = statistics.all.in_words();
+    let numbers = statistics.all.labelled();
     for (name, words, _) in &numbers {
         let _ = writeln!(out, "<dt>{name}</dt><dd>{words}</dd>");
     }
@@ -53,7 +53,7 @@ pub(super) fn section(statistics: &JournalStatistics, redactor: &mut Redactor) -
     let days = statistics.calendar();
     for measure in Measure::ALL {
         // Without any value there is nothing to compare.
-        if measure.of(&statistics.all).is_none() {
+        if measure.value_of(&statistics.all).is_none() {
             continue;
         }
         by_agent(&mut out, statistics, measure, redactor);
@@ -82,10 +82,10 @@ fn by_agent(
 ) {
     let (agents, others) = statistics.busiest(MAX_AGENTS);
     let rows = agents.into_iter().map(|(name, numbers)| {
-        let value = measure.of(numbers);
+        let value = measure.value_of(numbers);
         Bar {
             name: redactor.text(name).into_owned(),
-            words: measure.words(value),
+            words: measure.format_value(value),
             value,
         }
     });
@@ -95,7 +95,7 @@ fn by_agent(
         0 => format!("{} by agent", measure.title()),
         _ => format!("{} by agent, without {others} others", measure.title()),
     };
-    bars(out, &title, &rows, measure.full(greatest));
+    bars(out, &title, &rows, measure.scale_maximum(greatest));
 }
 
 /// Draws horizontal bars, each with a name and a value before it. `full` is the value of a full bar.
@@ -135,10 +135,11 @@ fn bars(out: &mut String, title: &str, rows: &[Bar], full: f64) {
 }
 
 /// Draws a chart over days: counts as bars, other measures as a line.
-fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure) {
-    let of = |numbers: &Option<&Numbers>| numbers.and_then(|numbers| measure.of(numbers));
+fn by_day(out: &mut String, days: &[(Date, Option<&TurnStatistics>)], measure: Measure) {
+    let of =
+        |numbers: &Option<&TurnStatistics>| numbers.and_then(|numbers| measure.value_of(numbers));
     let values = days.iter().filter_map(|(_, numbers)| of(numbers));
-    let full = measure.full(values.fold(0.0, f64::max));
+    let full = measure.scale_maximum(values.fold(0.0, f64::max));
     begin_figure(
         out,
         &format!("{} by day", measure.title()),
@@ -152,7 +153,7 @@ fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure)
              <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
             PLOT_LEFT - 6.0,
             y + 4.0,
-            measure.words(Some(value)),
+            measure.format_value(Some(value)),
         );
     }
     let step = (WIDTH - PLOT_LEFT) / days.len() as f64;
@@ -163,7 +164,10 @@ fn by_day(out: &mut String, days: &[(Date, Option<&Numbers>)], measure: Measure)
         };
         let left = PLOT_LEFT + step * at as f64;
         let high = PLOT_HEIGHT * value / full;
-        let title = format!("<title>{day}: {}</title>", measure.words(Some(value)));
+        let title = format!(
+            "<title>{day}: {}</title>",
+            measure.format_value(Some(value))
+        );
         if measure == Measure::Requests {
             let _ = writeln!(
                 out,
@@ -222,14 +226,14 @@ fn table(out: &mut String, statistics: &JournalStatistics, redactor: &mut Redact
     out.push_str(
         "<details><summary>All numbers</summary>\n<div class=\"scroll\"><table>\n<tr><th></th>",
     );
-    for (name, ..) in statistics.all.in_words() {
+    for (name, ..) in statistics.all.labelled() {
         let _ = write!(out, "<th scope=\"col\">{name}</th>");
     }
     out.push_str("</tr>\n");
-    let mut row = |name: &str, numbers: &Numbers| {
+    let mut row = |name: &str, numbers: &TurnStatistics| {
         let name = escaped(&redactor.text(name));
         let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
-        for (_, words, _) in numbers.in_words() {
+        for (_, words, _) in numbers.labelled() {
             let _ = write!(out, "<td>{words}</td>");
         }
         out.push_str("</tr>\n");

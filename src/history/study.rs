@@ -53,7 +53,7 @@ pub fn write(reader: &JournalReader, since: i64, to: &mut impl Write) -> Result<
     let names = COLUMNS.into_iter().map(str::to_owned);
     let names = names.chain(["delay_total_ms".into(), "delay_tokens".into()]);
     row(to, names.chain(sources))?;
-    turns::each(reader, since, |turn| {
+    turns::for_each(reader, since, |turn| {
         row(to, cells(&turn)).map_err(StudyError::from)
     })?;
     Ok(to.flush()?)

@@ -14,7 +14,7 @@ use crate::api::{Body, Ending, Phase, Reply, Request};
 use crate::store::{
     ConversationId, LoadedConversation, Opened, RequestId, RequestKey, Saving, Store, blocking,
 };
-use crate::study::{Delay, Plan};
+use crate::study::{Delay, DelayPlan};
 
 /// Something that happened to a request, on its way to the person.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub enum Event {
         /// The request.
         id: RequestId,
         /// How slowly.
-        plan: Plan,
+        plan: DelayPlan,
     },
     /// A script asks something.
     Asked(Box<ScriptRequest>),
@@ -415,7 +415,7 @@ impl PendingRequest {
     }
 
     /// Tells the person that a reply leaves slowly.
-    pub(crate) fn paced(&self, plan: Plan) {
+    pub(crate) fn paced(&self, plan: DelayPlan) {
         let id = self.place.request;
         let _ = self.events.send(Event::Paced { id, plan });
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Conversation, ConversationId, Inbox, RequestId, ScriptError};
 use crate::journal::TurnTime;
-use crate::study::{Delay, Plan, Study, StudyPhase};
+use crate::study::{Delay, DelayPlan, Study, StudyPhase};
 
 impl Inbox {
     /// Says what a study goes by, from now on.
@@ -178,9 +178,9 @@ impl Inbox {
     }
 
     /// A reply leaves slowly.
-    pub(super) fn time_paced(&mut self, request: RequestId, plan: Plan) {
+    pub(super) fn time_paced(&mut self, request: RequestId, plan: DelayPlan) {
         if let Some(times) = self.times.get_mut(&request) {
-            let plans = serde_json::from_str::<Vec<Plan>>(&times.delays);
+            let plans = serde_json::from_str::<Vec<DelayPlan>>(&times.delays);
             let mut plans = plans.unwrap_or_default();
             plans.push(plan);
             times.delays = serde_json::to_string(&plans).unwrap_or_default();

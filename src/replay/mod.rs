@@ -22,11 +22,11 @@ use crate::private_file;
 use crate::recording::{self, FileError, Recording, Tolerance, aimock};
 
 /// The exit code if a request matched no recorded one.
-const MISSED: u8 = 3;
+const EXIT_MISSED: u8 = 3;
 /// The exit code if some recorded requests never came.
-const UNPLAYED: u8 = 4;
+const EXIT_UNPLAYED: u8 = 4;
 /// The exit code if the server cannot listen on its address.
-const NO_PORT: u8 = 5;
+const EXIT_NO_PORT: u8 = 5;
 
 /// The options of a replay.
 #[derive(Debug, Clone)]
@@ -182,8 +182,8 @@ pub fn run(
     let listener = match listen(config.listen) {
         Ok(listener) => listener,
         Err(error @ (StartError::InUse(_) | StartError::Listen { .. })) => {
-            report::tell(&format!("humanllm: {error}\n"));
-            return Ok(ExitCode::from(NO_PORT));
+            report::print_stderr(&format!("humanllm: {error}\n"));
+            return Ok(ExitCode::from(EXIT_NO_PORT));
         }
         Err(error) => return Err(io::Error::other(error.to_string()).into()),
     };
@@ -195,8 +195,8 @@ pub fn run(
     runtime.shutdown_background();
     let played = played?;
     Ok(match played {
-        player::Played { missed: true, .. } => ExitCode::from(MISSED),
-        player::Played { unplayed: true, .. } => ExitCode::from(UNPLAYED),
-        player::Played { command, .. } => ExitCode::from(command.unwrap_or(0)),
+        player::ReplayOutcome { missed: true, .. } => ExitCode::from(EXIT_MISSED),
+        player::ReplayOutcome { unplayed: true, .. } => ExitCode::from(EXIT_UNPLAYED),
+        player::ReplayOutcome { command, .. } => ExitCode::from(command.unwrap_or(0)),
     })
 }

@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::report::{self, End, ReplayCounts};
+use super::report::{self, EndReason, ReplayCounts};
 use super::script::{Script, ScriptedAnswer};
 use super::{ReplayError, ReplayOptions};
 use crate::config::Config;
@@ -28,10 +28,10 @@ use crate::store::{RequestId, RequestKey, Saving, Store};
 
 /// How long after the last answer the replay goes on if a client may send another request: to fetch the
 /// answer to a background request, or because it retries after a rejection, as some do.
-const TO_COME_BACK: Duration = Duration::from_secs(5);
+const RETURN_GRACE: Duration = Duration::from_secs(5);
 
 /// The outcome of a replay.
-pub(super) struct Played {
+pub(super) struct ReplayOutcome {
     /// Whether a request matched no recorded one.
     pub missed: bool,
     /// Whether some recorded requests never came.
@@ -46,12 +46,12 @@ pub(super) async fn play(
     options: ReplayOptions,
     config: &Config,
     listener: TcpListener,
-) -> Result<Played, ReplayError> {
+) -> Result<ReplayOutcome, ReplayError> {
     // Before the command is started, so that a signal cannot leave it running.
     let mut signals = StopSignals::new()?;
     let script = Script::new(recording, options.tolerance);
     let script = Arc::new(Mutex::new(script));
-    let mut server = HeadlessServer::start(config, listener, Some(screen(&script)))?;
+    let mut server = HeadlessServer::start(config, listener, Some(request_filter(&script)))?;
     let urls = BaseUrls::of(server.address).map_err(|error| io::Error::other(error.to_string()))?;
     let mut command = match options.command.as_slice() {
         [] => {
@@ -68,48 +68,48 @@ pub(super) async fn play(
         counts: ReplayCounts::default(),
         open: HashMap::new(),
         has_begun: false,
-        may_come_back: false,
-        quiet_since: begun,
+        may_return: false,
+        last_event: begun,
     };
     let mut status = None;
     let ended = loop {
-        let over = options.once.then(|| player.over_at()).flatten();
+        let over = options.once.then(|| player.finished_at()).flatten();
         if over.is_some_and(|at| at <= Instant::now()) {
-            break End::Played;
+            break EndReason::Played;
         }
         let idle = options.idle.filter(|_| player.is_idle());
         tokio::select! {
-            event = server.next() => player.take(event),
-            ended = ended(&mut command) => {
+            event = server.next() => player.handle(event),
+            ended = command_exit(&mut command) => {
                 status = Some(ended?);
-                break End::Command;
+                break EndReason::Command;
             }
             // Checked at the start of the loop.
-            () = until(over) => {}
-            () = until(idle.map(|idle| player.quiet_since + idle)) => break End::Idle,
-            () = signals.any() => break End::Signal,
+            () = sleep_until_some(over) => {}
+            () = sleep_until_some(idle.map(|idle| player.last_event + idle)) => break EndReason::Idle,
+            () = signals.any() => break EndReason::Signal,
         }
     };
     // Events that are in the queue already count too.
-    player.catch_up(&mut server).await;
+    player.drain_events(&mut server).await;
     server.stop().await;
     let took = begun.elapsed();
     let script = player.script();
-    report::tell(&report::words(&player.counts, &script, took, ended));
+    report::print_stderr(&report::summary_text(&player.counts, &script, took, ended));
     if options.json {
-        let mut line = report::json(&player.counts, &script, took, ended);
+        let mut line = report::summary_json(&player.counts, &script, took, ended);
         line.push('\n');
         print(&line)?;
     }
-    Ok(Played {
+    Ok(ReplayOutcome {
         missed: !script.misses.is_empty(),
         unplayed: !script.is_finished(),
-        command: status.map(code),
+        command: status.map(exit_code),
     })
 }
 
 /// Rejects requests that match no recorded one, and reports them.
-fn screen(script: &Arc<Mutex<Script>>) -> RequestFilter {
+fn request_filter(script: &Arc<Mutex<Script>>) -> RequestFilter {
     let script = Arc::clone(script);
     RequestFilter::new(move |request| {
         let fingerprint = Fingerprint::of(request);
@@ -118,7 +118,7 @@ fn screen(script: &Arc<Mutex<Script>>) -> RequestFilter {
             return Ok(());
         }
         let miss = script.miss(&fingerprint);
-        report::tell(&report::missed(&miss));
+        report::print_stderr(&report::missed_text(&miss));
         let words = miss.message();
         script.misses.push(miss);
         Err(words)
@@ -140,9 +140,9 @@ struct Player {
     /// Whether any request has come.
     has_begun: bool,
     /// Whether the client of the latest request may send another one that is not an open request.
-    may_come_back: bool,
+    may_return: bool,
     /// When the last event happened.
-    quiet_since: Instant,
+    last_event: Instant,
 }
 
 /// A request that is being answered.
@@ -160,13 +160,13 @@ impl Player {
     }
 
     /// When the replay ends, once all recorded requests were answered and the answers delivered.
-    fn over_at(&self) -> Option<Instant> {
+    fn finished_at(&self) -> Option<Instant> {
         let is_over = self.open.is_empty() && self.script().is_finished();
         is_over.then(|| {
-            if self.may_come_back {
-                self.quiet_since + TO_COME_BACK
+            if self.may_return {
+                self.last_event + RETURN_GRACE
             } else {
-                self.quiet_since
+                self.last_event
             }
         })
     }
@@ -176,9 +176,9 @@ impl Player {
         self.has_begun && self.open.values().all(|open| open.last.is_none())
     }
 
-    fn take(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         self.has_begun = true;
-        self.quiet_since = Instant::now();
+        self.last_event = Instant::now();
         match event {
             Event::Arrived(arrival) => self.arrived(*arrival),
             Event::Delivered { id, ticket, .. } => {
@@ -239,7 +239,7 @@ impl Player {
             (false, MatchKind::Shape(_)) => self.counts.shape += 1,
         }
         let (number, title) = (found.index + 1, fingerprint.title());
-        report::tell(&report::matched(
+        report::print_stderr(&report::matched_text(
             number,
             &title,
             found.kind,
@@ -249,7 +249,7 @@ impl Player {
             .replies
             .last()
             .and_then(|last| last.reply.rejection());
-        self.may_come_back = request.background || (rejection.is_some() && request.stream);
+        self.may_return = request.background || (rejection.is_some() && request.stream);
         if let Some(words) = rejection
             && !self.script().is_expected_again(found.index)
         {
@@ -261,18 +261,18 @@ impl Player {
         }
         let last = answer.is_answered.then(|| answer.replies.len() - 1);
         let last = last.and_then(|last| u64::try_from(last).ok());
-        let task = tokio::spawn(say(answer, responder, self.speed));
+        let task = tokio::spawn(send_recorded(answer, responder, self.speed));
         let task = task.abort_handle();
         let place = found.index;
         self.open.insert(id, PlayedRequest { place, last, task });
     }
 
     /// Handles the events that are in the queue.
-    async fn catch_up(&mut self, server: &mut HeadlessServer) {
+    async fn drain_events(&mut self, server: &mut HeadlessServer) {
         loop {
             tokio::select! {
                 biased;
-                event = server.next() => self.take(event),
+                event = server.next() => self.handle(event),
                 () = std::future::ready(()) => return,
             }
         }
@@ -280,10 +280,10 @@ impl Player {
 }
 
 /// Sends the recorded replies at their recorded times.
-async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
+async fn send_recorded(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) {
     let begun = Instant::now();
     for said in &answer.replies {
-        sleep_until(begun + after(said.at - answer.arrived, speed)).await;
+        sleep_until(begun + delay_of(said.at - answer.arrived, speed)).await;
         responder.send(said.reply.clone(), Saving::default());
     }
     if !answer.is_answered {
@@ -293,7 +293,7 @@ async fn say(answer: Arc<ScriptedAnswer>, mut responder: Responder, speed: f64) 
 }
 
 /// The time after the request at which a reply is sent, from the recorded one.
-fn after(milliseconds: i64, speed: f64) -> Duration {
+fn delay_of(milliseconds: i64, speed: f64) -> Duration {
     let recorded = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
     if speed > 0.0 {
         Duration::try_from_secs_f64(recorded.as_secs_f64() / speed).unwrap_or(recorded)
@@ -324,7 +324,7 @@ impl StopSignals {
     }
 }
 
-async fn until(moment: Option<Instant>) {
+async fn sleep_until_some(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => pending().await,
@@ -355,7 +355,7 @@ fn start(options: &ReplayOptions, config: &Config, urls: &BaseUrls) -> Result<Ch
 }
 
 /// Waits until the command exits; for ever if there is none.
-async fn ended(command: &mut Option<Child>) -> io::Result<ExitStatus> {
+async fn command_exit(command: &mut Option<Child>) -> io::Result<ExitStatus> {
     match command {
         Some(command) => command.wait().await,
         None => pending().await,
@@ -363,7 +363,7 @@ async fn ended(command: &mut Option<Child>) -> io::Result<ExitStatus> {
 }
 
 /// The exit code of a command as a shell reports it: 128 and the number of a signal that killed it.
-fn code(status: ExitStatus) -> u8 {
+fn exit_code(status: ExitStatus) -> u8 {
     let signal = status.signal().map(|signal| 128 + signal);
     let code = status.code().or(signal).unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
@@ -402,7 +402,7 @@ mod tests {
         ];
         for (recorded, speed, expected) in table {
             let expected = Duration::from_millis(expected);
-            assert_eq!(after(recorded, speed), expected, "{recorded} at {speed}");
+            assert_eq!(delay_of(recorded, speed), expected, "{recorded} at {speed}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) struct ReplayCounts {
 /// Why a replay ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum End {
+pub(super) enum EndReason {
     /// All recorded requests were answered.
     Played,
     /// No request came for a while.
@@ -51,30 +51,35 @@ struct ReplaySummary<'a> {
     missed: usize,
     recorded: usize,
     played: usize,
-    unplayed: Vec<Unplayed>,
-    misses: Vec<Missed<'a>>,
+    unplayed: Vec<UnplayedJson>,
+    misses: Vec<MissedJson<'a>>,
     seconds: f64,
-    ended: End,
+    ended: EndReason,
 }
 
 #[derive(Debug, Serialize)]
-struct Unplayed {
+struct UnplayedJson {
     request: usize,
     title: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Missed<'a> {
+struct MissedJson<'a> {
     title: &'a str,
     nearest: Option<usize>,
     difference: &'a str,
 }
 
 /// The summary as a line of JSON.
-pub(super) fn json(counts: &ReplayCounts, script: &Script, took: Duration, ended: End) -> String {
+pub(super) fn summary_json(
+    counts: &ReplayCounts,
+    script: &Script,
+    took: Duration,
+    ended: EndReason,
+) -> String {
     let unplayed = script.unplayed().into_iter();
-    let unplayed: Vec<Unplayed> = unplayed
-        .map(|(request, title)| Unplayed { request, title })
+    let unplayed: Vec<UnplayedJson> = unplayed
+        .map(|(request, title)| UnplayedJson { request, title })
         .collect();
     let misses = script.misses.iter();
     let summary = ReplaySummary {
@@ -85,7 +90,7 @@ pub(super) fn json(counts: &ReplayCounts, script: &Script, took: Duration, ended
         played: script.len() - unplayed.len(),
         unplayed,
         misses: misses
-            .map(|miss| Missed {
+            .map(|miss| MissedJson {
                 title: &miss.title,
                 nearest: miss.nearest,
                 difference: &miss.difference,
@@ -99,7 +104,12 @@ pub(super) fn json(counts: &ReplayCounts, script: &Script, took: Duration, ended
 }
 
 /// The summary for people.
-pub(super) fn words(counts: &ReplayCounts, script: &Script, took: Duration, ended: End) -> String {
+pub(super) fn summary_text(
+    counts: &ReplayCounts,
+    script: &Script,
+    took: Duration,
+    ended: EndReason,
+) -> String {
     let unplayed = script.unplayed();
     let played = script.len() - unplayed.len();
     let ReplayCounts {
@@ -109,10 +119,10 @@ pub(super) fn words(counts: &ReplayCounts, script: &Script, took: Duration, ende
         automatic,
     } = counts;
     let why = match ended {
-        End::Played => "all was played",
-        End::Idle => "nobody asked anything for a while",
-        End::Command => "the command has ended",
-        End::Signal => "interrupted",
+        EndReason::Played => "all was played",
+        EndReason::Idle => "nobody asked anything for a while",
+        EndReason::Command => "the command has ended",
+        EndReason::Signal => "interrupted",
     };
     let mut text = format!(
         "{why}: {played} of {recorded} recorded requests were played in {seconds:.1} s\n\
@@ -133,7 +143,7 @@ pub(super) fn words(counts: &ReplayCounts, script: &Script, took: Duration, ende
 }
 
 /// The report of a request that matched no recorded one.
-pub(super) fn missed(miss: &Miss) -> String {
+pub(super) fn missed_text(miss: &Miss) -> String {
     let title = plain::line(&miss.title);
     let nearest = match miss.nearest {
         Some(number) => format!("the nearest is request {number} of the recording (-), it (+):"),
@@ -147,7 +157,12 @@ pub(super) fn missed(miss: &Miss) -> String {
 }
 
 /// The report of a request that matched a recorded one.
-pub(super) fn matched(number: usize, title: &str, how: MatchKind, is_repeated: bool) -> String {
+pub(super) fn matched_text(
+    number: usize,
+    title: &str,
+    how: MatchKind,
+    is_repeated: bool,
+) -> String {
     let how = match how {
         MatchKind::Strict => "byte for byte".to_owned(),
         MatchKind::Shape(similarity) => format!("by shape, {:.0}% alike", similarity * 100.0),
@@ -157,7 +172,7 @@ pub(super) fn matched(number: usize, title: &str, how: MatchKind, is_repeated: b
 }
 
 /// Writes to standard error; a closed standard error is no error.
-pub(super) fn tell(text: &str) {
+pub(super) fn print_stderr(text: &str) {
     // In one write, so that reports of several threads do not mix.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::api::{Body, ContentPart, Ending, Phase, Reply};
-use crate::study::{Delay, Plan};
+use crate::study::{Delay, DelayPlan};
 
 /// A queue of paced replies.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Pacing {
         (ticket, reply): (u64, Reply),
         delay: Option<&Delay>,
         request: i64,
-    ) -> Option<Plan> {
+    ) -> Option<DelayPlan> {
         let slow = delay.filter(|_| !is_failure(&reply));
         let opens = matches!(reply, Reply::Live { .. });
         let mut parts = match slow {
@@ -49,7 +49,7 @@ impl Pacing {
             None => vec![(Duration::ZERO, reply)],
         };
         self.is_message_open = opens;
-        let plan = slow.map(|_| Plan {
+        let plan = slow.map(|_| DelayPlan {
             ticket,
             first_ms: millis(parts.first().map(|(pause, _)| *pause).unwrap_or_default()),
             tokens: parts.iter().filter(|(_, part)| is_live(part)).count(),

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{JournalStatistics, Numbers, span};
+use super::{JournalStatistics, TurnStatistics, duration_text};
 
 /// A measure that is compared between agents and days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Measure {
     }
 
     /// The value for a set of turns; `None` if nothing was measured.
-    pub fn of(self, numbers: &Numbers) -> Option<f64> {
+    pub fn value_of(self, numbers: &TurnStatistics) -> Option<f64> {
         match self {
             // Exact below 2^53 requests.
             Self::Requests => Some(numbers.turns as f64),
@@ -43,17 +43,17 @@ impl Measure {
     }
 
     /// A value with its unit; `-` if it is absent.
-    pub fn words(self, value: Option<f64>) -> String {
+    pub fn format_value(self, value: Option<f64>) -> String {
         match (self, value) {
             (_, None) => "-".into(),
-            (Self::FirstWord, Some(time)) => span(Some(time as i64)),
+            (Self::FirstWord, Some(time)) => duration_text(Some(time as i64)),
             (Self::Accepted, Some(percent)) => format!("{percent:.0} %"),
             (Self::Requests | Self::Keys, Some(number)) => format!("{number:.0}"),
         }
     }
 
     /// The value at the end of the scale, for this greatest value: never 0, and always 100 for percentages.
-    pub fn full(self, greatest: f64) -> f64 {
+    pub fn scale_maximum(self, greatest: f64) -> f64 {
         match self {
             Self::Accepted => 100.0,
             _ => greatest.max(1.0),
@@ -61,14 +61,14 @@ impl Measure {
     }
 }
 
-impl Numbers {
+impl TurnStatistics {
     /// All values with their names; those that are a part of a whole also as a fraction from 0 to 1.
-    pub(crate) fn in_words(&self) -> [(&'static str, String, Option<f64>); 7] {
+    pub(crate) fn labelled(&self) -> [(&'static str, String, Option<f64>); 7] {
         let share = |part: usize, all: usize| match all {
             0 => ("none".into(), None),
             _ => (format!("{part} of {all}"), Some(part as f64 / all as f64)),
         };
-        let of_measure = |measure: Measure| measure.words(measure.of(self));
+        let of_measure = |measure: Measure| measure.format_value(measure.value_of(self));
         let (answered, is_answered) = share(self.answered, self.turns);
         let (accepted, is_accepted) = share(self.drafts_accepted, self.drafts);
         let (edited, is_edited) = share(self.drafts_edited, self.drafts);
@@ -76,7 +76,7 @@ impl Numbers {
             ("Requests", self.turns.to_string(), None),
             ("Answered", answered, is_answered),
             ("Time to first word", of_measure(Measure::FirstWord), None),
-            ("Time to the answer", span(self.to_end_ms), None),
+            ("Time to the answer", duration_text(self.to_end_ms), None),
             ("Keys per turn", of_measure(Measure::Keys), None),
             ("Drafts sent unchanged", accepted, is_accepted),
             ("Drafts sent changed", edited, is_edited),
@@ -86,7 +86,7 @@ impl Numbers {
 
 impl JournalStatistics {
     /// Up to `most` agents, those with the most requests first, and the number of the others.
-    pub(crate) fn busiest(&self, most: usize) -> (Vec<(&str, &Numbers)>, usize) {
+    pub(crate) fn busiest(&self, most: usize) -> (Vec<(&str, &TurnStatistics)>, usize) {
         let agents = self.agents.iter();
         let mut agents: Vec<_> = agents
             .map(|(name, numbers)| (name.as_str(), numbers))
@@ -98,7 +98,7 @@ impl JournalStatistics {
     }
 
     /// All days from the first to the last; `None` for days without requests.
-    pub(crate) fn calendar(&self) -> Vec<(Date, Option<&Numbers>)> {
+    pub(crate) fn calendar(&self) -> Vec<(Date, Option<&TurnStatistics>)> {
         let date = |day: &String| day.parse::<Date>().ok();
         let first = self.days.keys().next().and_then(date);
         let last = self.days.keys().next_back().and_then(date);
@@ -116,10 +116,10 @@ impl JournalStatistics {
 mod tests {
     use super::*;
 
-    fn numbers(turns: usize) -> Numbers {
-        Numbers {
+    fn numbers(turns: usize) -> TurnStatistics {
+        TurnStatistics {
             turns,
-            ..Numbers::default()
+            ..TurnStatistics::default()
         }
     }
 
@@ -166,9 +166,9 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_told_from_nothing() {
-        assert_eq!(Measure::Accepted.of(&numbers(5)), None);
-        assert_eq!(Measure::Accepted.words(None), "-");
-        assert_eq!(Measure::Accepted.words(Some(0.0)), "0 %");
-        assert_eq!(Measure::FirstWord.words(Some(4_250.0)), "4.2 s");
+        assert_eq!(Measure::Accepted.value_of(&numbers(5)), None);
+        assert_eq!(Measure::Accepted.format_value(None), "-");
+        assert_eq!(Measure::Accepted.format_value(Some(0.0)), "0 %");
+        assert_eq!(Measure::FirstWord.format_value(Some(4_250.0)), "4.2 s");
     }
 }

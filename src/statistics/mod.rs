@@ -23,16 +23,16 @@ use crate::journal::{DraftFate, JournalReader, ReadError, TurnState};
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct JournalStatistics {
     /// All turns.
-    pub all: Numbers,
+    pub all: TurnStatistics,
     /// The turns of each agent, by its name without a version.
-    pub agents: BTreeMap<String, Numbers>,
+    pub agents: BTreeMap<String, TurnStatistics>,
     /// The turns of each day, such as `2026-11-29`.
-    pub days: BTreeMap<String, Numbers>,
+    pub days: BTreeMap<String, TurnStatistics>,
 }
 
 /// Statistics of a set of turns.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Numbers {
+pub struct TurnStatistics {
     /// The number of requests.
     pub turns: usize,
     /// The number of answered requests.
@@ -52,16 +52,16 @@ pub struct Numbers {
     /// How many of them were sent with changes.
     pub(crate) drafts_edited: usize,
     #[serde(skip)]
-    gathered: Gathered,
+    samples: Samples,
 }
 
 /// The samples that medians and means are made of.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct Gathered {
+struct Samples {
     to_first_word: Vec<i64>,
     to_end: Vec<i64>,
     keys: i64,
-    with_keys: usize,
+    turns_with_keys: usize,
 }
 
 /// The statistics of all turns whose request arrived at or after `since`, in milliseconds since 1970. Reads
@@ -75,28 +75,28 @@ pub fn gather(
     since: i64,
     zone: &TimeZone,
 ) -> Result<JournalStatistics, ReadError> {
-    let mut gathering = Gathering::new(reader.clone(), since, zone.clone());
-    while gathering.go_on(usize::MAX)? {}
+    let mut gathering = StatisticsJob::new(reader.clone(), since, zone.clone());
+    while gathering.read_more(usize::MAX)? {}
     Ok(gathering.finish())
 }
 
 /// Gathers statistics in steps, so that the caller can do something else in between, or give up.
 #[derive(Debug)]
-pub struct Gathering {
+pub struct StatisticsJob {
     reader: JournalReader,
     since: i64,
-    left: turns::Conversations,
-    tally: StatisticsBuilder,
+    conversations: turns::Conversations,
+    builder: StatisticsBuilder,
 }
 
-impl Gathering {
+impl StatisticsJob {
     /// Starts with the turns whose request arrived at or after `since`, in milliseconds since 1970.
     pub fn new(reader: JournalReader, since: i64, zone: TimeZone) -> Self {
         Self {
             reader,
             since,
-            left: turns::Conversations::since(since),
-            tally: StatisticsBuilder::new(zone),
+            conversations: turns::Conversations::since(since),
+            builder: StatisticsBuilder::new(zone),
         }
     }
 
@@ -106,14 +106,14 @@ impl Gathering {
     /// # Errors
     ///
     /// If the journal cannot be read.
-    pub(crate) fn go_on(&mut self, turns: usize) -> Result<bool, ReadError> {
+    pub(crate) fn read_more(&mut self, turns: usize) -> Result<bool, ReadError> {
         let enough = self.turns().saturating_add(turns);
         while self.turns() < enough {
-            let Some(row) = self.left.next(&self.reader)? else {
+            let Some(row) = self.conversations.next(&self.reader)? else {
                 return Ok(false);
             };
             for turn in turns::of_conversation(&self.reader, &row, self.since)? {
-                self.tally.add(&turn);
+                self.builder.add(&turn);
             }
         }
         Ok(true)
@@ -121,12 +121,12 @@ impl Gathering {
 
     /// The number of turns read so far.
     pub fn turns(&self) -> usize {
-        self.tally.statistics.all.turns
+        self.builder.statistics.all.turns
     }
 
     /// The statistics of the turns read so far.
     pub fn finish(self) -> JournalStatistics {
-        self.tally.finish()
+        self.builder.finish()
     }
 }
 
@@ -164,12 +164,12 @@ impl StatisticsBuilder {
         let mut statistics = self.statistics;
         let JournalStatistics { all, agents, days } = &mut statistics;
         let each = agents.values_mut().chain(days.values_mut()).chain([all]);
-        each.for_each(Numbers::finish);
+        each.for_each(TurnStatistics::finish);
         statistics
     }
 }
 
-impl Numbers {
+impl TurnStatistics {
     /// The percentage of drafts that were sent unchanged; `None` without drafts.
     pub(crate) fn percent_accepted(&self) -> Option<usize> {
         (100 * self.drafts_accepted).checked_div(self.drafts)
@@ -178,16 +178,16 @@ impl Numbers {
     fn add(&mut self, turn: &TurnFacts) {
         self.turns += 1;
         self.characters += turn.characters.values().sum::<usize>();
-        self.gathered.to_first_word.extend(turn.to_first_word());
+        self.samples.to_first_word.extend(turn.to_first_word());
         turn.drafts.iter().for_each(|fate| self.add_draft(*fate));
         if turn.state != TurnState::Answered {
             return;
         }
         self.answered += 1;
-        self.gathered.to_end.extend(turn.to_end());
+        self.samples.to_end.extend(turn.to_end());
         if turn.times.seen.is_some() {
-            self.gathered.keys += turn.times.keys;
-            self.gathered.with_keys += 1;
+            self.samples.keys += turn.times.keys;
+            self.samples.turns_with_keys += 1;
         }
     }
 
@@ -202,18 +202,18 @@ impl Numbers {
     }
 
     fn finish(&mut self) {
-        let gathered = std::mem::take(&mut self.gathered);
-        self.to_first_word_ms = middle(gathered.to_first_word);
-        self.to_end_ms = middle(gathered.to_end);
-        if gathered.with_keys > 0 {
+        let gathered = std::mem::take(&mut self.samples);
+        self.to_first_word_ms = median(gathered.to_first_word);
+        self.to_end_ms = median(gathered.to_end);
+        if gathered.turns_with_keys > 0 {
             // Exact below 2^53 keys.
-            self.keys_per_turn = Some(gathered.keys as f64 / gathered.with_keys as f64);
+            self.keys_per_turn = Some(gathered.keys as f64 / gathered.turns_with_keys as f64);
         }
     }
 }
 
 /// The median, the upper one of an even count; `None` without numbers.
-fn middle(mut numbers: Vec<i64>) -> Option<i64> {
+fn median(mut numbers: Vec<i64>) -> Option<i64> {
     numbers.sort_unstable();
     numbers.get(numbers.len() / 2).copied()
 }
@@ -227,7 +227,7 @@ pub fn text(statistics: &JournalStatistics) -> String {
         "{:<22}{:>9}{:>10}{:>12}{:>10}{:>8}{:>10}\n",
         "", "requests", "answered", "first word", "answer", "keys", "accepted"
     );
-    let line = |name: &str, numbers: &Numbers| {
+    let line = |name: &str, numbers: &TurnStatistics| {
         let name: String = crate::plain::line(name).chars().take(21).collect();
         let keys = numbers.keys_per_turn.map(|keys| format!("{keys:.0}"));
         let accepted = numbers.percent_accepted().map(|share| format!("{share} %"));
@@ -235,8 +235,8 @@ pub fn text(statistics: &JournalStatistics) -> String {
             "{name:<22}{:>9}{:>10}{:>12}{:>10}{:>8}{:>10}\n",
             numbers.turns,
             numbers.answered,
-            span(numbers.to_first_word_ms),
-            span(numbers.to_end_ms),
+            duration_text(numbers.to_first_word_ms),
+            duration_text(numbers.to_end_ms),
             keys.unwrap_or_else(|| "-".into()),
             accepted.unwrap_or_else(|| "-".into()),
         )
@@ -250,7 +250,7 @@ pub fn text(statistics: &JournalStatistics) -> String {
 }
 
 /// A duration in words, such as `1.5 s`; `-` if it is absent.
-fn span(milliseconds: Option<i64>) -> String {
+fn duration_text(milliseconds: Option<i64>) -> String {
     match milliseconds {
         None => "-".into(),
         Some(time) if time < 60_000 => format!("{}.{} s", time / 1_000, time % 1_000 / 100),

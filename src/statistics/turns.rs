@@ -10,7 +10,7 @@ use crate::journal::{
     ConversationRow, DraftFate, JournalReader, ReadError, SaidRow, TurnState, TurnTime,
 };
 use crate::store;
-use crate::study::Plan;
+use crate::study::DelayPlan;
 
 /// The number of conversations read with one query.
 const PAGE: u32 = 200;
@@ -33,7 +33,7 @@ pub struct TurnFacts {
     /// The times of later events.
     pub times: TurnTime,
     /// The delays that the study added to its replies.
-    pub delays: Vec<Plan>,
+    pub delays: Vec<DelayPlan>,
     /// The fates of its model drafts.
     pub drafts: Vec<DraftFate>,
     /// The number of replies.
@@ -107,7 +107,7 @@ impl Conversations {
 /// # Errors
 ///
 /// If the journal cannot be read, or `tell` fails.
-pub fn each<E: From<ReadError>>(
+pub fn for_each<E: From<ReadError>>(
     reader: &JournalReader,
     since: i64,
     mut tell: impl FnMut(TurnFacts) -> Result<(), E>,

@@ -27,7 +27,7 @@ pub struct Delay {
 
 /// Text that is sent at once, after a pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DelayedWords {
+pub struct DelayedText {
     /// The pause before it.
     pub pause: Duration,
     /// The text: usually one token, more if a token ends within a character.
@@ -36,7 +36,7 @@ pub struct DelayedWords {
 
 /// The delay that was added to a reply, for the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct DelayPlan {
     /// The ticket of the reply, its number in the response.
     pub ticket: u64,
     /// The pause before the first token, in milliseconds.
@@ -49,7 +49,7 @@ pub struct Plan {
 
 impl Delay {
     /// Splits a text into delayed steps. `number`, the ids of request and reply, goes into the jitter.
-    pub fn steps(&self, text: &str, number: (i64, u64)) -> Vec<DelayedWords> {
+    pub fn steps(&self, text: &str, number: (i64, u64)) -> Vec<DelayedText> {
         let parts = match self.tokens_per_second {
             0 => vec![text],
             _ => tokens::split(text),
@@ -59,7 +59,7 @@ impl Delay {
             .collect();
         self.limit(&mut pauses);
         let steps = parts.into_iter().zip(pauses);
-        let steps = steps.map(|(text, pause)| DelayedWords {
+        let steps = steps.map(|(text, pause)| DelayedText {
             pause,
             text: text.to_owned(),
         });
@@ -123,7 +123,7 @@ mod tests {
 
     const TEXT: &str = "The answer is forty-two, 👋🏽 and こんにちは to all.\n\nIndeed.";
 
-    fn total(steps: &[DelayedWords]) -> Duration {
+    fn total(steps: &[DelayedText]) -> Duration {
         steps.iter().map(|step| step.pause).sum()
     }
 
@@ -189,7 +189,7 @@ mod tests {
             maximum_ms: 3_000,
             ..Delay::default()
         };
-        let near = |steps: &[DelayedWords], expected: u64| {
+        let near = |steps: &[DelayedText], expected: u64| {
             let difference = total(steps).abs_diff(Duration::from_millis(expected));
             assert!(difference < Duration::from_millis(1), "{:?}", total(steps));
         };

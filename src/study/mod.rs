@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-pub use self::delay::{Delay, DelayedWords, Plan};
+pub use self::delay::{Delay, DelayPlan, DelayedText};
 use crate::api::Assignment;
 
 /// The maximum length of a participant's or condition's name, in characters: clients may send anything.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::protocol::{
-    CommandLine, ControlError, ErrorCode, Question, ReplyFields, StudyAction, VERSION,
+    ControlError, ControlMessage, ControlRequest, ErrorCode, ReplyPartFields, StudyAction, VERSION,
 };
 use super::socket::connect;
 use crate::store::marks::MarkChange;
@@ -180,29 +180,29 @@ pub fn run(
 }
 
 impl ControlCommand {
-    fn question(self) -> Result<Question, CommandError> {
+    fn question(self) -> Result<ControlRequest, CommandError> {
         Ok(match self {
-            Self::Status => Question::Status {},
-            Self::List => Question::List {},
-            Self::Study(action) => Question::Study { action },
+            Self::Status => ControlRequest::Status {},
+            Self::List => ControlRequest::List {},
+            Self::Study(action) => ControlRequest::Study { action },
             Self::Label {
                 conversation,
                 turn,
                 changes,
-            } => Question::Label {
+            } => ControlRequest::Label {
                 conversation,
                 turn,
                 changes,
             },
-            Self::Delete { conversations } => Question::Delete { conversations },
-            Self::Show { conversation, all } => Question::Show { conversation, all },
+            Self::Delete { conversations } => ControlRequest::Delete { conversations },
+            Self::Show { conversation, all } => ControlRequest::Show { conversation, all },
             Self::Wait {
                 conversation,
                 agent,
                 after,
                 all,
                 ..
-            } => Question::Wait {
+            } => ControlRequest::Wait {
                 conversation,
                 agent,
                 after,
@@ -213,7 +213,7 @@ impl ControlCommand {
                 request,
                 says,
                 force,
-            } => Question::Reply {
+            } => ControlRequest::Reply {
                 conversation,
                 request,
                 parts: says.parts()?,
@@ -223,7 +223,7 @@ impl ControlCommand {
                 conversation,
                 request,
                 words,
-            } => Question::Reject {
+            } => ControlRequest::Reject {
                 conversation,
                 request,
                 words: words.map_or_else(read_input, Ok)?,
@@ -233,7 +233,7 @@ impl ControlCommand {
 }
 
 impl Says {
-    fn parts(self) -> Result<Vec<ReplyFields>, CommandError> {
+    fn parts(self) -> Result<Vec<ReplyPartFields>, CommandError> {
         if self.parts {
             let input = read_input()?;
             return serde_json::from_str(&input).map_err(|error| {
@@ -247,16 +247,19 @@ impl Says {
         };
         let text = text.map(|text| match self.kind {
             // The command or call follows it.
-            TextKind::Send if runs => ReplyFields::Progress { text },
-            TextKind::Send => ReplyFields::Send { text },
-            TextKind::Progress => ReplyFields::Progress { text },
-            TextKind::Think => ReplyFields::Think { text },
+            TextKind::Send if runs => ReplyPartFields::Progress { text },
+            TextKind::Send => ReplyPartFields::Send { text },
+            TextKind::Progress => ReplyPartFields::Progress { text },
+            TextKind::Think => ReplyPartFields::Think { text },
         });
-        let commands = self.commands.into_iter().map(|text| ReplyFields::Command {
-            text,
-            options: serde_json::Map::new(),
-        });
-        let call = self.call.map(|(tool, arguments)| ReplyFields::Call {
+        let commands = self
+            .commands
+            .into_iter()
+            .map(|text| ReplyPartFields::Command {
+                text,
+                options: serde_json::Map::new(),
+            });
+        let call = self.call.map(|(tool, arguments)| ReplyPartFields::Call {
             tool,
             arguments: Value::String(arguments),
         });
@@ -296,7 +299,7 @@ impl ControlConnection {
     /// Sends one request and reads the answer.
     fn ask(
         mut self,
-        question: Question,
+        question: ControlRequest,
         timeout: Option<Duration>,
         is_wait: bool,
     ) -> Result<Value, CommandError> {
@@ -306,9 +309,9 @@ impl ControlConnection {
                 format!("humanllm does not answer: {error}"),
             )
         };
-        let line = CommandLine {
+        let line = ControlMessage {
             version: VERSION,
-            question,
+            request: question,
         };
         let mut line = serde_json::to_string(&line)
             .map_err(|error| CommandError::new(ErrorCode::Malformed, error.to_string()))?;

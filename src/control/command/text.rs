@@ -6,29 +6,29 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::control::protocol::Question;
+use crate::control::protocol::ControlRequest;
 use crate::plain;
 
 /// The width of the column with the agent's name; longer names are cut.
 const AGENT_WIDTH: usize = 14;
 
-pub(super) fn of(question: &Question, answer: &Value, zone: &TimeZone) -> String {
+pub(super) fn of(question: &ControlRequest, answer: &Value, zone: &TimeZone) -> String {
     match question {
-        Question::Status {} => status(answer, zone),
-        Question::List {} => list(answer, zone),
-        Question::Show { .. } | Question::Wait { .. } => shown(answer, zone),
-        Question::Label { .. } => "marked\n".into(),
-        Question::Delete { .. } => "deleted\n".into(),
-        Question::Study { .. } => study(answer, zone),
-        Question::Reply { .. } => {
+        ControlRequest::Status {} => status(answer, zone),
+        ControlRequest::List {} => list(answer, zone),
+        ControlRequest::Show { .. } | ControlRequest::Wait { .. } => shown(answer, zone),
+        ControlRequest::Label { .. } => "marked\n".into(),
+        ControlRequest::Delete { .. } => "deleted\n".into(),
+        ControlRequest::Study { .. } => study(answer, zone),
+        ControlRequest::Reply { .. } => {
             let ended = answer["ended"].as_bool() == Some(true);
-            said(answer, if ended { "answered" } else { "note sent" })
+            reply_line(answer, if ended { "answered" } else { "note sent" })
         }
-        Question::Reject { .. } => said(answer, "rejected"),
+        ControlRequest::Reject { .. } => reply_line(answer, "rejected"),
     }
 }
 
-fn said(answer: &Value, what: &str) -> String {
+fn reply_line(answer: &Value, what: &str) -> String {
     format!(
         "{what}: conversation {}, request {}\n",
         answer["conversation"], answer["request"]
@@ -57,7 +57,7 @@ fn study(answer: &Value, zone: &TimeZone) -> String {
         since => format!("The study is paused since {since}.\n"),
     };
     if answer["phase"].is_string() {
-        let all: Vec<String> = each(&answer["phases"]).iter().map(text).collect();
+        let all: Vec<String> = elements(&answer["phases"]).iter().map(text).collect();
         let (phase, all) = (text(&answer["phase"]), all.join(", "));
         // Writing to a string cannot fail.
         let _ = writeln!(out, "Its phase is {phase}, of {all}.");
@@ -111,7 +111,7 @@ fn shown(answer: &Value, zone: &TimeZone) -> String {
         "auto" if asks["only_tools"].is_null() => {}
         choice => fact("calls", choice.to_owned()),
     }
-    let tools = each(&answer["tools"]).iter();
+    let tools = elements(&answer["tools"]).iter();
     let tools: Vec<String> = tools.map(|tool| text(&tool["name"])).collect();
     fact("tools", tools.join(" "));
     match answer["items_before"].as_u64() {
@@ -121,7 +121,7 @@ fn shown(answer: &Value, zone: &TimeZone) -> String {
             let _ = writeln!(out, "\n{before} items before; --all shows them");
         }
     }
-    for item in each(&answer["items"]) {
+    for item in elements(&answer["items"]) {
         let role = text(&item["role"]);
         let kind = text(&item["kind"]);
         let words = match kind.as_str() {
@@ -134,7 +134,7 @@ fn shown(answer: &Value, zone: &TimeZone) -> String {
         };
         block(&mut out, &words, &body);
     }
-    for said in each(&answer["said"]) {
+    for said in elements(&answer["said"]) {
         let by = match &said["by"] {
             Value::Object(by) => {
                 let by = by
@@ -165,7 +165,7 @@ fn block(out: &mut String, words: &[String], body: &str) {
     }
 }
 
-fn each(value: &Value) -> &[Value] {
+fn elements(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 

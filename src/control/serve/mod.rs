@@ -11,7 +11,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::documents;
-use super::protocol::{Asks, CommandLine, ControlError, ErrorCode, Question, VERSION};
+use super::protocol::{
+    ControlError, ControlMessage, ControlRequest, ErrorCode, RequestTarget, VERSION,
+};
 use super::socket::own_user;
 use crate::inbox::{
     Conversation, ConversationId, ScriptAnswer, ScriptCommand, ScriptError, Scripts,
@@ -122,7 +124,7 @@ async fn converse(
                 return writing.write_all(fault.as_bytes()).await;
             }
             RequestLine::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
-            RequestLine::Line => match CommandLine::read(&line) {
+            RequestLine::Line => match ControlMessage::read(&line) {
                 Err(fault) => Err(fault),
                 Ok(question) => tokio::select! {
                     answer = state.answer(question) => answer,
@@ -192,10 +194,10 @@ fn written(answer: Result<Value, ControlError>) -> String {
 }
 
 impl ControlState {
-    async fn answer(&self, question: Question) -> Result<Value, ControlError> {
-        let (wish, all) = match question.asks() {
-            Asks::Inbox { wish, all } => (wish, all),
-            Asks::Label {
+    async fn answer(&self, question: ControlRequest) -> Result<Value, ControlError> {
+        let (wish, all) = match question.target() {
+            RequestTarget::Inbox { command: wish, all } => (wish, all),
+            RequestTarget::Label {
                 conversation,
                 turn,
                 changes,
@@ -214,7 +216,7 @@ impl ControlState {
         Ok(match answer {
             ScriptAnswer::Status(status) => documents::status(&status, &self.address),
             ScriptAnswer::List(list) => documents::list(&list),
-            ScriptAnswer::Shown(snapshot) => documents::shown(&snapshot, all),
+            ScriptAnswer::Shown(snapshot) => documents::conversation(&snapshot, all),
             ScriptAnswer::Unloaded => match shown {
                 Some(id) => self.read(id, all).await?,
                 None => Value::Null,
@@ -256,7 +258,7 @@ impl ControlState {
         let store = self.store.clone();
         let read = move || {
             let conversation = Conversation::of_loaded(store.load(id)?);
-            Some(documents::shown(&conversation.snapshot(), all))
+            Some(documents::conversation(&conversation.snapshot(), all))
         };
         let read = spawn_blocking(read).await.ok().flatten();
         read.ok_or_else(|| ScriptError::Unknown(id).into())

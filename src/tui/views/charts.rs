@@ -14,7 +14,7 @@ use ratatui::widgets::{
     Axis, Bar, BarChart, Chart, Dataset, GraphType, LineGauge, Sparkline, Widget,
 };
 
-use crate::statistics::{JournalStatistics, Measure, Numbers};
+use crate::statistics::{JournalStatistics, Measure, TurnStatistics};
 use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
 use crate::tui::text::{columns, one_line};
@@ -127,7 +127,7 @@ fn charts<'a>(theme: &'a Theme, statistics: &'a JournalStatistics) -> Vec<Panel<
     let days = statistics.calendar();
     for measure in Measure::ALL {
         // Where nothing was counted there is nothing to compare.
-        if measure.of(&statistics.all).is_none() {
+        if measure.value_of(&statistics.all).is_none() {
             continue;
         }
         charts.push(by_agent(theme, statistics, measure));
@@ -139,8 +139,8 @@ fn charts<'a>(theme: &'a Theme, statistics: &'a JournalStatistics) -> Vec<Panel<
 }
 
 /// All numbers in words, and shares as gauges, too.
-fn summary<'a>(theme: &'a Theme, numbers: &Numbers) -> Panel<'a> {
-    let numbers = numbers.in_words();
+fn summary<'a>(theme: &'a Theme, numbers: &TurnStatistics) -> Panel<'a> {
+    let numbers = numbers.labelled();
     let gauges = numbers.iter().filter(|(.., share)| share.is_some()).count();
     Panel {
         title: "Together; times are the middle ones".into(),
@@ -184,12 +184,12 @@ fn by_agent<'a>(
         title: format!("{} by agent", measure.title()),
         rows: rows(agents.len() + usize::from(others > 0)),
         draw: Box::new(move |area, sheet| {
-            let values = agents.iter().map(|(_, numbers)| measure.of(numbers));
+            let values = agents.iter().map(|(_, numbers)| measure.value_of(numbers));
             let values: Vec<Option<f64>> = values.collect();
             let names = agents.iter();
             let names = names.map(|(name, _)| one_line(name, LONGEST_NAME.min(area.width / 3)));
             let names: Vec<String> = names.collect();
-            let words = values.iter().map(|value| measure.words(*value));
+            let words = values.iter().map(|value| measure.format_value(*value));
             let words: Vec<String> = words.collect();
             let name_width = names.iter().map(|name| columns(name)).max().unwrap_or(0);
             let words_width = words.iter().map(|words| columns(words)).max().unwrap_or(0);
@@ -204,7 +204,7 @@ fn by_agent<'a>(
                 .bar_width(1)
                 .bar_gap(0)
                 .bar_style(bar_style(theme))
-                .max(scaled(measure.full(greatest)))
+                .max(scaled(measure.scale_maximum(greatest)))
                 .render(area, sheet);
             if others > 0 {
                 let others = format!("and {others} other agents");
@@ -218,11 +218,11 @@ fn by_agent<'a>(
 /// A chart over days, and below it in words the first and last day and the maximum.
 fn by_day<'a>(
     theme: &'a Theme,
-    days: Vec<(Date, Option<&'a Numbers>)>,
+    days: Vec<(Date, Option<&'a TurnStatistics>)>,
     measure: Measure,
 ) -> Panel<'a> {
     let values = days.iter().map(|(day, numbers)| {
-        let value = numbers.and_then(|numbers| measure.of(numbers));
+        let value = numbers.and_then(|numbers| measure.value_of(numbers));
         (*day, value)
     });
     let values: Vec<(Date, Option<f64>)> = values.collect();
@@ -256,7 +256,7 @@ fn in_words(values: &[(Date, Option<f64>)], measure: Measure) -> String {
         .filter_map(|(day, value)| Some((day, (*value)?)));
     match known.max_by(|(_, one), (_, other)| one.total_cmp(other)) {
         Some((day, most)) => {
-            let most = measure.words(Some(most));
+            let most = measure.format_value(Some(most));
             format!(
                 "{first} to {last}, most {most} on {:.5}",
                 month_and_day(*day)
@@ -315,8 +315,8 @@ fn line(
     let points = points.filter_map(|(at, (_, value))| Some((at as f64, (*value)?)));
     let points: Vec<(f64, f64)> = points.collect();
     let greatest = points.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-    let full = measure.full(greatest);
-    let marks = [0.0, full / 2.0, full].map(|value| measure.words(Some(value)));
+    let full = measure.scale_maximum(greatest);
+    let marks = [0.0, full / 2.0, full].map(|value| measure.format_value(Some(value)));
     let ends = [values.first(), values.last()];
     let ends = ends.map(|day| day.map_or(String::new(), |(day, _)| month_and_day(*day)));
     let last = values.len().saturating_sub(1).max(1) as f64;

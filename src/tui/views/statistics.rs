@@ -12,7 +12,7 @@ use super::text::Pages;
 use super::{TextView, View};
 use crate::inbox::{self, Spread};
 use crate::journal::JournalReader;
-use crate::statistics::{Gathering, JournalStatistics};
+use crate::statistics::{JournalStatistics, StatisticsJob};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
 use crate::tui::theme::Theme;
@@ -165,7 +165,7 @@ impl StatisticsPages {
             return Stage::Reading(0);
         };
         let count = self.counts[self.at].get_or_insert_with(|| {
-            let gathering = Gathering::new(self.reader.clone(), since, self.zone.clone());
+            let gathering = StatisticsJob::new(self.reader.clone(), since, self.zone.clone());
             Arc::new(Count::new(gathering))
         });
         let stage = count.stage();
@@ -195,12 +195,12 @@ impl StatisticsPages {
 #[derive(Debug)]
 struct Count {
     /// The work; `None` when it is done. Drawing never locks this.
-    gathering: Mutex<Option<Gathering>>,
+    gathering: Mutex<Option<StatisticsJob>>,
     stage: Mutex<Stage>,
 }
 
 impl Count {
-    fn new(gathering: Gathering) -> Self {
+    fn new(gathering: StatisticsJob) -> Self {
         Self {
             gathering: Mutex::new(Some(gathering)),
             stage: Mutex::new(Stage::Reading(0)),
@@ -222,7 +222,7 @@ impl Task for Count {
         let Some(mut left) = gathering.take() else {
             return TaskProgress::default();
         };
-        let goes_on = match left.go_on(MAX_TURNS) {
+        let goes_on = match left.read_more(MAX_TURNS) {
             Ok(true) => {
                 *lock(&self.stage) = Stage::Reading(left.turns());
                 *gathering = Some(left);
