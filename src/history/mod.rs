@@ -322,7 +322,7 @@ fn label(
         return all_marks(&reader, id);
     }
     drop(reader);
-    let writer = JournalWriter::open(state_dir)?;
+    let writer = WriteAccess::open(state_dir)?;
     writer.write(
         vec![Record::Mark(mark)],
         command::ControlCommand::Label {
@@ -350,7 +350,7 @@ fn delete(
     }
     drop(reader);
     // Before the confirmation, so that nobody confirms what then fails.
-    let writer = JournalWriter::open(state_dir)?;
+    let writer = WriteAccess::open(state_dir)?;
     if !yes && !confirm(&to_delete)? {
         return Ok("Nothing was deleted.\n".into());
     }
@@ -367,14 +367,14 @@ fn delete(
 }
 
 /// Writes to the journal, directly or through the running program.
-enum JournalWriter<'a> {
+enum WriteAccess<'a> {
     /// This process has the journal.
     Own(Journal),
     /// Another process with this state folder has it.
     Program(&'a Path),
 }
 
-impl<'a> JournalWriter<'a> {
+impl<'a> WriteAccess<'a> {
     fn open(state_dir: &'a Path) -> Result<Self, HistoryError> {
         match Journal::open(state_dir, JournalOptions::default()) {
             Ok(journal) => Ok(Self::Own(journal)),

@@ -143,7 +143,7 @@ impl ExportForm {
 
 /// What is known about an export, for the view.
 #[derive(Debug, Default)]
-pub(super) struct ExportProgress {
+pub(super) struct ExportState {
     /// The names of the rules of redaction, once they are known.
     pub rules: Option<Vec<String>>,
     /// How many turns are done, and how many there are.
@@ -153,7 +153,7 @@ pub(super) struct ExportProgress {
 }
 
 /// The text of the view before anything is written.
-pub(super) fn preview(exporting: &ExportForm, redacts: bool, progress: &ExportProgress) -> String {
+pub(super) fn preview(exporting: &ExportForm, redacts: bool, progress: &ExportState) -> String {
     let about = exporting.format.about();
     let found = match (&progress.dry_run, progress.turns) {
         (Some(Ok(report)), _) => {

@@ -117,14 +117,14 @@ async fn converse(
             () = ended(&mut stopped) => return Ok(()),
         };
         let answer = match read {
-            RequestLine::End => return Ok(()),
-            RequestLine::TooLong => {
+            ReceivedLine::End => return Ok(()),
+            ReceivedLine::TooLong => {
                 let words = format!("a line has more than {LONGEST_LINE} bytes");
                 let fault = written(Err(ControlError::new(ErrorCode::Malformed, words)));
                 return writing.write_all(fault.as_bytes()).await;
             }
-            RequestLine::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
-            RequestLine::Line => match ControlMessage::read(&line) {
+            ReceivedLine::Line if line.iter().all(u8::is_ascii_whitespace) => continue,
+            ReceivedLine::Line => match ControlMessage::read(&line) {
                 Err(fault) => Err(fault),
                 Ok(question) => tokio::select! {
                     answer = state.answer(question) => answer,
@@ -137,7 +137,7 @@ async fn converse(
     }
 }
 
-enum RequestLine {
+enum ReceivedLine {
     Line,
     End,
     TooLong,
@@ -146,26 +146,26 @@ enum RequestLine {
 async fn read_line(
     reading: &mut (impl AsyncBufRead + Unpin),
     line: &mut Vec<u8>,
-) -> io::Result<RequestLine> {
+) -> io::Result<ReceivedLine> {
     loop {
         let more = reading.fill_buf().await?;
         if more.is_empty() {
             // The last line needs no line break.
             return Ok(if line.is_empty() {
-                RequestLine::End
+                ReceivedLine::End
             } else {
-                RequestLine::Line
+                ReceivedLine::Line
             });
         }
         let end = more.iter().position(|byte| *byte == b'\n');
         let taken = end.map_or(more.len(), |end| end + 1);
         if line.len() + taken > LONGEST_LINE {
-            return Ok(RequestLine::TooLong);
+            return Ok(ReceivedLine::TooLong);
         }
         line.extend_from_slice(&more[..taken]);
         reading.consume(taken);
         if end.is_some() {
-            return Ok(RequestLine::Line);
+            return Ok(ReceivedLine::Line);
         }
     }
 }

@@ -5,7 +5,7 @@ use crossterm::event::KeyEvent;
 use super::{App, Dialog, Effect, Focus, Level, PickerPurpose};
 use crate::export::{ExportError, ExportFormat, ExportReport};
 use crate::inbox::ConversationId;
-use crate::tui::export::{ExportForm, ExportProgress, ExportUpdate, preview, summary};
+use crate::tui::export::{ExportForm, ExportState, ExportUpdate, preview, summary};
 use crate::tui::form::FormOutcome;
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -19,7 +19,7 @@ const TITLE: &str = "export";
 pub(super) struct ExportDialog {
     /// The conversation that a format is chosen for.
     conversation: Option<ConversationId>,
-    progress: ExportProgress,
+    progress: ExportState,
     /// The form of the export that is being written, to be shown again if writing fails.
     written_form: Option<Box<ExportForm>>,
 }
@@ -94,7 +94,7 @@ impl App {
     fn preview_redaction(&mut self) {
         if let Dialog::Export(exporting) = &self.dialog {
             let job = exporting.job(true, &self.settings.export);
-            self.exports.progress = ExportProgress::default();
+            self.exports.progress = ExportState::default();
             self.effects.push(Effect::Export(Box::new(job)));
         }
         self.show_export();

@@ -92,7 +92,7 @@ fn what_is_no_key_here_types_nothing() {
     ] {
         assert_eq!(keys(bytes), "", "{bytes:?}");
     }
-    assert_eq!(keys("\x1b[?62;22c"), "Answered");
+    assert_eq!(keys("\x1b[?62;22c"), "DeviceAttributes");
     assert_eq!(keys("\x1b[?1u\x1b[?62c"), "KittyKeyboard DeviceAttributes");
     // What breaks a sequence off is still what it is.
     assert_eq!(keys("\x1b[1;\rx"), "Enter X");
