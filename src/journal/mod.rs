@@ -45,7 +45,6 @@ use tokio::sync::watch;
 
 pub use error::{OpenError, ReadError};
 pub use hash::Hash;
-pub use queue::Seq;
 pub use reader::{BlobContent, BlobKey, JournalReader, NextIds, TimedTurn, Totals, TurnParts};
 pub use record::{
     ApiConversation, Blob, ConversationRow, DecisionRow, DraftFate, DraftRow, EventRow, MarkRow,
@@ -53,6 +52,7 @@ pub use record::{
     TurnState, TurnTime,
 };
 pub use search::{Excerpt, SearchHit};
+pub use tail::Seq;
 
 use files::JournalFiles;
 use queue::JournalQueue;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::record::Record;
-use super::tail::Tail;
+use super::tail::{Batch, Seq, Tail};
 
 /// How much memory may wait while writing fails, before what is not the person's words goes.
 const MAX_BYTES: usize = 64 << 20;
@@ -15,17 +15,6 @@ const MAX_BYTES: usize = 64 << 20;
 /// How long a write that is in the tail waits for the database, so that one transaction takes many and
 /// does not compete with the handling of a request.
 const COMMIT_DELAY: Duration = Duration::from_millis(20);
-
-/// The number of a write. Later ones are greater, those of later runs too.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seq(pub(super) u64);
-
-/// Records that are written together or not at all.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub seq: Seq,
-    pub records: Vec<Record>,
-}
 
 /// How far writing got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,7 +17,6 @@ use super::database;
 use super::error::OpenError;
 use super::files::{Identity, JournalFiles};
 use super::hash::Hash;
-use super::queue::{Batch, Seq};
 use super::record::{Blob, Record};
 
 /// The bytes before each part: its kind, its length in four bytes (little-endian), and its hash.
@@ -31,6 +30,17 @@ const RECORDS: u8 = b'R';
 const REWRITE_FROM: u64 = 4 << 20;
 /// The most bytes that the file may have while the database cannot be written.
 const MAX_LENGTH: u64 = 64 << 20;
+
+/// The number of a write. Later ones are greater, those of later runs too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seq(pub(super) u64);
+
+/// Records that are written together or not at all.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub seq: Seq,
+    pub records: Vec<Record>,
+}
 
 /// The tail of the journal, for the program that writes it.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use super::apply::Applier;
 use super::database;
 use super::delete;
 use super::pack::unpack;
-use super::queue::Batch;
 use super::record::{Record, TurnState};
+use super::tail::Batch;
 use super::{Retention, now};
 
 /// How long nothing must have come in before texts go into the index of the full-text search: whoever

@@ -12,8 +12,9 @@ use rusqlite::Connection;
 use super::apply::{self, Applier};
 use super::error::{ErrorClass, OpenError};
 use super::files::{Identity, JournalFiles};
-use super::queue::{Batch, WriterTask};
+use super::queue::WriterTask;
 use super::record::Record;
+use super::tail::Batch;
 use super::upkeep::Upkeep;
 use super::{Health, JournalOptions, SharedJournal, database};
 
