@@ -15,8 +15,12 @@ pub struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Cut {
     /// Byte offset in the text that is left.
+    // Journals have this name for it.
+    #[serde(rename = "at")]
     offset: usize,
     /// Length of the placeholder there, in bytes.
+    // Journals have this name for it.
+    #[serde(rename = "stand_in")]
     placeholder_len: usize,
     parts: CutParts,
 }
@@ -169,6 +173,19 @@ impl Envelope {
 mod tests {
     use super::*;
     use crate::api::fields::Fields;
+
+    #[test]
+    fn journals_of_all_versions_can_be_read() {
+        let kept = r#"{"text":"{\"input\": [], \"tools\": null}","cuts":[
+            {"at":11,"stand_in":0,"parts":{"Items":[[1,","]]}},
+            {"at":23,"stand_in":4,"parts":"Tools"}]}"#;
+        let envelope: Envelope = serde_json::from_str(kept).unwrap();
+        let whole = envelope.reassemble("[7]", None, ["1", "2"].into_iter());
+        assert_eq!(whole, r#"{"input": [1,2], "tools": [7]}"#);
+        let again = serde_json::to_value(&envelope).unwrap();
+        let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
+        assert_eq!(again, kept);
+    }
 
     #[test]
     fn what_was_taken_apart_is_put_together_again() {
