@@ -253,7 +253,7 @@ fn what_is_in_the_database_is_not_put_there_again() {
 
 #[test]
 fn what_cannot_be_read_in_the_tail_is_kept_and_told() {
-    for (name, replaced) in [("\"Draft\"", "\"Craft\""), ("second", "sec\u{7f}nd")] {
+    for (name, replaced) in [("\"Draft\"", "\"Craft\""), ("second", "s\u{7f}cond")] {
         let mut desk = TestJournal::new();
         let lock = locked(&desk);
         desk.write(vec![add_turn(turn(1, 1, &["first"]))]);
