@@ -389,7 +389,7 @@ pub struct PendingRequest {
 
 impl PendingRequest {
     /// The next reply with its ticket; `None` when there will never be one because the person's
-    /// side is gone. It may leave when it is in the journal: [`Pending`] knows its last write.
+    /// side is gone. It may leave when it is in the journal: [`PendingRequest`] knows its last write.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
         let sent = self.replies.next().await?;
         self.saving = self.saving.max(sent.saving);

@@ -1,7 +1,7 @@
 //! The journal: everything asked and said, on disk.
 //!
 //! It knows rows, texts and their hashes, and nothing of what they mean. [`Journal`] is one SQLite
-//! database in the state folder and the one thread that writes it; [`Reader`] reads it.
+//! database in the state folder and the one thread that writes it; [`JournalReader`] reads it.
 //!
 //! - [`Journal::write`] takes [`Record`]s, which are written together or not at all, and appends them to
 //!   the tail: a file from which they get into the database a moment later. Where there is no tail, they

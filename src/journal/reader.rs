@@ -605,7 +605,7 @@ impl JournalReader {
         self.with(|db| search::search(db, words, limit))
     }
 
-    /// Whether there are texts that [`Reader::search`] does not find yet.
+    /// Whether there are texts that [`JournalReader::search`] does not find yet.
     pub fn index_is_behind(&self) -> ReadResult<bool> {
         self.with(|db| {
             let sql = "SELECT EXISTS (SELECT 1 FROM text WHERE NOT indexed)";

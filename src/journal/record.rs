@@ -260,7 +260,7 @@ pub struct DecisionRow {
     pub rule: String,
     /// What it matched.
     pub matched: String,
-    /// What was to happen, as [`Action`](crate::rules::Action) is written.
+    /// What was to happen, as [`RuleAction`](crate::rules::RuleAction) is written.
     pub action: String,
     /// Whether that is what happens where nobody does anything for a while.
     pub waited: bool,

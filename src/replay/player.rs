@@ -40,7 +40,7 @@ pub(super) struct ReplayOutcome {
     pub command: Option<u8>,
 }
 
-/// Serves until one of the [`End`]s of a replay is reached.
+/// Serves until one of the [`EndReason`]s of a replay is reached.
 pub(super) async fn play(
     recording: Recording,
     options: ReplayOptions,

@@ -1,7 +1,7 @@
 //! Drafts that models make: who is asked for one, what has come of it, and what becomes of it.
 //!
-//! The inbox knows no model. It gives an [`Order`] away, and whoever has models takes it and sends
-//! back [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or [`Step::Failed`].
+//! The inbox knows no model. It gives an [`ModelOrder`] away, and whoever has models takes it and sends
+//! back [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or [`DraftStep::Failed`].
 
 mod keeping;
 mod model_draft;
