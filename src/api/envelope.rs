@@ -180,7 +180,7 @@ mod tests {
             {"at":11,"stand_in":0,"parts":{"Items":[[1,","]]}},
             {"at":23,"stand_in":4,"parts":"Tools"}]}"#;
         let envelope: Envelope = serde_json::from_str(kept).unwrap();
-        let whole = envelope.reassemble("[7]", None, ["1", "2"].into_iter());
+        let whole = envelope.reassemble("[7]", None, ["1", "2"]);
         assert_eq!(whole, r#"{"input": [1,2], "tools": [7]}"#);
         let again = serde_json::to_value(&envelope).unwrap();
         let kept: serde_json::Value = serde_json::from_str(kept).unwrap();
