@@ -35,7 +35,7 @@ pub struct Reload {
 type AddRule = Arc<dyn Fn(&NewRule) -> Result<String, String> + Send + Sync>;
 
 /// The configuration and the notice about it, or an error message.
-type ReloadResult = Result<(Reloaded, String), String>;
+pub(super) type ReloadResult = Result<(Reloaded, String), String>;
 
 impl Reloaded {
     /// The notice about it.
