@@ -90,6 +90,11 @@ impl StatusLine {
                 &Line::styled(format!(" {words}"), ui.theme.bad()),
             );
         }
+        let style = match self.level {
+            Level::Good => ui.theme.good(),
+            Level::Info => ui.theme.info(),
+            Level::Bad => ui.theme.bad(),
+        };
         let mut notice = self.notice.as_str();
         for left in (1..self.rows).rev() {
             let first = wrapped(notice, line).next().unwrap_or_default();
@@ -100,10 +105,7 @@ impl StatusLine {
             let words = one_line(&notice[..rest], line);
             notice = &notice[rest..];
             if let Some(row) = rows.next() {
-                let line = Line::from(vec![
-                    Span::raw(" "),
-                    Span::styled(words, ui.theme.notice(self.level)),
-                ]);
+                let line = Line::from(vec![Span::raw(" "), Span::styled(words, style)]);
                 draw_line(frame.buffer_mut(), row, &line);
             }
         }
@@ -120,7 +122,7 @@ impl StatusLine {
         let gap = width.saturating_sub(columns(&notice) + columns(&keys));
         let line = Line::from(vec![
             Span::raw(" "),
-            Span::styled(notice, ui.theme.notice(self.level)),
+            Span::styled(notice, style),
             Span::raw(" ".repeat(gap)),
             Span::styled(keys, ui.theme.dim()),
         ]);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{DraftId, DraftStep, DraftUpdate};
 use crate::api::{Body, ContentPart, Piece, Usage, joined_text};
-use crate::rules::Decision;
+use crate::rules::{Decision, RuleAction};
 use crate::store::RequestId;
 
 /// A draft that a model makes or has made.
@@ -122,6 +122,29 @@ impl ModelDraft {
     /// Whether more of it may come.
     pub fn is_streaming(&self) -> bool {
         self.state == DraftState::Streaming
+    }
+
+    /// Why it was held, failed or stopped, in words for the person; empty if it simply ended.
+    pub fn outcome(&self) -> String {
+        match (&self.decision, &self.state) {
+            (_, DraftState::Failed(words)) => format!("{} failed: {words}", self.model),
+            // A draft that a rule allows needs no message.
+            (
+                Some(Decision {
+                    action: RuleAction::Send,
+                    ..
+                }),
+                _,
+            ) => String::new(),
+            (Some(decision), _) if decision.action != RuleAction::Hold => {
+                let (rule, action) = (&decision.rule, decision.action.words());
+                format!("rule \"{rule}\" says {action}: {}", decision.matched)
+            }
+            (Some(decision), _) => format!("held by \"{}\": {}", decision.rule, decision.matched),
+            (None, DraftState::CutOff) => format!("{} reached its limit of tokens", self.model),
+            (None, DraftState::Cancelled) => format!("{} stopped", self.model),
+            (None, DraftState::Streaming | DraftState::Complete) => String::new(),
+        }
     }
 
     /// The items that were not sent by themselves. Of a message that was sent in part, and is open, it

@@ -8,10 +8,10 @@ use super::{App, Dialog, Level, PickerPurpose};
 use crate::api::{Body, Phase, Request};
 use crate::draft::Draft;
 use crate::inbox::{
-    Conversation, ConversationId, DraftId, DraftRequest, DraftState, DraftUpdate, Drafting, Mode,
-    ModelDraft, Partial,
+    Conversation, ConversationId, DraftId, DraftRequest, DraftUpdate, Drafting, Mode, ModelDraft,
+    Partial,
 };
-use crate::rules::{Decision, RuleAction as Then};
+use crate::rules::RuleAction;
 use crate::tui::app::prompt::{Prompt, PromptPurpose};
 use crate::tui::keys::action::Action;
 use crate::tui::picker::{Choice, Picker};
@@ -152,7 +152,7 @@ impl App {
         let words = self.inbox.get(id).map(|found| {
             let mut drafts = found.drafts().iter();
             let draft = drafts.find(|one| one.id == draft);
-            let why = draft.map(draft_outcome).unwrap_or_default();
+            let why = draft.map(ModelDraft::outcome).unwrap_or_default();
             (format!("{why} · {}", found.title()), why)
         });
         let Some((words, why)) = words else {
@@ -459,7 +459,7 @@ impl App {
                 self.say(Level::Bad, "a reason is required");
                 self.dialog = Dialog::Prompt(Box::new(Prompt::rejection()));
             }
-            PromptPurpose::Rejection => self.propose_rules(Then::Reject(text)),
+            PromptPurpose::Rejection => self.propose_rules(RuleAction::Reject(text)),
         }
     }
 }
@@ -494,27 +494,5 @@ fn partial_item(draft: &ModelDraft, request: &Request) -> Option<Body> {
                 },
             })
         }
-    }
-}
-
-/// Why a draft was held, failed or stopped, for a message; empty if it simply ended.
-pub(in crate::tui) fn draft_outcome(draft: &ModelDraft) -> String {
-    match (&draft.decision, &draft.state) {
-        (_, DraftState::Failed(words)) => format!("{} failed: {words}", draft.model),
-        // A draft that a rule allows needs no message.
-        (
-            Some(Decision {
-                action: Then::Send, ..
-            }),
-            _,
-        ) => String::new(),
-        (Some(decision), _) if decision.action != Then::Hold => {
-            let (rule, then) = (&decision.rule, decision.action.words());
-            format!("rule \"{rule}\" says {then}: {}", decision.matched)
-        }
-        (Some(decision), _) => format!("held by \"{}\": {}", decision.rule, decision.matched),
-        (None, DraftState::CutOff) => format!("{} reached its limit of tokens", draft.model),
-        (None, DraftState::Cancelled) => format!("{} stopped", draft.model),
-        (None, DraftState::Streaming | DraftState::Complete) => String::new(),
     }
 }

@@ -14,7 +14,6 @@ use crate::api::Body;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, DraftState, Mode, ModelDraft, Partial};
 use crate::tui::app::App;
-use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::composer::ReplyKind;
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
@@ -198,7 +197,7 @@ pub(super) fn draft_status(app: &App, width: u16) -> Vec<String> {
         (count, true) => format!("draft {at}/{count}"),
         (count, false) => format!("{count} drafts beside: {next}"),
     };
-    let why = draft_outcome(draft);
+    let why = draft.outcome();
     if !why.is_empty() && !matches!(draft.state, DraftState::Cancelled) {
         let words = match (is_roomy, drafts.len()) {
             (true, 2..) => format!("{name} · {why}"),

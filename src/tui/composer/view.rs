@@ -11,8 +11,7 @@ use tui_textarea::{DataCursor, TextArea};
 use super::preview::{Preview, draft_status};
 use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
-use crate::tui::app::model_drafts::draft_outcome;
-use crate::tui::app::{App, Dialog, Level, PickerPurpose};
+use crate::tui::app::{App, Dialog, PickerPurpose};
 use crate::tui::composer::{ArgumentsEditor, ComposedPart, Composer, PROMPT, ReplyKind};
 use crate::tui::form::Form;
 use crate::tui::keys::action::Action;
@@ -350,10 +349,10 @@ fn draft_status_style(ui: &Ui, app: &App) -> Style {
     let draft = app.shown_draft();
     let drafts = app.conversation().map_or(&[][..], Conversation::drafts);
     match draft.or(drafts.last()) {
-        Some(draft) if app.auto_sent_draft().is_none() && !draft_outcome(draft).is_empty() => {
+        Some(draft) if app.auto_sent_draft().is_none() && !draft.outcome().is_empty() => {
             ui.theme.bad()
         }
-        _ => ui.theme.notice(Level::Info),
+        _ => ui.theme.info(),
     }
 }
 

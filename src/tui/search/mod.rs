@@ -5,10 +5,12 @@
 //!
 //! Upper case in the query means that case matters, as in most pagers.
 
+mod finder;
 mod match_count;
 
 use std::ops::Range;
 
+pub use self::finder::Finder;
 pub use self::match_count::MatchCount;
 
 use regex::{Regex, RegexBuilder};

@@ -11,9 +11,7 @@ pub use self::choice::{ColourValue, Colours, ThemeBase, ThemeChoice, ThemeError}
 pub use self::role::Role;
 
 use self::background::contrast;
-use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
-use crate::tui::transcript::block::BlockKind;
 
 /// The least contrast ratio of text that a program has coloured.
 const MIN_CONTRAST: f32 = 2.0;
@@ -85,34 +83,14 @@ impl Theme {
         self.of(Role::Error).add_modifier(Modifier::BOLD)
     }
 
-    /// A notice.
-    pub fn notice(&self, level: Level) -> Style {
-        match level {
-            Level::Good => self.of(Role::Good),
-            Level::Info => self.of(Role::Info),
-            Level::Bad => self.bad(),
-        }
+    /// What has worked.
+    pub fn good(&self) -> Style {
+        self.of(Role::Good)
     }
 
-    /// The header of a block.
-    pub fn label(&self, kind: BlockKind) -> Style {
-        let style = match kind {
-            BlockKind::Prompt => self.of(Role::Prompt),
-            BlockKind::Assistant => self.of(Role::Assistant),
-            BlockKind::Call => self.of(Role::Call),
-            BlockKind::Output => self.of(Role::Output),
-            BlockKind::Boilerplate => return self.dim(),
-            BlockKind::Other => Style::new(),
-        };
-        style.add_modifier(Modifier::BOLD)
-    }
-
-    /// The text of a block, where no tone says more.
-    pub fn text(&self, kind: BlockKind) -> Style {
-        match kind {
-            BlockKind::Call => self.strong(),
-            _ => Style::new(),
-        }
+    /// What is neither good nor bad.
+    pub fn info(&self) -> Style {
+        self.of(Role::Info)
     }
 
     /// A stretch of text.
@@ -173,7 +151,8 @@ impl Theme {
         self.own.get(role).or_else(|| role.colour(background))
     }
 
-    fn of(&self, role: Role) -> Style {
+    /// The colour of a role, without modifiers.
+    pub fn of(&self, role: Role) -> Style {
         Style {
             fg: self.colour(role),
             ..Style::new()
@@ -205,8 +184,8 @@ mod tests {
             theme.waiting(),
             theme.fresh(),
             theme.bad(),
-            theme.notice(Level::Info),
-            theme.label(BlockKind::Prompt),
+            theme.info(),
+            theme.of(Role::Prompt),
             theme.tone(Tone::Added),
             theme.tone(Tone::Keyword),
             theme.tone(sgr(Some(Color::Red), Some(Color::Blue))),

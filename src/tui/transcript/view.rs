@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
@@ -14,6 +14,7 @@ use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::scroll::RowPosition;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
+use crate::tui::theme::{Role, Theme};
 use crate::tui::transcript::block::{BlockKind, TranscriptBlock};
 use crate::tui::transcript::{BlockLine, MARKS, text_width};
 use crate::tui::ui::Ui;
@@ -51,7 +52,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 let base = if block.failed && block.kind != BlockKind::Output {
                     ui.theme.bad()
                 } else {
-                    ui.theme.text(block.kind)
+                    text_style(&ui.theme, block.kind)
                 };
                 let found = finder
                     .map(|finder| finder.found_in(&ui.theme, block.text(), position.block, number));
@@ -130,7 +131,7 @@ fn header(ui: &Ui, block: &TranscriptBlock, app: &App, width: u16) -> Vec<Span<'
             spans.push(Span::raw(" "));
         }
     };
-    push(&block.label, ui.theme.label(block.kind));
+    push(&block.label, label_style(&ui.theme, block.kind));
     let detail = if block.failed {
         ui.theme.bad()
     } else {
@@ -149,6 +150,27 @@ fn header(ui: &Ui, block: &TranscriptBlock, app: &App, width: u16) -> Vec<Span<'
     ));
     spans.push(Span::styled(right, ui.theme.dim()));
     spans
+}
+
+/// The style of the label in the header of a block.
+fn label_style(theme: &Theme, kind: BlockKind) -> Style {
+    let style = match kind {
+        BlockKind::Prompt => theme.of(Role::Prompt),
+        BlockKind::Assistant => theme.of(Role::Assistant),
+        BlockKind::Call => theme.of(Role::Call),
+        BlockKind::Output => theme.of(Role::Output),
+        BlockKind::Boilerplate => return theme.dim(),
+        BlockKind::Other => Style::new(),
+    };
+    style.add_modifier(Modifier::BOLD)
+}
+
+/// The style of the text of a block, where no tone says more.
+fn text_style(theme: &Theme, kind: BlockKind) -> Style {
+    match kind {
+        BlockKind::Call => theme.strong(),
+        _ => Style::new(),
+    }
 }
 
 fn divider(ui: &Ui, words: &str, width: u16) -> Row<'static> {

@@ -15,7 +15,6 @@ use ratatui::widgets::{
 };
 
 use crate::statistics::{JournalStatistics, Measure, TurnStatistics};
-use crate::tui::app::Level;
 use crate::tui::markup::{Sgr, Tone};
 use crate::tui::text::{columns, one_line};
 use crate::tui::theme::Theme;
@@ -343,7 +342,7 @@ fn line(
 
 /// The style of bars and lines.
 fn bar_style(theme: &Theme) -> Style {
-    theme.notice(Level::Info)
+    theme.info()
 }
 
 /// Month and day, such as `11-29`.

@@ -12,7 +12,6 @@ use crate::draft::{Call, Contribution, Draft, Editor, Origin, Sender, Source};
 use crate::inbox::{DraftState, ModelDraft, Partial};
 use crate::rules::Decision;
 use crate::tui::app::App;
-use crate::tui::app::model_drafts::draft_outcome;
 use crate::tui::composer::{ComposedCall as OpenCall, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Tone};
@@ -199,7 +198,7 @@ impl ProvenancePage<'_> {
     fn draft(&mut self, made: &ModelDraft) {
         self.text.push('\n');
         let from = self.text.len();
-        let state = match draft_outcome(made) {
+        let state = match made.outcome() {
             words if !words.is_empty() => words,
             _ if made.is_streaming() => format!("{} · still being made", made.model),
             _ => made.model.clone(),

@@ -7,10 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::keys::ViewCommand;
-use crate::tui::app::Finder;
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Styled};
-use crate::tui::search::{ReadingPosition, SearchBlocks, SearchMatch, SearchPosition, Searchable};
+use crate::tui::search::{
+    Finder, ReadingPosition, SearchBlocks, SearchMatch, SearchPosition, Searchable,
+};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::scroll::RowPosition;
 use crate::tui::text::window::{ScrollProgress, Window};
