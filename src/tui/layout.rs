@@ -195,9 +195,13 @@ fn draw_main(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
             &Line::styled(words, ui.theme.dim()),
         );
     } else if app.conversation().is_some() {
-        transcript::draw(frame, ui, app, area);
+        if let Some(shown) = app.transcript() {
+            let zone = &app.settings.zone;
+            transcript::draw(frame, ui, shown, zone, app.finder(), area);
+        }
     } else {
-        transcript::draw_welcome(frame, app, area);
+        let settings = &app.settings;
+        transcript::draw_welcome(frame, &settings.base_url, &settings.setup, area);
     }
 }
 

@@ -24,7 +24,7 @@ pub(in crate::tui) struct ComposerDrafts {
 
 /// The drafts for a request that is answered.
 #[derive(Debug)]
-pub(in crate::tui) struct AnsweredDraft {
+pub(super) struct AnsweredDraft {
     /// The request.
     pub request: RequestId,
     /// The drafts, oldest first.

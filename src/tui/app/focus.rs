@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{App, Level};
 use crate::tui::keys::action::{Action, Group};
-use crate::tui::views::{self, TextView, ViewCommand};
+use crate::tui::views::{self, TextView, ViewCommand, ViewSource};
 
 /// The pane that has the keyboard focus while no dialog is open.
 #[derive(Debug, Default)]
@@ -136,13 +136,28 @@ impl App {
         }
     }
 
+    /// What views are made of.
+    fn view_source(&self) -> ViewSource<'_> {
+        let answered = self.last_answered_drafts();
+        ViewSource {
+            keymap: &self.settings.keymap,
+            zone: &self.settings.zone,
+            now: self.now,
+            inbox: &self.inbox,
+            conversation: self.conversation(),
+            transcript: self.transcript(),
+            answered_drafts: answered.map_or(&[], |answered| &answered.drafts),
+            answered_decision: answered.and_then(|answered| answered.decision.as_ref()),
+        }
+    }
+
     /// Opens a view, or closes it if it is open.
     pub(super) fn toggle_view(&mut self, action: Action) {
         if self.view().is_some_and(|view| view.is_opened_by(action)) {
             self.focus = Focus::Composer;
             return;
         }
-        match views::open(action, self) {
+        match views::open(action, &self.view_source()) {
             Some(Ok(view)) => self.focus = Focus::View(Box::new(view)),
             Some(Err(why)) => self.say(Level::Info, why),
             None => {}

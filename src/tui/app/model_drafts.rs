@@ -49,7 +49,7 @@ impl App {
     }
 
     /// The drafts for the last answered request of the open conversation.
-    pub(in crate::tui) fn last_answered_drafts(&self) -> Option<&AnsweredDraft> {
+    pub(super) fn last_answered_drafts(&self) -> Option<&AnsweredDraft> {
         self.conversation_uis
             .get(&self.open?)?
             .composer_drafts

@@ -2,30 +2,34 @@
 
 use std::ops::Range;
 
+use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line as Row, Span};
 
 use super::picture::{self, Pictures};
-use crate::tui::app::App;
 use crate::tui::markup::{RowPiece, Styled, Tone};
+use crate::tui::search::Finder;
 use crate::tui::text::format::{size, time_of_day};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::scroll::RowPosition;
 use crate::tui::text::{Text, columns, one_line, rows, shown, shown_spans};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::transcript::block::{BlockKind, TranscriptBlock};
-use crate::tui::transcript::{BlockLine, MARKS, text_width};
+use crate::tui::transcript::{BlockLine, MARKS, Transcript, text_width};
 use crate::tui::ui::Ui;
 
-/// Draws the transcript of the open conversation as it was laid out.
-pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
-    let Some(transcript) = app.transcript() else {
-        return;
-    };
+/// Draws a transcript as it was laid out, with times in this zone, and marks what is searched for.
+pub(in crate::tui) fn draw(
+    frame: &mut Frame,
+    ui: &Ui,
+    transcript: &Transcript,
+    zone: &TimeZone,
+    finder: Option<&Finder>,
+    area: Rect,
+) {
     let width = text_width(area.width);
-    let finder = app.finder();
     let mut wrapped = WrappedLine::new(ui);
     let mut pictures = Pictures::default();
     for (position, row) in transcript.visible().iter().copied().zip(area.rows()) {
@@ -45,7 +49,7 @@ pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
                 } else {
                     fold_mark(block)
                 };
-                let content = header(ui, block, app, area.width.saturating_sub(MARKS));
+                let content = header(ui, block, zone, area.width.saturating_sub(MARKS));
                 (fold, content)
             }
             BlockLine::Text(number) => {
@@ -106,12 +110,12 @@ fn fold_mark(block: &TranscriptBlock) -> &'static str {
     }
 }
 
-fn header(ui: &Ui, block: &TranscriptBlock, app: &App, width: u16) -> Vec<Span<'static>> {
+fn header(ui: &Ui, block: &TranscriptBlock, zone: &TimeZone, width: u16) -> Vec<Span<'static>> {
     let full = |text: &str| columns(&one_line(text, width));
     let width = usize::from(width).saturating_sub(1);
     let size = size(block.size);
     let time = block.at.filter(|_| !block.folded);
-    let time = time.map(|at| format!("{} · {size}", time_of_day(at, &app.settings.zone)));
+    let time = time.map(|at| format!("{} · {size}", time_of_day(at, zone)));
     // In a narrow pane, label and detail matter more than time and size.
     let told = block.header_detail();
     let between = if told.is_empty() { 0 } else { 2 };
@@ -183,9 +187,9 @@ fn divider(ui: &Ui, words: &str, width: u16) -> Row<'static> {
     )
 }
 
-/// Draws the first steps, while there are no requests.
-pub(in crate::tui) fn draw_welcome(frame: &mut Frame, app: &App, area: Rect) {
-    let (url, setup) = (&app.settings.base_url, &app.settings.setup);
+/// Draws the first steps, while there are no requests: the base URL for agents, and the command that
+/// sets Codex up.
+pub(in crate::tui) fn draw_welcome(frame: &mut Frame, url: &str, setup: &str, area: Rect) {
     let text = Text::new(format!(
         "You are the model. Nobody has asked anything yet.\n\n\
          Listening on {url}\n\n\

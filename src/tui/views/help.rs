@@ -7,7 +7,7 @@ use crate::tui::keys::keymap::Keymap;
 
 pub(super) const VIEW: View = View {
     action: Action::Help,
-    open: |app| Ok(TextView::new("help", text(&app.settings.keymap))),
+    open: |source| Ok(TextView::new("help", text(source.keymap))),
 };
 
 /// Columns for the names of keys and of kinds of reply.

@@ -6,12 +6,11 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::{TextView, View};
+use super::{TextView, View, ViewSource};
 use crate::api::{Body, Usage};
 use crate::draft::{Call, Contribution, Draft, Editor, Origin, Sender, Source};
 use crate::inbox::{DraftState, ModelDraft, Partial};
 use crate::rules::Decision;
-use crate::tui::app::App;
 use crate::tui::composer::{ComposedCall as OpenCall, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::markup::{Markup, Tone};
@@ -24,9 +23,9 @@ const NOTHING: &str = "nothing was said or drafted here";
 
 pub(super) const VIEW: View = View {
     action: Action::Provenance,
-    open: |app| {
+    open: |source| {
         let mut page = ProvenancePage {
-            app,
+            source,
             text: String::new(),
             spans: Vec::new(),
         };
@@ -45,33 +44,29 @@ pub(super) const VIEW: View = View {
 
 /// The text of the view while it is built.
 struct ProvenancePage<'a> {
-    app: &'a App,
+    source: &'a ViewSource<'a>,
     text: String,
     spans: Vec<(Range<usize>, Tone)>,
 }
 
 impl ProvenancePage<'_> {
     fn write(&mut self) {
-        let transcript = self.app.transcript();
+        let transcript = self.source.transcript;
         let is_reply = |block: &&TranscriptBlock| block.composed().is_some();
         let chosen = transcript.and_then(Transcript::selected_block);
         let chosen = chosen.filter(is_reply);
         let last = transcript.and_then(|all| all.blocks().iter().rev().find(is_reply));
-        let waiting = self
-            .app
-            .conversation()
-            .map_or(&[][..], |found| found.drafts());
-        let answered = self.app.last_answered_drafts();
+        let conversation = self.source.conversation;
+        let waiting = conversation.map_or(&[][..], |found| found.drafts());
         if let Some(block) = chosen.or(last)
             && let Some(draft) = block.composed()
         {
-            let drafts = answered.map_or(&[][..], |answered| &answered.drafts);
-            let rule = answered.and_then(|answered| answered.decision.as_ref());
-            self.reply(block, draft, drafts, rule);
+            let decision = self.source.answered_decision;
+            self.reply(block, draft, self.source.answered_drafts, decision);
         }
         if !waiting.is_empty() {
             self.heading("drafts for the request that waits");
-            let decision = self.app.conversation().and_then(|found| found.decision());
+            let decision = conversation.and_then(|found| found.decision());
             self.decision(decision);
             for draft in waiting {
                 self.draft(draft);
@@ -289,7 +284,7 @@ impl ProvenancePage<'_> {
     }
 
     fn time(&self, at: Timestamp) -> String {
-        time_of_day(at, &self.app.settings.zone)
+        time_of_day(at, self.source.zone)
     }
 }
 

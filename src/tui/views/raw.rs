@@ -9,9 +9,9 @@ use crate::tui::transcript::block::TranscriptBlock;
 
 pub(super) const VIEW: View = View {
     action: Action::ShowRaw,
-    open: |app| {
-        let conversation = app.conversation().ok_or(NO_REQUEST)?;
-        let block = app.transcript().and_then(Transcript::selected_block);
+    open: |source| {
+        let conversation = source.conversation.ok_or(NO_REQUEST)?;
+        let block = source.transcript.and_then(Transcript::selected_block);
         let text = match block.and_then(TranscriptBlock::raw) {
             Some(raw) => pretty(raw),
             None => pretty(&conversation.request().raw_body()),

@@ -24,15 +24,15 @@ const MAX_TURNS: usize = 500;
 
 pub(super) const VIEW: View = View {
     action: Action::ShowStatistics,
-    open: |app| {
-        let totals = totals(app.inbox.statistics());
-        let Some(reader) = app.store().journal_reader() else {
+    open: |source| {
+        let totals = totals(source.inbox.statistics());
+        let Some(reader) = source.inbox.store().journal_reader() else {
             return Ok(TextView::new("statistics", totals));
         };
-        let zone = app.settings.zone.clone();
+        let zone = source.zone.clone();
         Ok(TextView::paged(Box::new(StatisticsPages {
             totals,
-            today: zone.to_datetime(app.now).date(),
+            today: zone.to_datetime(source.now).date(),
             zone,
             reader,
             at: 0,

@@ -9,8 +9,8 @@ use crate::tui::markup::Markup;
 
 pub(super) const VIEW: View = View {
     action: Action::ShowTools,
-    open: |app| {
-        let conversation = app.conversation().ok_or(NO_REQUEST)?;
+    open: |source| {
+        let conversation = source.conversation.ok_or(NO_REQUEST)?;
         let text = text(conversation.tools());
         Ok(TextView::foreign(
             "tools of this request",
