@@ -125,9 +125,7 @@ impl Panes {
             app.list.leave();
         }
         let has_column = self.inbox.is_some() && self.main.is_some();
-        let mut list = std::mem::take(&mut app.list);
-        list.layout(ui, app, self.inbox, has_column);
-        app.list = list;
+        app.lay_out_list(ui, self.inbox, has_column);
         app.transcript_area = None;
         if let Some((_, area)) = self.main {
             if let Focus::View(view) = &mut app.focus {
@@ -155,7 +153,7 @@ impl Panes {
                 .render(column, frame.buffer_mut());
         }
         if let Some(area) = self.inbox {
-            inbox::draw(frame, ui, app, area);
+            inbox::draw(frame, ui, &app.list, &app.inbox, app.is_in_inbox(), area);
         }
         if let Some((title, area)) = self.main {
             status::draw_title(frame, ui, app, title);

@@ -2,21 +2,19 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::agents::{ALLOW, BLOCK};
 use crate::api::{self, OutputFormat};
-use crate::inbox::{self, Conversation};
+use crate::inbox::Conversation;
 use crate::tui::app::{App, Dialog, Level, PickerPurpose};
 use crate::tui::composer::preview::mode_label;
 use crate::tui::composer::{ComposedCall, ReplyKind};
-use crate::tui::inbox::study_assignment;
+use crate::tui::inbox::{status_words, study_assignment, time_left};
 use crate::tui::keys::action::Action;
 use crate::tui::marks::marks_in_words;
-use crate::tui::text::format::{elapsed, elapsed_seconds};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line, rows as wrapped, sanitize};
 use crate::tui::transcript::Transcript;
@@ -162,7 +160,7 @@ fn notice(app: &App, screen: usize) -> (String, Level) {
         }
         (Dialog::Quit, _) => {
             let words = match app.inbox.waiting() {
-                // The clients that elapsed when the question was opened are gone.
+                // The clients that waited when the question was opened are gone.
                 0 => "Quit?".to_owned(),
                 n => format!("Quit? {n} waiting"),
             };
@@ -409,7 +407,10 @@ pub(super) fn draw_title(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
         (None, Some(conversation)) => {
             let place = app.inbox.position(conversation.id).map_or(0, |at| at + 1);
             let count = app.inbox.conversations().len();
-            let mut state = match (state(conversation, app), time_left(conversation, app.now)) {
+            let mut state = match (
+                status_words(conversation, app.now),
+                time_left(conversation, app.now),
+            ) {
                 (state, None) => state,
                 (_, Some((_, left))) if !is_wide => left,
                 (state, Some((_, left))) => format!("{state} · {left}"),
@@ -461,36 +462,4 @@ pub(super) fn draw_marks(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
     let words = one_line(&marks_in_words(marks), area.width.saturating_sub(2));
     let line = Line::styled(format!(" {words}"), ui.theme.dim());
     draw_line(frame.buffer_mut(), area, &line);
-}
-
-/// The status of a conversation, as text.
-pub(super) fn state(conversation: &Conversation, app: &App) -> String {
-    match conversation.status() {
-        inbox::Status::Waiting { since } => {
-            let behind = match conversation.waiting() {
-                0 | 1 => String::new(),
-                n => format!(" (+{} behind)", n - 1),
-            };
-            format!("waiting {}{behind}", elapsed(since, app.now))
-        }
-        inbox::Status::Answered => match (&conversation.automatic, conversation.refused()) {
-            (Some(_), _) => "auto-answered".into(),
-            (None, 0) => "answered".into(),
-            (None, n) => format!("refused again ×{n}"),
-        },
-        inbox::Status::ClientGone => "client gone".into(),
-    }
-}
-
-/// How long the client of a conversation still waits, if it has said so: in seconds, and as text.
-pub(super) fn time_left(conversation: &Conversation, now: Timestamp) -> Option<(u64, String)> {
-    let inbox::Status::Waiting { since } = conversation.status() else {
-        return None;
-    };
-    let patience = conversation.request().gives_up_after()?;
-    let until = since.checked_add(patience).ok()?;
-    Some(match elapsed_seconds(now, until) {
-        0 => (0, "out of time".into()),
-        seconds => (seconds, format!("{} left", elapsed(now, until))),
-    })
 }

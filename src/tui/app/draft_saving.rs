@@ -109,7 +109,7 @@ impl App {
     }
 
     /// Whether a conversation has an unsent draft.
-    pub(in crate::tui) fn has_draft(&self, id: ConversationId) -> bool {
+    pub(super) fn has_draft(&self, id: ConversationId) -> bool {
         match self.conversation_uis.get(&id) {
             Some(own) => !own.composer.is_idle(),
             None => self.unsaved_drafts.on_disk.contains(&id),

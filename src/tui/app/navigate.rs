@@ -1,13 +1,17 @@
 //! Opening conversations, and moving in the open one.
 
+use ratatui::layout::Rect;
+
 use super::{App, Dialog, Effect, Focus, Level};
 use crate::api::Purpose;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, ConversationId};
+use crate::tui::inbox::ListSource;
 use crate::tui::keys::action::Action;
 use crate::tui::search::Searchable;
 use crate::tui::terminal::clipboard::without_controls;
 use crate::tui::transcript::Transcript;
+use crate::tui::ui::Ui;
 
 impl App {
     pub(super) fn cancel(&mut self) {
@@ -157,6 +161,23 @@ impl App {
             _ if self.open.is_none() => self.say(Level::Info, "no request yet"),
             _ => self.say(Level::Info, "no other conversation"),
         }
+    }
+
+    /// Lays out the list of conversations in a pane; without one it is not shown. `has_column` says
+    /// whether the list and the transcript are both on the screen.
+    pub(in crate::tui) fn lay_out_list(&mut self, ui: &Ui, area: Option<Rect>, has_column: bool) {
+        let mut list = std::mem::take(&mut self.list);
+        let source = ListSource {
+            inbox: &self.inbox,
+            open: self.open,
+            has_focus: self.is_in_inbox(),
+            now: self.now,
+            zone: &self.settings.zone,
+            mode: &|id| self.mode(id),
+            has_draft: &|id| self.has_draft(id),
+        };
+        list.layout(ui, &source, area, has_column);
+        self.list = list;
     }
 
     /// Opens a conversation and gives the composer the focus.

@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Rect};
 
-pub(in crate::tui) use self::row::{folder, study_assignment};
-pub(in crate::tui) use self::view::draw;
+pub(in crate::tui) use self::row::{folder, status_words, study_assignment, time_left};
+pub(in crate::tui) use self::view::{ListSource, draw};
 
 use self::frozen_order::FrozenOrder;
 use self::row::RowSummary;

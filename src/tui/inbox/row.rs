@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::api::Body;
-use crate::inbox::{Conversation, ReplyContent, SentReply};
+use crate::inbox::{Conversation, ReplyContent, SentReply, Status};
 use crate::tui::marks::marks_in_words;
-use crate::tui::text::format::agent_name;
+use crate::tui::text::format::{agent_name, elapsed, elapsed_seconds};
 use crate::tui::text::one_line;
 use crate::tui::transcript::block::TranscriptBlock;
 
@@ -61,6 +61,41 @@ pub(in crate::tui) fn folder(conversation: &Conversation) -> &str {
         .into_iter()
         .find(|name| !name.is_empty())
         .unwrap_or(path)
+}
+
+/// The status of a conversation, as text.
+pub(in crate::tui) fn status_words(conversation: &Conversation, now: Timestamp) -> String {
+    match conversation.status() {
+        Status::Waiting { since } => {
+            let behind = match conversation.waiting() {
+                0 | 1 => String::new(),
+                n => format!(" (+{} behind)", n - 1),
+            };
+            format!("waiting {}{behind}", elapsed(since, now))
+        }
+        Status::Answered => match (&conversation.automatic, conversation.refused()) {
+            (Some(_), _) => "auto-answered".into(),
+            (None, 0) => "answered".into(),
+            (None, n) => format!("refused again ×{n}"),
+        },
+        Status::ClientGone => "client gone".into(),
+    }
+}
+
+/// How long the client of a conversation still waits, if it has said so: in seconds, and as text.
+pub(in crate::tui) fn time_left(
+    conversation: &Conversation,
+    now: Timestamp,
+) -> Option<(u64, String)> {
+    let Status::Waiting { since } = conversation.status() else {
+        return None;
+    };
+    let patience = conversation.request().gives_up_after()?;
+    let until = since.checked_add(patience).ok()?;
+    Some(match elapsed_seconds(now, until) {
+        0 => (0, "out of time".into()),
+        seconds => (seconds, format!("{} left", elapsed(now, until))),
+    })
 }
 
 /// The text that the filter of the list matches against.

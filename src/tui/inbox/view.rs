@@ -1,17 +1,16 @@
 //! Layout and drawing of the inbox pane.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::InboxList;
-use super::row::{RowSummary, distinctions, folder, study_assignment};
+use super::row::{RowSummary, distinctions, folder, status_words, study_assignment, time_left};
 use crate::inbox::{Conversation, ConversationId, Inbox, Mode, Status};
-use crate::tui::app::App;
 use crate::tui::marks::short_summary;
-use crate::tui::status;
 use crate::tui::text::format::{agent_name, day_or_time};
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line};
@@ -37,11 +36,34 @@ const URGENT: u64 = 120;
 /// Columns of the longest usual waiting time.
 const WAITING_COLUMNS: usize = "waiting 0 m 00 s".len();
 
+/// The state of the program that the list shows.
+pub(in crate::tui) struct ListSource<'a> {
+    pub inbox: &'a Inbox,
+    /// The open conversation.
+    pub open: Option<ConversationId>,
+    /// Whether the list has the focus.
+    pub has_focus: bool,
+    pub now: Timestamp,
+    /// The time zone of all times that are shown.
+    pub zone: &'a TimeZone,
+    /// The mode of a conversation.
+    pub mode: &'a dyn Fn(ConversationId) -> Mode,
+    /// Whether a conversation has an unsent draft.
+    pub has_draft: &'a dyn Fn(ConversationId) -> bool,
+}
+
 /// Draws the list as it was laid out.
-pub(in crate::tui) fn draw(frame: &mut Frame, ui: &Ui, app: &App, area: Rect) {
-    let list = &app.list;
+pub(in crate::tui) fn draw(
+    frame: &mut Frame,
+    ui: &Ui,
+    list: &InboxList,
+    inbox: &Inbox,
+    has_focus: bool,
+    area: Rect,
+) {
     if let Some(row) = area.rows().next() {
-        draw_line(frame.buffer_mut(), row, &list.title(ui, app, row.width));
+        let title = list.title(ui, inbox, has_focus, row.width);
+        draw_line(frame.buffer_mut(), row, &title);
     }
     for (place, lines) in &list.rows.lines {
         for (line, row) in lines.iter().zip(place.rows()) {
@@ -154,11 +176,11 @@ impl InboxList {
     pub(in crate::tui) fn layout(
         &mut self,
         ui: &Ui,
-        app: &App,
+        source: &ListSource,
         area: Option<Rect>,
         has_column: bool,
     ) {
-        let (inbox, open) = (&app.inbox, app.open);
+        let (inbox, open) = (source.inbox, source.open);
         self.has_column = has_column;
         self.shown.clear();
         let mut known = std::mem::take(&mut self.summaries);
@@ -182,35 +204,35 @@ impl InboxList {
             self.shown.push((place.intersection(area), id));
             y = y.saturating_add(height);
         }
-        let key = self.rows_key(ui, app, area);
+        let key = self.rows_key(ui, source, area);
         if self.rows.key.as_ref() != Some(&key) {
             let before = std::mem::take(&mut self.rows);
-            self.rows = self.build_rows(ui, app, key, before);
+            self.rows = self.build_rows(ui, source, key, before);
         }
     }
 
-    fn rows_key(&self, ui: &Ui, app: &App, area: Rect) -> RowsKey {
+    fn rows_key(&self, ui: &Ui, source: &ListSource, area: Rect) -> RowsKey {
         let shown = self.shown.iter().filter_map(|(_, id)| {
-            let conversation = app.inbox.get(*id)?;
+            let conversation = source.inbox.get(*id)?;
             Some(RowKey {
                 id: *id,
-                is_open: app.open == Some(*id),
+                is_open: source.open == Some(*id),
                 is_chosen: self.chosen == Some(*id),
-                has_draft: app.has_draft(*id),
-                mode: app.mode(*id),
+                has_draft: (source.has_draft)(*id),
+                mode: (source.mode)(*id),
                 status: conversation.status(),
                 waiting: conversation.waiting(),
                 active: conversation.last_activity,
                 is_loaded: conversation.is_loaded(),
-                parent: parent_of(app, conversation),
+                parent: parent_of(source.inbox, conversation),
                 marks: short_summary(conversation.marks()),
             })
         });
         RowsKey {
             area,
             theme: ui.theme.clone(),
-            second: app.now.as_second(),
-            has_focus: app.is_in_inbox(),
+            second: source.now.as_second(),
+            has_focus: source.has_focus,
             shown: shown.collect(),
         }
     }
@@ -245,10 +267,9 @@ impl InboxList {
     }
 
     /// The title: the filter or the name, and how many conversations wait.
-    fn title(&self, ui: &Ui, app: &App, width: u16) -> Line<'static> {
-        let inbox = &app.inbox;
+    fn title(&self, ui: &Ui, inbox: &Inbox, has_focus: bool, width: u16) -> Line<'static> {
         // The pane with the focus is marked by colour and by a character.
-        let (mark, style) = if app.is_in_inbox() {
+        let (mark, style) = if has_focus {
             ("▸ ", ui.theme.bar())
         } else {
             ("", ui.theme.strong())
@@ -280,12 +301,18 @@ impl InboxList {
     }
 
     /// Builds the rows of the visible conversations, each with its area.
-    fn build_rows(&self, ui: &Ui, app: &App, key: RowsKey, mut before: InboxRows) -> InboxRows {
+    fn build_rows(
+        &self,
+        ui: &Ui,
+        source: &ListSource,
+        key: RowsKey,
+        mut before: InboxRows,
+    ) -> InboxRows {
         let width = key.area.width;
         let room = width.saturating_sub(MARK_COLUMNS + 1);
         let found = self.shown.iter().filter_map(|(place, id)| {
             let summary = self.summaries.get(id)?;
-            Some((*place, app.inbox.get(*id)?, summary))
+            Some((*place, source.inbox.get(*id)?, summary))
         });
         let found: Vec<_> = found.collect();
         let rows = found.iter().map(|(_, conversation, summary)| {
@@ -301,7 +328,7 @@ impl InboxList {
         let lines = lines.map(|(at, (((title, conversation, summary), apart), found))| {
             let lines = before.take(&key, at, apart);
             let lines = lines.unwrap_or_else(|| {
-                self.entry((ui, app), conversation, summary, (title, apart), width)
+                self.entry((ui, source), conversation, summary, (title, apart), width)
             });
             (found.0, lines)
         });
@@ -314,20 +341,20 @@ impl InboxList {
 
     fn entry(
         &self,
-        (ui, app): (&Ui, &App),
+        (ui, source): (&Ui, &ListSource),
         conversation: &Conversation,
         summary: &RowSummary,
         (title, apart): (String, &str),
         width: u16,
     ) -> [Line<'static>; ROWS] {
-        let is_open = app.open == Some(conversation.id);
-        let is_chosen = if app.is_in_inbox() {
+        let is_open = source.open == Some(conversation.id);
+        let is_chosen = if source.has_focus {
             self.chosen == Some(conversation.id)
         } else {
             is_open
         };
         let side = match (is_open, is_chosen) {
-            (_, true) if app.is_in_inbox() => "▸",
+            (_, true) if source.has_focus => "▸",
             (true, _) => "▌",
             (false, _) => " ",
         };
@@ -343,14 +370,14 @@ impl InboxList {
             (false, false) => Style::new(),
         };
         let room = width.saturating_sub(MARK_COLUMNS + 1);
-        let draft = if app.has_draft(conversation.id) {
+        let draft = if (source.has_draft)(conversation.id) {
             DRAFT_MARK
         } else {
             ""
         };
         // What distinguishes it may take half of the row.
         let apart = one_line(apart, room / 2);
-        let mode = match app.mode(conversation.id) {
+        let mode = match (source.mode)(conversation.id) {
             Mode::Manual => "",
             mode => mode.label(),
         };
@@ -362,7 +389,7 @@ impl InboxList {
         let title = one_line(&title, room.saturating_sub(taken));
         let fill = usize::from(room).saturating_sub(columns(&title) + columns(&behind));
         let edge = || Span::styled(side, ui.theme.strong());
-        let second = one_line(&second_row(app, conversation, summary), room);
+        let second = one_line(&second_row(source, conversation, summary), room);
         [
             Line::from(vec![
                 edge(),
@@ -380,18 +407,18 @@ impl InboxList {
 }
 
 /// The second row: status, folder, agent and the latest item, among others.
-fn second_row(app: &App, conversation: &Conversation, summary: &RowSummary) -> String {
-    let mut state = status::state(conversation, app);
-    if let Some((seconds, left)) = status::time_left(conversation, app.now)
+fn second_row(source: &ListSource, conversation: &Conversation, summary: &RowSummary) -> String {
+    let mut state = status_words(conversation, source.now);
+    if let Some((seconds, left)) = time_left(conversation, source.now)
         && seconds < URGENT
     {
         state = left;
     }
     if !conversation.is_waiting() {
-        let since = day_or_time(conversation.last_activity, app.now, &app.settings.zone);
+        let since = day_or_time(conversation.last_activity, source.now, source.zone);
         state = format!("{state} {since}");
     }
-    let parent = parent_of(app, conversation);
+    let parent = parent_of(source.inbox, conversation);
     let whose = study_assignment(conversation);
     let marks = short_summary(conversation.marks());
     let parts = match conversation.automatic {
@@ -411,8 +438,8 @@ fn second_row(app: &App, conversation: &Conversation, summary: &RowSummary) -> S
 }
 
 /// The parent of a conversation that was begun by a subagent, in words; empty if there is none.
-pub(in crate::tui) fn parent_of(app: &App, conversation: &Conversation) -> String {
-    let parent = conversation.parent.and_then(|id| app.inbox.get(id));
+fn parent_of(inbox: &Inbox, conversation: &Conversation) -> String {
+    let parent = conversation.parent.and_then(|id| inbox.get(id));
     parent.map_or_else(String::new, |parent| {
         format!("↳ {}", one_line(parent.title(), PARENT_COLUMNS))
     })
