@@ -10,7 +10,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Widget};
 
 use super::app::{App, Dialog, Focus};
-use super::composer::view::{self as composer, ComposerLabels, ComposerPlacement};
+use super::composer_pane::{self as composer, ComposerLabels, ComposerPlacement};
 use super::status::StatusLine;
 use super::text::paint::draw_line;
 use super::transcript::view as transcript;

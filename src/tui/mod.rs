@@ -19,6 +19,7 @@
 
 pub mod app;
 pub mod composer;
+mod composer_pane;
 pub mod export;
 pub mod form;
 pub mod inbox;

@@ -15,14 +15,12 @@ mod kind;
 mod origin_tracker;
 mod pastes;
 mod placeholders;
-pub(super) mod preview;
-pub(super) mod view;
 
 pub use call::{ArgumentsEditor, ComposedCall};
 pub use kind::ReplyKind;
 
 /// Columns for the mark in front of the text.
-const PROMPT: u16 = 2;
+pub(super) const PROMPT: u16 = 2;
 
 /// A draft with its kind. Every conversation has its own.
 #[derive(Debug)]

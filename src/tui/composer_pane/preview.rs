@@ -9,12 +9,11 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::PROMPT;
 use crate::api::Body;
 use crate::draft::Draft;
 use crate::inbox::{Conversation, DraftState, Mode, ModelDraft, Partial};
 use crate::tui::app::App;
-use crate::tui::composer::ReplyKind;
+use crate::tui::composer::{PROMPT, ReplyKind};
 use crate::tui::keys::action::Action;
 use crate::tui::text::paint::draw_line;
 use crate::tui::text::{columns, one_line, rows, sanitize, shown};

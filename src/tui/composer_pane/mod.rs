@@ -1,5 +1,5 @@
-//! Draws the composer: the parts collected, the kinds of reply, and below them the text area or what
-//! replaces it: a form, a list, a search.
+//! Layout and drawing of the composer's pane: the parts collected, the kinds of reply, and below them
+//! the text area or what replaces it: a form, a list, a search.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -8,7 +8,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use tui_textarea::{DataCursor, TextArea};
 
-use super::preview::{Preview, draft_status};
+pub(super) use self::preview::mode_label;
+
+use self::preview::{Preview, draft_status};
 use crate::api::{self, Body};
 use crate::inbox::{Conversation, Status};
 use crate::tui::app::{App, Dialog, PickerPurpose};
@@ -20,9 +22,11 @@ use crate::tui::text::{columns, one_line, rows, sanitize};
 use crate::tui::transcript::block::TranscriptBlock;
 use crate::tui::ui::Ui;
 
+mod preview;
+
 /// Where the composer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tui) enum ComposerPlacement {
+pub(super) enum ComposerPlacement {
     /// Below the transcript, as high as its text needs.
     Below,
     /// To the right of the transcript, as high as the screen.
@@ -39,7 +43,7 @@ const MIN_TRANSCRIPT_ROWS: u16 = 4;
 const MIN_INPUT_ROWS: u16 = 3;
 
 /// The labels around the text, made once a frame.
-pub(in crate::tui) struct ComposerLabels {
+pub(super) struct ComposerLabels {
     /// The countdown of a reply that is about to be sent, and what the request expects of the answer.
     expected: Vec<String>,
     /// The status of drafts of models.
@@ -55,7 +59,7 @@ pub(in crate::tui) struct ComposerLabels {
 
 impl ComposerLabels {
     /// The labels for a composer of this width.
-    pub(in crate::tui) fn new(app: &App, width: u16, place: ComposerPlacement) -> Self {
+    pub(super) fn new(app: &App, width: u16, place: ComposerPlacement) -> Self {
         let composer = app.composer();
         // A dialog that has nothing to do with a reply has a title of its own.
         let effect = match app.dialog.title() {
@@ -122,7 +126,7 @@ fn rows_of(app: &App, width: u16) -> usize {
 
 /// Rows that the composer takes below the transcript: a text up to a third of the pane, a form or
 /// a list up to half of it. Some rows are always left for the transcript.
-pub(in crate::tui) fn height(app: &App, labels: &ComposerLabels, height: u16) -> u16 {
+pub(super) fn height(app: &App, labels: &ComposerLabels, height: u16) -> u16 {
     let composer = app.composer();
     let most = match (&app.dialog, &composer.call) {
         (Dialog::Picker(..), _) => height / 2,
@@ -210,7 +214,7 @@ impl Areas {
 }
 
 /// Fits the contents of the composer into its area.
-pub(in crate::tui) fn lay_out(
+pub(super) fn lay_out(
     app: &mut App,
     labels: &ComposerLabels,
     area: Rect,
@@ -231,7 +235,7 @@ pub(in crate::tui) fn lay_out(
 }
 
 /// Draws the composer, and puts the cursor where the next key goes.
-pub(in crate::tui) fn draw(
+pub(super) fn draw(
     frame: &mut Frame,
     ui: &Ui,
     app: &App,
