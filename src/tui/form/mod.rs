@@ -8,7 +8,8 @@
 //! - `choice` is what is chosen, and a `Line` what is typed; `keys` moves between
 //!   rows, `answer` gives the keys of one row their meaning
 //! - `check` says what is wrong, and at which row
-//! - `saved` serializes answers and reads them back, half typed or wrong as they may be
+//! - `save` serializes the form and reads it back, half typed or wrong as its answers may be; `saved`
+//!   is what an answer is serialized as
 //! - `view` draws the rows
 //!
 //! Whatever the schema says, any JSON can be shown, edited and given back: what the schema does not
@@ -21,6 +22,7 @@ mod json;
 mod keys;
 mod node;
 mod row;
+mod save;
 mod saved;
 mod spec;
 #[cfg(test)]

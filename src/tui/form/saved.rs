@@ -1,44 +1,23 @@
-//! Serializes a form. Unlike the JSON of its value this keeps what is unfinished: a number without its
-//! digits, an object that is not sent, the position of the cursor.
+//! The answers of a form as they are serialized. Unlike the JSON of its value they keep what is
+//! unfinished: a number without its digits, an object that is not sent, the position of the cursor.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::choice::FixedChoice;
 use super::json::JsonValue;
-use super::node::{AnswerState, Node, NodeContent, NodeRole, Object, fields_of};
-use super::row::RowPath;
-use super::spec::{FieldKind, FieldSchema, Spec};
-use super::{Form, ROW_BUDGET};
-use crate::tui::line::LineEditor;
-
-/// A serialized form.
-#[derive(Serialize, Deserialize)]
-struct SavedForm {
-    root: SavedAnswer,
-    /// The row with the focus.
-    #[serde(default)]
-    focus: SavedFocus,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct SavedFocus {
-    path: Vec<usize>,
-    add: bool,
-}
+use super::spec::FieldKind;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SavedAnswer {
     #[serde(default)]
-    state: SavedState,
+    pub(super) state: SavedState,
     #[serde(flatten)]
-    content: Option<SavedContent>,
+    pub(super) content: Option<SavedContent>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum SavedState {
+pub(super) enum SavedState {
     #[default]
     Unset,
     Null,
@@ -47,7 +26,7 @@ enum SavedState {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum SavedContent {
+pub(super) enum SavedContent {
     Line(SavedLine),
     Raw(SavedLine),
     Choice(SavedChoice),
@@ -67,7 +46,7 @@ enum SavedContent {
 /// The option is written as JSON, which stays the same where the order of the options does not.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
-enum SavedChoice {
+pub(super) enum SavedChoice {
     Made(Option<String>),
     /// In the middle of typing the name of one.
     Named {
@@ -77,11 +56,11 @@ enum SavedChoice {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct SavedLine {
-    text: String,
+pub(super) struct SavedLine {
+    pub(super) text: String,
     /// In bytes.
     #[serde(default)]
-    at: Option<usize>,
+    pub(super) at: Option<usize>,
 }
 
 /// A field and what was answered there.
@@ -91,76 +70,7 @@ pub(super) struct SavedField {
     pub(super) answer: SavedAnswer,
 }
 
-impl Form {
-    /// The answers as JSON that [`Self::from_saved`] reads.
-    pub fn save(&self) -> Value {
-        let saved = SavedForm {
-            root: SavedAnswer::of(&self.root),
-            focus: SavedFocus {
-                path: self.focus.path.clone(),
-                add: self.focus.add,
-            },
-        };
-        // Texts, numbers and names only: they can all be written.
-        serde_json::to_value(saved).unwrap_or(Value::Null)
-    }
-
-    /// A form with saved answers to the same schema. What [`Self::save`] did not write is taken for
-    /// the value of the form.
-    pub fn from_saved(schema: &Value, answers: &Value) -> Self {
-        let Ok(saved) = SavedForm::deserialize(answers) else {
-            return Self::with_value(schema, answers);
-        };
-        let mut form = Self::new(schema);
-        form.root = saved
-            .root
-            .into_node(&form.schema, NodeRole::Root, &mut { ROW_BUDGET });
-        let SavedFocus { path, add } = saved.focus;
-        form.focus = RowPath { path, add };
-        if form.focused_row().is_none() {
-            form.focus_first();
-        }
-        form
-    }
-}
-
 impl SavedAnswer {
-    /// The answer of a node.
-    pub(super) fn of(node: &Node) -> Self {
-        let typed = |line: &LineEditor| SavedLine {
-            text: line.text().to_owned(),
-            at: Some(line.at()),
-        };
-        let content = match &node.content {
-            NodeContent::Line(line) => SavedContent::Line(typed(line)),
-            NodeContent::Raw(line) => SavedContent::Raw(typed(line)),
-            NodeContent::Choice(choice) => SavedContent::Choice(SavedChoice::of(choice, node)),
-            NodeContent::Object(object) => SavedContent::Object {
-                open: object.open,
-                fields: object.fields.as_ref().map(|fields| {
-                    let saved = fields.iter().map(|field| SavedField {
-                        name: field.name.clone(),
-                        answer: Self::of(&field.node),
-                    });
-                    saved.collect()
-                }),
-                chosen: node
-                    .is_decided()
-                    .then(|| SavedChoice::of(&object.choice, node)),
-                aside: object.aside.clone(),
-            },
-            NodeContent::List(items) => SavedContent::List(items.iter().map(Self::of).collect()),
-        };
-        Self {
-            state: match node.state {
-                AnswerState::Unset => SavedState::Unset,
-                AnswerState::Null => SavedState::Null,
-                AnswerState::Set => SavedState::Set,
-            },
-            content: Some(content),
-        }
-    }
-
     /// Whether a field of this kind can hold the answer without turning it into raw JSON.
     pub(super) fn fits(&self, kind: &FieldKind) -> bool {
         match (&self.content, kind) {
@@ -175,95 +85,11 @@ impl SavedAnswer {
             _ => false,
         }
     }
-
-    /// The node with this answer, as far as the schema still fits.
-    pub(super) fn into_node(
-        self,
-        schema: &FieldSchema,
-        role: NodeRole,
-        budget: &mut usize,
-    ) -> Node {
-        let Some(content) = self.content else {
-            return Node::empty(schema, role, budget);
-        };
-        let spec = Spec::of(schema);
-        *budget = budget.saturating_sub(spec.cost());
-        let state = match self.state {
-            SavedState::Unset => AnswerState::Unset,
-            SavedState::Null => AnswerState::Null,
-            SavedState::Set => AnswerState::Set,
-        };
-        let line = |SavedLine { text, at }: SavedLine| match at {
-            Some(at) => LineEditor::with_cursor(text, at),
-            None => LineEditor::new(text),
-        };
-        let content = match (content, &spec.kind) {
-            (SavedContent::Line(typed), FieldKind::Text | FieldKind::Number { .. }) => {
-                NodeContent::Line(line(typed))
-            }
-            (SavedContent::Line(typed) | SavedContent::Raw(typed), _) => {
-                NodeContent::Raw(line(typed))
-            }
-            (SavedContent::Choice(saved), FieldKind::Choice(options)) => {
-                NodeContent::Choice(saved.among(options))
-            }
-            (SavedContent::Choice(saved), _) => {
-                NodeContent::Raw(LineEditor::new(saved.into_parts().0.unwrap_or_default()))
-            }
-            (
-                SavedContent::Object {
-                    open,
-                    fields,
-                    chosen,
-                    aside,
-                },
-                kind,
-            ) => {
-                let choice = match (chosen, kind) {
-                    (Some(chosen), FieldKind::Union(labels)) => chosen.among(labels),
-                    _ => FixedChoice::default(),
-                };
-                let spec = spec.chosen(&choice);
-                NodeContent::Object(Object {
-                    open,
-                    fields: fields.map(|saved| {
-                        let answers = saved.into_iter().map(|field| (field.name, field.answer));
-                        fields_of(&spec, answers, budget, SavedAnswer::into_node)
-                    }),
-                    choice,
-                    aside,
-                })
-            }
-            (SavedContent::List(items), _) => {
-                let item = spec.items();
-                let each = |answer: Self| answer.into_node(&item, NodeRole::Element, budget);
-                NodeContent::List(items.into_iter().map(each).collect())
-            }
-        };
-        Node {
-            schema: schema.clone(),
-            spec,
-            role,
-            state,
-            content,
-        }
-    }
 }
 
 impl SavedChoice {
-    fn of(choice: &FixedChoice, node: &Node) -> Self {
-        let option = node.option(choice).map(ToString::to_string);
-        match choice.typed() {
-            "" => Self::Made(option),
-            typed => Self::Named {
-                option,
-                typed: typed.to_owned(),
-            },
-        }
-    }
-
     /// The option, and what was typed of its name.
-    fn into_parts(self) -> (Option<String>, String) {
+    pub(super) fn into_parts(self) -> (Option<String>, String) {
         match self {
             Self::Made(option) => (option, String::new()),
             Self::Named { option, typed } => (option, typed),
@@ -271,7 +97,7 @@ impl SavedChoice {
     }
 
     /// The choice among these options; none if the saved option is not one of them.
-    fn among(self, options: &[JsonValue]) -> FixedChoice {
+    pub(super) fn among(self, options: &[JsonValue]) -> FixedChoice {
         let (picked, typed) = self.into_parts();
         let is_picked = |option: &_| Some(ToString::to_string(option)) == picked;
         FixedChoice::named(options.iter().position(is_picked), typed)
