@@ -1,8 +1,16 @@
-//! The layers as the table at the top of `lib.rs` has them, held against what the source imports.
+//! The layers as the tables at the top of `lib.rs` and of `tui/mod.rs` have them, held against what the
+//! source imports.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The modules whose layers are in a table: their folder below `src`, their path, and the source with the
+/// table.
+const TABLES: [(&str, &str, &str); 2] = [
+    ("", "crate::", include_str!("lib.rs")),
+    ("tui", "crate::tui::", include_str!("tui/mod.rs")),
+];
 
 /// Crates and parts of the standard library that belong to some layers alone.
 const OUTSIDE: [(&str, &[&str]); 12] = [
@@ -34,40 +42,58 @@ const NOT_IN_API: [&str; 8] = [
 
 #[test]
 fn each_layer_imports_only_what_is_below_it() {
-    let rows = rows();
     let mut wrong = Vec::new();
-    for (file, source) in sources() {
-        let Some(&row) = rows.get(layer(&file).as_str()) else {
-            continue;
-        };
-        for (line, name) in imports(&source) {
-            if name != layer(&file) && rows.get(name.as_str()).is_none_or(|&below| below <= row) {
-                wrong.push(format!("{}:{line} uses {name}", file.display()));
+    for (folder, path, table) in TABLES {
+        let rows = rows(table);
+        for (file, source) in sources() {
+            let Ok(file) = file.strip_prefix(folder) else {
+                continue;
+            };
+            let own = layer(file);
+            let Some(&row) = rows.get(&own) else {
+                continue;
+            };
+            // Where `super` is the module with the table.
+            let is_child = match file.iter().count() {
+                1 => true,
+                2 => file.ends_with("mod.rs"),
+                _ => false,
+            };
+            let paths: &[&str] = if is_child {
+                &[path, "super::"]
+            } else {
+                &[path]
+            };
+            for (line, name) in paths.iter().flat_map(|path| imports(&source, path)) {
+                if name != own && rows.get(&name).is_none_or(|&below| below <= row) {
+                    wrong.push(format!("{folder}/{}:{line} uses {name}", file.display()));
+                }
             }
         }
     }
     assert!(
         wrong.is_empty(),
-        "not below in the table of src/lib.rs:\n{}",
+        "not below in the table of src/lib.rs or src/tui/mod.rs:\n{}",
         wrong.join("\n")
     );
 }
 
 #[test]
 fn every_module_has_its_layer() {
-    let rows = rows();
-    let source = include_str!("lib.rs");
-    let modules = source.lines().filter_map(|line| {
-        let (_, name) = line.strip_suffix(';')?.rsplit_once("mod ")?;
-        Some(name)
-    });
-    let without: Vec<_> = modules
-        .filter(|name| *name != "layers" && !rows.contains_key(*name))
-        .collect();
-    assert!(
-        without.is_empty(),
-        "not in the table of src/lib.rs: {without:?}"
-    );
+    for (_, path, source) in TABLES {
+        let rows = rows(source);
+        let modules = source.lines().filter_map(|line| {
+            let (_, name) = line.strip_suffix(';')?.rsplit_once("mod ")?;
+            Some(name)
+        });
+        let without: Vec<_> = modules
+            .filter(|name| *name != "layers" && !rows.contains_key(*name))
+            .collect();
+        assert!(
+            without.is_empty(),
+            "not in the table of {path}: {without:?}"
+        );
+    }
 }
 
 #[test]
@@ -90,10 +116,11 @@ fn what_comes_from_outside_stays_in_its_layers() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The rows of the table, counted from the top, by the modules in their first column.
-fn rows() -> HashMap<String, usize> {
-    let table = include_str!("lib.rs").lines();
-    let table = table.filter_map(|line| line.strip_prefix("//! | [`"));
+/// The rows of the table in a source, counted from the top, by the modules in their first column.
+fn rows(source: &str) -> HashMap<String, usize> {
+    let table = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | [`"));
     let mut rows = HashMap::new();
     for (row, line) in table.enumerate() {
         let (names, _) = line.split_once(" |").unwrap();
@@ -125,7 +152,7 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The layer that a file belongs to: the name of its folder, or its own.
+/// The layer that a file belongs to: the name of its outermost folder, or its own.
 fn layer(file: &Path) -> String {
     let first = file.iter().next().unwrap().to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
@@ -138,12 +165,12 @@ fn code(source: &str) -> impl Iterator<Item = (usize, &str)> {
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// The modules at the top of the library that a source names, and in which lines.
-fn imports(source: &str) -> Vec<(usize, String)> {
+/// The modules at this path that a source names, and in which lines.
+fn imports(source: &str, path: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut group = None;
     for (number, line) in code(source) {
-        for rest in after(line, "crate::") {
+        for rest in after(line, path) {
             if let Some(inside) = rest.strip_prefix('{') {
                 group = Some((number, 0));
                 members(number, inside, &mut group, &mut found);
@@ -159,7 +186,7 @@ fn imports(source: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Goes through a line of `use crate::{...}`, of which the members at depth 0 are modules at the top.
+/// Goes through a line of `use crate::{...}`, of which the members at depth 0 are modules at that path.
 fn members(
     number: usize,
     line: &str,
@@ -215,7 +242,7 @@ fn imports_are_found_in_every_form() {
         (6, "rules"),
     ];
     assert_eq!(
-        imports(source),
+        imports(source, "crate::"),
         found.map(|(line, name)| (line, name.to_owned()))
     );
 }

@@ -1,21 +1,22 @@
 //! The terminal: keys become actions, actions change state, state is drawn.
 //!
-//! - [`run`] is the loop, and the only place that waits
-//! - [`app`] is the state and what changes it
-//! - [`layout`] says which pane is where; each has a place of its own: the [`inbox`], the
-//!   [`transcript`] with its blocks, the [`views`] in its place, the [`composer`] and the [`status`]
-//!   line under all of it
-//! - [`search`] finds and counts what is looked for in the transcript and the views
-//! - `line` edits a line of text: what is looked for, and the fields of forms
-//! - [`form`] is a form made from a JSON Schema, [`picker`] chooses from a list
-//! - [`export`] makes a file of a conversation, [`marks`] is what the person makes of one
-//! - [`text`] lays out what is visible of texts of any size, and scrolls in it
-//! - [`markup`] says what stretches of a text are, [`theme`] how things look
-//! - [`worker`] does what takes longer than a frame
-//! - [`ui`] holds what all that is drawn shares
-//! - [`pictures`] shows pictures as well as the terminal can
-//! - [`keys`] says what the keys mean
-//! - [`terminal`] owns the terminal and gives it back: screen, clipboard, editor
+//! As in the whole program, each layer knows only the layers below it, and those on one line never know
+//! of each other:
+//!
+//! | layer | what it does |
+//! |---|---|
+//! | [`run`] | the loop, and the only place that waits |
+//! | [`layout`] | which pane is where |
+//! | [`status`] | the status line under all panes, and the title above the transcript |
+//! | [`composer_pane`] | the composer and the dialogs in its place, drawn |
+//! | [`app`] | the state of the program, and all that changes it |
+//! | [`inbox`], [`views`] | the list of conversations; what is shown in the place of the transcript |
+//! | [`transcript`] | a conversation in blocks |
+//! | [`composer`], [`export`], [`marks`], [`search`] | the reply that is written; the form of a file to make of a conversation; the form of what the person notes about one; what is looked for in the transcript and the views |
+//! | [`form`], [`picker`], [`ui`] | a form made from a JSON Schema; a list to choose from; what everything that is drawn shares |
+//! | [`theme`] | how things look |
+//! | [`line`], [`markup`], [`pictures`] | an editor for one line of text; what stretches of a text are; pictures as well as the terminal can show them |
+//! | [`keys`], [`paths`], [`terminal`], [`text`], [`worker`] | what the keys mean; what is in a folder; the terminal, taken and given back: screen, clipboard, editor; what is visible of texts of any size, and scrolling in it; what takes longer than a frame |
 
 pub mod app;
 pub mod composer;
