@@ -7,24 +7,25 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use humanllm::cli::record::{StudyArgs, StudyCommand};
-use humanllm::cli::scripts::JsonArgs;
+use humanllm::cli::record::{SinceArgs, StatisticsArgs, StudyArgs, StudyCommand};
+use humanllm::cli::scripts::ScriptArguments;
 use humanllm::cli::{
-    AgentSetup, Cli, Command, ExportArgs, ForkArgs, GlobalFlags, ModelArgs, PrintForm, ReplayArgs,
-    RulesArgs, SetupArgs, SetupProgram, ShowArgs, man, scripts,
+    AgentSetup, Cli, Command, ExportArgs, ForkArgs, ModelArgs, PrintForm, ReplayArgs, RulesArgs,
+    SetupArgs, SetupProgram, ShowArgs, SplitArgs, man,
 };
-use humanllm::config::Config;
-use humanllm::control::{StudyAction, command};
+use humanllm::config::{Config, Flags};
+use humanllm::control::StudyAction;
+use humanllm::control::command::{self, ControlCommand};
 use humanllm::environment::Environment;
 use humanllm::export::{ExportError, ExportTarget};
 use humanllm::history::rules::TrialError;
-use humanllm::history::study::{self, StudyError};
+use humanllm::history::study::StudyError;
 use humanllm::journal::JournalReader;
 use humanllm::setup::guide::{Guide, Sdks};
 use humanllm::setup::split::Split;
 use humanllm::setup::{check, codex};
 use humanllm::state_dir::StateDir;
-use humanllm::{app, config, export, fork, history, logging, plain, replay, setup, statistics};
+use humanllm::{config, export, fork, history, logging, plain, program, replay, setup, statistics};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -51,128 +52,94 @@ fn complain(error: &dyn std::error::Error) {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     let environment = Environment::of_process();
-    match cli.command {
-        None => {
-            let flags = cli.global.into();
-            let config = config::load(&flags, &environment)?;
-            serve(config, flags, environment, None)
-        }
-        Some(Command::Split(args)) => {
-            let flags = cli.global.into();
-            let config = config::load(&flags, &environment)?;
-            let split = Split::new(args.agent, &args.arguments, &config, &environment)?;
-            print(split.written.as_bytes())?;
-            if split.is_running {
-                split.open()?;
-                return Ok(ExitCode::SUCCESS);
-            }
-            serve(config, flags, environment, Some(split))
-        }
-        Some(Command::Setup(SetupArgs {
+    let flags: Flags = cli.global.into();
+    let Some(command) = cli.command else {
+        let config = config::load(&flags, &environment)?;
+        return serve(config, flags, environment, None);
+    };
+    let control = |arguments| control(arguments, &flags, &environment);
+    match command {
+        Command::Split(args) => split(&args, flags, environment),
+        Command::Setup(SetupArgs {
             program: Some(SetupProgram::Model(args)),
             check,
             show: ShowArgs { print: None },
-        })) => model(args, check, &cli.global.into(), &environment),
-        Some(Command::Setup(args)) if args.check => check(args, &cli.global.into(), &environment),
-        Some(Command::Setup(args)) => {
-            let report = set_up(args, &cli.global.into(), &environment)?;
-            print(report.as_bytes())
-        }
-        Some(Command::History(args)) => {
-            let config = config::load(&cli.global.into(), &environment)?;
+        }) => model(args, check, &flags, &environment),
+        Command::Setup(args) if args.check => check(args, &flags, &environment),
+        Command::Setup(args) => print(set_up(args, &flags, &environment)?.as_bytes()),
+        Command::History(args) => {
+            let config = config::load(&flags, &environment)?;
             let (action, form) = args.into();
             print(history::run(action, form, &config.state_dir)?.as_bytes())
         }
-        Some(Command::Export(args)) => export(args, &cli.global.into(), &environment),
-        Some(Command::Status(args)) => ask(args.with(command::ControlCommand::Status), cli.global),
-        Some(Command::List(args)) => ask(args.with(command::ControlCommand::List), cli.global),
-        Some(Command::Show(args)) => ask(args.into(), cli.global),
-        Some(Command::Wait(args)) => ask(args.into(), cli.global),
-        Some(Command::Reply(args)) => ask(args.into(), cli.global),
-        Some(Command::Reject(args)) => ask(args.into(), cli.global),
-        Some(Command::Study(StudyArgs { command })) => {
-            let study = |args: JsonArgs, action| args.with(command::ControlCommand::Study(action));
-            let since = match command {
-                StudyCommand::Csv(since) => since,
-                StudyCommand::Start(args) => {
-                    return ask(study(args, StudyAction::Start), cli.global);
-                }
-                StudyCommand::Phase(args) => {
-                    let action = StudyAction::Phase(args.name);
-                    return ask(study(args.form, action), cli.global);
-                }
-                StudyCommand::Pause(args) => {
-                    return ask(study(args, StudyAction::Pause), cli.global);
-                }
-                StudyCommand::Status(args) => {
-                    return ask(study(args, StudyAction::Status), cli.global);
-                }
-            };
-            let config = config::load(&cli.global.into(), &environment)?;
-            let reader = JournalReader::open(&config.state_dir)?;
-            let mut stdout = io::BufWriter::new(io::stdout().lock());
-            match study::write(&reader, since.since(Timestamp::now()), &mut stdout) {
-                // A reader that has seen enough is no error.
-                Err(StudyError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                written => written?,
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Some(Command::Statistics(args)) => {
-            let config = config::load(&cli.global.into(), &environment)?;
-            let reader = JournalReader::open(&config.state_dir)?;
-            let since = args.since.since(Timestamp::now());
-            let gathered = statistics::gather(&reader, since, &TimeZone::system())?;
-            let text = if args.json {
-                format!("{}\n", serde_json::to_string_pretty(&gathered)?)
-            } else {
-                statistics::text(&gathered)
-            };
-            print(text.as_bytes())
-        }
-        Some(Command::Rules(args)) => {
-            let config = config::load(&cli.global.into(), &environment)?;
-            rules(&args, &config)
-        }
-        Some(Command::Replay(args)) => replay(args, &cli.global.into(), &environment),
-        Some(Command::Fork(args)) => {
-            let config = config::load(&cli.global.into(), &environment)?;
-            fork(args, &config)
-        }
-        Some(Command::Completions { shell }) => {
+        Command::Export(args) => export(args, &flags, &environment),
+        Command::Status(args) => control(args.with(ControlCommand::Status)),
+        Command::List(args) => control(args.with(ControlCommand::List)),
+        Command::Show(args) => control(args.into()),
+        Command::Wait(args) => control(args.into()),
+        Command::Reply(args) => control(args.into()),
+        Command::Reject(args) => control(args.into()),
+        Command::Study(StudyArgs { command }) => study(command, &flags, &environment),
+        Command::Statistics(args) => statistics(&args, &flags, &environment),
+        Command::Rules(args) => rules(&args, &config::load(&flags, &environment)?),
+        Command::Replay(args) => replay(args, &flags, &environment),
+        Command::Fork(args) => fork(args, &config::load(&flags, &environment)?),
+        Command::Completions { shell } => {
             // Into memory first: the generator panics when it cannot write.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "humanllm", &mut script);
             print(&script)
         }
-        Some(Command::Man { folder }) => match folder {
-            None => print(&man::page()),
-            Some(folder) => print(man::write_to(&folder)?.as_bytes()),
-        },
+        Command::Man { folder: None } => print(&man::page()),
+        Command::Man {
+            folder: Some(folder),
+        } => print(man::write_to(&folder)?.as_bytes()),
     }
 }
 
-/// Runs the server and the terminal interface, optionally with an agent in a split of the terminal.
+/// Opens an agent in a split of the terminal, and runs this program here unless it runs already.
+fn split(args: &SplitArgs, flags: Flags, environment: Environment) -> Result<ExitCode> {
+    let config = config::load(&flags, &environment)?;
+    let split = Split::new(args.agent, &args.arguments, &config, &environment)?;
+    print(split.written.as_bytes())?;
+    if split.is_running {
+        split.open()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    serve(config, flags, environment, Some(split))
+}
+
+/// Runs the server and the terminal interface. Once clients can connect, opens the agent of `split`.
 fn serve(
     config: Config,
-    flags: config::Flags,
+    flags: Flags,
     environment: Environment,
-    beside: Option<Split>,
+    split: Option<Split>,
 ) -> Result<ExitCode> {
     let state_dir = StateDir::open(&config.state_dir)?;
     let _log = logging::init(&state_dir, environment.get_filled("HUMANLLM_LOG"))?;
-    let open = || match beside {
+    let open_agent = || match split {
         Some(split) => split.open().map_err(Into::into),
         None => Ok(()),
     };
-    Ok(app::run(config, flags, environment, &state_dir, open)?)
+    Ok(program::run(
+        config,
+        flags,
+        environment,
+        &state_dir,
+        open_agent,
+    )?)
 }
 
-/// Runs a command in the running program through its control socket. The exit code tells what kind of
+/// Has the running program do a command, through its control socket. The exit code tells what kind of
 /// error there was.
-fn ask((action, is_json): scripts::ScriptArguments, global: GlobalFlags) -> Result<ExitCode> {
-    let config = config::load(&global.into(), &Environment::of_process())?;
-    match command::run(action, is_json, &config.state_dir) {
+fn control(
+    (command, is_json): ScriptArguments,
+    flags: &Flags,
+    environment: &Environment,
+) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    match command::run(command, is_json, &config.state_dir) {
         Ok(answer) => print(answer.as_bytes()),
         Err(error) => {
             if is_json {
@@ -184,8 +151,47 @@ fn ask((action, is_json): scripts::ScriptArguments, global: GlobalFlags) -> Resu
     }
 }
 
+/// Has the running program change or tell the state of its study, or prints the study's turns.
+fn study(command: StudyCommand, flags: &Flags, environment: &Environment) -> Result<ExitCode> {
+    let (form, action) = match command {
+        StudyCommand::Csv(since) => return study_csv(&since, &config::load(flags, environment)?),
+        StudyCommand::Start(form) => (form, StudyAction::Start),
+        StudyCommand::Phase(args) => (args.form, StudyAction::Phase(args.name)),
+        StudyCommand::Pause(form) => (form, StudyAction::Pause),
+        StudyCommand::Status(form) => (form, StudyAction::Status),
+    };
+    control(form.with(ControlCommand::Study(action)), flags, environment)
+}
+
+/// Prints a row for each turn of the journal.
+fn study_csv(args: &SinceArgs, config: &Config) -> Result<ExitCode> {
+    let reader = JournalReader::open(&config.state_dir)?;
+    let since = args.since(Timestamp::now());
+    let mut stdout = io::BufWriter::new(io::stdout().lock());
+    match history::study::write(&reader, since, &mut stdout) {
+        // A reader that has seen enough is no error.
+        Err(StudyError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        written => written?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the statistics of the journal.
+fn statistics(args: &StatisticsArgs, flags: &Flags, environment: &Environment) -> Result<ExitCode> {
+    let config = config::load(flags, environment)?;
+    let reader = JournalReader::open(&config.state_dir)?;
+    let since = args.since.since(Timestamp::now());
+    let statistics = statistics::gather(&reader, since, &TimeZone::system())?;
+    let text = if args.json {
+        format!("{}\n", serde_json::to_string_pretty(&statistics)?)
+    } else {
+        statistics::text(&statistics)
+    };
+    print(text.as_bytes())
+}
+
 /// Serves a recording, or saves it to a file.
-fn replay(args: ReplayArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+fn replay(args: ReplayArgs, flags: &Flags, environment: &Environment) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
     let recording = replay::load(&args.sources, &config.state_dir)?;
     match &args.save {
@@ -208,7 +214,7 @@ fn fork(args: ForkArgs, config: &Config) -> Result<ExitCode> {
 
 /// Exports conversations. The report goes to standard error if the export itself goes to standard
 /// output.
-fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+fn export(args: ExportArgs, flags: &Flags, environment: &Environment) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
     let mut redactor = args.redactor(&config, environment);
     let target = args.target();
@@ -227,11 +233,11 @@ fn export(args: ExportArgs, flags: &config::Flags, environment: &Environment) ->
 }
 
 /// Sets an agent up, or shows what to set; returns the text to print.
-fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<String> {
+fn set_up(args: SetupArgs, flags: &Flags, environment: &Environment) -> Result<String> {
     let SetupArgs { program, show, .. } = args;
     let config = config::load(flags, environment)?;
     let guide = || Guide::new(flags, &config, environment);
-    let of = |sdks, ShowArgs { print }| {
+    let guide_of = |sdks, ShowArgs { print }| {
         let guide = guide()?;
         Ok(match show.print.or(print) {
             None => guide.of(sdks),
@@ -241,8 +247,8 @@ fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> 
     match (program, show.print) {
         (None, None) => Ok(guide()?.all()),
         (None, Some(PrintForm::Env)) => Ok(guide()?.env(Sdks::ALL)),
-        (Some(SetupProgram::Openai(args)), _) => of(Sdks::OpenAi, args),
-        (Some(SetupProgram::Anthropic(args)), _) => of(Sdks::Anthropic, args),
+        (Some(SetupProgram::Openai(args)), _) => guide_of(Sdks::OpenAi, args),
+        (Some(SetupProgram::Anthropic(args)), _) => guide_of(Sdks::Anthropic, args),
         (Some(SetupProgram::Codex(args)), None) => {
             Ok(codex::run(&args.into(), &config, environment)?.to_string())
         }
@@ -259,14 +265,14 @@ fn set_up(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> 
 
 /// Lists the rules, or tries them on recorded replies.
 fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
-    let other = args.rule.as_deref().map(config::rules_in).transpose()?;
-    let rules = other.as_ref().unwrap_or(&config.rules);
+    let given = args.rule.as_deref().map(config::rules_in).transpose()?;
+    let rules = given.as_ref().unwrap_or(&config.rules);
     let Some(trial) = args.trial() else {
         return print(history::rules::list(rules, args.form()).as_bytes());
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     match history::rules::run(trial, rules, args.form(), &config.state_dir, &mut out) {
-        // A reader that has seen enough.
+        // A reader that has seen enough is no error.
         Err(TrialError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(ExitCode::SUCCESS)
         }
@@ -275,7 +281,7 @@ fn rules(args: &RulesArgs, config: &Config) -> Result<ExitCode> {
 }
 
 /// Checks an agent that is set up. The exit code tells which step failed first.
-fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> Result<ExitCode> {
+fn check(args: SetupArgs, flags: &Flags, environment: &Environment) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
     let prints = |args: &SetupArgs| match &args.program {
         Some(SetupProgram::Codex(codex)) => codex.prints(),
@@ -307,17 +313,25 @@ fn check(args: SetupArgs, flags: &config::Flags, environment: &Environment) -> R
 /// Sets up a model that drafts, or checks one that is set up.
 fn model(
     args: ModelArgs,
-    checks: bool,
-    flags: &config::Flags,
+    is_check: bool,
+    flags: &Flags,
     environment: &Environment,
 ) -> Result<ExitCode> {
     let config = config::load(flags, environment)?;
-    if !checks {
-        let mut told = String::new();
-        let places = setup::model::USUAL_PORTS;
-        let done = setup::model::run(&args.into(), places, flags, &config, environment, &mut told);
-        let code = print(plain::lines(&told).as_bytes())?;
-        return Ok(done.map(|()| code)?);
+    if !is_check {
+        let mut messages = String::new();
+        let result = setup::model::run(
+            &args.into(),
+            setup::model::USUAL_PORTS,
+            flags,
+            &config,
+            environment,
+            &mut messages,
+        );
+        // Those before an error are valid, too.
+        print(plain::lines(&messages).as_bytes())?;
+        result?;
+        return Ok(ExitCode::SUCCESS);
     }
     if !args.has_only_name() {
         return Err("--check takes the name of a model that is set up, and no other flags".into());
@@ -327,6 +341,7 @@ fn model(
     Ok(failed.map_or(ExitCode::SUCCESS, |step| ExitCode::from(step.exit_code())))
 }
 
+/// The error for a program that variables alone cannot set up.
 fn no_variables(agent: &str) -> Box<dyn std::error::Error> {
     format!(
         "{agent} is set up by files and not by variables alone; write `humanllm setup {agent} \

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::app::{StartError, listen};
 use crate::config::Config;
 use crate::journal::{JournalReader, OpenError, ReadError};
 use crate::private_file;
+use crate::program::{StartError, listen};
 use crate::recording::{self, FileError, Recording, Tolerance, aimock};
 
 /// The exit code if a request matched no recorded one.

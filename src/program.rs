@@ -48,7 +48,7 @@ pub enum StartError {
     #[error(
         "{}; run it in another terminal, or set TERM to what this one is, such as \
          TERM=xterm-256color",
-        of_terminal(.0)
+        unusable_terminal(.0)
     )]
     NoScreen(String),
     /// The address is in use.
@@ -122,16 +122,16 @@ pub fn run(
     let models = Models::start(runtime.handle(), catalog.clone(), order_receiver, drafts);
     let router = server::router(intake, config.server_settings(address, descriptors));
     let (stop, stopped) = watch::channel(false);
-    let listens = socket.as_mut().and_then(ControlSocket::take_listener);
-    let scripts =
-        listens.map(|it| runtime.spawn(control::serve(it, control_state, stopped.clone())));
+    let control_listener = socket.as_mut().and_then(ControlSocket::take_listener);
+    let control_server = control_listener
+        .map(|listener| runtime.spawn(control::serve(listener, control_state, stopped.clone())));
     let (server, closed) = Server::new(listener, router, stopped);
     let server = runtime.spawn(server.serve());
     tracing::info!(%address, "listening");
 
-    let settings = settings(&config, address, &environment);
-    let fork = fork(&config, address, &store);
-    let options = options(&config, &environment);
+    let settings = app_settings(&config, address, &environment);
+    let fork = fork_turn(&config, address, &store);
+    let options = loop_options(&config, &environment);
     let mut ui = options.ui()?;
     let drafting = drafting(&config, &orders);
     let study = config.study.clone();
@@ -149,21 +149,21 @@ pub fn run(
     // saved. The state may be inconsistent then, but it is only dropped.
     let exit = catch_unwind(AssertUnwindSafe(|| {
         // A runtime of its own, so that a key press wakes this thread and no other.
-        let keyboard = tokio::runtime::Builder::new_current_thread()
+        let foreground = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let exit = keyboard.block_on(crate::tui::run::run(
+        let exit = foreground.block_on(crate::tui::run::run(
             &mut app, &mut ui, events, options, reload, fork,
         ));
         // Do not wait for a search that is running.
-        keyboard.shutdown_background();
+        foreground.shutdown_background();
         exit
     }));
     // Even after a panic, save what can be saved.
-    let kept = catch_unwind(AssertUnwindSafe(|| {
+    let saved = catch_unwind(AssertUnwindSafe(|| {
         crate::tui::run::save_drafts(&mut app);
     }));
-    tracing::info!(?exit, is_kept = kept.is_ok(), "stopping");
+    tracing::info!(?exit, is_kept = saved.is_ok(), "stopping");
 
     // The port is closed before the responses are ended: Codex tries again at once, and must not
     // find a server that is about to go.
@@ -175,8 +175,8 @@ pub fn run(
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, closed).await;
         drop(app);
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, server).await;
-        if let Some(scripts) = scripts {
-            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, scripts).await;
+        if let Some(control_server) = control_server {
+            let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, control_server).await;
         }
     });
     drop(socket);
@@ -233,7 +233,7 @@ fn take_left_behind(app: &mut App, state_dir: &Path) {
 }
 
 /// The settings of the terminal's state.
-fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> AppSettings {
+fn app_settings(config: &Config, address: SocketAddr, environment: &Environment) -> AppSettings {
     AppSettings {
         keymap: config.keys.clone(),
         zone: TimeZone::system(),
@@ -256,8 +256,8 @@ fn settings(config: &Config, address: SocketAddr, environment: &Environment) -> 
     }
 }
 
-/// The function that asks a turn of the journal again, as a client of this server.
-fn fork(config: &Config, address: SocketAddr, store: &Store) -> ForkTurn {
+/// The function that asks a turn of the journal again, as a client of the server at this address.
+fn fork_turn(config: &Config, address: SocketAddr, store: &Store) -> ForkTurn {
     let (mut config, store) = (config.clone(), store.clone());
     config.listen = address;
     Arc::new(move |id, number| {
@@ -276,7 +276,7 @@ fn fork(config: &Config, address: SocketAddr, store: &Store) -> ForkTurn {
 }
 
 /// The settings of the terminal's event loop.
-fn options(config: &Config, environment: &Environment) -> LoopOptions {
+fn loop_options(config: &Config, environment: &Environment) -> LoopOptions {
     // Whoever sets this wants no colours anywhere (<https://no-color.org>).
     let theme = match environment.get_filled("NO_COLOR") {
         Some(_) => ThemeChoice::of(ThemeBase::None),
@@ -336,11 +336,11 @@ fn reload(
         let read = config::load(&flags, &environment).map_err(|error| error.to_string())?;
         catalog.set(read.upstreams.clone());
         Ok(Reloaded {
-            settings: settings(&read, address, &environment),
+            settings: app_settings(&read, address, &environment),
             drafting: drafting(&read, &orders),
             options: LoopOptions {
                 state_dir: started.state_dir.clone(),
-                ..options(&read, &environment)
+                ..loop_options(&read, &environment)
             },
             restarts: started.restarts_for(&read),
         })
@@ -351,7 +351,8 @@ fn reload(
     }
 }
 
-fn of_terminal(term: &str) -> String {
+/// What is wrong with a terminal of this type.
+fn unusable_terminal(term: &str) -> String {
     match term {
         "" => "TERM is not set, so it is unknown whether this terminal can show a screen".into(),
         term => format!("this terminal (TERM={term}) cannot show a screen"),
