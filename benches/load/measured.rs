@@ -48,7 +48,7 @@ impl MeasuredProgram {
         let address = place.address;
         let builder = Operator::at(place).program(program).config(CONFIG);
         let started = Instant::now();
-        let measured = Self(builder.start_unchecked());
+        let measured = Self(builder.start_without_waiting());
         while std::net::TcpStream::connect(address).is_err() {
             let waited = started.elapsed();
             assert!(
@@ -70,7 +70,7 @@ impl MeasuredProgram {
 
     /// Where the program listens.
     pub fn address(&self) -> SocketAddr {
-        self.place().address
+        self.sandbox().address
     }
 
     /// Asks, and waits until the marker in the prompt is on the screen: the exchange, and the

@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Agent, ClientRun, ClientSession, KEY, Shown, client_session};
+use crate::support::{API_KEY, Agent, ClientOutput, ClientRun, ClientSession, client_session};
 use serde_json::json;
 
 /// What an agent finds in its folder.
@@ -32,7 +32,7 @@ const COUNTED: &str = "3 words";
 /// how it went. All of that is one conversation.
 fn count_words(agent: Agent, command: Command) {
     agent.write("work/poem.txt", POEM);
-    let mut play = agent.run(command);
+    let mut play = agent.start(command);
     play.run("Count my words", COUNT);
     play.answer(COUNTED, "It has three of them");
     let said = play.client.wait_answer();
@@ -44,13 +44,13 @@ fn count_words(agent: Agent, command: Command) {
 fn pi(api: &str, base: &str, task: &str) -> Option<ClientRun> {
     let modules = client_session::node_modules()?;
     let session = ClientSession::new();
-    let place = session.operator.place();
+    let place = session.operator.sandbox();
     let (settings, work) = (place.path("pi"), place.path("work"));
     for folder in [&settings, &work] {
         fs::create_dir(folder).expect("a folder");
     }
     let models = json!({"providers": {"humanllm": {"baseUrl": session.url(base), "api": api,
-        "apiKey": KEY, "models": [{"id": "human"}]}}});
+        "apiKey": API_KEY, "models": [{"id": "human"}]}}});
     fs::write(settings.join("models.json"), models.to_string()).expect("its models");
     let mut command = session.program(Path::new("node"));
     command
@@ -59,16 +59,16 @@ fn pi(api: &str, base: &str, task: &str) -> Option<ClientRun> {
         .arg(modules.join(".bin/pi"))
         .args(["--offline", "--no-session", "--provider", "humanllm"])
         .args(["--model", "human", "--print", task]);
-    Some(session.play(command))
+    Some(session.start(command))
 }
 
 /// Turns an agent away that was asked to `Count my words`. It ends, its user sees why, and however often
 /// it has insisted, that is one conversation.
 fn turn_away(agent: Agent, command: Command) {
-    let mut play = agent.run(command);
+    let mut play = agent.start(command);
     play.reject("Count my words", "Count them yourself");
     play.client.wait_exit();
-    let said = play.client.shown();
+    let said = play.client.output();
     assert!(said.contains("Count them yourself"), "{said}");
     play.operator.wait_gone("waiting");
     play.wait_inbox(&["Count my words"]);
@@ -79,7 +79,7 @@ fn save_a_poem(api: &str, base: &str) {
     let Some(mut play) = pi(api, base, "Save a poem") else {
         return;
     };
-    let work = play.operator.place().path("work");
+    let work = play.operator.sandbox().path("work");
     play.operator.wait_request("Save a poem");
     play.wait_heartbeats();
     let poem = [("path", "poem.txt"), ("content", "料理人は料理した")];

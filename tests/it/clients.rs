@@ -38,13 +38,13 @@ fn through_litellm(scene: &str, play: impl FnOnce(ClientRun)) {
     let (_proxy, address) = session.proxy(&litellm);
     let url = format!("http://{address}");
     let command = session.python(&python, "openai_sdk.py", scene, &url);
-    play(session.play(command));
+    play(session.start(command));
 }
 
 fn chat_completions(mut play: ClientRun) {
     play.operator.wait_request("Greet me");
     play.wait_heartbeats();
-    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.send_part("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
     play.operator.wait_request("Which word?");
@@ -113,7 +113,7 @@ fn responses_with_the_sdk() {
 fn responses(mut play: ClientRun) -> impl Fn(&str) -> Value {
     play.operator.wait_request("Greet me");
     play.wait_heartbeats();
-    play.say("Progress", "one moment", &json!({"delta": "one moment"}));
+    play.send_part("Progress", "one moment", &json!({"delta": "one moment"}));
     play.answer("Greet me", "good morning, へえ");
     play.answer("Once more", "good evening");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
@@ -149,8 +149,8 @@ fn messages_with_the_sdk() {
     };
     play.operator.wait_request("Greet me");
     play.wait_heartbeats();
-    play.say("Think", "who is it?", &json!({"thinking": "who is it?"}));
-    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.send_part("Think", "who is it?", &json!({"thinking": "who is it?"}));
+    play.send_part("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
     play.operator.wait_request("Which word?");
@@ -281,7 +281,7 @@ fn the_tool_runner_of_the_sdk() {
     play.call("Shall I go to Rome?", "get_weather", &rome);
     play.operator.wait_request("Rome will be sunny for 5 days");
     play.wait_heartbeats();
-    play.say("Progress", "let me see", &json!({"delta": "let me see\n"}));
+    play.send_part("Progress", "let me see", &json!({"delta": "let me see\n"}));
     play.answer("Rome will be sunny", "There too");
 
     let seen = play.finish();
@@ -300,7 +300,7 @@ fn background_responses_with_the_sdk() {
     play.operator.wait_for("in the background");
     play.answer("Think it over", "I did");
     play.operator.wait_request("Think aloud");
-    play.say("Progress", "hm", &json!({"note": "hm"}));
+    play.send_part("Progress", "hm", &json!({"note": "hm"}));
     play.answer("Think aloud", "that is it");
     // The client comes, cancels, and goes.
     play.operator.wait_for("client gone");

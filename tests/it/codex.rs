@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::support::{self, CodexHome, CodexSession, Key, Operator, Signal, ask, has_row};
+use crate::support::{
+    self, CodexHome, CodexSession, Key, Operator, Signal, has_row, submit_prompt,
+};
 
 #[test]
 fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
@@ -71,7 +73,7 @@ fn a_note_is_seen_before_the_answer_and_a_second_run_saves_the_file() {
 
 #[test]
 fn codex_works_over_a_websocket() {
-    let Some(mut scene) = CodexSession::with("[server]\nheartbeat_seconds = 1\n") else {
+    let Some(mut scene) = CodexSession::with_config("[server]\nheartbeat_seconds = 1\n") else {
         return;
     };
     let args = [impatient(Duration::from_secs(4)), WEBSOCKET].concat();
@@ -81,7 +83,7 @@ fn codex_works_over_a_websocket() {
     // As patient as over HTTP.
     support::poll(
         "ten heartbeats, one a second",
-        || (scene.wire.answered("response.in_progress") > 10).then_some(()),
+        || (scene.wire.server_sent("response.in_progress") > 10).then_some(()),
         || format!("{}\n{}", operator.screen(), run.stderr()),
     );
     operator.choose("Progress");
@@ -104,7 +106,7 @@ fn codex_works_over_a_websocket() {
     operator.reply("A hill.");
     assert_eq!(run.wait_answer(), "A hill.");
     assert_eq!(scene.wire.posts(), 0, "everything went over the socket");
-    assert_eq!(scene.wire.asked("GET /v1/responses"), 1);
+    assert_eq!(scene.wire.client_sent("GET /v1/responses"), 1);
 
     let mut run = scene.codex.exec(&WEBSOCKET, "Lift the hill");
     let operator = &mut scene.operator;
@@ -117,12 +119,16 @@ fn codex_works_over_a_websocket() {
         "{}",
         run.stderr()
     );
-    assert_eq!(scene.wire.asked("GET /v1/responses"), 2, "no second try");
+    assert_eq!(
+        scene.wire.client_sent("GET /v1/responses"),
+        2,
+        "no second try"
+    );
 }
 
 #[test]
 fn heartbeats_hold_codex_longer_than_its_patience() {
-    let Some(mut scene) = CodexSession::with("[server]\nheartbeat_seconds = 1\n") else {
+    let Some(mut scene) = CodexSession::with_config("[server]\nheartbeat_seconds = 1\n") else {
         return;
     };
     let mut run = scene
@@ -132,7 +138,7 @@ fn heartbeats_hold_codex_longer_than_its_patience() {
     scene.operator.type_text("Here I am");
     support::poll(
         "ten heartbeats, one a second",
-        || (scene.wire.answered("event: response.in_progress") > 10).then_some(()),
+        || (scene.wire.server_sent("event: response.in_progress") > 10).then_some(()),
         || format!("{}\n{}", scene.operator.screen(), run.stderr()),
     );
     scene.operator.wait_request("Take your time");
@@ -145,7 +151,7 @@ fn heartbeats_hold_codex_longer_than_its_patience() {
 
 #[test]
 fn without_heartbeats_codex_loses_patience_and_the_draft_stays() {
-    let Some(mut scene) = CodexSession::with("[server]\nheartbeat_seconds = 3600\n") else {
+    let Some(mut scene) = CodexSession::with_config("[server]\nheartbeat_seconds = 3600\n") else {
         return;
     };
     let mut run = scene
@@ -200,7 +206,7 @@ fn interactive_codex_shows_a_rejection_once_and_gets_its_title_from_the_program(
         return;
     };
     let mut codex = scene.codex.interactive((100, 30));
-    ask(&mut codex, "Greet the reviewers");
+    submit_prompt(&mut codex, "Greet the reviewers");
     scene.operator.wait_request("Greet the reviewers");
     codex.wait_until("the title", |screen| {
         let below = screen
@@ -209,7 +215,7 @@ fn interactive_codex_shows_a_rejection_once_and_gets_its_title_from_the_program(
         below.contains("Greet the reviewers")
     });
     assert_eq!(scene.wire.posts(), 2, "the turn and its title");
-    assert!(scene.wire.asked("thread_title") > 0);
+    assert!(scene.wire.client_sent("thread_title") > 0);
     assert_eq!(scene.operator.bells(), 1, "only the turn rings");
 
     scene.operator.choose("Progress");
@@ -219,7 +225,7 @@ fn interactive_codex_shows_a_rejection_once_and_gets_its_title_from_the_program(
     scene.operator.reply("Hello, reviewers!");
     codex.wait_for("• Hello, reviewers!");
 
-    ask(&mut codex, "Now insult them");
+    submit_prompt(&mut codex, "Now insult them");
     scene.operator.wait_request("Now insult them");
     scene.operator.choose("Reject");
     scene.operator.reply("I would rather not");
@@ -248,7 +254,7 @@ fn the_turn_comes_back_after(signal: Signal) {
         return;
     }
     let mut operator = Operator::start();
-    let Some(codex) = CodexHome::new(operator.place().address) else {
+    let Some(codex) = CodexHome::new(operator.sandbox().address) else {
         return;
     };
     let mut run = codex.exec(&[], "Tell me a long story");

@@ -7,7 +7,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{self, CodexSession, Key, Operator, Sandbox, ask, has_row};
+use crate::support::{self, CodexSession, Key, Operator, Sandbox, has_row, submit_prompt};
 
 /// Goes down a form to a field.
 fn go_to(operator: &mut Operator, field: &str) {
@@ -88,7 +88,7 @@ fn a_patch_is_checked_and_applied_by_the_free_form_tool() {
     });
     assert_eq!(fs::read_to_string(&file).unwrap(), "hello\nthere\n");
     assert_eq!(wire.posts(), 2);
-    assert!(wire.asked("custom_tool_call_output") > 0);
+    assert!(wire.client_sent("custom_tool_call_output") > 0);
     operator.reply("Done");
     assert_eq!(run.wait_answer(), "Done");
 }
@@ -110,11 +110,11 @@ fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it(
         mut operator,
         codex,
         wire,
-    }) = CodexSession::of(operator)
+    }) = CodexSession::with_operator(operator)
     else {
         return;
     };
-    codex.forget_catalog();
+    codex.remove_catalog();
     let mut run = codex.exec(&[], "Write a song");
     operator.wait_request("Write a song");
     operator.call_tool("apply", "apply_patch through exec_command");
@@ -126,7 +126,7 @@ fn a_patch_from_the_editor_goes_through_the_shell_where_there_is_no_tool_for_it(
     });
     let song = fs::read_to_string(codex.work().join("song.txt")).unwrap();
     assert_eq!(song, "la 'la' $la\nラ\n");
-    assert_eq!(wire.asked("custom_tool_call_output"), 0);
+    assert_eq!(wire.client_sent("custom_tool_call_output"), 0);
     operator.reply("Sung");
     assert_eq!(run.wait_answer(), "Sung");
 }
@@ -152,7 +152,7 @@ fn two_commands_in_one_reply_both_run() {
         has_row(screen, "11") && has_row(screen, "22")
     });
     assert_eq!(wire.posts(), 2);
-    assert_eq!(wire.asked(r#""type":"function_call_output""#), 2);
+    assert_eq!(wire.client_sent(r#""type":"function_call_output""#), 2);
     operator.reply("Counted");
     assert_eq!(run.wait_answer(), "Counted");
     for line in ["echo $((10 + 1))", "echo $((20 + 2))"] {
@@ -181,7 +181,7 @@ fn a_tool_in_a_namespace_answers() {
     wait_result(&operator, "the result", |screen| {
         screen.contains("invalid agent id nobody")
     });
-    assert_eq!(wire.asked("unsupported call"), 0);
+    assert_eq!(wire.client_sent("unsupported call"), 0);
     operator.reply("There is none");
     assert_eq!(run.wait_answer(), "There is none");
 }
@@ -218,11 +218,11 @@ fn a_picture_comes_back() {
 
 #[test]
 fn an_escalated_command_is_asked_for_with_its_justification() {
-    let Some(mut scene) = CodexSession::of(Operator::builder().size(120, 40)) else {
+    let Some(mut scene) = CodexSession::with_operator(Operator::builder().size(120, 40)) else {
         return;
     };
-    let mut codex = scene.codex.guarded((100, 40));
-    ask(&mut codex, "Look outside");
+    let mut codex = scene.codex.interactive_sandboxed((100, 40));
+    submit_prompt(&mut codex, "Look outside");
     let operator = &mut scene.operator;
     operator.wait_request("Look outside");
     type_command(
@@ -247,7 +247,7 @@ fn an_escalated_command_is_asked_for_with_its_justification() {
         r#"\"justification\":\"May I leave the sandbox?\""#,
     ];
     for argument in arguments {
-        assert!(scene.wire.answered(argument) > 0, "no {argument}");
+        assert!(scene.wire.server_sent(argument) > 0, "no {argument}");
     }
     let outside = scene.codex.work().join("../outside.txt");
     assert!(!outside.exists(), "it ran before anybody allowed it");
@@ -323,7 +323,7 @@ fn interactive_codex_shows_a_thought_where_it_says_that_it_works() {
         return;
     };
     let mut codex = scene.codex.interactive((100, 30));
-    ask(&mut codex, "Think first");
+    submit_prompt(&mut codex, "Think first");
     let operator = &mut scene.operator;
     operator.wait_request("Think first");
     operator.choose("Think");
@@ -343,7 +343,7 @@ fn a_process_that_runs_is_typed_into() {
         mut operator,
         codex,
         ..
-    }) = CodexSession::of(Operator::builder().size(100, 40))
+    }) = CodexSession::with_operator(Operator::builder().size(100, 40))
     else {
         return;
     };
@@ -396,7 +396,7 @@ fn typing_live_is_seen_line_by_line() {
         return;
     };
     let mut codex = scene.codex.interactive((100, 30));
-    ask(&mut codex, "Tell me slowly");
+    submit_prompt(&mut codex, "Tell me slowly");
     let operator = &mut scene.operator;
     operator.wait_request("Tell me slowly");
     operator.key(Key::Alt('l'));
@@ -412,7 +412,7 @@ fn typing_live_is_seen_line_by_line() {
     // Codex shows the last line before the message has been told as a whole.
     support::poll(
         "one message of two lines",
-        || (scene.wire.answered(whole) > 0).then_some(()),
+        || (scene.wire.server_sent(whole) > 0).then_some(()),
         || operator.screen(),
     );
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// A request, with a tool for commands or without.
 fn body(prompt: &str, has_shell: bool) -> Value {
-    let mut body = codex("a", prompt, &[]);
+    let mut body = codex_request("a", prompt, &[]);
     if !has_shell {
         body["tools"] = json!([weather()]);
     }
@@ -49,34 +49,34 @@ fn no_message_begins_like_a_command_by_mistake() {
         let mut tui = TestTui::new(NORMAL);
         let mut client = tui.ask(&body("What is there?", false));
         tui.press(if kind.is_empty() { "Esc" } else { kind });
-        tui.write("!ls");
+        tui.type_text("!ls");
         tui.press("Enter");
-        assert!(tui.hear(&mut client).is_empty());
+        assert!(tui.receive(&mut client).is_empty());
         tui.sees("not sent: this request offers no shell");
         tui.sees("Enter send anyway");
         // Something else in between, and it is asked again.
-        tui.write("x");
+        tui.type_text("x");
         tui.press("Backspace Enter");
-        assert!(tui.hear(&mut client).is_empty());
+        assert!(tui.receive(&mut client).is_empty());
         tui.press("Enter");
-        assert_eq!(said(&tui.hear(&mut client)), one("!ls", how));
+        assert_eq!(items_of(&tui.receive(&mut client)), one_item("!ls", how));
     }
     // Typed where there was no shell, and asked again by somebody who has one.
     let mut tui = TestTui::new(NORMAL);
     let client = tui.ask(&body("What is there?", false));
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.hang_up(client);
     let mut client = tui.ask(&body("What is there?", true));
     tui.press("Enter");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     tui.sees("not sent: it begins with !");
     // A picture is none, and neither is what was pasted behind something.
     tui.press("Ctrl+C");
     tui.app.on_paste("![a cat](cat.png)");
     tui.press("Enter");
     assert_eq!(
-        said(&tui.hear(&mut client)),
-        one("![a cat](cat.png)", "final_answer")
+        items_of(&tui.receive(&mut client)),
+        one_item("![a cat](cat.png)", "final_answer")
     );
 }
 
@@ -85,28 +85,34 @@ fn a_live_line_that_looks_like_a_command_does_not_leave() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body("What is there?", false));
     tui.press("Alt+L");
-    tui.write("!ls\n");
-    assert!(tui.hear(&mut client).is_empty());
+    tui.type_text("!ls\n");
+    assert!(tui.receive(&mut client).is_empty());
     tui.sees("not sent");
     tui.press("Enter Enter");
-    assert_eq!(said(&tui.hear(&mut client)), one("!ls", "final_answer"));
+    assert_eq!(
+        items_of(&tui.receive(&mut client)),
+        one_item("!ls", "final_answer")
+    );
 }
 
 #[test]
 fn a_command_whose_client_comes_back_without_a_shell_is_no_answer() {
     let mut tui = TestTui::new(NORMAL);
     let client = tui.ask(&body("What is there?", true));
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.hang_up(client);
     let mut client = tui.ask(&body("What is there?", false));
     tui.press("Enter Enter");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     tui.sees("not sent: this request offers no shell; Tab changes the kind");
     assert_eq!(tui.text(), "ls");
     tui.press("Shift+Tab Shift+Tab");
     tui.sees("[Send]");
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut client)), one("ls", "final_answer"));
+    assert_eq!(
+        items_of(&tui.receive(&mut client)),
+        one_item("ls", "final_answer")
+    );
 }
 
 #[test]
@@ -143,12 +149,12 @@ fn shift_enter_and_a_backslash_break_the_line() {
 fn a_backslash_of_a_shell_stays() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body("What is there?", true));
-    tui.write("!ls \\");
+    tui.type_text("!ls \\");
     tui.press("Enter");
-    tui.write("-la");
+    tui.type_text("-la");
     tui.press("Enter");
     let call = json!({"cmd": "ls \\\n-la"}).to_string();
-    assert_eq!(said(&tui.hear(&mut client)), one(&call, "call"));
+    assert_eq!(items_of(&tui.receive(&mut client)), one_item(&call, "call"));
 }
 
 #[test]
@@ -249,36 +255,36 @@ fn ctrl_c_clears_and_undo_and_recall_bring_back() {
 fn what_was_cleared_comes_back_whole() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body("What now?", true));
-    tui.write("!pwd");
+    tui.type_text("!pwd");
     tui.press("Alt+A");
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.press("Alt+O");
-    tui.write("/srv");
+    tui.type_text("/srv");
     tui.press("Alt+O Ctrl+C");
     tui.sees("[Send]");
     tui.misses("1. ");
     assert!(tui.app.composer().to_draft().is_empty());
-    tui.write("x");
+    tui.type_text("x");
     tui.press("Alt+U Alt+U");
     tui.press("Enter");
     let calls = [r#"{"cmd":"pwd"}"#, r#"{"cmd":"ls","workdir":"/srv"}"#];
-    let heard = said(&tui.hear(&mut client));
+    let heard = items_of(&tui.receive(&mut client));
     assert_eq!(heard, calls.map(|call| (call.to_owned(), "call")));
 
     // What is sent after it was cleared is what undo brings back.
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body("What now?", true));
-    tui.write("first");
+    tui.type_text("first");
     tui.press("Ctrl+C");
-    tui.write("second");
+    tui.type_text("second");
     tui.press("Enter Alt+U");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     assert_eq!(tui.text(), "second");
 
     // Nothing is cleared behind a view that hides it.
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body("What now?", true));
-    tui.write("half");
+    tui.type_text("half");
     tui.press("F1 Ctrl+C F1");
     assert_eq!(tui.text(), "half");
 }
@@ -287,7 +293,7 @@ fn what_was_cleared_comes_back_whole() {
 fn one_undo_takes_one_change_back() {
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body("What now?", true));
-    tui.write("before");
+    tui.type_text("before");
     tui.app.on_edited("after\nit\n");
     tui.press("Alt+U");
     assert_eq!(tui.text(), "before");
@@ -299,7 +305,7 @@ fn one_undo_takes_one_change_back() {
     assert_eq!(tui.text(), "after\nit");
     // What was deleted since the draft was cleared comes back before it.
     tui.press("Ctrl+C");
-    tui.write("x");
+    tui.type_text("x");
     tui.press("Backspace Alt+U");
     assert_eq!(tui.text(), "x");
     tui.press("Alt+U Alt+U");
@@ -312,12 +318,12 @@ fn one_undo_takes_one_change_back() {
 fn arrows_walk_through_what_was_said() {
     let mut tui = TestTui::new(NORMAL);
     for words in ["one", "two", "three\nlines"] {
-        let mut client = tui.ask(&codex("a", words, &[]));
-        tui.write(words);
+        let mut client = tui.ask(&codex_request("a", words, &[]));
+        tui.type_text(words);
         tui.press("Enter");
-        tui.hear(&mut client);
+        tui.receive(&mut client);
     }
-    let _client = tui.ask(&codex("a", "now", &[]));
+    let _client = tui.ask(&codex_request("a", "now", &[]));
     for (key, text) in [
         ("Down", ""),
         ("Up", "three\nlines"),
@@ -333,13 +339,13 @@ fn arrows_walk_through_what_was_said() {
         assert_eq!(tui.text(), text, "{key}");
     }
     // What was changed is a draft, in which arrows move.
-    tui.write("!");
+    tui.type_text("!");
     tui.press("Up");
-    tui.write("-");
+    tui.type_text("-");
     assert_eq!(tui.text(), "three-\nlines!");
     // A draft is never replaced.
     tui.press("Ctrl+C");
-    tui.write("own");
+    tui.type_text("own");
     tui.press("Up Down");
     assert_eq!(tui.text(), "own");
 }
@@ -434,61 +440,64 @@ fn what_was_not_sent_is_a_draft_whatever_ends_the_program() {
 
 #[test]
 fn what_is_not_the_last_word_never_waits() {
-    let mut tui = TestTui::unsending(NORMAL, 2);
+    let mut tui = TestTui::with_unsend(NORMAL, 2);
     let mut client = tui.ask(&body("What now?", true));
     tui.press("Tab");
-    tui.write("One moment");
+    tui.type_text("One moment");
     tui.press("Enter");
     assert_eq!(
-        said(&tui.hear(&mut client)),
-        one("One moment", "commentary")
+        items_of(&tui.receive(&mut client)),
+        one_item("One moment", "commentary")
     );
     tui.press("Shift+Tab");
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut client)), one(r#"{"cmd":"ls"}"#, "call"));
+    assert_eq!(
+        items_of(&tui.receive(&mut client)),
+        one_item(r#"{"cmd":"ls"}"#, "call")
+    );
 
     let mut client = tui.ask(&body("And now?", true));
     tui.press("Shift+Tab");
-    tui.write("I will not.");
+    tui.type_text("I will not.");
     tui.press("Enter");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     tui.sees("sending in 2 s");
-    tui.wait(1);
+    tui.advance(1);
     tui.sees("sending in 1 s");
-    assert!(tui.hear(&mut client).is_empty());
-    tui.wait(1);
+    assert!(tui.receive(&mut client).is_empty());
+    tui.advance(1);
     assert_eq!(
-        said(&tui.hear(&mut client)),
-        one("I will not.", "invalid_prompt")
+        items_of(&tui.receive(&mut client)),
+        one_item("I will not.", "invalid_prompt")
     );
     tui.misses("sending");
 }
 
 #[test]
 fn words_that_are_taken_back_are_not_behind_a_list() {
-    let mut tui = TestTui::unsending(NORMAL, 2);
+    let mut tui = TestTui::with_unsend(NORMAL, 2);
     let mut client = tui.ask(&body("What now?", true));
-    tui.write("words");
+    tui.type_text("words");
     for list in ["F10", "F6", "Ctrl+R", "Ctrl+T", "F1", "F2"] {
         tui.press("Enter");
         tui.press(list);
         tui.press("Esc");
         tui.sees("> words");
-        tui.write("!");
+        tui.type_text("!");
         tui.press("Backspace");
         assert_eq!(tui.text(), "words", "{list}");
     }
     // By its name, too, what takes one away takes the words back.
     tui.press("Enter F10");
-    tui.write("suspend");
+    tui.type_text("suspend");
     tui.press("Enter");
     assert_eq!(tui.text(), "words");
     tui.press("Enter Alt+K");
-    tui.write("|");
+    tui.type_text("|");
     assert_eq!(tui.text(), "words");
-    tui.wait(5);
-    assert!(tui.hear(&mut client).is_empty());
+    tui.advance(5);
+    assert!(tui.receive(&mut client).is_empty());
 }
 
 #[test]
@@ -497,17 +506,17 @@ fn a_key_for_the_process_takes_back_what_waits() {
     let stdin = json!({"type": "object", "properties": {"session_id": {"type": "number"},
         "chars": {"type": "string"}}});
     let output = json!({"type": "function_call_output", "call_id": "call_1", "output": running});
-    let mut body = codex("a", "Start python.", &[call("python3"), output]);
+    let mut body = codex_request("a", "Start python.", &[call("python3"), output]);
     body["tools"] = json!([exec_command(), function("write_stdin", "Writes.", stdin)]);
-    let mut tui = TestTui::unsending(NORMAL, 2);
+    let mut tui = TestTui::with_unsend(NORMAL, 2);
     let mut client = tui.ask(&body);
-    tui.write("It runs.");
+    tui.type_text("It runs.");
     tui.press("Enter Alt+Shift+C");
-    let heard = said(&tui.hear(&mut client));
+    let heard = items_of(&tui.receive(&mut client));
     let interrupt = "{\"session_id\":4711,\"chars\":\"\\u0003\"}";
-    assert_eq!(heard, one(interrupt, "call"));
+    assert_eq!(heard, one_item(interrupt, "call"));
     assert_eq!(tui.text(), "It runs.");
-    tui.wait(5);
+    tui.advance(5);
     tui.misses("sending");
     tui.misses("client gone");
     assert_eq!(tui.text(), "It runs.");
@@ -515,36 +524,36 @@ fn a_key_for_the_process_takes_back_what_waits() {
 
 #[test]
 fn what_waits_to_be_sent_goes_to_nobody_else() {
-    let mut tui = TestTui::unsending(NORMAL, 2);
+    let mut tui = TestTui::with_unsend(NORMAL, 2);
     let client = tui.ask(&body("What now?", true));
-    tui.write("for the first");
+    tui.type_text("for the first");
     tui.press("Enter");
     // Another client of the same conversation, and the one that asked first goes.
     let mut other = tui.ask(&body("What now?", true));
     tui.hang_up(client);
-    tui.wait(5);
-    assert!(tui.hear(&mut other).is_empty());
+    tui.advance(5);
+    assert!(tui.receive(&mut other).is_empty());
     assert_eq!(tui.text(), "for the first");
     tui.misses("sending");
     tui.press("Enter Enter");
     assert_eq!(
-        said(&tui.hear(&mut other)),
-        one("for the first", "final_answer")
+        items_of(&tui.receive(&mut other)),
+        one_item("for the first", "final_answer")
     );
 }
 
 #[test]
 fn words_typed_meanwhile_are_the_next_ones() {
-    let mut tui = TestTui::unsending(NORMAL, 2);
-    let mut a = tui.ask(&codex("a", "first", &[]));
-    let mut b = tui.ask(&codex("b", "second", &[]));
-    tui.write("to the first");
+    let mut tui = TestTui::with_unsend(NORMAL, 2);
+    let mut a = tui.ask(&codex_request("a", "first", &[]));
+    let mut b = tui.ask(&codex_request("b", "second", &[]));
+    tui.type_text("to the first");
     tui.press("Enter");
-    tui.write("since");
+    tui.type_text("since");
     tui.press("Esc");
     assert_eq!(tui.text(), "to the first\nsince");
     tui.press("Ctrl+C");
-    tui.write("to the first");
+    tui.type_text("to the first");
     tui.press("Enter Alt+N");
     tui.sees("sending in 2 s");
     // It is taken back where it was written.
@@ -554,15 +563,18 @@ fn words_typed_meanwhile_are_the_next_ones() {
         ("first", "to the first")
     );
     tui.press("Enter Alt+N");
-    tui.write("to the second");
+    tui.type_text("to the second");
     // The next answer sends the one before.
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut a)), one("to the first", "final_answer"));
-    assert!(tui.hear(&mut b).is_empty());
-    tui.wait(2);
     assert_eq!(
-        said(&tui.hear(&mut b)),
-        one("to the second", "final_answer")
+        items_of(&tui.receive(&mut a)),
+        one_item("to the first", "final_answer")
+    );
+    assert!(tui.receive(&mut b).is_empty());
+    tui.advance(2);
+    assert_eq!(
+        items_of(&tui.receive(&mut b)),
+        one_item("to the second", "final_answer")
     );
 }
 
@@ -598,9 +610,9 @@ fn a_long_paste_is_whole_in_the_draft_of_the_next_run() {
     let text: String = (1..=30).map(|n| format!("line {n}\n")).collect();
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body("Show me.", true));
-    tui.write("a ");
+    tui.type_text("a ");
     tui.app.on_paste(&text);
-    tui.write("b");
+    tui.type_text("b");
     tui.sees("a [pasted 30 lines #1]b");
     let (_, draft) = tui.app.take_dirty_drafts().pop().unwrap();
     assert_eq!(draft.text, format!("a {text}b"));
@@ -632,12 +644,12 @@ fn no_key_leaves_half_a_mark() {
     ] {
         let mut tui = TestTui::new(NORMAL);
         let _client = tui.ask(&body("Show me.", true));
-        tui.write("a ");
+        tui.type_text("a ");
         tui.app.on_paste(&long);
-        tui.write(" b");
+        tui.type_text(" b");
         tui.sees(&format!("a {mark} b"));
-        tui.raw(&["Left", "Left"]);
-        tui.raw(&keys.split(' ').collect::<Vec<_>>());
+        tui.press_unbound(&["Left", "Left"]);
+        tui.press_unbound(&keys.split(' ').collect::<Vec<_>>());
         let shown = tui.app.composer().area().lines().join("\n");
         assert_eq!(shown, left, "{keys}");
         assert_eq!(tui.text(), left.replace(mark, &long), "{keys}");
@@ -658,7 +670,7 @@ fn body_in(folder: &std::path::Path) -> Value {
 #[test]
 fn a_path_of_the_agents_folder_is_completed() {
     let mut operator = Operator::start();
-    let folder = operator.place().path("work");
+    let folder = operator.sandbox().path("work");
     for path in ["src/tui", ".git"] {
         std::fs::create_dir_all(folder.join(path)).unwrap();
     }
@@ -698,12 +710,12 @@ fn where_there_is_no_folder_it_is_a_character() {
     let folder = tempfile::tempdir().unwrap();
     for (body, asked) in [
         (body_in(folder.path()), true),
-        (plain("Who?"), false),
+        (plain_request("Who?"), false),
         (body_in("C:\\src".as_ref()), false),
     ] {
         let mut tui = TestTui::new(NORMAL);
         let mut client = tui.ask(&body);
-        tui.write("a@b @");
+        tui.type_text("a@b @");
         let lists = tui
             .effects
             .iter()
@@ -711,11 +723,11 @@ fn where_there_is_no_folder_it_is_a_character() {
         assert_eq!(lists.count(), usize::from(asked));
         // Nothing is there.
         tui.app.on_paths(Vec::new());
-        tui.write("someone");
+        tui.type_text("someone");
         tui.press("Enter");
         assert_eq!(
-            said(&tui.hear(&mut client)),
-            one("a@b @someone", "final_answer")
+            items_of(&tui.receive(&mut client)),
+            one_item("a@b @someone", "final_answer")
         );
     }
 }
@@ -725,22 +737,22 @@ fn a_path_with_a_blank_is_one_word_of_a_command() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body_in("/srv".as_ref()));
     let found = || vec!["my notes.md".to_owned(), "src/".to_owned()];
-    tui.write("!cat @");
+    tui.type_text("!cat @");
     // Typed before the list was there.
-    tui.write("my");
+    tui.type_text("my");
     tui.app.on_paths(found());
     tui.step();
     tui.sees("my notes.md");
     tui.misses("src/");
-    tui.write("no");
+    tui.type_text("no");
     tui.press("Enter");
     assert_eq!(tui.text(), "cat 'my notes.md'");
     // Whoever has gone on is not held up, and the list is not for somebody else.
-    tui.write(" @ x");
+    tui.type_text(" @ x");
     tui.app.on_paths(found());
     tui.press("Enter");
     let call = json!({"cmd": "cat 'my notes.md' @ x"}).to_string();
-    assert_eq!(said(&tui.hear(&mut client)), one(&call, "call"));
+    assert_eq!(items_of(&tui.receive(&mut client)), one_item(&call, "call"));
 
     let _client = tui.ask(&body_in("/srv".as_ref()));
     for (keys, left) in [
@@ -748,12 +760,12 @@ fn a_path_with_a_blank_is_one_word_of_a_command() {
         ("Backspace", ""),
         ("m y Esc", "@my"),
     ] {
-        tui.write("@");
+        tui.type_text("@");
         tui.app.on_paths(found());
         tui.step();
         for key in keys.split(' ') {
             match key {
-                "Backspace" => tui.raw(&["Backspace"]),
+                "Backspace" => tui.press_unbound(&["Backspace"]),
                 key => tui.press(key),
             }
         }
@@ -789,14 +801,14 @@ fn whoever_goes_to_the_editor_takes_the_answer_back() {
 #[test]
 fn what_was_typed_before_a_request_is_sent_to_the_one_that_is_opened() {
     let mut tui = TestTui::new(NORMAL);
-    tui.write("already thought of");
+    tui.type_text("already thought of");
     let mut client = tui.ask(&body("What is there?", true));
     tui.press("Enter");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     tui.sees("Alt+N opens the one that waits");
     tui.press("Alt+N");
     tui.sees("What is there?");
     tui.sees("> already thought of");
     tui.press("Enter");
-    assert!(!tui.hear(&mut client).is_empty());
+    assert!(!tui.receive(&mut client).is_empty());
 }

@@ -20,19 +20,19 @@ fn kept(tui: &mut TestTui) -> Draft {
 /// Another program, in which a client asks the same and the draft is found.
 fn restarted(draft: Draft, body: &Value) -> (TestTui, Client, TempDir) {
     let state = tempfile::tempdir().unwrap();
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let client = tui.ask(body);
-    tui.write("x");
+    tui.type_text("x");
     let (id, _) = tui.app.take_dirty_drafts().pop().unwrap();
     tui.app.store().keep_draft(id, &draft);
     drop((tui, client));
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let client = tui.ask(body);
     (tui, client, state)
 }
 
 fn body() -> Value {
-    let mut body = codex("a", "What now?", &[]);
+    let mut body = codex_request("a", "What now?", &[]);
     body["tools"] = json!([exec_command(), weather(), apply_patch()]);
     body
 }
@@ -41,16 +41,16 @@ fn body() -> Value {
 fn a_command_comes_back_as_a_command_with_its_options() {
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body());
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.press("Alt+O");
-    tui.write("/srv");
+    tui.type_text("/srv");
     // The form of the options is still open.
     let half = kept(&mut tui);
     tui.press("Alt+O");
     tui.app
         .on_key(KeyEvent::new(KeyCode::Left, KeyModifiers::NONE));
     let done = {
-        tui.write("-");
+        tui.type_text("-");
         kept(&mut tui)
     };
     for (draft, command) in [(half, "ls"), (done, "l-s")] {
@@ -58,7 +58,7 @@ fn a_command_comes_back_as_a_command_with_its_options() {
         tui.sees("[Run command]");
         tui.press("Enter");
         let call = json!({"cmd": command, "workdir": "/srv"}).to_string();
-        assert_eq!(said(&tui.hear(&mut client)), one(&call, "call"));
+        assert_eq!(items_of(&tui.receive(&mut client)), one_item(&call, "call"));
     }
 }
 
@@ -67,21 +67,21 @@ fn a_form_comes_back_half_filled_and_wrong_as_it_is() {
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body());
     tui.press("Ctrl+T");
-    tui.write("weather");
+    tui.type_text("weather");
     tui.press("Enter");
-    tui.write("Kyoto");
+    tui.type_text("Kyoto");
     tui.press("Enter");
-    tui.write("soon");
+    tui.type_text("soon");
     let (mut tui, mut client, _state) = restarted(kept(&mut tui), &body());
     tui.sees("[Call tool]");
     tui.sees("Kyoto");
     tui.sees("soon");
     // The cursor is where it was.
     tui.press("Backspace Backspace Backspace Backspace");
-    tui.write("3");
+    tui.type_text("3");
     tui.press("Enter");
     let call = r#"{"city":"Kyoto","days":3}"#;
-    assert_eq!(said(&tui.hear(&mut client)), one(call, "call"));
+    assert_eq!(items_of(&tui.receive(&mut client)), one_item(call, "call"));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn raw_json_and_patches_come_back_as_text() {
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body());
     tui.press("Ctrl+T");
-    tui.write("weather");
+    tui.type_text("weather");
     tui.press("Enter Alt+E");
     tui.app.on_edited(r#"{"city": "Ky"#);
     let (tui, _client, _state) = restarted(kept(&mut tui), &body());
@@ -106,15 +106,15 @@ fn raw_json_and_patches_come_back_as_text() {
         let mut tui = TestTui::new(NORMAL);
         let mut client = tui.ask(&body);
         tui.press("Ctrl+T");
-        tui.write("patch");
+        tui.type_text("patch");
         tui.press("Enter");
         tui.app.on_edited(patch);
         let draft = kept(&mut tui);
         tui.press("Enter");
-        let expected = said(&tui.hear(&mut client));
+        let expected = items_of(&tui.receive(&mut client));
         let (mut tui, mut client, _state) = restarted(draft, &body);
         tui.press("Enter");
-        let heard = said(&tui.hear(&mut client));
+        let heard = items_of(&tui.receive(&mut client));
         assert_eq!(heard, expected);
         assert_eq!(heard[0].1, name);
     }
@@ -125,21 +125,21 @@ fn parts_of_all_kinds_come_back() {
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&body());
     tui.press("Shift+Tab Shift+Tab");
-    tui.write("Hm.");
+    tui.type_text("Hm.");
     tui.press("Alt+A Tab");
-    tui.write("One moment");
+    tui.type_text("One moment");
     tui.press("Alt+A");
-    tui.write("!pwd");
+    tui.type_text("!pwd");
     tui.press("Alt+A Ctrl+T");
-    tui.write("weather");
+    tui.type_text("weather");
     tui.press("Enter");
-    tui.write("Kyoto");
+    tui.type_text("Kyoto");
     tui.press("Enter");
-    tui.write("3");
+    tui.type_text("3");
     tui.press("Alt+A");
-    tui.write("and a");
+    tui.type_text("and a");
     let (mut tui, mut client, _state) = restarted(kept(&mut tui), &body());
-    tui.write(" word");
+    tui.type_text(" word");
     tui.press("Enter");
     let expected = [
         ("Hm.", "thought"),
@@ -148,7 +148,7 @@ fn parts_of_all_kinds_come_back() {
         (r#"{"city":"Kyoto","days":3}"#, "call"),
         ("and a word", "final_answer"),
     ];
-    let heard = said(&tui.hear(&mut client));
+    let heard = items_of(&tui.receive(&mut client));
     assert_eq!(heard, expected.map(|(text, how)| (text.to_owned(), how)));
 }
 
@@ -157,18 +157,18 @@ fn what_was_sent_is_no_draft_any_more() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body());
     tui.press("Tab");
-    tui.write("One moment");
+    tui.type_text("One moment");
     tui.press("Enter");
     tui.press("Shift+Tab");
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.press("Enter");
     assert!(kept(&mut tui).is_empty());
-    tui.write("since");
+    tui.type_text("since");
     assert_eq!(
         kept(&mut tui),
         Composer::from_draft("since".into()).to_draft()
     );
-    assert_eq!(tui.hear(&mut client).len(), 2);
+    assert_eq!(tui.receive(&mut client).len(), 2);
 }
 
 #[test]
@@ -176,10 +176,10 @@ fn all_lines_of_a_live_message_come_back_until_it_is_whole() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body());
     tui.press("Alt+L");
-    tui.write("one\ntwo\nthr");
-    tui.hear(&mut client);
+    tui.type_text("one\ntwo\nthr");
+    tui.receive(&mut client);
     assert_eq!(kept(&mut tui).text, "thr");
-    tui.write("ee");
+    tui.type_text("ee");
     tui.press("Enter");
     // The client goes when it has the words and not the end.
     tui.hang_up(client);
@@ -187,8 +187,8 @@ fn all_lines_of_a_live_message_come_back_until_it_is_whole() {
     let mut client = tui.ask(&body());
     tui.press("Enter");
     assert_eq!(
-        said(&tui.hear(&mut client)),
-        one("one\ntwo\nthree", "final_answer")
+        items_of(&tui.receive(&mut client)),
+        one_item("one\ntwo\nthree", "final_answer")
     );
     assert!(kept(&mut tui).is_empty());
 }
@@ -196,14 +196,14 @@ fn all_lines_of_a_live_message_come_back_until_it_is_whole() {
 #[test]
 fn a_live_message_comes_back_in_order_after_a_restart() {
     let state = tempfile::tempdir().unwrap();
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let mut client = tui.ask(&body());
     tui.press("Alt+L");
-    tui.write("one\ntwo\nthr");
-    tui.hear(&mut client);
+    tui.type_text("one\ntwo\nthr");
+    tui.receive(&mut client);
     humanllm::tui::run::save_drafts(&mut tui.app);
     drop((tui, client));
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let _client = tui.ask(&body());
     assert_eq!(tui.text(), "one\ntwo\nthr");
 }
@@ -212,10 +212,10 @@ fn a_live_message_comes_back_in_order_after_a_restart() {
 fn parts_that_stand_beside_a_live_message_come_back_once() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body());
-    tui.write("!pwd");
+    tui.type_text("!pwd");
     tui.press("Alt+A Alt+L");
-    tui.write("one\ntwo\n");
-    tui.hear(&mut client);
+    tui.type_text("one\ntwo\n");
+    tui.receive(&mut client);
     tui.hang_up(client);
     let kept = kept(&mut tui);
     let parts: Vec<&str> = kept.parts.iter().map(|part| part.text.as_str()).collect();
@@ -227,7 +227,7 @@ fn notes_that_a_client_did_not_get_come_back_when_an_answer_finds_it_gone() {
     let mut tui = TestTui::new(NORMAL);
     let client = tui.ask(&body());
     tui.press("Tab");
-    tui.write("One moment");
+    tui.type_text("One moment");
     tui.press("Enter Shift+Tab");
     drop(client);
     for c in "done".chars() {
@@ -245,25 +245,25 @@ fn notes_that_a_client_did_not_get_come_back_when_an_answer_finds_it_gone() {
 #[test]
 fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
     let state = tempfile::tempdir().unwrap();
-    let first = codex("a", "first", &[]);
-    let mut tui = TestTui::at(NORMAL, state.path());
-    tui.write("early words");
+    let first = codex_request("a", "first", &[]);
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
+    tui.type_text("early words");
     let a = tui.ask(&first);
     humanllm::tui::run::save_drafts(&mut tui.app);
     tui.press("Alt+N");
     assert_eq!(tui.text(), "early words");
     tui.press("Ctrl+U");
-    tui.write("an own draft");
+    tui.type_text("an own draft");
     humanllm::tui::run::save_drafts(&mut tui.app);
     tui.app.store().keep_draft(None, &"early words".into());
     drop((tui, a));
 
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     tui.sees("early words");
     let _a = tui.ask(&first);
     tui.press("Alt+N");
     assert_eq!(tui.text(), "an own draft");
-    tui.write(" of mine");
+    tui.type_text(" of mine");
     let drafts = tui.app.take_dirty_drafts();
     let mut texts: Vec<_> = drafts
         .iter()
@@ -271,7 +271,7 @@ fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
         .collect();
     texts.sort_unstable();
     assert_eq!(texts, [(true, "an own draft of mine")]);
-    let _b = tui.ask(&codex("b", "second", &[]));
+    let _b = tui.ask(&codex_request("b", "second", &[]));
     tui.press("Alt+N");
     assert_eq!(tui.text(), "early words");
 }

@@ -69,10 +69,10 @@ fn a_title_never_stands_before_the_prompt_that_comes_after_it() {
         tui.sees("thread title");
         let mut asked = ask(&mut tui, Format::Messages, &prompt, answered);
         assert_eq!((tui.title(), tui.bells()), ("Fix the parser", 1));
-        tui.write("Done");
+        tui.type_text("Done");
         tui.press("Enter");
-        assert_eq!(said(tui.hear(&mut asked)), "Done");
-        let named = tui.hear(&mut named);
+        assert_eq!(said(tui.receive(&mut asked)), "Done");
+        let named = tui.receive(&mut named);
         match answered == AutoAnswered::NONE {
             true => assert!(named.is_empty()),
             false => assert_eq!(said(named), r#"{"title":"Fix the parser"}"#),
@@ -99,15 +99,18 @@ fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
             ..AutoAnswered::default()
         };
         let mut client = ask(&mut tui, Format::Messages, &check, all);
-        assert!(tui.hear(&mut client).is_empty(), "it was decided by itself");
+        assert!(
+            tui.receive(&mut client).is_empty(),
+            "it was decided by itself"
+        );
         tui.sees(r#"permission check: {"Bash":"rm -rf target"}"#);
         tui.sees("Alt+1 allows it · Alt+2 blocks it");
-        tui.write("Hm");
+        tui.type_text("Hm");
         tui.press(key);
         tui.sees("send or clear what is typed first");
         tui.press("Backspace Backspace");
         tui.press(key);
-        assert_eq!(said(tui.hear(&mut client)), answer);
+        assert_eq!(said(tui.receive(&mut client)), answer);
     }
     let mut tui = TestTui::new(MIDDLE);
     let other = claude(
@@ -118,7 +121,7 @@ fn a_permission_check_is_answered_with_one_key_and_by_nobody_else() {
     let mut client = ask(&mut tui, Format::Messages, &other, AutoAnswered::NONE);
     tui.press("Alt+1");
     tui.sees("nothing asks for leave here");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     // The two are also what a draft begins with.
     let _check = ask(&mut tui, Format::Messages, &check, AutoAnswered::NONE);
     tui.press("Alt+N Alt+I");
@@ -155,7 +158,7 @@ fn summaries_and_commit_messages_have_drafts() {
     );
     assert!(draft.ends_with("It is fixed.\n</summary>"), "{draft}");
     tui.press("Enter");
-    assert_eq!(said(tui.hear(&mut client)), draft);
+    assert_eq!(said(tui.receive(&mut client)), draft);
 
     let commit = json!({"model": "m", "messages": [
         {"role": "system", "content": "You are an expert software engineer that generates concise, \
@@ -164,7 +167,7 @@ fn summaries_and_commit_messages_have_drafts() {
     let mut client = ask(&mut tui, Format::Chat, &commit, AutoAnswered::default());
     tui.sees("Expected: a commit message · Alt+I drafts it");
     tui.press("Alt+I Enter");
-    assert_eq!(said(tui.hear(&mut client)), "chore: update a.py");
+    assert_eq!(said(tui.receive(&mut client)), "chore: update a.py");
 }
 
 #[test]
@@ -195,9 +198,9 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
         .filter(|line| line.contains("▸ "))
         .count();
     assert!(headers >= 5, "{}", tui.screen());
-    tui.write("One moment");
+    tui.type_text("One moment");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
 
     // The result of a tool in the name of the system.
     let mut next = first.as_array().expect("messages").clone();
@@ -210,9 +213,9 @@ fn what_agents_add_is_one_line_each_and_what_is_new_is_open() {
     let mut client = ask(&mut tui, Format::Messages, &asked, AutoAnswered::default());
     tui.sees("2 passed");
     assert!(!is_open(&tui, "This may matter."), "{}", tui.screen());
-    tui.write("Two passed");
+    tui.type_text("Two passed");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
 
     // What a sub-agent found, which is all that there is to answer.
     let found = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";

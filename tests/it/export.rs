@@ -98,7 +98,7 @@ impl Played {
         let state = tempfile::tempdir().expect("a folder");
         let journal = Journal::open(state.path(), JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
-        let server = TestServer::storing(store.clone(), 100, |_| {});
+        let server = TestServer::with_store(store.clone(), 100, |_| {});
         let mut played = Self {
             state,
             server,
@@ -144,7 +144,7 @@ impl Played {
     fn got(&mut self, asked: JoinHandle<(u16, Value)>) -> Value {
         let (status, response) = asked.join().expect("a response");
         assert_eq!(status, 200, "{response}");
-        self.server.delivery();
+        self.server.wait_delivery();
         response
     }
 
@@ -210,7 +210,7 @@ impl Played {
                 "prompt_cache_key": "019a-thread"})
         };
         let asked = self.ask("/v1/responses", &body(&input));
-        let id = self.server.arrival();
+        let id = self.server.next_request();
         self.codex = Some(id);
         self.say(id, note("I look at it."), "I look at it.".into());
         let call = Body::FunctionCall {
@@ -236,7 +236,7 @@ impl Played {
         input.push(json!({"type": "function_call_output", "call_id": call, "output": printed}));
 
         let asked = self.ask("/v1/responses", &body(&input));
-        assert_eq!(self.server.arrival(), id);
+        assert_eq!(self.server.next_request(), id);
         let patch = |line: &str| {
             format!(
                 "*** Begin Patch\n*** Update File: parser.py\n@@\n-x = 1\n+{line}\n*** End Patch"
@@ -278,7 +278,7 @@ impl Played {
         input.push(json!({"type": "custom_tool_call_output", "call_id": call, "output": "Done!"}));
 
         let asked = self.ask("/v1/responses", &body(&input));
-        assert_eq!(self.server.arrival(), id);
+        assert_eq!(self.server.next_request(), id);
         let words = Body::message("It is fixed.", Phase::FinalAnswer);
         let draft = self.drafted(id, &[words], DraftFate::Sent);
         let source = Source::Model {
@@ -317,7 +317,7 @@ impl Played {
             json!({"role": "user", "content": [{"type": "text", "text": reminder}, prompt]})
         };
         let asked = self.ask("/v1/messages", &body(json!([first(true)])));
-        let id = self.server.arrival();
+        let id = self.server.next_request();
         let call = Body::FunctionCall {
             namespace: None,
             name: "Bash".into(),
@@ -342,7 +342,7 @@ impl Played {
                     "content": "a.py\nb.py", "cache_control": {"type": "ephemeral"}}]},
             ])),
         );
-        assert_eq!(self.server.arrival(), id);
+        assert_eq!(self.server.next_request(), id);
         self.say(id, answer("Two files."), "Two files.".into());
         self.got(asked);
     }
@@ -496,7 +496,7 @@ fn trajectories(played: &Played, out: &Path) {
         "and nothing twice because marks have moved"
     );
     for file in files {
-        readers::trajectory(&folder.join(file));
+        readers::validate_trajectory(&folder.join(file));
     }
 }
 
@@ -586,7 +586,7 @@ fn lines_to_train_with(played: &Played, out: &Path) {
         shows(played.path(), &line);
         file
     });
-    readers::rows(&files);
+    readers::load_data_sets(&files);
 }
 
 fn pages(played: &Played, out: &Path) {
@@ -595,7 +595,7 @@ fn pages(played: &Played, out: &Path) {
         played.path(),
         &format!("export 1 --format html -o {}", page.display()),
     );
-    readers::page(&page);
+    readers::read_page(&page);
     let html = fs::read_to_string(&page).expect("readable");
     assert!(
         html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"),

@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 /// A request that wants a call of one tool out of two.
 fn forced(prompt: &str) -> Value {
     let choice = json!({"tool_choice": {"type": "function", "name": "get_weather"}});
-    offering(prompt, &[exec_command(), weather()], choice)
+    request_with_tools(prompt, &[exec_command(), weather()], choice)
 }
 
 fn fill_in(tui: &mut TestTui, client: &mut Client) {
     tui.sees("[Call tool]");
     tui.sees("› city*");
-    tui.write("Kyoto");
+    tui.type_text("Kyoto");
     tui.press("Enter");
-    tui.write("3");
+    tui.type_text("3");
     tui.press("Enter");
-    let call = one(r#"{"city":"Kyoto","days":3}"#, "call");
-    assert_eq!(said(&tui.hear(client)), call);
+    let call = one_item(r#"{"city":"Kyoto","days":3}"#, "call");
+    assert_eq!(items_of(&tui.receive(client)), call);
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_form_of_the_only_call_opens_with_the_request() {
     fill_in(&mut tui, &mut client);
 
     let required = json!({"tool_choice": "required"});
-    let mut client = tui.ask(&offering("And there?", &[weather()], required));
+    let mut client = tui.ask(&request_with_tools("And there?", &[weather()], required));
     fill_in(&mut tui, &mut client);
 
     let tool = weather();
@@ -51,7 +51,7 @@ fn the_form_of_the_only_call_opens_with_the_request() {
 #[test]
 fn words_that_are_typed_already_are_left_alone_and_one_key_opens_the_form() {
     let mut tui = TestTui::new(NORMAL);
-    tui.write("Hello");
+    tui.type_text("Hello");
     let mut client = tui.ask(&forced("Will it rain?"));
     tui.press("Alt+N");
     tui.sees("│ Will it rain?");
@@ -66,7 +66,7 @@ fn words_that_are_typed_already_are_left_alone_and_one_key_opens_the_form() {
 fn esc_leaves_the_form_and_it_does_not_come_back_by_itself() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&forced("Will it rain?"));
-    let _other = tui.ask(&plain("Hello"));
+    let _other = tui.ask(&plain_request("Hello"));
     tui.press("Esc");
     tui.sees("[Send]");
     tui.sees("Alt+I call form");
@@ -86,11 +86,11 @@ fn where_several_may_be_called_one_key_lists_them() {
     let mut tui = TestTui::new(NORMAL);
     let tools = [exec_command(), weather()];
     let required = json!({"tool_choice": "required"});
-    let mut client = tui.ask(&offering("Go.", &tools, required));
+    let mut client = tui.ask(&request_with_tools("Go.", &tools, required));
     tui.sees("[Send]");
     tui.press("Alt+I");
     tui.sees("call tool");
-    tui.write("weat");
+    tui.type_text("weat");
     tui.press("Enter");
     fill_in(&mut tui, &mut client);
 }
@@ -106,16 +106,16 @@ fn a_form_that_nobody_touched_goes_with_its_request() {
     let client = tui.ask(&forced("Will it snow?"));
     tui.sees("│ Will it snow?");
     tui.sees("› city*");
-    tui.write("Oslo");
+    tui.type_text("Oslo");
     tui.hang_up(client);
     // What was typed is a draft, and is there when the client comes back.
     let mut client = tui.ask(&forced("Will it snow?"));
     tui.sees("city* Oslo");
     tui.press("Enter");
-    tui.write("1");
+    tui.type_text("1");
     tui.press("Enter");
-    let call = one(r#"{"city":"Oslo","days":1}"#, "call");
-    assert_eq!(said(&tui.hear(&mut client)), call);
+    let call = one_item(r#"{"city":"Oslo","days":1}"#, "call");
+    assert_eq!(items_of(&tui.receive(&mut client)), call);
 }
 
 #[test]
@@ -125,14 +125,14 @@ fn the_form_of_a_request_that_stood_in_line_opens_after_the_first() {
         body["prompt_cache_key"] = json!("thread");
         body
     };
-    let mut first = tui.ask(&in_thread(plain("Hello")));
+    let mut first = tui.ask(&in_thread(plain_request("Hello")));
     let mut second = tui.ask(&in_thread(forced("Will it rain?")));
     tui.sees("[Send]");
-    tui.write("Good morning");
+    tui.type_text("Good morning");
     tui.press("Enter");
     assert_eq!(
-        said(&tui.hear(&mut first)),
-        one("Good morning", "final_answer")
+        items_of(&tui.receive(&mut first)),
+        one_item("Good morning", "final_answer")
     );
     fill_in(&mut tui, &mut second);
 }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::support::{Event, EventStream, TestServer, answer, fail, note};
+use crate::support::{Event, EventStream, TestServer, answer, note, rejection};
 use humanllm::api::{Phase, Reply};
 use humanllm::inbox::{Change, ConversationId, Delivery, ReplyError, Status};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn begin(server: &mut TestServer, path: &str) -> (EventStream, ConversationId) {
             assert_eq!(first.data["message"]["content"], json!([]));
         }
     }
-    (stream, server.arrival())
+    (stream, server.next_request())
 }
 
 /// A plain request; the answer comes when the person has given it.
@@ -55,7 +55,7 @@ fn plain(
 ) -> (JoinHandle<(u16, Value)>, ConversationId) {
     let client = server.client.clone();
     let asked = std::thread::spawn(move || client.post_json(path, &[], &hello(path, false)));
-    (asked, server.arrival())
+    (asked, server.next_request())
 }
 
 fn next(stream: &mut EventStream) -> Event {
@@ -115,12 +115,12 @@ fn every_format_answers_with_and_without_the_version_in_the_path() {
         ] {
             let (client, path) = (server.client.clone(), url(path));
             let asked = std::thread::spawn(move || client.post_json(&path, &[], &body));
-            let id = server.arrival();
-            server.say(id, answer("good morning")).unwrap();
+            let id = server.next_request();
+            server.reply(id, answer("good morning")).unwrap();
             let (status, answer) = asked.join().unwrap();
             assert_eq!(status, 200, "{answer}");
             assert!(answer.to_string().contains("good morning"), "{answer}");
-            server.delivery();
+            server.wait_delivery();
         }
         let (status, counted) = server
             .client
@@ -152,14 +152,14 @@ fn a_note_is_with_the_client_before_the_answer_is_given() {
     let mut server = TestServer::start();
     for path in BOTH {
         let (mut stream, id) = begin(&mut server, path);
-        server.say(id, note("one moment")).unwrap();
+        server.reply(id, note("one moment")).unwrap();
         until_text(&mut stream, "one moment\n");
-        server.delivery();
+        server.wait_delivery();
         assert!(server.inbox.get(id).unwrap().is_waiting());
-        server.say(id, answer("a\n\nこんにちは 👋")).unwrap();
+        server.reply(id, answer("a\n\nこんにちは 👋")).unwrap();
         let rest = stream.rest();
         assert_eq!(text(&rest), "a\n\nこんにちは 👋", "{path}");
-        server.delivery();
+        server.wait_delivery();
         assert_eq!(server.inbox.get(id).unwrap().status(), Status::Answered);
         check_end(path, &rest);
     }
@@ -209,11 +209,11 @@ fn a_plain_request_is_answered_with_the_whole() {
     let mut server = TestServer::start();
     for path in BOTH {
         let (client, id) = plain(&mut server, path);
-        server.say(id, note("one moment")).unwrap();
-        server.say(id, answer("hi\nthere")).unwrap();
+        server.reply(id, note("one moment")).unwrap();
+        server.reply(id, answer("hi\nthere")).unwrap();
         let (status, body) = client.join().unwrap();
         assert_eq!(status, 200, "{body}");
-        server.delivery();
+        server.wait_delivery();
         let said = server.inbox.get(id).unwrap().said();
         let states: Vec<_> = said.iter().map(|said| said.state).collect();
         assert_eq!(states, [Delivery::Delivered; 2], "the note left with it");
@@ -243,15 +243,15 @@ fn text_that_is_typed_live_arrives_as_it_is_typed() {
             phase,
         };
         for delta in ["I am ", "looking"] {
-            server.say(id, live(delta, Phase::Commentary)).unwrap();
+            server.reply(id, live(delta, Phase::Commentary)).unwrap();
             until_text(&mut stream, delta);
-            server.delivery();
+            server.wait_delivery();
         }
-        server.say(id, Reply::Items(Vec::new())).unwrap();
-        server.delivery();
-        server.say(id, answer("found")).unwrap();
+        server.reply(id, Reply::Items(Vec::new())).unwrap();
+        server.wait_delivery();
+        server.reply(id, answer("found")).unwrap();
         let rest = stream.rest();
-        server.delivery();
+        server.wait_delivery();
         assert_eq!(
             text(&rest),
             "\nfound",
@@ -262,7 +262,7 @@ fn text_that_is_typed_live_arrives_as_it_is_typed() {
 
 #[test]
 fn a_waiting_stream_shows_signs_of_life() {
-    let mut server = TestServer::with(9, |settings| {
+    let mut server = TestServer::with_settings(9, |settings| {
         settings.heartbeat = Duration::from_millis(50);
     });
     for path in BOTH {
@@ -275,15 +275,15 @@ fn a_waiting_stream_shows_signs_of_life() {
             let beat = next(&mut stream);
             assert!(is_beat(&beat), "{beat:?}");
         }
-        server.say(id, note("still thinking")).unwrap();
+        server.reply(id, note("still thinking")).unwrap();
         until_text(&mut stream, "still thinking\n");
         assert!(stream.any(|event| is_beat(&event)));
-        server.delivery();
-        server.say(id, answer("done")).unwrap();
+        server.wait_delivery();
+        server.reply(id, answer("done")).unwrap();
         let rest = stream.rest();
         assert_eq!(text(&rest), "done");
         check_end(path, &rest);
-        server.delivery();
+        server.wait_delivery();
     }
 }
 
@@ -292,9 +292,9 @@ fn a_rejection_is_an_error_in_the_callers_form() {
     let mut server = TestServer::start();
     for path in BOTH {
         let (stream, id) = begin(&mut server, path);
-        server.say(id, fail("not today")).unwrap();
+        server.reply(id, rejection("not today")).unwrap();
         let rest = stream.rest();
-        server.delivery();
+        server.wait_delivery();
         check_error_event(path, &rest, ["invalid_request_error"; 2], "not today");
 
         assert!(
@@ -302,9 +302,9 @@ fn a_rejection_is_an_error_in_the_callers_form() {
             "or it would be refused without anybody"
         );
         let (client, id) = plain(&mut server, path);
-        server.say(id, fail("not today")).unwrap();
+        server.reply(id, rejection("not today")).unwrap();
         let (status, body) = client.join().unwrap();
-        server.delivery();
+        server.wait_delivery();
         assert_eq!(status, 400, "{body}");
         let message = match path {
             CHAT => openai_error(&body, "invalid_request_error"),
@@ -364,22 +364,25 @@ fn a_client_that_hangs_up_is_noticed() {
             conversation: id,
             returned,
         };
-        assert_eq!(server.change(), gone(Vec::new()), "{path}");
-        assert_eq!(server.say(id, answer("late")), Err(ReplyError::NobodyWaits));
+        assert_eq!(server.next_change(), gone(Vec::new()), "{path}");
+        assert_eq!(
+            server.reply(id, answer("late")),
+            Err(ReplyError::NobodyWaits)
+        );
 
         let mut stream = server.connect();
         let body = hello(path, false).to_string();
         let length = body.len();
         let head = format!("Host: localhost\r\nContent-Length: {length}");
         write!(stream, "POST {path} HTTP/1.1\r\n{head}\r\n\r\n{body}").unwrap();
-        let id = server.arrival();
-        server.say(id, note("one moment")).unwrap();
+        let id = server.next_request();
+        server.reply(id, note("one moment")).unwrap();
         drop(stream);
         let gone = Change::ClientGone {
             conversation: id,
             returned: vec!["typed".into()],
         };
-        assert_eq!(server.change(), gone, "{path}");
+        assert_eq!(server.next_change(), gone, "{path}");
         assert_eq!(server.inbox.waiting(), 0);
     }
 }
@@ -437,7 +440,8 @@ fn wrong_requests_are_told_what_is_wrong() {
 
 #[test]
 fn either_header_holds_the_key() {
-    let mut server = TestServer::with(9, |settings| settings.api_key = Some(b"secret".to_vec()));
+    let mut server =
+        TestServer::with_settings(9, |settings| settings.api_key = Some(b"secret".to_vec()));
     let routes = [CHAT, MESSAGES, COUNT];
     for headers in [
         &[][..],
@@ -481,10 +485,10 @@ fn either_header_holds_the_key() {
     ] {
         for path in BOTH {
             let stream = server.client.post_sse(path, headers, &hello(path, true));
-            let id = server.arrival();
-            server.say(id, answer("hi")).unwrap();
+            let id = server.next_request();
+            server.reply(id, answer("hi")).unwrap();
             assert_eq!(text(&stream.rest()), "hi");
-            server.delivery();
+            server.wait_delivery();
         }
         assert_eq!(server.client.get("/v1/models", headers).0, 200);
         assert_eq!(
@@ -500,7 +504,7 @@ fn either_header_holds_the_key() {
 #[test]
 fn a_full_inbox_refuses_in_the_callers_form() {
     for path in BOTH {
-        let mut server = TestServer::with(1, |_| {});
+        let mut server = TestServer::with_settings(1, |_| {});
         let (stream, id) = begin(&mut server, path);
         let (status, body) = server.client.post_json(CHAT, &[], &hello(CHAT, true));
         assert_eq!(status, 429);
@@ -512,14 +516,14 @@ fn a_full_inbox_refuses_in_the_callers_form() {
         let (status, _) = server.client.post_json(COUNT, &[], &hello(COUNT, false));
         assert_eq!(status, 200, "which needs no place");
         assert!(server.is_quiet(), "the person is not disturbed");
-        server.say(id, answer("next, please")).unwrap();
+        server.reply(id, answer("next, please")).unwrap();
         stream.rest();
     }
 }
 
 #[test]
 fn what_is_refused_by_its_shape_is_refused_in_the_callers_form() {
-    let server = TestServer::with(9, |settings| settings.max_body = 1000);
+    let server = TestServer::with_settings(9, |settings| settings.max_body = 1000);
     for size in [1001, 8 << 20] {
         let big = json!("x".repeat(size));
         let (status, body) = server.client.post_json(CHAT, &[], &big);
@@ -559,7 +563,7 @@ fn what_is_refused_by_its_shape_is_refused_in_the_callers_form() {
     anthropic_error(&body, "not_found_error");
     let request =
         format!("GET {MESSAGES} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let answer = server.raw(request.as_bytes());
+    let answer = server.send_raw(request.as_bytes());
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     let head = head.to_lowercase();
     assert!(head.starts_with("http/1.1 405"), "{head}");
@@ -626,12 +630,12 @@ fn the_name_of_an_event_comes_before_its_data() {
         let body = hello(path, true).to_string();
         let response = server.client.post(path, &[], body.as_bytes());
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let id = server.arrival();
-        server.say(id, answer("a\nb")).unwrap();
+        let id = server.next_request();
+        server.reply(id, answer("a\nb")).unwrap();
         let mut wire = String::new();
         let mut reader = response.into_body().into_reader();
         reader.read_to_string(&mut wire).unwrap();
-        server.delivery();
+        server.wait_delivery();
         for event in wire.split_terminator("\n\n") {
             let fields: Vec<_> = event
                 .lines()

@@ -20,7 +20,7 @@ fn travel(play: &mut ClientRun, thinks: bool, note: &str) {
     let oslo = [("city", "Oslo"), ("days", "3")];
     play.call("Shall I go to Oslo?", "get_weather", &oslo);
     play.operator.wait_request("Oslo will be sunny for 3 days");
-    play.say("Progress", "let me see", &json!({"delta": note}));
+    play.send_part("Progress", "let me see", &json!({"delta": note}));
     play.answer("Oslo will be sunny", "Go there, へえ");
     let rome = [("city", "Rome"), ("days", "5")];
     play.call("And to Rome?", "get_weather", &rome);
@@ -82,7 +82,7 @@ fn travel_with_responses(scene: &str) {
         return;
     };
     travel(&mut play, true, "let me see");
-    let refers = play.wire.asked("item_reference") > 0;
+    let refers = play.wire.client_sent("item_reference") > 0;
     assert_eq!(refers, scene == "responses", "the SDK has other ways now");
     assert!(!play.operator.screen().contains("item_reference"));
     let thoughts = json!(["it is winter there", null]);
@@ -135,10 +135,10 @@ fn ask_with_litellm(provider: &str, base: &str) {
     };
     let session = ClientSession::new();
     let command = session.python(&python, "litellm_sdk.py", provider, &session.url(base));
-    let mut play = session.play(command);
+    let mut play = session.start(command);
     play.operator.wait_request("Greet me");
     play.wait_heartbeats();
-    play.say("Progress", "one moment", &json!({"delta": "one moment\n"}));
+    play.send_part("Progress", "one moment", &json!({"delta": "one moment\n"}));
     play.answer("Greet me", "good morning, へえ");
     play.run_and_answer("List the files", "ls -l", "a-file.txt", "one file");
     play.reject("Do my homework", "not today");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A request of Codex from a folder, for a model.
 fn from(thread: &str, folder: &str, model: &str, prompt: &str) -> Value {
-    let mut body = codex(thread, prompt, &[]);
+    let mut body = codex_request(thread, prompt, &[]);
     let context = format!(
         "<environment_context>\n  <cwd>/home/user/{folder}</cwd>\n  <shell>bash</shell>\n\
         </environment_context>"
@@ -45,15 +45,15 @@ fn titles(tui: &TestTui) -> Vec<String> {
 
 /// Somebody asks, is answered, and has got it.
 fn answered(tui: &mut TestTui, thread: &str, prompt: &str) {
-    let mut client = tui.ask(&codex(thread, prompt, &[]));
-    tui.write("done");
+    let mut client = tui.ask(&codex_request(thread, prompt, &[]));
+    tui.type_text("done");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
 }
 
 #[test]
 fn a_row_tells_who_asks_from_where_and_what_is_different() {
-    scene("inbox_rows", &[SMALL, NORMAL, MIDDLE], |tui| {
+    assert_screens("inbox_rows", &[SMALL, NORMAL, MIDDLE], |tui| {
         let mut kept = Vec::new();
         for (thread, folder, model, prompt) in [
             (
@@ -68,9 +68,9 @@ fn a_row_tells_who_asks_from_where_and_what_is_different() {
             ("t-0005", "cli", "gpt-5", "Say hello"),
         ] {
             kept.push(tui.ask(&from(thread, folder, model, prompt)));
-            tui.wait(61);
+            tui.advance(61);
         }
-        tui.write("a draft");
+        tui.type_text("a draft");
         tui.press("F2");
         std::mem::forget(kept);
     });
@@ -80,12 +80,12 @@ fn a_row_tells_who_asks_from_where_and_what_is_different() {
 fn those_that_wait_stand_above_and_the_longest_wait_first() {
     let mut tui = TestTui::new(MIDDLE);
     answered(&mut tui, "a", "answered first");
-    tui.wait(1);
+    tui.advance(1);
     answered(&mut tui, "b", "answered second");
-    tui.wait(1);
-    let _c = tui.ask(&codex("c", "waits longest", &[]));
-    tui.wait(1);
-    let _d = tui.ask(&codex("d", "waits too", &[]));
+    tui.advance(1);
+    let _c = tui.ask(&codex_request("c", "waits longest", &[]));
+    tui.advance(1);
+    let _d = tui.ask(&codex_request("d", "waits too", &[]));
     assert_eq!(
         titles(&tui),
         [
@@ -100,18 +100,18 @@ fn those_that_wait_stand_above_and_the_longest_wait_first() {
 #[test]
 fn rows_stay_where_they_are_while_somebody_looks_for_one() {
     let mut tui = TestTui::new(MIDDLE);
-    let mut a = tui.ask(&codex("a", "first", &[]));
-    let _b = tui.ask(&codex("b", "second", &[]));
-    tui.write("done");
+    let mut a = tui.ask(&codex_request("a", "first", &[]));
+    let _b = tui.ask(&codex_request("b", "second", &[]));
+    tui.type_text("done");
     tui.press("Enter F2");
     let before = titles(&tui);
     assert_eq!(before, ["second", "first"]);
     // One comes in, and one changes: the rows that were there stay.
-    tui.hear(&mut a);
-    tui.wait(5);
-    let _c = tui.ask(&codex("c", "third", &[]));
-    tui.wait(1);
-    let _again = tui.ask(&codex("a", "first", &[message("user", "more")]));
+    tui.receive(&mut a);
+    tui.advance(5);
+    let _c = tui.ask(&codex_request("c", "third", &[]));
+    tui.advance(1);
+    let _again = tui.ask(&codex_request("a", "first", &[message("user", "more")]));
     assert_eq!(titles(&tui), ["second", "first", "third"]);
     tui.sees("1 new · 3 waiting");
     assert_eq!(rows(&tui, &['●']).len(), 3);
@@ -127,7 +127,7 @@ fn rows_stay_where_they_are_while_somebody_looks_for_one() {
 fn going_from_one_to_the_next_comes_by_all_of_them() {
     let mut tui = TestTui::new(NORMAL);
     let clients: Vec<_> = ["one", "two", "three"]
-        .map(|name| tui.ask(&codex(name, name, &[])))
+        .map(|name| tui.ask(&codex_request(name, name, &[])))
         .into();
     assert_eq!(tui.title(), "one");
     tui.press("Alt+Down");
@@ -152,13 +152,13 @@ fn letters_narrow_the_inbox_down() {
             tui.ask(&from("c", "web", "m", "Fix the page")),
         ];
         tui.press("F2 /");
-        tui.write("fix web");
+        tui.type_text("fix web");
         assert_eq!(titles(&tui), ["Fix the page"]);
         tui.sees("/fix web");
         assert_eq!(tui.text(), "", "nothing goes into the draft");
         tui.press("Enter");
         assert_eq!(tui.title(), "Fix the page");
-        tui.write("typing types again");
+        tui.type_text("typing types again");
         assert_eq!(tui.text(), "typing types again");
         tui.press("F2 / x x x x Esc");
         assert_eq!(titles(&tui).len(), 3);
@@ -169,18 +169,18 @@ fn letters_narrow_the_inbox_down() {
 fn what_is_done_is_dismissed_and_can_be_found_again() {
     let folder = tempfile::tempdir().unwrap();
     {
-        let mut tui = TestTui::at(MIDDLE, folder.path());
+        let mut tui = TestTui::with_state_dir(MIDDLE, folder.path());
         for thread in ["kestrel", "heron", "crane", "stork"] {
             answered(&mut tui, thread, thread);
-            tui.wait(1);
+            tui.advance(1);
         }
-        let _waits = tui.ask(&codex("w", "waiting", &[]));
+        let _waits = tui.ask(&codex_request("w", "waiting", &[]));
         tui.press("F2 d");
         tui.sees("a request is waiting here");
         // A draft keeps its conversation on the list.
         tui.press("j Enter");
         assert_eq!(tui.title(), "stork");
-        tui.write("to be sent");
+        tui.type_text("to be sent");
         tui.press("Alt+W");
         tui.sees("there is a draft here");
         assert_eq!(tui.text(), "to be sent");
@@ -192,11 +192,11 @@ fn what_is_done_is_dismissed_and_can_be_found_again() {
         assert_eq!(titles(&tui).len(), 2);
     }
     // It stays so when the program is started again, until one of them is looked for.
-    let mut tui = TestTui::at(MIDDLE, folder.path());
+    let mut tui = TestTui::with_state_dir(MIDDLE, folder.path());
     assert_eq!(titles(&tui).len(), 2, "{}", tui.screen());
     tui.press("F6");
     tui.search();
-    tui.write("heron");
+    tui.type_text("heron");
     tui.search();
     tui.press("Enter");
     assert_eq!(tui.title(), "heron");
@@ -206,7 +206,7 @@ fn what_is_done_is_dismissed_and_can_be_found_again() {
 #[test]
 fn the_inbox_is_as_wide_as_one_wants_it() {
     let mut tui = TestTui::new(MIDDLE);
-    let _a = tui.ask(&codex(
+    let _a = tui.ask(&codex_request(
         "a",
         "Say hello in Python, and explain every word of it to me",
         &[],
@@ -230,18 +230,18 @@ fn the_inbox_is_as_wide_as_one_wants_it() {
 
 #[test]
 fn every_action_is_done_by_its_name() {
-    scene("palette", &[SMALL, NORMAL, MIDDLE], |tui| {
-        let client = tui.ask(&codex("a", "Say hello.", &[]));
+    assert_screens("palette", &[SMALL, NORMAL, MIDDLE], |tui| {
+        let client = tui.ask(&codex_request("a", "Say hello.", &[]));
         tui.press("F10");
-        tui.write("conversation");
+        tui.type_text("conversation");
         std::mem::forget(client);
     });
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex("a", "Say hello.", &[]));
-    tui.write("kept");
+    let _client = tui.ask(&codex_request("a", "Say hello.", &[]));
+    tui.type_text("kept");
     for keys in ["F10", "Alt+M"] {
         tui.press(keys);
-        tui.write("statis");
+        tui.type_text("statis");
         tui.press("Enter");
         tui.sees("Tokens per second");
         tui.press("Esc");
@@ -253,12 +253,12 @@ fn every_action_is_done_by_its_name() {
         .filter(|action| **action != Action::Palette)
     {
         tui.press("F10");
-        tui.write(action.name());
+        tui.type_text(action.name());
         tui.sees(&format!("{action}"));
         tui.press("Esc");
     }
     tui.press("F10");
-    tui.write("quit");
+    tui.type_text("quit");
     tui.press("Enter");
     tui.sees("Quit? 1 waiting");
 }
@@ -266,7 +266,7 @@ fn every_action_is_done_by_its_name() {
 /// Chooses an action by its name.
 fn choose(tui: &mut TestTui, action: &str) {
     tui.press("F10");
-    tui.write(action);
+    tui.type_text(action);
     tui.press("Enter");
 }
 
@@ -274,12 +274,12 @@ fn choose(tui: &mut TestTui, action: &str) {
 fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
     for view in ["F2", "F1", "F3"] {
         let mut tui = TestTui::new(NORMAL);
-        let mut client = tui.ask(&codex("a", "Say hello.", &[]));
-        tui.write("half a sentence");
+        let mut client = tui.ask(&codex_request("a", "Say hello.", &[]));
+        tui.type_text("half a sentence");
         tui.press(view);
         for action in ["submit", "interrupt_process", "newline"] {
             choose(&mut tui, action);
-            assert!(tui.hear(&mut client).is_empty(), "{view} {action}");
+            assert!(tui.receive(&mut client).is_empty(), "{view} {action}");
             tui.press("Esc");
             tui.press(view);
         }
@@ -289,13 +289,13 @@ fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
         tui.press(view);
         choose(&mut tui, "interrupt");
         assert_eq!(tui.text(), "half a sentence");
-        tui.write("!");
+        tui.type_text("!");
         assert_eq!(tui.text(), "half a sentence!", "{view}");
     }
     // A form hides the draft beside it.
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&offering("Weather?", &[weather()], json!({})));
-    tui.write("kept");
+    let mut client = tui.ask(&request_with_tools("Weather?", &[weather()], json!({})));
+    tui.type_text("kept");
     tui.press("Ctrl+T Enter");
     tui.app.settings.snippets = vec![("town".into(), "Oslo".into())];
     tui.press("Ctrl+R Enter");
@@ -303,10 +303,10 @@ fn nothing_is_done_by_its_name_to_what_is_not_on_the_screen() {
     assert_eq!(tui.text(), "kept");
     tui.sees("Oslo");
     tui.press("Enter");
-    tui.write("2");
+    tui.type_text("2");
     tui.press("Enter");
-    let heard = said(&tui.hear(&mut client));
-    assert_eq!(heard, one(r#"{"city":"Oslo\n","days":2}"#, "call"));
+    let heard = items_of(&tui.receive(&mut client));
+    assert_eq!(heard, one_item(r#"{"city":"Oslo\n","days":2}"#, "call"));
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn a_conversation_is_found_by_all_that_is_known_of_it() {
     for kept in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let mut tui = match kept {
-            true => TestTui::at(NORMAL, folder.path()),
+            true => TestTui::with_state_dir(NORMAL, folder.path()),
             false => TestTui::new(NORMAL),
         };
         let _clients = [
@@ -337,7 +337,7 @@ fn a_conversation_is_found_by_all_that_is_known_of_it() {
         ] {
             tui.press("F6");
             tui.search();
-            tui.write(query);
+            tui.type_text(query);
             tui.search();
             tui.press("Enter");
             assert_eq!(tui.title(), title, "{query} {kept}\n{}", tui.screen());
@@ -349,16 +349,16 @@ fn a_conversation_is_found_by_all_that_is_known_of_it() {
 fn earlier_conversations_follow_those_of_the_inbox() {
     let folder = tempfile::tempdir().unwrap();
     {
-        let mut tui = TestTui::at(NORMAL, folder.path());
+        let mut tui = TestTui::with_state_dir(NORMAL, folder.path());
         answered(&mut tui, "old", "The heron of last week");
         tui.press("Alt+W");
     }
     for size in [SMALL, NORMAL, MIDDLE] {
-        let mut tui = TestTui::at(size, folder.path());
+        let mut tui = TestTui::with_state_dir(size, folder.path());
         let client = tui.ask(&from("new", "birds", "m", "Draw a heron"));
         tui.press("F6");
         tui.search();
-        tui.write("heron");
+        tui.type_text("heron");
         // What is open is there at once, whatever the disk does.
         tui.sees("▸ Draw a heron");
         tui.search();
@@ -385,7 +385,7 @@ fn the_keys_that_help_now_are_named_first() {
     let mut tui = TestTui::new(NORMAL);
     let format = json!({"format": {"type": "json_schema", "name": "n", "schema": {
         "type": "object", "properties": {"title": {"type": "string"}}}}});
-    let _a = tui.ask(&offering(
+    let _a = tui.ask(&request_with_tools(
         "Name it.",
         &[],
         json!({"text": format, "stream": true}),
@@ -395,13 +395,13 @@ fn the_keys_that_help_now_are_named_first() {
         "{}",
         hints(&tui)
     );
-    tui.write("{");
+    tui.type_text("{");
     assert!(!hints(&tui).contains("skeleton"));
 
     let mut tui = TestTui::new(NORMAL);
     let running =
         "Chunk ID: 1\nWall time: 1.0 seconds\nProcess running with session ID 7\nOutput:\n";
-    let mut body = codex(
+    let mut body = codex_request(
         "a",
         "Run it.",
         &[
@@ -432,17 +432,17 @@ fn the_keys_that_help_now_are_named_first() {
 fn whoever_has_answered_is_told_of_the_others() {
     for size in [SMALL, NORMAL] {
         let mut tui = TestTui::new(size);
-        let mut a = tui.ask(&codex("a", "first", &[]));
+        let mut a = tui.ask(&codex_request("a", "first", &[]));
         let _others: Vec<_> = ["b", "c"]
-            .map(|name| tui.ask(&codex(name, name, &[])))
+            .map(|name| tui.ask(&codex_request(name, name, &[])))
             .into();
-        tui.write("done");
+        tui.type_text("done");
         tui.press("Enter");
-        tui.hear(&mut a);
+        tui.receive(&mut a);
         tui.sees("> Answered · 2 others waiting");
     }
     let mut tui = TestTui::new(NORMAL);
-    let _a = tui.ask(&codex("a", "first", &[]));
+    let _a = tui.ask(&codex_request("a", "first", &[]));
     tui.press("Alt+N");
     tui.sees("no other requests waiting");
 }
@@ -452,7 +452,7 @@ fn the_chosen_kind_and_its_neighbours_can_be_read_in_a_small_pane() {
     let kinds = ["Send", "Progress", "Run", "Call", "Think", "Reject"];
     for is_live in [false, true] {
         let mut tui = TestTui::new(SMALL);
-        let _client = tui.ask(&codex("a", "Say hello.", &[]));
+        let _client = tui.ask(&codex_request("a", "Say hello.", &[]));
         if is_live {
             tui.press("Alt+L");
         }
@@ -498,10 +498,10 @@ fn whoever_looks_elsewhere_is_called() {
 fn somebody_who_waits_long_calls_again() {
     let mut tui = TestTui::new(NORMAL);
     tui.app.settings.remind_after = Some(Duration::from_secs(600));
-    let _a = tui.ask(&codex("a", "Are you there?", &[]));
+    let _a = tui.ask(&codex_request("a", "Are you there?", &[]));
     tui.app.on_input(vec![Input::FocusLost]);
     let tick = |tui: &mut TestTui, seconds| {
-        tui.wait(seconds);
+        tui.advance(seconds);
         tui.app.on_tick();
         tui.step();
     };
@@ -516,7 +516,7 @@ fn somebody_who_waits_long_calls_again() {
     assert_eq!(tui.bells(), 2);
     // Somebody who types is there.
     tick(&mut tui, 300);
-    tui.write("yes");
+    tui.type_text("yes");
     tick(&mut tui, 599);
     assert_eq!(tui.bells(), 2);
     tick(&mut tui, 1);
@@ -528,18 +528,18 @@ fn the_next_one_opens_after_an_answer_if_one_wants_that() {
     for is_wanted in [true, false] {
         let mut tui = TestTui::new(NORMAL);
         tui.app.settings.auto_advance = is_wanted;
-        let mut a = tui.ask(&codex("a", "first", &[]));
-        let _b = tui.ask(&codex("b", "second", &[]));
+        let mut a = tui.ask(&codex_request("a", "first", &[]));
+        let _b = tui.ask(&codex_request("b", "second", &[]));
         // A command comes back, and its conversation stays.
-        tui.write("!ls");
+        tui.type_text("!ls");
         tui.press("Enter");
-        tui.hear(&mut a);
+        tui.receive(&mut a);
         assert_eq!(tui.title(), "first");
-        let mut a = tui.ask(&codex("a", "first", &[call("ls"), output("", 0)]));
-        tui.write("done");
+        let mut a = tui.ask(&codex_request("a", "first", &[call("ls"), output("", 0)]));
+        tui.type_text("done");
         tui.press("Enter");
         assert_eq!(tui.title(), "first", "it is not delivered yet");
-        tui.hear(&mut a);
+        tui.receive(&mut a);
         assert_eq!(tui.title(), if is_wanted { "second" } else { "first" });
     }
 }
@@ -555,16 +555,16 @@ fn one_sees_how_long_the_client_will_wait() {
     for size in [SMALL, NORMAL, MIDDLE] {
         let mut tui = TestTui::new(size);
         let _client = ask(&mut tui, false);
-        tui.wait(240);
+        tui.advance(240);
         tui.sees("6 m 00 s left");
         tui.press("F2");
         tui.sees("waiting 4 m 00 s · codex_exec");
-        tui.wait(300);
+        tui.advance(300);
         tui.sees("1 m 00 s left · codex_exec");
         tui.press("F2");
         tui.press("Tab");
         tui.sees("arrives with the answer");
-        tui.wait(60);
+        tui.advance(60);
         tui.sees("out of time");
         // One that streams is kept by signs of life, and reads at once.
         let mut tui = TestTui::new(size);
@@ -582,36 +582,36 @@ fn what_comes_in_where_nothing_was_is_at_hand() {
         let mut tui = TestTui::new(NORMAL);
         tui.press("F2");
         if !filter.is_empty() {
-            tui.write("/");
-            tui.write(filter);
+            tui.type_text("/");
+            tui.type_text(filter);
         }
-        let _client = tui.ask(&codex("a", "Feed the kestrel.", &[]));
+        let _client = tui.ask(&codex_request("a", "Feed the kestrel.", &[]));
         tui.press("Enter");
         assert_eq!(tui.title(), "Feed the kestrel.");
-        tui.write("x");
+        tui.type_text("x");
         assert_eq!(tui.text(), "x");
     }
     // Who has looked at something else comes back to it.
     for view in ["F1", "F2", "F5", "F6", "F10"] {
         let mut tui = TestTui::new(NORMAL);
         tui.press(view);
-        let _client = tui.ask(&codex("a", "Say hello.", &[]));
+        let _client = tui.ask(&codex_request("a", "Say hello.", &[]));
         tui.misses("waiting 0 s · 1/1");
         tui.press("Esc");
         assert_eq!(tui.title(), "Say hello.", "{view}");
         // Where there is a conversation, nothing moves by itself.
         tui.press(view);
-        let _other = tui.ask(&codex("b", "Say goodbye.", &[]));
+        let _other = tui.ask(&codex_request("b", "Say goodbye.", &[]));
         tui.press("Esc");
         assert_eq!(tui.title(), "Say hello.", "{view}");
     }
     // Nor does it while something is typed.
     let mut tui = TestTui::new(NORMAL);
-    tui.write("to whom");
+    tui.type_text("to whom");
     tui.press("F1");
-    let _client = tui.ask(&codex("a", "Say hello.", &[]));
+    let _client = tui.ask(&codex_request("a", "Say hello.", &[]));
     tui.press("Esc");
-    tui.write("?");
+    tui.type_text("?");
     tui.sees("> to whom?");
     tui.press("Alt+N");
     assert_eq!(tui.text(), "to whom?");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::tui::{MIDDLE, NORMAL, SMALL, TestTui, call, codex, message, output};
+use crate::support::tui::{MIDDLE, NORMAL, SMALL, TestTui, call, codex_request, message, output};
 use crate::support::{Key, Operator, poll};
 use humanllm::export::ExportFormat;
 use humanllm::tui::app::Effect;
@@ -17,20 +17,20 @@ const SECRET: &str = "sk-proj-0123456789abcdefghijklmnop";
 
 /// A person who has answered two requests of Codex: a command, whose output has a key, and the end.
 fn played(size: (u16, u16), state: &Path, out: &Path) -> TestTui {
-    let mut tui = TestTui::at(size, state);
+    let mut tui = TestTui::with_state_dir(size, state);
     tui.app.settings.export = ExportSettings {
         folder: out.to_owned(),
         ..ExportSettings::default()
     };
-    let mut client = tui.ask(&codex("a", "Fix the parser", &[]));
-    tui.write("!ls");
+    let mut client = tui.ask(&codex_request("a", "Fix the parser", &[]));
+    tui.type_text("!ls");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     let came = [call("ls"), output(&format!("KEY={SECRET}"), 0)];
-    let mut client = tui.ask(&codex("a", "Fix the parser", &came));
-    tui.write("It is fixed.");
+    let mut client = tui.ask(&codex_request("a", "Fix the parser", &came));
+    tui.type_text("It is fixed.");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui
 }
 
@@ -68,11 +68,11 @@ fn a_conversation_and_its_turns_are_marked_and_it_shows() {
     let (state, out) = folders();
     let mut tui = played(MIDDLE, state.path(), out.path());
     tui.press("Alt+Shift+L");
-    tui.work();
+    tui.run_jobs();
     tui.sees("mark conversation 1");
-    tui.write("short, good");
+    tui.type_text("short, good");
     tui.press("Down 4 Down");
-    tui.write("as it should be");
+    tui.type_text("as it should be");
     tui.press("Enter");
     let words = "conversation: 4 of 5 · good, short · as it should be";
     tui.sees(words);
@@ -84,41 +84,41 @@ fn a_conversation_and_its_turns_are_marked_and_it_shows() {
     for (header, turn) in [("user", 1), ("exec_command", 1), ("output", 2)] {
         select(&mut tui, header);
         tui.press("Alt+Shift+L");
-        tui.work();
+        tui.run_jobs();
         tui.sees(&format!("mark turn {turn} of conversation 1"));
         tui.press("Esc");
     }
     select(&mut tui, "user");
     tui.press("Alt+Shift+L");
-    tui.work();
+    tui.run_jobs();
     tui.press("Down Down Down t Enter");
     tui.sees(&format!("{words} · turn 1: excluded"));
-    tui.work();
+    tui.run_jobs();
     let told = printed(state.path(), "history label 1");
     assert!(told.contains(words), "{told}");
     assert!(told.contains("turn 1: excluded"), "{told}");
     drop(tui);
 
     // Another run knows it, before it has read the conversation and after.
-    let mut tui = TestTui::at(MIDDLE, state.path());
+    let mut tui = TestTui::with_state_dir(MIDDLE, state.path());
     tui.sees("· 4 of 5 ·");
     tui.press("F2 Enter");
-    tui.work();
+    tui.run_jobs();
     tui.sees(&format!("{words} · turn 1: excluded"));
     select(&mut tui, "output");
     tui.press("Alt+Shift+L");
-    tui.work();
+    tui.run_jobs();
     tui.sees("mark turn 2 of conversation 1");
     tui.press("Esc Esc");
     // What is taken away again is gone.
     tui.press("Alt+Shift+L");
-    tui.work();
+    tui.run_jobs();
     tui.press("Ctrl+U Down");
-    tui.raw(&["Delete"]);
+    tui.press_unbound(&["Delete"]);
     tui.press("Down Ctrl+U Enter");
     tui.sees("conversation: not marked any more");
     tui.misses("as it should be");
-    tui.work();
+    tui.run_jobs();
     let told = printed(state.path(), "history label 1");
     assert!(!told.contains("good") && told.contains("turn 1"), "{told}");
 }
@@ -128,13 +128,13 @@ fn what_is_no_label_is_said_and_nothing_typed_is_lost() {
     let (state, out) = folders();
     let mut tui = played(NORMAL, state.path(), out.path());
     tui.press("Alt+Shift+L");
-    tui.work();
+    tui.run_jobs();
     let long = "x".repeat(65);
-    tui.write(&format!("good, {long}"));
+    tui.type_text(&format!("good, {long}"));
     tui.press("Enter");
     tui.sees("is not a");
     tui.sees("mark conversation 1");
-    tui.raw(&["Ctrl+w"]);
+    tui.press_unbound(&["Ctrl+w"]);
     tui.press("Enter");
     tui.sees("conversation: good");
     tui.misses("mark conversation 1");
@@ -149,12 +149,12 @@ fn every_format_is_written_from_the_screen() {
             let name = format!("conversation-1.{}", format.extension());
             let file = out.path().join(&name);
             tui.press("Alt+Shift+E");
-            tui.write(format.name());
+            tui.type_text(format.name());
             tui.press("Enter");
             tui.sees("export conversation 1");
-            tui.work();
+            tui.run_jobs();
             tui.press("Enter");
-            tui.work();
+            tui.run_jobs();
             if format == ExportFormat::Preferences {
                 // No model drafted here. The form stays, for another try or to be left.
                 tui.sees("nothing was written");
@@ -178,15 +178,15 @@ fn what_would_be_replaced_is_shown_before_and_counted_after() {
     let (state, out) = folders();
     let mut tui = played(NORMAL, state.path(), out.path());
     tui.press("Alt+Shift+E");
-    tui.write("zzz");
+    tui.type_text("zzz");
     tui.sees("nothing matches");
     tui.press("Ctrl+U");
-    tui.write("markdown");
+    tui.type_text("markdown");
     tui.press("Enter");
     // Before anything was looked at, and after.
     tui.sees("What was asked and said, to be read.");
     tui.sees("Looking …");
-    tui.work();
+    tui.run_jobs();
     tui.sees("In 2 turns, this would be replaced:");
     tui.sees("1  API key: sk-p… (34 characters)");
     // What was looked for in vain too.
@@ -194,7 +194,7 @@ fn what_would_be_replaced_is_shown_before_and_counted_after() {
     tui.sees("e-mail address");
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0);
     tui.press("Enter");
-    tui.work();
+    tui.run_jobs();
     let file = out.path().join("conversation-1.md");
     tui.sees("· 1 replaced");
     tui.sees("Replaced:");
@@ -205,19 +205,19 @@ fn what_would_be_replaced_is_shown_before_and_counted_after() {
     // What is there is replaced by whoever says so twice.
     fs::write(&file, "mine").unwrap();
     tui.press("Alt+Shift+E");
-    tui.write("markdown");
+    tui.type_text("markdown");
     tui.press("Enter");
-    tui.work();
+    tui.run_jobs();
     tui.press("Enter");
-    tui.work();
+    tui.run_jobs();
     tui.sees("Enter again replaces it");
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
     tui.press("Down");
-    tui.write("f");
-    tui.work();
+    tui.type_text("f");
+    tui.run_jobs();
     tui.sees("Nothing is replaced");
     tui.press("Enter");
-    tui.work();
+    tui.run_jobs();
     tui.sees("wrote conversation-1.md · 2 turns · 0 replaced");
     assert!(fs::read_to_string(&file).unwrap().contains(SECRET));
 }
@@ -226,9 +226,9 @@ fn what_would_be_replaced_is_shown_before_and_counted_after() {
 fn what_nobody_waits_for_any_more_leaves_nothing() {
     let (state, out) = folders();
     let mut tui = played(NORMAL, state.path(), out.path());
-    tui.work();
+    tui.run_jobs();
     tui.press("Alt+Shift+E");
-    tui.write("html");
+    tui.type_text("html");
     tui.press("Enter Enter");
     let mut orders = tui.effects.iter().filter_map(|effect| match effect {
         Effect::Export(order) => Some(order),
@@ -247,7 +247,7 @@ fn what_nobody_waits_for_any_more_leaves_nothing() {
 
 /// Codex asks over HTTP, and is answered.
 fn ask(operator: &mut Operator, thread: &str, input: &[Value], answer: &str) {
-    let mut body = codex(thread, "Fix the parser", input);
+    let mut body = codex_request(thread, "Fix the parser", input);
     body["stream"] = json!(false);
     let client = operator.client();
     let asked = std::thread::spawn(move || client.post_json("/v1/responses", &[], &body));
@@ -277,7 +277,7 @@ fn a_real_terminal_exports_marks_and_forks() {
     operator.wait_for("In 2 turns, ");
     operator.key(Key::Enter);
     operator.wait_for("wrote conversation-1.html · 2 turns");
-    let page = operator.place().path("home").join("conversation-1.html");
+    let page = operator.sandbox().path("home").join("conversation-1.html");
     let page = fs::read_to_string(page).expect("a page");
     assert!(page.contains("It is fixed."), "{page}");
     operator.type_text("q");
@@ -300,7 +300,7 @@ fn a_real_terminal_exports_marks_and_forks() {
     assert!(!screen.contains("All of it"), "{screen}");
     operator.reply("Another answer");
     operator.wait_for("delivered");
-    let state = operator.place().state_dir();
+    let state = operator.sandbox().state_dir();
     let shown = poll(
         "the fork in the journal",
         || {

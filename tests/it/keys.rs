@@ -19,7 +19,7 @@ impl Counter {
 
     /// One whose agent offers these tools.
     fn with(tools: Value) -> Self {
-        let mut body = codex("a", "What is the weather in the files?", &[]);
+        let mut body = codex_request("a", "What is the weather in the files?", &[]);
         body["tools"] = tools;
         let mut tui = TestTui::new(NORMAL);
         let client = tui.ask(&body);
@@ -38,12 +38,12 @@ impl Counter {
 
     /// Types what the reply says.
     fn write(&mut self, content: &str) {
-        self.tui.write(content);
+        self.tui.type_text(content);
     }
 
     /// What arrived, and what it cost.
     fn sent(&mut self) -> (Vec<(String, &'static str)>, usize) {
-        let heard = said(&self.tui.hear(&mut self.client));
+        let heard = items_of(&self.tui.receive(&mut self.client));
         (heard, std::mem::take(&mut self.keys))
     }
 

@@ -381,13 +381,13 @@ impl Scene {
         let words = self.act(&mut operator);
         let screen = operator.screen();
         let heard = listener.heard();
-        self.check(&words, &heard, operator.place(), &screen);
+        self.check(&words, &heard, operator.sandbox(), &screen);
         let is_complete = is_complete(&heard);
         let mut operator = operator.restart();
 
         let mut stream: EventStream;
         if is_complete {
-            let (_, drafts) = kept(operator.place());
+            let (_, drafts) = kept(operator.sandbox());
             let draft = drafts.values().find(|draft| draft.contains(&self.tag));
             assert!(draft.is_none(), "{draft:?} was received");
             let answer = heard
@@ -458,7 +458,7 @@ impl Scene {
         let words = self.act(&mut operator);
         let screen = operator.screen();
         let last = polled.join().expect("a client");
-        self.check(&words, &last.to_string(), operator.place(), &screen);
+        self.check(&words, &last.to_string(), operator.sandbox(), &screen);
         let mut operator = operator.restart();
 
         let now = operator.client().get(&path, &[]).1;
@@ -470,7 +470,7 @@ impl Scene {
             for word in &words {
                 assert!(said.contains(word), "{word} is not in {said:?}");
             }
-            let (_, drafts) = kept(operator.place());
+            let (_, drafts) = kept(operator.sandbox());
             let draft = drafts.values().find(|draft| draft.contains(&self.tag));
             assert!(draft.is_none(), "{draft:?} is said");
             return operator;
@@ -519,7 +519,7 @@ impl Scene {
         self.check(
             &typed.safe_at(killed),
             &heard,
-            operator.place(),
+            operator.sandbox(),
             &operator.screen(),
         );
         let asked = asking

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::support::server::hello;
+use crate::support::server::hello_request;
 use crate::support::{self, Key, Operator, Socket, TestServer, answer, poll};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn ask(stream: &mut TcpStream) -> String {
 
 #[test]
 fn who_sends_no_head_is_let_go_of() {
-    let mut server = TestServer::with(9, |settings| settings.limits.head_timeout = SHORT);
+    let mut server = TestServer::with_settings(9, |settings| settings.limits.head_timeout = SHORT);
     let mut silent = server.connect();
     let mut slow = server.connect();
     write!(slow, "GET /v1/models HTTP/1.1\r\nHost: loc").expect("sent");
@@ -44,16 +44,18 @@ fn who_sends_no_head_is_let_go_of() {
         assert_eq!(rest(stream), "", "closed without a word");
     }
     // Who waits for a person is not meant, however long that takes.
-    let client = server.ask(hello(false));
-    let id = server.arrival();
+    let client = server.ask(hello_request(false));
+    let id = server.next_request();
     std::thread::sleep(2 * SHORT);
-    server.say(id, answer("sorry to keep you waiting")).unwrap();
+    server
+        .reply(id, answer("sorry to keep you waiting"))
+        .unwrap();
     assert_eq!(client.join().unwrap().0, 200);
 }
 
 #[test]
 fn a_body_that_stands_still_is_refused() {
-    let server = TestServer::with(9, |settings| settings.limits.body_timeout = SHORT);
+    let server = TestServer::with_settings(9, |settings| settings.limits.body_timeout = SHORT);
     for (path, form) in [(PATH, "/error/type"), ("/v1/messages", "/type")] {
         let mut stream = server.connect();
         let head =
@@ -69,8 +71,9 @@ fn a_body_that_stands_still_is_refused() {
 
 #[test]
 fn a_body_that_moves_may_take_its_time() {
-    let mut server = TestServer::with(9, |settings| settings.limits.body_timeout = 2 * SHORT);
-    let body = hello(false).to_string();
+    let mut server =
+        TestServer::with_settings(9, |settings| settings.limits.body_timeout = 2 * SHORT);
+    let body = hello_request(false).to_string();
     let mut stream = server.connect();
     let length = body.len();
     let head =
@@ -80,8 +83,8 @@ fn a_body_that_moves_may_take_its_time() {
         stream.write_all(part).expect("sent");
         std::thread::sleep(SHORT);
     }
-    let id = server.arrival();
-    server.say(id, answer("in the end")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("in the end")).unwrap();
     let mut buffer = [0; 4096];
     let count = stream.read(&mut buffer).expect("an answer");
     assert!(String::from_utf8_lossy(&buffer[..count]).starts_with("HTTP/1.1 200 "));
@@ -89,7 +92,7 @@ fn a_body_that_moves_may_take_its_time() {
 
 #[test]
 fn a_body_that_trickles_in_is_refused() {
-    let server = TestServer::with(9, |settings| settings.limits.body_deadline = 2 * SHORT);
+    let server = TestServer::with_settings(9, |settings| settings.limits.body_deadline = 2 * SHORT);
     for (path, form) in [(PATH, "/error/type"), ("/v1/messages", "/type")] {
         let mut stream = server.connect();
         let head =
@@ -116,7 +119,7 @@ fn a_body_that_trickles_in_is_refused() {
 
 #[test]
 fn a_message_that_stands_still_is_refused() {
-    let mut server = TestServer::with(9, |settings| settings.limits.body_timeout = SHORT);
+    let mut server = TestServer::with_settings(9, |settings| settings.limits.body_timeout = SHORT);
     let open = || Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused"));
     let (mut idle, mut stalled) = (open(), open());
     stalled.send_text_frames(&[(br#"{"type": "response.create""#, false)]);
@@ -128,15 +131,15 @@ fn a_message_that_stands_still_is_refused() {
     assert_eq!(stalled.next(), Err(1013));
     // Whoever says nothing has begun nothing.
     idle.create(json!({"input": "after a while"}));
-    let id = server.arrival();
+    let id = server.next_request();
     std::thread::sleep(2 * SHORT);
-    server.say(id, answer("yes")).unwrap();
+    server.reply(id, answer("yes")).unwrap();
     idle.until("response.completed");
 }
 
 #[test]
 fn one_connection_too_many_is_told_so_until_there_is_a_place() {
-    let server = TestServer::with(9, |settings| settings.limits.connections = 2);
+    let server = TestServer::with_settings(9, |settings| settings.limits.connections = 2);
     let mut held = [server.connect(), server.connect()];
     for stream in &mut held {
         assert_eq!(ask(stream), "200");
@@ -170,7 +173,7 @@ fn one_connection_too_many_is_told_so_until_there_is_a_place() {
 
 #[test]
 fn who_has_no_place_and_goes_on_sending_is_told_so_too() {
-    let server = TestServer::with(9, |settings| settings.limits.connections = 1);
+    let server = TestServer::with_settings(9, |settings| settings.limits.connections = 1);
     let mut held = server.connect();
     assert_eq!(ask(&mut held), "200");
     let mut slow = server.connect();
@@ -182,7 +185,7 @@ fn who_has_no_place_and_goes_on_sending_is_told_so_too() {
 
 #[test]
 fn a_socket_takes_a_place_for_as_long_as_it_is_open() {
-    let server = TestServer::with(9, |settings| settings.limits.connections = 1);
+    let server = TestServer::with_settings(9, |settings| settings.limits.connections = 1);
     let socket = Socket::open(server.address, &[]);
     assert!(socket.is_ok());
     assert_eq!(ask(&mut server.connect()), "503");
@@ -219,11 +222,11 @@ fn is_read(stream: &TcpStream) -> bool {
 
 #[test]
 fn bodies_share_the_memory_that_is_there_for_them() {
-    let mut server = TestServer::with(9, |settings| {
+    let mut server = TestServer::with_settings(9, |settings| {
         settings.max_body = 1 << 20;
         settings.limits.memory = 3 << 19;
     });
-    let mut body = hello(false).to_string();
+    let mut body = hello_request(false).to_string();
     body.extend(std::iter::repeat_n(' ', (1 << 20) - body.len()));
     let (first, last) = body.split_at(body.len() - 1);
     // Somebody has sent the first megabyte but for its end. The other one is as large, and no
@@ -251,26 +254,26 @@ fn bodies_share_the_memory_that_is_there_for_them() {
     reader.read_to_string(&mut text).unwrap();
     assert!(text.contains("memory"), "{text}");
     // A small one fits in beside it, and the large one goes on.
-    let small = server.ask(hello(false));
-    let id = server.arrival();
-    server.say(id, answer("small")).unwrap();
+    let small = server.ask(hello_request(false));
+    let id = server.next_request();
+    server.reply(id, answer("small")).unwrap();
     assert_eq!(small.join().unwrap().0, 200);
-    server.delivery();
+    server.wait_delivery();
     large.write_all(last.as_bytes()).expect("sent");
-    let id = server.arrival();
-    server.say(id, answer("large")).unwrap();
-    server.delivery();
+    let id = server.next_request();
+    server.reply(id, answer("large")).unwrap();
+    server.wait_delivery();
     // What was read is not held on to.
     let next = server.client.clone();
     let next = std::thread::spawn(move || next.post(PATH, &[], body.as_bytes()).status());
-    let id = server.arrival();
-    server.say(id, answer("next")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("next")).unwrap();
     assert_eq!(next.join().unwrap(), 200);
 }
 
 #[test]
 fn sockets_share_that_memory_too() {
-    let mut server = TestServer::with(9, |settings| settings.limits.memory = 64 << 10);
+    let mut server = TestServer::with_settings(9, |settings| settings.limits.memory = 64 << 10);
     let mut socket = Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused"));
     let long = "x".repeat(80 << 10);
     socket.create(json!({"input": long}));
@@ -283,17 +286,17 @@ fn sockets_share_that_memory_too() {
     let long = &long[..40 << 10];
     for reply in ["one", "two"] {
         socket.create(json!({"input": long}));
-        let id = server.arrival();
+        let id = server.next_request();
         socket.until("response.in_progress");
-        server.say(id, answer(reply)).unwrap();
+        server.reply(id, answer(reply)).unwrap();
         socket.until("response.completed");
-        server.delivery();
+        server.wait_delivery();
     }
 }
 
 #[test]
 fn who_stands_in_line_leaves_room_for_others() {
-    let mut server = TestServer::with(9, |settings| settings.limits.memory = 256 << 10);
+    let mut server = TestServer::with_settings(9, |settings| settings.limits.memory = 256 << 10);
     let long = "x".repeat(40 << 10);
     let mut sockets: Vec<_> = (0..4)
         .map(|_| Socket::open(server.address, &[]).unwrap_or_else(|_| panic!("refused")))
@@ -303,7 +306,7 @@ fn who_stands_in_line_leaves_room_for_others() {
         .map(|socket| {
             socket.create(json!({"input": "one"}));
             socket.until("response.in_progress");
-            server.arrival()
+            server.next_request()
         })
         .collect();
     // There is room for one that waits, whichever comes first.
@@ -319,21 +322,21 @@ fn who_stands_in_line_leaves_room_for_others() {
     }
     // Everybody else is served, and it waits on.
     let other = server.ask(json!({"model": "human", "input": "x".repeat(150 << 10)}));
-    let id = server.arrival();
-    server.say(id, answer("served")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("served")).unwrap();
     assert_eq!(other.join().unwrap().0, 200);
-    server.delivery();
-    server.say(ids[0], answer("done")).unwrap();
+    server.wait_delivery();
+    server.reply(ids[0], answer("done")).unwrap();
     sockets[0].until("response.completed");
-    server.delivery();
-    let id = server.arrival();
-    server.say(id, answer("and this")).unwrap();
+    server.wait_delivery();
+    let id = server.next_request();
+    server.reply(id, answer("and this")).unwrap();
     sockets[0].until("response.completed");
 }
 
 #[test]
 fn a_message_that_is_still_coming_takes_of_that_memory() {
-    let server = TestServer::with(9, |settings| {
+    let server = TestServer::with_settings(9, |settings| {
         settings.max_body = 1 << 20;
         settings.limits.memory = 512 << 10;
     });
@@ -364,7 +367,7 @@ fn a_message_that_is_still_coming_takes_of_that_memory() {
 
 #[test]
 fn a_client_that_asks_and_does_not_listen_is_not_heard_any_more() {
-    let server = TestServer::with(9, |settings| settings.limits.write_timeout = SHORT);
+    let server = TestServer::with_settings(9, |settings| settings.limits.write_timeout = SHORT);
     let mut stream = server.connect();
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
     write!(
@@ -392,22 +395,22 @@ fn a_client_that_asks_and_does_not_listen_is_not_heard_any_more() {
 
 #[test]
 fn a_reader_that_stopped_is_let_go_of() {
-    let mut server = TestServer::with(9, |settings| settings.limits.write_timeout = SHORT);
+    let mut server = TestServer::with_settings(9, |settings| settings.limits.write_timeout = SHORT);
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
     socket.set_recv_buffer_size(16 << 10).expect("a small one");
     socket.connect(&server.address.into()).expect("connected");
     let mut stream = TcpStream::from(socket);
-    let body = hello(true).to_string();
+    let body = hello_request(true).to_string();
     let length = body.len();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
     write!(stream, "{head}\r\n\r\n{body}").expect("sent");
-    let id = server.arrival();
+    let id = server.next_request();
     // Many times what a connection holds, and nobody reads.
     server
-        .say(id, answer(&"a word and ".repeat((8 << 20) / 11)))
+        .reply(id, answer(&"a word and ".repeat((8 << 20) / 11)))
         .unwrap();
-    let change = server.change();
+    let change = server.next_change();
     assert!(
         matches!(&change, humanllm::inbox::Change::ClientGone { returned, .. } if returned[..] == ["typed".into()]),
         "{change:?}"
@@ -429,7 +432,7 @@ fn a_crowd_leaves_the_program_what_it_needs() {
         &json!({"model": "human", "input": "Who is there?", "stream": true}),
     );
     operator.wait_request("Who is there?");
-    let address = operator.place().address;
+    let address = operator.sandbox().address;
     let crowd: Vec<_> = (0..300)
         .map(|_| TcpStream::connect(address).expect("in the queue"))
         .collect();
@@ -456,7 +459,7 @@ fn a_client_without_a_key_cannot_fill_the_log() {
         assert_eq!(status, 404);
         assert_eq!(operator.client().get("/v1/models", &[]).0, 401);
     }
-    let log = operator.place().state_dir().join("humanllm.log");
+    let log = operator.sandbox().state_dir().join("humanllm.log");
     let read = || std::fs::read_to_string(&log).unwrap_or_default();
     let of = |log: &str, status: &str| log.lines().filter(|line| line.contains(status)).count();
     poll(

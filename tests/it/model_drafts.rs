@@ -38,7 +38,7 @@ impl Studio {
 
     /// Plays a scene at each size and compares the last screens with the snapshot of that name.
     fn scene(name: &str, sizes: &[(u16, u16)], mode: Mode, play: impl Fn(&mut Self)) {
-        scene(name, sizes, |tui| {
+        assert_screens(name, sizes, |tui| {
             let fresh = TestTui::new((20, 5));
             let mut studio = Self::with(std::mem::replace(tui, fresh), mode);
             play(&mut studio);
@@ -108,7 +108,7 @@ const DONE: Piece = Piece::Done {
 };
 
 fn body() -> Value {
-    let mut body = codex("a", "What is there?", &[]);
+    let mut body = codex_request("a", "What is there?", &[]);
     body["tools"] = json!([exec_command(), weather(), apply_patch()]);
     body
 }
@@ -116,7 +116,7 @@ fn body() -> Value {
 /// What the same agent asks next, or besides.
 fn next_body(prompt: &str) -> Value {
     let more = [message_of("user", prompt)];
-    let mut next = codex("a", "What is there?", &more);
+    let mut next = codex_request("a", "What is there?", &more);
     next["tools"] = body()["tools"].clone();
     next
 }
@@ -136,7 +136,7 @@ fn heard(replies: &[Reply]) -> Vec<String> {
         }
         is_live = false;
         all.extend(
-            said(std::slice::from_ref(reply))
+            items_of(std::slice::from_ref(reply))
                 .into_iter()
                 .map(|(text, _)| text),
         );
@@ -162,7 +162,7 @@ fn a_draft_streams_into_the_composer_and_enter_sends_it() {
     // Half of it is not sent by a key that means all of it.
     studio.tui.press("Enter");
     studio.tui.sees("qwen is still writing; Esc stops it");
-    assert!(studio.tui.hear(&mut client).is_empty());
+    assert!(studio.tui.receive(&mut client).is_empty());
     let usage = Some(Usage {
         output: 142,
         ..Usage::default()
@@ -175,8 +175,8 @@ fn a_draft_streams_into_the_composer_and_enter_sends_it() {
     studio.tui.sees("> Two files.");
     studio.tui.sees("142 tokens");
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("Two files.", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(items_of(&replies), one_item("Two files.", "final_answer"));
     studio.tui.sees("draft qwen · delivered");
 }
 
@@ -184,7 +184,7 @@ fn a_draft_streams_into_the_composer_and_enter_sends_it() {
 fn words_of_the_person_stay_where_a_draft_comes() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
     let mut client = studio.tui.ask(&body());
-    studio.tui.write("my own words");
+    studio.tui.type_text("my own words");
     studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Its words."));
@@ -198,8 +198,8 @@ fn words_of_the_person_stay_where_a_draft_comes() {
     studio.tui.sees("> Its words.");
     // Sent is what is on the screen; the other is still there.
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("Its words.", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(items_of(&replies), one_item("Its words.", "final_answer"));
     assert_eq!(studio.tui.text(), "my own words");
 }
 
@@ -210,7 +210,7 @@ fn whoever_types_while_it_streams_keeps_what_they_made_of_it() {
     studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, [text("Two fil")]);
-    studio.tui.write("ms");
+    studio.tui.type_text("ms");
     studio.say(&order, [text("es."), message("Two files."), DONE]);
     assert_eq!(studio.tui.text(), "Two films");
     studio.tui.sees("draft beside: Alt+B · qwen");
@@ -220,8 +220,8 @@ fn whoever_types_while_it_streams_keeps_what_they_made_of_it() {
     studio.tui.press("Alt+B");
     studio.tui.sees("> Two films");
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("Two films", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(items_of(&replies), one_item("Two films", "final_answer"));
     studio.tui.sees("draft qwen, edited · delivered");
 }
 
@@ -232,7 +232,7 @@ fn undo_takes_a_draft_away_and_brings_own_words_of_before_back() {
     studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("One\ntwo"));
-    studio.tui.write("!");
+    studio.tui.type_text("!");
     assert_eq!(studio.tui.text(), "One\ntwo!");
     studio.tui.press("Alt+U");
     assert_eq!(studio.tui.text(), "One\ntwo");
@@ -281,9 +281,9 @@ fn another_model_is_told_something_first() {
     let _client = studio.tui.ask(&body());
     studio.tui.press("Alt+H");
     studio.tui.sees("hint to qwen:");
-    studio.tui.write("be brief");
+    studio.tui.type_text("be brief");
     studio.tui.press("Tab");
-    studio.tui.write("gem");
+    studio.tui.type_text("gem");
     studio.tui.press("Enter");
     studio.tui.sees("hint to gemma: be brief");
     studio.tui.press("Enter");
@@ -320,10 +320,10 @@ fn a_command_is_a_command_with_its_options() {
     studio.tui.sees("[Run command]");
     studio.tui.sees("$ ls -l");
     studio.tui.sees("workdir /srv");
-    studio.tui.write("a");
+    studio.tui.type_text("a");
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut client);
-    let sent: Value = serde_json::from_str(&said(&replies)[0].0).unwrap();
+    let replies = studio.tui.receive(&mut client);
+    let sent: Value = serde_json::from_str(&items_of(&replies)[0].0).unwrap();
     assert_eq!(sent, json!({"cmd": "ls -la", "workdir": "/srv"}));
     studio.tui.sees("draft qwen, edited");
 }
@@ -351,10 +351,10 @@ fn a_call_stands_in_its_form_and_one_that_does_not_fit_as_it_is() {
     studio.tui.sees("{\"city\": [\"Oslo\"");
     studio.tui.press("Enter");
     studio.tui.sees("not valid JSON");
-    assert!(studio.tui.hear(&mut client).is_empty());
+    assert!(studio.tui.receive(&mut client).is_empty());
     studio.tui.press("Alt+Shift+B Enter Enter Enter");
-    let replies = studio.tui.hear(&mut client);
-    let sent: Value = serde_json::from_str(&said(&replies)[0].0).unwrap();
+    let replies = studio.tui.receive(&mut client);
+    let sent: Value = serde_json::from_str(&items_of(&replies)[0].0).unwrap();
     assert_eq!(sent, json!({"city": "Oslo", "days": 2}));
     studio.tui.sees("draft qwen · ");
 }
@@ -384,7 +384,7 @@ fn a_patch_and_what_comes_before_it_are_parts() {
     studio.tui.sees("[Call tool]");
     studio.tui.sees("*** Add File: a.txt");
     studio.tui.press("Enter");
-    let sent = said(&studio.tui.hear(&mut client));
+    let sent = items_of(&studio.tui.receive(&mut client));
     let kinds: Vec<&str> = sent.iter().map(|(_, how)| *how).collect();
     assert_eq!(kinds, ["commentary", "call", "custom call"]);
     assert_eq!(sent[2].0, PATCH);
@@ -411,7 +411,7 @@ fn the_shell_of_claude_code_is_one() {
     studio.tui.sees("$ ls");
     studio.tui.sees("description Lists files");
     studio.tui.press("Enter");
-    let sent = said(&studio.tui.hear(&mut client));
+    let sent = items_of(&studio.tui.receive(&mut client));
     let sent: Value = serde_json::from_str(&sent[0].0).unwrap();
     assert_eq!(sent, said_by_model);
 }
@@ -426,10 +426,10 @@ fn a_draft_that_is_stopped_is_there_as_far_as_it_came() {
     studio.tui.press("Esc");
     assert!(studio.is_cancelled());
     assert_eq!(studio.tui.text(), "Enough sa");
-    studio.tui.write("id.");
+    studio.tui.type_text("id.");
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("Enough said.", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(items_of(&replies), one_item("Enough said.", "final_answer"));
 
     // Cleared instead, it can be had again.
     let mut studio = Studio::new(NORMAL, Mode::Manual);
@@ -454,12 +454,12 @@ fn a_failure_is_said_until_the_next_draft_and_takes_no_key() {
         let order = studio.order();
         studio.fail(&order, "nobody listens at :1234");
         studio.tui.sees("qwen failed: nobody listens");
-        studio.tui.write("mine");
+        studio.tui.type_text("mine");
         studio.tui.sees("qwen failed: nobody listens");
         assert_eq!(studio.tui.text(), "mine");
         studio.tui.press("Enter");
-        let replies = studio.tui.hear(&mut client);
-        assert_eq!(said(&replies), one("mine", "final_answer"));
+        let replies = studio.tui.receive(&mut client);
+        assert_eq!(items_of(&replies), one_item("mine", "final_answer"));
     }
     // What came before it is there.
     let mut studio = Studio::new(NORMAL, Mode::Manual);
@@ -490,7 +490,7 @@ fn without_a_model_the_keys_say_how_to_set_one_up() {
 fn a_model_goes_on_from_the_words_of_the_person() {
     let mut studio = Studio::new(NORMAL, Mode::Manual);
     let mut client = studio.tui.ask(&body());
-    studio.tui.write("There are ");
+    studio.tui.type_text("There are ");
     studio.tui.press("Alt+F");
     let order = studio.order();
     assert_eq!(order.continues.as_deref(), Some("There are "));
@@ -505,8 +505,11 @@ fn a_model_goes_on_from_the_words_of_the_person() {
     studio.tui.press("Alt+B");
     assert_eq!(studio.tui.text(), "There are ");
     studio.tui.press("Alt+B Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("There are two files.", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(
+        items_of(&replies),
+        one_item("There are two files.", "final_answer")
+    );
     assert_eq!(studio.tui.text(), "");
 }
 
@@ -522,13 +525,13 @@ fn the_mode_is_always_on_the_screen_and_each_request_is_drafted() {
         studio.say(&order, whole("Two files."));
         studio.tui.sees("> Two files.");
         studio.tui.press("Enter");
-        studio.tui.hear(&mut client);
+        studio.tui.receive(&mut client);
         // The next request of it is drafted by itself, into a composer that is empty.
         let more = [
             message_of("assistant", "Two files."),
             message_of("user", "Which?"),
         ];
-        let mut next = codex("a", "What is there?", &more);
+        let mut next = codex_request("a", "What is there?", &more);
         next["tools"] = body()["tools"].clone();
         let _client = studio.tui.ask(&next);
         let order = studio.order();
@@ -563,10 +566,10 @@ fn in_auto_a_model_writes_to_the_client_and_the_composer_is_the_persons() {
     studio.tui.sees("│ Two files");
     studio.tui.sees("auto qwen");
     studio.tui.misses("> Two");
-    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Two files"]);
+    assert_eq!(heard(&studio.tui.receive(&mut client)), ["Two files"]);
     studio.say(&order, [text("."), message("Two files."), DONE]);
     studio.tui.misses("takes over");
-    let replies = studio.tui.hear(&mut client);
+    let replies = studio.tui.receive(&mut client);
     assert!(replies.last().is_some_and(Reply::ends));
     studio.tui.sees("auto qwen · delivered");
     assert_eq!(studio.tui.bells(), 0);
@@ -576,17 +579,17 @@ fn in_auto_a_model_writes_to_the_client_and_the_composer_is_the_persons() {
 fn a_draft_that_nobody_wanted_does_not_stay_when_another_is_sent_by_itself() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
     let mut client = studio.tui.ask(&body());
-    studio.tui.write("mine");
+    studio.tui.type_text("mine");
     let order = studio.order();
     studio.say(&order, whole("First."));
     studio.tui.press("Alt+B");
     studio.tui.sees("> First.");
     studio.tui.press("Alt+T");
-    studio.tui.wait(1);
+    studio.tui.advance(1);
     let order = studio.order();
     assert_eq!(studio.tui.text(), "mine");
     studio.say(&order, whole("Second."));
-    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Second."]);
+    assert_eq!(heard(&studio.tui.receive(&mut client)), ["Second."]);
     assert_eq!(studio.tui.text(), "mine");
 }
 
@@ -606,9 +609,9 @@ fn esc_or_a_letter_takes_the_pen_and_what_is_typed_goes_on() {
         // What comes too late is not sent.
         studio.say(&order, [text("c.txt")]);
         let rest = if key == "Esc" { "b.txt" } else { ".txt" };
-        studio.tui.write(rest);
+        studio.tui.type_text(rest);
         studio.tui.press("Enter");
-        let replies = studio.tui.hear(&mut client);
+        let replies = studio.tui.receive(&mut client);
         assert_eq!(heard(&replies), ["a.txt, b.txt"]);
         assert!(replies.last().is_some_and(Reply::ends));
         studio.tui.sees("draft qwen, edited");
@@ -624,7 +627,7 @@ fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
     let order = studio.order();
     studio.say(&order, [text("a.txt, ")]);
     studio.tui.press("Esc");
-    studio.tui.write("b.txt, ");
+    studio.tui.type_text("b.txt, ");
     studio.tui.press("Alt+F");
     let order = studio.order();
     assert_eq!(order.continues.as_deref(), Some("a.txt, b.txt, "));
@@ -634,7 +637,7 @@ fn the_pen_goes_back_to_the_model_and_the_message_goes_on() {
     let thought = Piece::Item(Body::reasoning("One more."));
     studio.say(&order, [Piece::Thought("One more.".into()), thought]);
     studio.say(&order, [text("c.txt"), message("c.txt"), DONE]);
-    let replies = studio.tui.hear(&mut client);
+    let replies = studio.tui.receive(&mut client);
     assert_eq!(heard(&replies), ["a.txt, b.txt, c.txt"]);
     assert!(replies.last().is_some_and(Reply::ends));
 }
@@ -658,7 +661,7 @@ fn what_cannot_leave_by_itself_is_in_the_composer_and_rings() {
         |effect| matches!(effect, Effect::Notify(words) if words.contains("rm_all is not offered")),
     );
     assert!(told);
-    assert_eq!(heard(&studio.tui.hear(&mut client)), ["I clean up."]);
+    assert_eq!(heard(&studio.tui.receive(&mut client)), ["I clean up."]);
     studio.tui.sees("[Call tool]");
     studio.tui.sees("rm_all");
 
@@ -677,33 +680,33 @@ fn what_cannot_leave_by_itself_is_in_the_composer_and_rings() {
 #[test]
 fn a_draft_outlives_the_program_with_whose_words_it_is() {
     let state = tempfile::tempdir().unwrap();
-    let mut studio = Studio::with(TestTui::at(NORMAL, state.path()), Mode::Manual);
+    let mut studio = Studio::with(TestTui::with_state_dir(NORMAL, state.path()), Mode::Manual);
     let client = studio.tui.ask(&body());
     studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Two files."));
-    studio.tui.write(" Really.");
+    studio.tui.type_text(" Really.");
     for (id, draft) in studio.tui.app.take_dirty_drafts() {
         studio.tui.app.store().keep_draft(id, &draft);
     }
     drop((studio, client));
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let mut client = tui.ask(&body());
     tui.sees("> Two files. Really.");
     let draft = tui.app.composer().to_draft();
     let chars: Vec<usize> = draft.origin.spans().iter().map(|span| span.chars).collect();
     assert_eq!(chars, [10, 8]);
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui.sees("draft qwen, edited");
 }
 
 #[test]
 fn own_words_beside_a_draft_outlive_the_program() {
     let state = tempfile::tempdir().unwrap();
-    let mut studio = Studio::with(TestTui::at(NORMAL, state.path()), Mode::Manual);
+    let mut studio = Studio::with(TestTui::with_state_dir(NORMAL, state.path()), Mode::Manual);
     let client = studio.tui.ask(&body());
-    studio.tui.write("mine");
+    studio.tui.type_text("mine");
     studio.tui.press("Alt+D");
     let order = studio.order();
     studio.say(&order, whole("Its words."));
@@ -713,7 +716,7 @@ fn own_words_beside_a_draft_outlive_the_program() {
         studio.tui.app.store().keep_draft(id, &draft);
     }
     drop((studio, client));
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let _client = tui.ask(&body());
     tui.sees("> mine");
 }
@@ -733,8 +736,11 @@ fn a_draft_for_a_client_that_is_gone_is_not_for_the_next() {
     studio.tui.sees("> For the");
     studio.say(&order, [text(" next."), message("For the next."), DONE]);
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(
+        items_of(&replies),
+        one_item("For the next.", "final_answer")
+    );
 }
 
 #[test]
@@ -743,7 +749,7 @@ fn a_draft_that_the_person_has_changed_stays_where_its_client_is_gone() {
     let client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("For the first"));
-    studio.tui.write("!");
+    studio.tui.type_text("!");
     studio.tui.hang_up(client);
     assert_eq!(studio.tui.text(), "For the first!");
     let _client = studio.tui.ask(&next_body("Which?"));
@@ -757,7 +763,7 @@ fn a_draft_that_the_person_has_changed_stays_where_its_client_is_gone() {
 fn where_a_client_goes_the_draft_for_the_one_behind_it_is_shown() {
     let mut studio = Studio::new(NORMAL, Mode::Draft);
     let client = studio.tui.ask(&body());
-    studio.tui.write("mine");
+    studio.tui.type_text("mine");
     let order = studio.order();
     studio.say(&order, whole("For the first."));
     let mut behind = studio.tui.ask(&next_body("Which?"));
@@ -770,8 +776,11 @@ fn where_a_client_goes_the_draft_for_the_one_behind_it_is_shown() {
     studio.say(&order, whole("For the next."));
     studio.tui.sees("draft beside: Alt+B");
     studio.tui.press("Alt+B Enter");
-    let replies = studio.tui.hear(&mut behind);
-    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    let replies = studio.tui.receive(&mut behind);
+    assert_eq!(
+        items_of(&replies),
+        one_item("For the next.", "final_answer")
+    );
     assert_eq!(studio.tui.text(), "mine");
 
     // Where there are none, it streams into the composer.
@@ -798,12 +807,15 @@ fn where_a_rule_sends_a_draft_the_one_for_the_next_request_takes_its_place() {
     studio.say(&order, whole("For the first."));
     studio.tui.sees("> For the first.");
     let mut behind = studio.tui.ask(&next_body("Which?"));
-    studio.tui.wait(60);
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("For the first.", "final_answer"));
+    studio.tui.advance(60);
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(
+        items_of(&replies),
+        one_item("For the first.", "final_answer")
+    );
     assert_eq!(studio.tui.text(), "");
     studio.tui.press("Enter");
-    assert!(studio.tui.hear(&mut behind).is_empty());
+    assert!(studio.tui.receive(&mut behind).is_empty());
     let order = studio.order();
     studio.say(&order, [text("For the ne")]);
     studio.tui.sees("> For the ne");
@@ -811,9 +823,9 @@ fn where_a_rule_sends_a_draft_the_one_for_the_next_request_takes_its_place() {
 
 #[test]
 fn words_that_are_taken_back_stand_before_a_draft() {
-    let mut studio = Studio::with(TestTui::unsending(NORMAL, 5), Mode::Manual);
+    let mut studio = Studio::with(TestTui::with_unsend(NORMAL, 5), Mode::Manual);
     let mut client = studio.tui.ask(&body());
-    studio.tui.write("my own words");
+    studio.tui.type_text("my own words");
     studio.tui.press("Enter");
     studio.tui.sees("sending in 5 s");
     studio.tui.press("Alt+D");
@@ -830,9 +842,9 @@ fn words_that_are_taken_back_stand_before_a_draft() {
     // Sent after all, nothing of the draft is left for the next.
     studio.tui.press("Enter Alt+B");
     studio.tui.sees("> Its words.");
-    studio.tui.wait(5);
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("my own words", "final_answer"));
+    studio.tui.advance(5);
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(items_of(&replies), one_item("my own words", "final_answer"));
     assert_eq!(studio.tui.text(), "");
 }
 
@@ -842,7 +854,7 @@ fn what_did_not_arrive_is_not_lost_in_a_draft_for_the_next() {
     let client = studio.tui.ask(&body());
     let first = studio.order();
     let mut behind = studio.tui.ask(&next_body("Which?"));
-    studio.tui.write("a note");
+    studio.tui.type_text("a note");
     studio.tui.press("Tab Enter");
     studio.say(&first, whole("For the first."));
     studio.tui.sees("> For the first.");
@@ -852,8 +864,11 @@ fn what_did_not_arrive_is_not_lost_in_a_draft_for_the_next() {
     studio.say(&order, whole("For the next."));
     assert_eq!(studio.tui.text(), "a note");
     studio.tui.press("Alt+B Enter");
-    let replies = studio.tui.hear(&mut behind);
-    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    let replies = studio.tui.receive(&mut behind);
+    assert_eq!(
+        items_of(&replies),
+        one_item("For the next.", "final_answer")
+    );
     assert_eq!(studio.tui.text(), "a note");
 }
 
@@ -864,9 +879,9 @@ fn words_and_calls_that_come_back_while_a_draft_is_shown_are_with_the_persons() 
     studio.order();
     // It asks again, and the old connection is not known to be gone yet.
     let mut behind = studio.tui.ask(&body());
-    studio.tui.write("I look.");
+    studio.tui.type_text("I look.");
     studio.tui.press("Tab Alt+A");
-    studio.tui.write("!ls -l");
+    studio.tui.type_text("!ls -l");
     studio.tui.press("Enter");
     let order = studio.order();
     studio.say(&order, whole("For the next."));
@@ -882,17 +897,20 @@ fn words_and_calls_that_come_back_while_a_draft_is_shown_are_with_the_persons() 
     studio.tui.press("Alt+B");
     assert_eq!(studio.tui.text(), "For the next.");
     studio.tui.press("Enter");
-    let replies = studio.tui.hear(&mut behind);
-    assert_eq!(said(&replies), one("For the next.", "final_answer"));
+    let replies = studio.tui.receive(&mut behind);
+    assert_eq!(
+        items_of(&replies),
+        one_item("For the next.", "final_answer")
+    );
     studio.tui.sees("1. assistant · commentary: I look.");
     assert_eq!(studio.tui.text(), "ls -l");
 }
 
 #[test]
 fn an_answer_whose_client_goes_before_it_leaves_takes_the_place_of_the_draft() {
-    let mut studio = Studio::with(TestTui::unsending(NORMAL, 5), Mode::Manual);
+    let mut studio = Studio::with(TestTui::with_unsend(NORMAL, 5), Mode::Manual);
     let client = studio.tui.ask(&body());
-    studio.tui.write("the answer");
+    studio.tui.type_text("the answer");
     let behind = studio.tui.ask(&next_body("Which?"));
     studio.tui.press("Enter");
     studio.tui.press("Alt+D");
@@ -901,7 +919,7 @@ fn an_answer_whose_client_goes_before_it_leaves_takes_the_place_of_the_draft() {
     studio.tui.sees("> For the first.");
     // The news of it comes after the answer was to leave.
     drop(client);
-    studio.tui.wait(5);
+    studio.tui.advance(5);
     assert_eq!(studio.tui.text(), "the answer");
     studio.tui.press("Alt+D");
     let order = studio.order();
@@ -928,29 +946,29 @@ fn auto_begins_when_its_key_rests() {
     // On to the next mode, nothing was said, and the draft is still there.
     studio.tui.press("Alt+T");
     studio.tui.sees("manual: you answer");
-    studio.tui.wait(5);
+    studio.tui.advance(5);
     assert!(studio.orders.try_recv().is_err());
     studio.tui.sees("> Drafted.");
     studio.tui.misses("auto");
-    assert!(studio.tui.hear(&mut client).is_empty());
+    assert!(studio.tui.receive(&mut client).is_empty());
 
     // Any other key lets it come.
     studio.tui.press("Alt+T Alt+T");
     studio.tui.press("PageUp");
     studio.tui.sees("auto in 1 s");
     assert!(studio.orders.try_recv().is_err());
-    studio.tui.wait(1);
+    studio.tui.advance(1);
     studio.tui.misses("auto in 1 s");
     let order = studio.order();
     assert_eq!(studio.tui.text(), "");
     studio.say(&order, whole("Said."));
-    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Said."]);
+    assert_eq!(heard(&studio.tui.receive(&mut client)), ["Said."]);
 
     // What comes later is answered at once.
     let mut client = studio.tui.ask(&next_body("Which?"));
     let order = studio.order();
     studio.say(&order, whole("At once."));
-    assert_eq!(heard(&studio.tui.hear(&mut client)), ["At once."]);
+    assert_eq!(heard(&studio.tui.receive(&mut client)), ["At once."]);
     // So is where nobody waits when it is chosen.
     studio.tui.press("Alt+T Alt+T Alt+T");
     studio.tui.misses("auto in");
@@ -961,21 +979,21 @@ fn auto_begins_when_its_key_rests() {
 
 #[test]
 fn auto_does_not_begin_behind_an_answer_that_may_be_taken_back() {
-    let mut studio = Studio::with(TestTui::unsending(NORMAL, 5), Mode::Draft);
+    let mut studio = Studio::with(TestTui::with_unsend(NORMAL, 5), Mode::Draft);
     let mut client = studio.tui.ask(&body());
     let order = studio.order();
     studio.say(&order, whole("Drafted."));
     studio.tui.press("Alt+T Enter");
     studio.tui.sees("sending in 5 s");
-    studio.tui.wait(2);
+    studio.tui.advance(2);
     assert!(studio.orders.try_recv().is_err());
     studio.tui.press("Esc");
     assert_eq!(studio.tui.text(), "Drafted.");
     assert!(studio.orders.try_recv().is_err());
-    studio.tui.wait(1);
+    studio.tui.advance(1);
     let order = studio.order();
     studio.say(&order, whole("Said."));
-    assert_eq!(heard(&studio.tui.hear(&mut client)), ["Said."]);
+    assert_eq!(heard(&studio.tui.receive(&mut client)), ["Said."]);
 }
 
 #[test]
@@ -985,8 +1003,8 @@ fn auto_is_for_the_next_request_where_the_person_answers_first() {
     let order = studio.order();
     studio.say(&order, whole("Drafted."));
     studio.tui.press("Alt+T Enter");
-    let replies = studio.tui.hear(&mut client);
-    assert_eq!(said(&replies), one("Drafted.", "final_answer"));
+    let replies = studio.tui.receive(&mut client);
+    assert_eq!(items_of(&replies), one_item("Drafted.", "final_answer"));
     let _client = studio.tui.ask(&next_body("Which?"));
     studio.order();
     studio.tui.sees("auto · qwen writes");
@@ -1006,10 +1024,10 @@ fn a_draft_of_thoughts_alone_says_that_it_is_no_more() {
         };
         studio.say(&order, [thought, done]);
         studio.tui.sees("the model thought, and said nothing");
-        studio.tui.write("mine");
+        studio.tui.type_text("mine");
         studio.tui.press("Enter");
-        let replies = studio.tui.hear(&mut client);
-        assert_eq!(said(&replies), one("mine", "final_answer"));
+        let replies = studio.tui.receive(&mut client);
+        assert_eq!(items_of(&replies), one_item("mine", "final_answer"));
     }
 }
 
@@ -1029,9 +1047,9 @@ fn the_view_of_where_words_come_from_names_every_stretch() {
     studio.tui.sees("drafts for the request that waits");
     studio.tui.press("Esc");
     studio.tui.app.on_paste(" (pasted)");
-    studio.tui.write(" and more");
+    studio.tui.type_text(" and more");
     studio.tui.press("Enter");
-    studio.tui.hear(&mut client);
+    studio.tui.receive(&mut client);
     studio.tui.press("F12");
     studio
         .tui
@@ -1050,7 +1068,7 @@ fn the_view_of_where_words_come_from_names_every_stretch() {
         message_of("assistant", "Two files (pasted) and more"),
         message_of("user", "Which?"),
     ];
-    let _client = studio.tui.ask(&codex("a", "What is there?", &more));
+    let _client = studio.tui.ask(&codex_request("a", "What is there?", &more));
     studio.tui.sees("draft qwen, edited");
 }
 
@@ -1063,12 +1081,12 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     studio.tui.press("Alt+Shift+R");
     studio.tui.sees("a rule is made of a reply");
     studio.say(&order, [DONE]);
-    studio.tui.write("!rm -rf build");
+    studio.tui.type_text("!rm -rf build");
     studio.tui.press("Alt+Shift+R");
     studio.tui.sees("rule: what happens");
     studio.tui.press("Enter");
     studio.tui.sees("any command with rm");
-    studio.tui.write("any from");
+    studio.tui.type_text("any from");
     studio.tui.press("Enter");
     let saved = |tui: &TestTui| {
         let mut rules = tui.effects.iter().filter_map(|effect| match effect {
@@ -1088,7 +1106,7 @@ fn a_rule_is_made_of_what_is_in_the_composer() {
     studio.tui.sees("reject with:");
     studio.tui.press("Enter");
     studio.tui.sees("a reason is required");
-    studio.tui.write("never");
+    studio.tui.type_text("never");
     studio.tui.press("Enter Enter");
     let rule = saved(&studio.tui);
     assert_eq!(rule.action, Some(RuleAction::Reject("never".into())));
@@ -1103,9 +1121,9 @@ fn screens_of_drafts() {
     Studio::scene("draft_streaming", &SIZES, Mode::Draft, |studio| {
         let _client = studio.tui.ask(&body());
         let order = studio.order();
-        studio.tui.wait(2);
+        studio.tui.advance(2);
         studio.say(&order, [Piece::Thought("They want a list.".into())]);
-        studio.tui.wait(1);
+        studio.tui.advance(1);
         studio.say(
             &order,
             [
@@ -1119,18 +1137,18 @@ fn screens_of_drafts() {
     });
     Studio::scene("drafts_beside", &SIZES, Mode::Manual, |studio| {
         let _client = studio.tui.ask(&body());
-        studio.tui.write("my own words");
+        studio.tui.type_text("my own words");
         for words in ["First.", "Second."] {
             studio.tui.press("Alt+D");
             let order = studio.order();
-            studio.tui.wait(1);
+            studio.tui.advance(1);
             studio.say(&order, whole(words));
         }
     });
     Studio::scene("auto", &SIZES, Mode::Auto, |studio| {
         let _client = studio.tui.ask(&body());
         let order = studio.order();
-        studio.tui.wait(1);
+        studio.tui.advance(1);
         studio.say(&order, [text("There are two files here: a.txt and")]);
     });
     Studio::scene("draft_failed", &SIZES, Mode::Draft, |studio| {
@@ -1144,18 +1162,18 @@ fn screens_of_drafts() {
     Studio::scene("provenance", &SIZES, Mode::Manual, |studio| {
         let mut client = studio.tui.ask(&body());
         studio.tui.press("Alt+H");
-        studio.tui.write("in one word");
+        studio.tui.type_text("in one word");
         studio.tui.press("Enter");
         let order = studio.order();
-        studio.tui.wait(1);
+        studio.tui.advance(1);
         studio.say(&order, whole("Files."));
         studio.tui.press("Alt+D");
         let order = studio.order();
-        studio.tui.wait(2);
+        studio.tui.advance(2);
         studio.say(&order, whole("Two files: a.txt and b.txt."));
-        studio.tui.write(" That is all.");
+        studio.tui.type_text(" That is all.");
         studio.tui.press("Enter");
-        studio.tui.hear(&mut client);
+        studio.tui.receive(&mut client);
         studio.tui.press("F12");
     });
 }

@@ -321,7 +321,8 @@ fn humanllm_itself_is_not_offered_and_another_one_only_by_name() {
 
 #[test]
 fn a_server_that_wants_a_key_is_told_of_and_gets_the_one_of_its_variable() {
-    let server = TestServer::with(10, |settings| settings.api_key = Some(b"hunter2".to_vec()));
+    let server =
+        TestServer::with_settings(10, |settings| settings.api_key = Some(b"hunter2".to_vec()));
     let port = Port {
         port: server.address.port(),
         program: "LiteLLM",

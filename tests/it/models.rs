@@ -43,10 +43,10 @@ struct Scene {
 impl Scene {
     fn new(config: &str) -> Self {
         let mut server = TestServer::start();
-        let catalog = server.has_models(models(config));
+        let catalog = server.start_models(models(config));
         let body = json!({"model": "human", "input": "What is 6 times 7?", "stream": true});
         let waits = server.client.post_sse("/v1/responses", &[], &body);
-        let id = server.arrival();
+        let id = server.next_request();
         Self {
             server,
             id,
@@ -85,7 +85,7 @@ impl Scene {
             if is_so(&found) {
                 return found;
             }
-            self.server.change();
+            self.server.next_change();
         }
     }
 
@@ -581,7 +581,7 @@ fn calls_come_back_as_the_agent_offered_them_in_every_format() {
     let upstream = Upstream::start();
     let table = |format: &str| qwen(&upstream.url(), &format!("format = \"{format}\""));
     let mut server = TestServer::start();
-    let catalog = server.has_models(models(&table("chat")));
+    let catalog = server.start_models(models(&table("chat")));
     // As a client of the Responses API offers them: a shell that is a function, and a free-form tool.
     let command =
         json!({"type": "object", "properties": {"cmd": {"type": "string"}}, "required": ["cmd"]});
@@ -589,7 +589,7 @@ fn calls_come_back_as_the_agent_offered_them_in_every_format() {
         {"type": "function", "name": "exec_command", "parameters": command, "strict": false},
         {"type": "custom", "name": "apply_patch", "description": "Edits files."}]});
     let waits = server.client.post_sse("/v1/responses", &[], &body);
-    let id = server.arrival();
+    let id = server.next_request();
     let mut scene = Scene {
         server,
         id,

@@ -17,7 +17,7 @@ fn server(folder: &Path, most: usize) -> TestServer {
     let journal = || Journal::open(folder, JournalOptions::default()).ok();
     let journal = poll("the journal", journal, String::new);
     let store = Store::with_journal(most, journal).expect("a store");
-    TestServer::storing(store, 100, |_| {})
+    TestServer::with_store(store, 100, |_| {})
 }
 
 /// Ends a desk as a program ends.
@@ -98,16 +98,16 @@ fn who_watches_a_background_response_does_not_hold_up_the_end() {
     let body = json!({"model": "human", "input": "think", "background": true, "stream": true});
     let mut stream = before.client.post_sse(PATH, &[], &body);
     let created = stream.until("response.created")["response"].clone();
-    let id = before.arrival();
-    before.say(id, note("so far")).unwrap();
+    let id = before.next_request();
+    before.reply(id, note("so far")).unwrap();
     let last = stream.until("response.output_item.done");
     end(before);
     assert_eq!(stream.rest(), [], "it has not ended, and nobody says so");
 
     // It goes on where it was when the program is back.
     let mut after = server(folder.path(), 100);
-    let id = after.arrival();
-    after.say(id, answer("done")).unwrap();
+    let id = after.next_request();
+    after.reply(id, answer("done")).unwrap();
     let after_number = last["sequence_number"].as_u64().unwrap();
     let rest = format!(
         "{}?stream=true&starting_after={after_number}",

@@ -1,7 +1,7 @@
 //! What was rejected stays rejected: whoever asks the same again gets the same words, and the person
 //! is not called.
 
-use crate::support::server::{answer, fail};
+use crate::support::server::{answer, rejection};
 use crate::support::{Socket, TestServer, tui};
 use humanllm::inbox::{Change, ConversationId};
 use humanllm::tui::app::Effect;
@@ -45,12 +45,12 @@ fn rejected(
 ) -> ConversationId {
     let client = server.client.clone();
     let asked = std::thread::spawn(move || client.post(path, headers, body.to_string().as_bytes()));
-    let id = server.arrival();
-    server.say(id, fail(WORDS)).expect("somebody waits");
+    let id = server.next_request();
+    server.reply(id, rejection(WORDS)).expect("somebody waits");
     let told = asked.join().expect("an answer");
     let told = told.into_body().read_to_string().expect("text");
     assert!(told.contains(WORDS), "{told}");
-    server.delivery();
+    server.wait_delivery();
     id
 }
 
@@ -72,7 +72,10 @@ fn the_same_again_gets_the_same_words_at_once_in_the_same_entry() {
                     "param": null, "code": "invalid_prompt"}}),
             };
             assert_eq!(refused, expected);
-            assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+            assert_eq!(
+                server.next_change(),
+                Change::AskedAgain { conversation: id }
+            );
         }
         assert_eq!(server.inbox.conversations().len(), 1);
         assert_eq!(server.inbox.get(id).expect("it is there").refused(), 2);
@@ -89,11 +92,13 @@ fn answered(
 ) -> ConversationId {
     let client = server.client.clone();
     let asked = std::thread::spawn(move || client.post_json(path, headers, &body));
-    let id = server.arrival();
-    server.say(id, answer("Well then")).expect("somebody waits");
+    let id = server.next_request();
+    server
+        .reply(id, answer("Well then"))
+        .expect("somebody waits");
     let (status, told) = asked.join().expect("an answer");
     assert_eq!(status, 200, "{told}");
-    server.delivery();
+    server.wait_delivery();
     id
 }
 
@@ -107,7 +112,10 @@ fn two_programs_that_ask_the_same_under_other_instructions_are_told_apart() {
         assert_ne!(answered(&mut server, path, &[], other), id, "{path}");
         let (status, refused) = server.client.post_json(path, &[], &body);
         assert_eq!(status, 400, "{refused}");
-        assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+        assert_eq!(
+            server.next_change(),
+            Change::AskedAgain { conversation: id }
+        );
     }
 }
 
@@ -134,7 +142,10 @@ fn in_a_session_other_tools_make_no_other_request_but_news_do() {
     let again = offering(25, std::slice::from_ref(&prompt));
     let (status, refused) = server.client.post_json(path, SESSION, &again);
     assert_eq!(status, 400, "{refused}");
-    assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+    assert_eq!(
+        server.next_change(),
+        Change::AskedAgain { conversation: id }
+    );
 
     let ended = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
     let news = [
@@ -159,9 +170,9 @@ fn who_wants_the_answer_in_another_form_asks_anew() {
     let id = rejected(&mut server, path, &[], body("cuont"));
     let client = server.client.clone();
     let asked = std::thread::spawn(move || client.post_json(path, &[], &body("count")));
-    assert_eq!(server.arrival(), id);
+    assert_eq!(server.next_request(), id);
     server
-        .say(id, answer(r#"{"count":3}"#))
+        .reply(id, answer(r#"{"count":3}"#))
         .expect("somebody waits");
     assert_eq!(asked.join().expect("an answer").0, 200);
 }
@@ -183,10 +194,10 @@ fn a_socket_is_told_and_goes_on() {
     let mut socket = Socket::open(server.address, &[]).expect("a socket");
     let fields = json!({"input": "Delete everything"});
     socket.create(fields.clone());
-    let id = server.arrival();
-    server.say(id, fail(WORDS)).expect("somebody waits");
+    let id = server.next_request();
+    server.reply(id, rejection(WORDS)).expect("somebody waits");
     socket.until("response.failed");
-    server.delivery();
+    server.wait_delivery();
     socket.create(fields);
     let refused = socket.next().expect("an event");
     assert_eq!(
@@ -194,10 +205,13 @@ fn a_socket_is_told_and_goes_on() {
         (&json!("error"), &json!(400))
     );
     assert_eq!(refused["error"]["message"], WORDS);
-    assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+    assert_eq!(
+        server.next_change(),
+        Change::AskedAgain { conversation: id }
+    );
     socket.create(json!({"input": "Delete one file"}));
-    let id = server.arrival();
-    server.say(id, answer("done")).expect("somebody waits");
+    let id = server.next_request();
+    server.reply(id, answer("done")).expect("somebody waits");
     socket.until("response.completed");
 }
 
@@ -225,22 +239,25 @@ fn what_waits_in_one_conversation_and_is_rejected_stays_so_for_each_client() {
     ];
     let clients = told.map(|(words, _)| {
         let client = server.ask(body(words));
-        (server.arrival(), client)
+        (server.next_request(), client)
     });
     let id = clients[0].0;
     for (_, why) in told {
-        server.say(id, fail(why)).expect("somebody waits");
+        server.reply(id, rejection(why)).expect("somebody waits");
     }
     for ((place, client), (_, why)) in clients.into_iter().zip(told) {
         assert_eq!(place, id);
         let (_, response) = client.join().expect("an answer");
         assert_eq!(response["error"]["message"], why);
-        server.delivery();
+        server.wait_delivery();
     }
     let is_refused = |server: &mut TestServer| {
         for (words, why) in told.into_iter().chain(told) {
             let client = server.ask(body(words));
-            assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+            assert_eq!(
+                server.next_change(),
+                Change::AskedAgain { conversation: id }
+            );
             let (status, refused) = client.join().expect("an answer");
             assert_eq!(status, 400, "{refused}");
             assert_eq!(refused["error"]["message"], why);
@@ -263,7 +280,7 @@ fn a_rejection_that_nobody_got_is_none() {
     let mut tui = tui::TestTui::new(tui::NORMAL);
     let client = tui.ask(&body);
     tui.press("Shift+Tab");
-    tui.write(WORDS);
+    tui.type_text(WORDS);
     tui.press("Enter");
     tui.hang_up(client);
     let _client = tui.ask(&body);
@@ -279,15 +296,15 @@ fn one_that_nobody_got_leaves_the_other_one() {
     use humanllm::inbox::Refusal;
 
     let mut tui = tui::TestTui::new(tui::NORMAL);
-    let body = |prompt: &str| tui::codex("a", prompt, &[]);
+    let body = |prompt: &str| tui::codex_request("a", prompt, &[]);
     let mut first = tui.ask(&body("Delete everything"));
     let second = tui.ask(&body("Rename everything"));
     for _ in 0..2 {
         tui.press("Shift+Tab");
-        tui.write(WORDS);
+        tui.type_text(WORDS);
         tui.press("Enter");
     }
-    assert_eq!(tui.hear(&mut first).len(), 1);
+    assert_eq!(tui.receive(&mut first).len(), 1);
     tui.hang_up(second);
     let again = |prompt: &str| {
         let body = body(prompt).to_string();
@@ -304,7 +321,7 @@ fn the_person_sees_that_it_was_refused_again_and_lifts_it() {
     use humanllm::inbox::Refusal;
 
     let mut tui = tui::TestTui::new(tui::NORMAL);
-    let body = tui::codex("a", "Delete everything", &[]);
+    let body = tui::codex_request("a", "Delete everything", &[]);
     let ask_again = |tui: &mut tui::TestTui| {
         let request = humanllm::api::responses::parse(
             body.to_string().as_bytes(),
@@ -322,9 +339,9 @@ fn the_person_sees_that_it_was_refused_again_and_lifts_it() {
     };
     let mut client = tui.ask(&body);
     tui.press("Shift+Tab");
-    tui.write(WORDS);
+    tui.type_text(WORDS);
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     drop(client);
     tui.press("Esc");
     tui.sees("F7 lift rejection");

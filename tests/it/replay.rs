@@ -303,7 +303,7 @@ fn a_fork_is_a_conversation_of_its_own() {
     };
     // What came over a socket and went on from what was said there is whole.
     let second = fork("2");
-    let one = server.arrival();
+    let one = server.next_request();
     let request = server.inbox.get(one).expect("it is there").request();
     let said: Vec<String> = request.items.iter().map(|item| item.text()).collect();
     assert!(said.iter().any(|text| text == player::PROMPT), "{said:?}");
@@ -312,11 +312,11 @@ fn a_fork_is_a_conversation_of_its_own() {
         "{said:?}"
     );
     let first = fork("1");
-    let other = server.arrival();
+    let other = server.next_request();
     assert_ne!(one, other);
     for (id, words, child) in [(one, "Two files", second), (other, "None", first)] {
         server
-            .say(id, support::answer(words))
+            .reply(id, support::answer(words))
             .expect("somebody waits");
         let output = child.wait_with_output().expect("ended");
         assert!(output.status.success());
@@ -342,13 +342,13 @@ fn a_client_that_went_away_goes_away_again() {
         std::thread::spawn(heard)
     };
     let client = hear_and_go(&server.client);
-    let id = server.arrival();
+    let id = server.next_request();
     server
-        .say(id, support::note("One moment"))
+        .reply(id, support::note("One moment"))
         .expect("somebody waits");
     assert_eq!(client.join().expect("no panic"), "One moment");
     let is_gone = |change| matches!(change, humanllm::inbox::Change::ClientGone { .. });
-    while !is_gone(server.change()) {}
+    while !is_gone(server.next_change()) {}
     player::end(server);
     let replay = Replay::start(&place, &["1", "--instant", "--once", "--json"]);
     let again = hear_and_go(&Client::new(replay.address));

@@ -15,13 +15,13 @@ fn a_tool_is_chosen_by_a_part_of_its_name() {
             function("weekly_report", "Writes the report.", json!({"type": "object"}))]}),
         json!({"type": "web_search"}),
     ];
-    let body = offering("Will it rain in Kyoto?", &tools, json!({}));
-    scene("picker", &[NORMAL, SMALL, WIDE], |tui| {
+    let body = request_with_tools("Will it rain in Kyoto?", &tools, json!({}));
+    assert_screens("picker", &[NORMAL, SMALL, WIDE], |tui| {
         let client = tui.ask(&body);
         tui.press("Ctrl+T");
         tui.sees("exec_command");
         tui.misses("web_search");
-        tui.write("we");
+        tui.type_text("we");
         tui.misses("exec_command");
         std::mem::forget(client);
     });
@@ -29,23 +29,23 @@ fn a_tool_is_chosen_by_a_part_of_its_name() {
     let mut client = tui.ask(&body);
     // What is typed as a call without a tool is the name of one.
     tui.press("Tab Tab Tab");
-    tui.write("rep");
+    tui.type_text("rep");
     tui.press("Enter");
     tui.sees("mcp__notes.weekly_report");
     tui.sees("nothing to fill in");
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut client)), one("{}", "call"));
+    assert_eq!(items_of(&tui.receive(&mut client)), one_item("{}", "call"));
 }
 
 #[test]
 fn a_form_says_what_is_wrong_where_it_is() {
-    let body = offering("Will it rain in Kyoto?", &[weather()], json!({}));
-    scene("form", &[NORMAL, SMALL, MIDDLE, WIDE], |tui| {
+    let body = request_with_tools("Will it rain in Kyoto?", &[weather()], json!({}));
+    assert_screens("form", &[NORMAL, SMALL, MIDDLE, WIDE], |tui| {
         let client = tui.ask(&body);
         tui.press("Ctrl+T Enter");
-        tui.write("Kyoto");
+        tui.type_text("Kyoto");
         tui.press("Enter");
-        tui.write("soon");
+        tui.type_text("soon");
         tui.press("Enter");
         tui.sees("✗");
         std::mem::forget(client);
@@ -55,28 +55,28 @@ fn a_form_says_what_is_wrong_where_it_is() {
     tui.press("Ctrl+T Enter Enter");
     tui.misses("✗");
     tui.sees("› ");
-    tui.write("0");
+    tui.type_text("0");
     tui.press("Enter");
     // What is missing has the cursor.
-    tui.write("Kyoto");
+    tui.type_text("Kyoto");
     tui.press("Enter");
-    let heard = said(&tui.hear(&mut client));
+    let heard = items_of(&tui.receive(&mut client));
     assert_eq!(heard, [], "what is wrong is not sent at once");
     tui.sees("Enter send anyway");
     tui.press("Enter");
     assert_eq!(
-        said(&tui.hear(&mut client)),
-        one(r#"{"city":"Kyoto","days":0}"#, "call")
+        items_of(&tui.receive(&mut client)),
+        one_item(r#"{"city":"Kyoto","days":0}"#, "call")
     );
 }
 
 #[test]
 fn arguments_can_be_typed_as_json_and_back() {
-    let body = offering("Will it rain in Kyoto?", &[weather()], json!({}));
-    scene("call_json", &[NORMAL, SMALL], |tui| {
+    let body = request_with_tools("Will it rain in Kyoto?", &[weather()], json!({}));
+    assert_screens("call_json", &[NORMAL, SMALL], |tui| {
         let client = tui.ask(&body);
         tui.press("Ctrl+T Enter");
-        tui.write("Kyoto");
+        tui.type_text("Kyoto");
         tui.press("Alt+E");
         tui.sees(r#""city": "Kyoto""#);
         std::mem::forget(client);
@@ -84,14 +84,14 @@ fn arguments_can_be_typed_as_json_and_back() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body);
     tui.press("Ctrl+T Enter");
-    tui.write("Kyoto");
+    tui.type_text("Kyoto");
     tui.press("Tab");
-    tui.write("3");
+    tui.type_text("3");
     tui.press("Alt+E Alt+E");
     tui.sees("city*");
     tui.press("Alt+E Enter");
-    let heard = said(&tui.hear(&mut client));
-    assert_eq!(heard, one(r#"{"city":"Kyoto","days":3}"#, "call"));
+    let heard = items_of(&tui.receive(&mut client));
+    assert_eq!(heard, one_item(r#"{"city":"Kyoto","days":3}"#, "call"));
 }
 
 #[test]
@@ -105,23 +105,23 @@ fn raw_json_leaves_as_it_was_typed_whatever_the_schema_is() {
     for schema in schemas {
         let tool = function("odd", "", schema);
         let mut tui = TestTui::new(NORMAL);
-        let mut client = tui.ask(&offering("Call it.", &[tool], json!({})));
+        let mut client = tui.ask(&request_with_tools("Call it.", &[tool], json!({})));
         tui.press("Ctrl+T Enter Alt+E");
         let typed = r#"{"n": "a", "x": [123456789012345678901234567890, 1e3]}"#;
         tui.app.on_edited(typed);
         tui.press("Enter");
         let typed = r#"{"n":"a","x":[123456789012345678901234567890,1e3]}"#;
-        assert_eq!(said(&tui.hear(&mut client)), one(typed, "call"));
+        assert_eq!(items_of(&tui.receive(&mut client)), one_item(typed, "call"));
     }
 }
 
 #[test]
 fn a_patch_begins_as_a_template_and_is_checked() {
-    let body = offering("Fix the bug.", &[exec_command(), apply_patch()], json!({}));
-    scene("patch", &[NORMAL, SMALL, WIDE], |tui| {
+    let body = request_with_tools("Fix the bug.", &[exec_command(), apply_patch()], json!({}));
+    assert_screens("patch", &[NORMAL, SMALL, WIDE], |tui| {
         let client = tui.ask(&body);
         tui.press("Ctrl+T");
-        tui.write("patch");
+        tui.type_text("patch");
         tui.press("Enter Enter");
         tui.sees("*** Begin Patch");
         tui.sees("line ");
@@ -131,22 +131,25 @@ fn a_patch_begins_as_a_template_and_is_checked() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&body);
     tui.press("Ctrl+T");
-    tui.write("patch");
+    tui.type_text("patch");
     tui.press("Enter");
     tui.app.on_edited(patch);
     tui.step();
     tui.sees("add a.txt +1");
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut client)), one(patch, "custom call"));
+    assert_eq!(
+        items_of(&tui.receive(&mut client)),
+        one_item(patch, "custom call")
+    );
 
     // Without such a tool the shell takes it.
-    let mut client = tui.ask(&codex("b", "Fix the bug.", &[]));
+    let mut client = tui.ask(&codex_request("b", "Fix the bug.", &[]));
     tui.press("Ctrl+T");
-    tui.write("patch");
+    tui.type_text("patch");
     tui.press("Enter");
     tui.app.on_edited(patch);
     tui.press("Enter");
-    let [(arguments, "call")] = &said(&tui.hear(&mut client))[..] else {
+    let [(arguments, "call")] = &items_of(&tui.receive(&mut client))[..] else {
         panic!("one call");
     };
     let arguments: Value = serde_json::from_str(arguments).unwrap();
@@ -158,17 +161,17 @@ fn a_patch_begins_as_a_template_and_is_checked() {
 #[test]
 fn several_parts_are_collected_changed_and_sent_together() {
     let collect = |tui: &mut TestTui| {
-        let client = tui.ask(&codex("a", "Look around.", &[]));
+        let client = tui.ask(&codex_request("a", "Look around.", &[]));
         tui.press("Tab");
-        tui.write("Looking around");
+        tui.type_text("Looking around");
         tui.press("Alt+A");
-        tui.write("!pwd");
+        tui.type_text("!pwd");
         tui.press("Alt+A");
-        tui.write("!ls -la");
+        tui.type_text("!ls -la");
         tui.press("Alt+A");
         client
     };
-    scene("parts", &[NORMAL, SMALL, WIDE], |tui| {
+    assert_screens("parts", &[NORMAL, SMALL, WIDE], |tui| {
         let client = collect(tui);
         tui.press("Alt+P Up");
         std::mem::forget(client);
@@ -176,42 +179,45 @@ fn several_parts_are_collected_changed_and_sent_together() {
     let mut tui = TestTui::new(NORMAL);
     let mut client = collect(&mut tui);
     tui.sees("part 3 added");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     // The last comes before the other command, and that one is changed.
     tui.press("Alt+P K Down Enter");
     assert_eq!(tui.text(), "pwd");
     tui.sees("[Run command]");
     tui.press("Ctrl+U");
-    tui.write("whoami");
+    tui.type_text("whoami");
     tui.press("Enter");
-    let heard = tui.hear(&mut client);
+    let heard = tui.receive(&mut client);
     assert_eq!(heard.len(), 1, "one reply");
     let all = [
         ("Looking around", "commentary"),
         (r#"{"cmd":"ls -la"}"#, "call"),
         (r#"{"cmd":"whoami"}"#, "call"),
     ];
-    assert_eq!(said(&heard), all.map(|(text, how)| (text.to_owned(), how)));
+    assert_eq!(
+        items_of(&heard),
+        all.map(|(text, how)| (text.to_owned(), how))
+    );
 
     let mut tui = TestTui::new(NORMAL);
     let mut client = collect(&mut tui);
     tui.press("Alt+P d d");
     tui.misses("pwd");
     tui.press("Esc Enter");
-    let heard = said(&tui.hear(&mut client));
-    assert_eq!(heard, one("Looking around", "commentary"));
+    let heard = items_of(&tui.receive(&mut client));
+    assert_eq!(heard, one_item("Looking around", "commentary"));
 }
 
 #[test]
 fn thoughts_leave_the_response_open() {
-    scene("think", &[NORMAL, SMALL], |tui| {
-        let mut client = tui.ask(&codex("a", "Why is it slow?", &[]));
+    assert_screens("think", &[NORMAL, SMALL], |tui| {
+        let mut client = tui.ask(&codex_request("a", "Why is it slow?", &[]));
         tui.press("Shift+Tab Shift+Tab");
         tui.sees("[Think]");
-        tui.write("It reads the file twice.");
+        tui.type_text("It reads the file twice.");
         tui.press("Enter");
-        let heard = said(&tui.hear(&mut client));
-        assert_eq!(heard, one("It reads the file twice.", "thought"));
+        let heard = items_of(&tui.receive(&mut client));
+        assert_eq!(heard, one_item("It reads the file twice.", "thought"));
         tui.sees("waiting");
         std::mem::forget(client);
     });
@@ -221,10 +227,14 @@ fn thoughts_leave_the_response_open() {
 fn what_the_request_asks_for_is_said() {
     let more = json!({"tool_choice": "required", "parallel_tool_calls": false,
         "max_output_tokens": 200, "stop": ["END"]});
-    scene("asked_for", &[NORMAL, SMALL, WIDE], |tui| {
-        let client = tui.ask(&offering("Will it rain?", &[weather()], more.clone()));
+    assert_screens("asked_for", &[NORMAL, SMALL, WIDE], |tui| {
+        let client = tui.ask(&request_with_tools(
+            "Will it rain?",
+            &[weather()],
+            more.clone(),
+        ));
         tui.press("Esc");
-        tui.write("No.");
+        tui.type_text("No.");
         tui.press("Enter");
         std::mem::forget(client);
     });
@@ -234,29 +244,29 @@ fn what_the_request_asks_for_is_said() {
 fn insist(more: Value, type_it: impl Fn(&mut TestTui), why: &str) {
     let mut tui = TestTui::new(NORMAL);
     let tools = [exec_command(), weather()];
-    let mut client = tui.ask(&offering("Go.", &tools, more));
+    let mut client = tui.ask(&request_with_tools("Go.", &tools, more));
     type_it(&mut tui);
     tui.press("Enter");
     tui.sees(why);
     tui.sees("Enter send anyway");
-    assert!(tui.hear(&mut client).is_empty(), "sent at once: {why}");
+    assert!(tui.receive(&mut client).is_empty(), "sent at once: {why}");
     // Any other key is second thoughts.
     tui.press("End");
     tui.misses("send anyway");
     tui.press("Enter");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     tui.press("Enter");
-    assert_eq!(tui.hear(&mut client).len(), 1, "not sent: {why}");
+    assert_eq!(tui.receive(&mut client).len(), 1, "not sent: {why}");
 }
 
 #[test]
 fn what_was_not_asked_for_is_sent_on_insisting_only() {
-    let answer = |tui: &mut TestTui| tui.write("No.");
-    let command = |tui: &mut TestTui| tui.write("!ls");
+    let answer = |tui: &mut TestTui| tui.type_text("No.");
+    let command = |tui: &mut TestTui| tui.type_text("!ls");
     let commands = |tui: &mut TestTui| {
-        tui.write("!ls");
+        tui.type_text("!ls");
         tui.press("Alt+A");
-        tui.write("!pwd");
+        tui.type_text("!pwd");
     };
     insist(
         json!({"tool_choice": "none"}),
@@ -286,16 +296,20 @@ fn a_tool_that_is_not_on_the_list_is_never_called() {
     for choice in [weather_only, allowed] {
         let mut tui = TestTui::new(NORMAL);
         let tools = [exec_command(), weather()];
-        let mut client = tui.ask(&offering("Go.", &tools, json!({"tool_choice": choice})));
+        let mut client = tui.ask(&request_with_tools(
+            "Go.",
+            &tools,
+            json!({"tool_choice": choice}),
+        ));
         // The form of the only tool is not what is wanted here.
         tui.press("Esc");
-        tui.write("!ls");
+        tui.type_text("!ls");
         for _ in 0..3 {
             tui.press("Enter");
             tui.sees("does not allow calling exec_command");
             tui.misses("send anyway");
         }
-        assert!(tui.hear(&mut client).is_empty(), "{choice}");
+        assert!(tui.receive(&mut client).is_empty(), "{choice}");
     }
 }
 
@@ -303,19 +317,19 @@ fn a_tool_that_is_not_on_the_list_is_never_called() {
 fn an_answer_that_is_too_long_is_cut_off_on_insisting_only() {
     let mut tui = TestTui::new(NORMAL);
     let limit = json!({"max_output_tokens": 14});
-    let mut client = tui.ask(&offering("Go.", &[], limit));
+    let mut client = tui.ask(&request_with_tools("Go.", &[], limit));
     tui.press("Tab");
-    tui.write("one two three four five");
+    tui.type_text("one two three four five");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui.press("Shift+Tab");
     let words = "six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen";
-    tui.write(words);
+    tui.type_text(words);
     tui.press("Enter");
     tui.sees("14 allowed");
-    assert!(tui.hear(&mut client).is_empty(), "sent at once");
+    assert!(tui.receive(&mut client).is_empty(), "sent at once");
     tui.press("Enter");
-    let said = tui.hear(&mut client);
+    let said = tui.receive(&mut client);
     let [Reply::End { items, ending }] = said.as_slice() else {
         panic!("{said:?}");
     };
@@ -328,7 +342,7 @@ fn an_answer_that_is_too_long_is_cut_off_on_insisting_only() {
     let tokens = humanllm::tokens::count;
     assert_eq!(tokens("one two three four five") + tokens(&sent), 14);
     // What did not fit is not lost.
-    tui.ask(&plain("And now?"));
+    tui.ask(&plain_request("And now?"));
     tui.press("Ctrl+R");
     tui.sees("sixteen");
 }
@@ -339,8 +353,8 @@ fn every_fault_is_named_before_the_reply_is_sent() {
     let format = json!({"type": "json_schema", "name": "verdict", "schema": schema});
     let more = json!({"text": {"format": format}, "max_output_tokens": 16});
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&offering("Go.", &[], more));
-    tui.write(
+    let mut client = tui.ask(&request_with_tools("Go.", &[], more));
+    tui.type_text(
         "one two three four five six seven eight nine ten eleven twelve thirteen \
         fourteen fifteen sixteen seventeen eighteen",
     );
@@ -348,9 +362,9 @@ fn every_fault_is_named_before_the_reply_is_sent() {
     tui.sees("JSON");
     tui.press("Enter");
     tui.sees("will be cut off");
-    assert!(tui.hear(&mut client).is_empty(), "cut off unasked");
+    assert!(tui.receive(&mut client).is_empty(), "cut off unasked");
     tui.press("Enter");
-    assert_eq!(tui.hear(&mut client).len(), 1);
+    assert_eq!(tui.receive(&mut client).len(), 1);
 }
 
 #[test]
@@ -359,8 +373,8 @@ fn json_that_is_asked_for_has_a_skeleton() {
         "additionalProperties": false, "properties": {
         "verdict": {"type": "string", "enum": ["good", "bad"]}, "score": {"type": "integer"}}});
     let format = json!({"type": "json_schema", "name": "verdict", "schema": schema});
-    let body = offering("How is it?", &[], json!({"text": {"format": format}}));
-    scene("skeleton", &[NORMAL, SMALL], |tui| {
+    let body = request_with_tools("How is it?", &[], json!({"text": {"format": format}}));
+    assert_screens("skeleton", &[NORMAL, SMALL], |tui| {
         let client = tui.ask(&body);
         tui.sees("Expected: JSON");
         tui.press("Alt+I");
@@ -372,8 +386,8 @@ fn json_that_is_asked_for_has_a_skeleton() {
     let skeleton: Value = serde_json::from_str(&tui.text()).unwrap();
     assert_eq!(skeleton, json!({"verdict": "good", "score": 0}));
     tui.press("Enter");
-    assert_eq!(tui.hear(&mut client).len(), 1);
-    let _free = tui.ask(&plain("Just talk."));
+    assert_eq!(tui.receive(&mut client).len(), 1);
+    let _free = tui.ask(&plain_request("Just talk."));
     tui.press("Alt+N Alt+I");
     tui.sees("the request expects plain text");
 }
@@ -387,7 +401,7 @@ fn a_summary_that_is_asked_for_has_a_draft() {
         {"role": "assistant", "content": "There is one: hill.txt"},
         {"role": "user", "content": "Delete it"}]});
     let request = parse_compaction(body.to_string().as_bytes(), &Interner::default()).unwrap();
-    scene("summary", &[NORMAL, SMALL, WIDE], |tui| {
+    assert_screens("summary", &[NORMAL, SMALL, WIDE], |tui| {
         let client = tui.open(request.clone(), None);
         tui.sees("Alt+I drafts it");
         tui.press("Alt+I");
@@ -404,19 +418,22 @@ fn a_summary_that_is_asked_for_has_a_draft() {
         assert!(draft.contains(known), "{known}: {draft}");
     }
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut client)), one(&draft, "final_answer"));
+    assert_eq!(
+        items_of(&tui.receive(&mut client)),
+        one_item(&draft, "final_answer")
+    );
 }
 
 #[test]
 fn snippets_and_earlier_replies_are_recalled() {
-    scene("recall", &[NORMAL, SMALL, WIDE], |tui| {
+    assert_screens("recall", &[NORMAL, SMALL, WIDE], |tui| {
         let snippet = ("thanks".to_owned(), "Thank you,\nthat is all.".to_owned());
         tui.app.settings.snippets.push(snippet);
-        let mut client = tui.ask(&codex("a", "List the files.", &[]));
+        let mut client = tui.ask(&codex_request("a", "List the files.", &[]));
         tui.press("Tab");
-        tui.write("One moment");
+        tui.type_text("One moment");
         tui.press("Enter");
-        tui.hear(&mut client);
+        tui.receive(&mut client);
         tui.press("Ctrl+R");
         std::mem::forget(client);
     });
@@ -425,34 +442,34 @@ fn snippets_and_earlier_replies_are_recalled() {
     tui.sees("nothing to recall");
     let snippet = ("thanks".to_owned(), "Thank you,\nthat is all.".to_owned());
     tui.app.settings.snippets.push(snippet);
-    let mut client = tui.ask(&codex("a", "List the files.", &[]));
+    let mut client = tui.ask(&codex_request("a", "List the files.", &[]));
     tui.press("Ctrl+R");
-    tui.write("than");
+    tui.type_text("than");
     tui.press("Enter");
     assert_eq!(tui.text(), "Thank you,\nthat is all.");
     tui.press("Enter");
-    let heard = said(&tui.hear(&mut client));
-    assert_eq!(heard, one("Thank you,\nthat is all.", "final_answer"));
+    let heard = items_of(&tui.receive(&mut client));
+    assert_eq!(heard, one_item("Thank you,\nthat is all.", "final_answer"));
 }
 
 #[test]
 fn a_message_can_leave_line_by_line() {
-    scene("live", &[NORMAL, SMALL], |tui| {
-        let client = tui.ask(&codex("a", "Tell me a story.", &[]));
+    assert_screens("live", &[NORMAL, SMALL], |tui| {
+        let client = tui.ask(&codex_request("a", "Tell me a story.", &[]));
         tui.press("Alt+L");
-        tui.write("Once upon a time\nthere was a cat");
+        tui.type_text("Once upon a time\nthere was a cat");
         std::mem::forget(client);
     });
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", "Tell me a story.", &[]));
+    let mut client = tui.ask(&codex_request("a", "Tell me a story.", &[]));
     tui.press("Alt+L");
     tui.sees("Send live");
-    tui.write("Once upon a time\nthere was");
-    assert_eq!(tui.hear(&mut client).len(), 1, "the first line left");
+    tui.type_text("Once upon a time\nthere was");
+    assert_eq!(tui.receive(&mut client).len(), 1, "the first line left");
     assert_eq!(tui.text(), "there was");
-    tui.write(" a cat");
+    tui.type_text(" a cat");
     tui.press("Enter");
-    let heard = tui.hear(&mut client);
+    let heard = tui.receive(&mut client);
     assert!(heard.last().is_some_and(|reply| reply.ends()));
     tui.sees("there was a cat");
     tui.sees("answered");
@@ -461,10 +478,10 @@ fn a_message_can_leave_line_by_line() {
 #[test]
 fn a_live_message_that_was_not_whole_comes_back_with_all_its_lines() {
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", "Tell me a story.", &[]));
+    let mut client = tui.ask(&codex_request("a", "Tell me a story.", &[]));
     tui.press("Alt+L");
-    tui.write("Once upon a time\nthere was a cat\nthat");
-    assert_eq!(tui.hear(&mut client).len(), 2, "two lines left");
+    tui.type_text("Once upon a time\nthere was a cat\nthat");
+    assert_eq!(tui.receive(&mut client).len(), 2, "two lines left");
     tui.hang_up(client);
     assert_eq!(tui.text(), "Once upon a time\nthere was a cat\nthat");
 }
@@ -472,15 +489,15 @@ fn a_live_message_that_was_not_whole_comes_back_with_all_its_lines() {
 #[test]
 fn a_live_note_and_a_live_answer_are_two_messages() {
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", "Tell me a story.", &[]));
+    let mut client = tui.ask(&codex_request("a", "Tell me a story.", &[]));
     tui.press("Alt+L");
     tui.press("Tab");
-    tui.write("Let me think\n");
+    tui.type_text("Let me think\n");
     tui.press("Shift+Tab");
-    tui.write("Once upon a time\n");
-    tui.write("the end");
+    tui.type_text("Once upon a time\n");
+    tui.type_text("the end");
     tui.press("Enter");
-    let heard = tui.hear(&mut client);
+    let heard = tui.receive(&mut client);
     let phases: Vec<_> = heard
         .iter()
         .map(|reply| match reply {
@@ -506,15 +523,22 @@ fn insisting_on_one_thing_is_not_insisting_on_another() {
     let schema = json!({"type": "object", "required": ["ok"]});
     let format = json!({"type": "json_schema", "name": "verdict", "schema": schema});
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&offering("Go.", &[], json!({"text": {"format": format}})));
-    tui.write("No.");
+    let mut client = tui.ask(&request_with_tools(
+        "Go.",
+        &[],
+        json!({"text": {"format": format}}),
+    ));
+    tui.type_text("No.");
     tui.press("Alt+A");
     tui.sees("Alt+A add anyway");
     tui.press("Enter");
-    assert!(tui.hear(&mut client).is_empty(), "Enter was pressed once");
+    assert!(
+        tui.receive(&mut client).is_empty(),
+        "Enter was pressed once"
+    );
     tui.sees("Enter send anyway");
     tui.press("Enter");
-    assert_eq!(tui.hear(&mut client).len(), 1);
+    assert_eq!(tui.receive(&mut client).len(), 1);
 }
 
 #[test]
@@ -527,7 +551,7 @@ fn a_process_that_still_runs_is_typed_into() {
         "chars": {"type": "string"}}}),
     );
     let ask = |output: &str| {
-        let mut body = codex(
+        let mut body = codex_request(
             "a",
             "Start python.",
             &[
@@ -544,10 +568,13 @@ fn a_process_that_still_runs_is_typed_into() {
     ));
     tui.press("Alt+S");
     tui.sees("4711");
-    tui.write("1+1");
+    tui.type_text("1+1");
     tui.press("Enter");
-    let heard = said(&tui.hear(&mut client));
-    assert_eq!(heard, one(r#"{"session_id":4711,"chars":"1+1"}"#, "call"));
+    let heard = items_of(&tui.receive(&mut client));
+    assert_eq!(
+        heard,
+        one_item(r#"{"session_id":4711,"chars":"1+1"}"#, "call")
+    );
     let _next = tui.ask(&ask("Chunk ID: 1\nProcess exited with code 0\nOutput:\n"));
     tui.press("Alt+S");
     tui.sees("no process is still running");
@@ -570,7 +597,7 @@ fn python_runs() -> Value {
         call("python3"),
         json!({"type": "function_call_output", "call_id": "call_1", "output": output}),
     ];
-    let mut body = codex("a", "Start python.", &items);
+    let mut body = codex_request("a", "Start python.", &items);
     body["tools"] = json!([exec_command(), stdin]);
     body
 }
@@ -581,12 +608,12 @@ fn a_process_that_still_runs_gets_ctrl_c_and_ctrl_d_with_one_key() {
         let mut tui = TestTui::new(NORMAL);
         let mut client = tui.ask(&python_runs());
         tui.press("Tab");
-        tui.write("half a sentence");
+        tui.type_text("half a sentence");
         tui.press(key);
         tui.sees("sent to the process");
-        let heard = said(&tui.hear(&mut client));
+        let heard = items_of(&tui.receive(&mut client));
         let call = format!(r#"{{"session_id":4711,"chars":"{chars}"}}"#);
-        assert_eq!(heard, one(&call, "call"));
+        assert_eq!(heard, one_item(&call, "call"));
         assert_eq!(tui.text(), "half a sentence");
     }
     // A call that was begun and holds nothing yet makes way.
@@ -595,28 +622,28 @@ fn a_process_that_still_runs_gets_ctrl_c_and_ctrl_d_with_one_key() {
     tui.press("Alt+S");
     tui.sees("Alt+Shift+C Ctrl+C");
     tui.press("Alt+Shift+C");
-    assert_eq!(tui.hear(&mut client).len(), 1);
+    assert_eq!(tui.receive(&mut client).len(), 1);
     tui.sees("[Send]");
     // One with words in it stays.
     let mut tui = TestTui::new(NORMAL);
     let mut client = tui.ask(&python_runs());
     tui.press("Alt+S");
-    tui.write("exit()");
+    tui.type_text("exit()");
     tui.press("Alt+Shift+C");
-    assert_eq!(tui.hear(&mut client).len(), 1);
+    assert_eq!(tui.receive(&mut client).len(), 1);
     tui.sees("exit()");
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", "List the files.", &[]));
+    let mut client = tui.ask(&codex_request("a", "List the files.", &[]));
     tui.press("Alt+Shift+D");
-    assert!(tui.hear(&mut client).is_empty());
+    assert!(tui.receive(&mut client).is_empty());
     tui.sees("this request offers no write_stdin");
 }
 
 #[test]
 fn a_reply_that_did_not_arrive_comes_back_as_it_was_composed() {
     let mut tui = TestTui::new(NORMAL);
-    let client = tui.ask(&codex("a", "List the files.", &[]));
-    tui.write("!ls");
+    let client = tui.ask(&codex_request("a", "List the files.", &[]));
+    tui.type_text("!ls");
     tui.press("Enter");
     tui.hang_up(client);
     tui.sees("client gone; text is back");
@@ -624,53 +651,53 @@ fn a_reply_that_did_not_arrive_comes_back_as_it_was_composed() {
     assert_eq!(tui.text(), "ls");
 
     let mut tui = TestTui::new(NORMAL);
-    let client = tui.ask(&codex("a", "Look around.", &[]));
-    tui.write("!pwd");
+    let client = tui.ask(&codex_request("a", "Look around.", &[]));
+    tui.type_text("!pwd");
     tui.press("Alt+A");
     tui.press("Ctrl+T");
-    tui.write("exec");
+    tui.type_text("exec");
     tui.press("Enter");
-    tui.write("ls");
+    tui.type_text("ls");
     tui.press("Tab");
-    tui.write("/srv");
+    tui.type_text("/srv");
     tui.press("Enter");
     tui.hang_up(client);
     tui.sees("1. ");
     tui.sees("[Call tool]");
     tui.sees("/srv");
-    let mut again = tui.ask(&codex("a", "Look around.", &[]));
+    let mut again = tui.ask(&codex_request("a", "Look around.", &[]));
     tui.press("Enter");
     let all = [r#"{"cmd":"pwd"}"#, r#"{"cmd":"ls","workdir":"/srv"}"#];
-    let heard = said(&tui.hear(&mut again));
+    let heard = items_of(&tui.receive(&mut again));
     assert_eq!(heard, all.map(|call| (call.to_owned(), "call")));
 }
 
 #[test]
 fn a_draft_beside_a_call_stays_a_draft() {
     let mut tui = TestTui::new(NORMAL);
-    let client = tui.ask(&codex("a", "List the files.", &[]));
-    tui.write("half a sentence");
+    let client = tui.ask(&codex_request("a", "List the files.", &[]));
+    tui.type_text("half a sentence");
     tui.press("Ctrl+T");
-    tui.write("exec");
+    tui.type_text("exec");
     tui.press("Enter");
-    tui.write("ls");
+    tui.type_text("ls");
     tui.press("Enter");
     assert_eq!(tui.text(), "half a sentence");
     tui.hang_up(client);
     assert_eq!(tui.text(), "half a sentence");
     tui.sees("[Call tool]");
-    let mut again = tui.ask(&codex("a", "List the files.", &[]));
+    let mut again = tui.ask(&codex_request("a", "List the files.", &[]));
     // As a part, and taken back when the draft was sent.
     tui.press("Alt+A Enter");
-    let heard = said(&tui.hear(&mut again));
+    let heard = items_of(&tui.receive(&mut again));
     assert_eq!(heard.len(), 2);
     assert_eq!(tui.text(), "");
-    let _next = tui.ask(&codex("a", "List the files.", &[]));
-    tui.write("draft");
+    let _next = tui.ask(&codex_request("a", "List the files.", &[]));
+    tui.type_text("draft");
     tui.press("Ctrl+T");
-    tui.write("exec");
+    tui.type_text("exec");
     tui.press("Enter");
-    tui.write("pwd");
+    tui.type_text("pwd");
     tui.press("Alt+A Ctrl+U Alt+P Enter");
     tui.sees("pwd");
     assert_eq!(tui.text(), "");
@@ -679,10 +706,10 @@ fn a_draft_beside_a_call_stays_a_draft() {
 #[test]
 fn a_part_that_was_removed_can_be_recalled() {
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex("a", "List the files.", &[]));
-    tui.write("long words");
+    let _client = tui.ask(&codex_request("a", "List the files.", &[]));
+    tui.type_text("long words");
     tui.press("Alt+A Alt+P");
-    tui.write("d");
+    tui.type_text("d");
     tui.misses("long words");
     tui.press("Ctrl+R Enter");
     assert_eq!(tui.text(), "long words");

@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use crate::support::server::{answer, fail, hello, note, title_request};
+use crate::support::server::{answer, hello_request, note, rejection, title_request};
 use crate::support::{Socket, TestServer};
 use humanllm::api::responses::{ResponsesWriter, parse};
 use humanllm::api::{
@@ -236,7 +236,7 @@ fn conversations() -> Vec<Vec<Reply>> {
             vec![Body::message("half an ans", Phase::FinalAnswer)],
             Ending::OutOfTokens,
         )],
-        vec![note("hm"), fail("not today")],
+        vec![note("hm"), rejection("not today")],
         vec![end(vec![], going_away)],
     ]
 }
@@ -506,13 +506,13 @@ fn what_real_clients_ask_is_answered_validly() {
 fn what_leaves_the_socket_is_valid() {
     let Some(schema) = Schema::load() else { return };
     let mut server = TestServer::start();
-    for body in [hello(true), title_request(true)] {
+    for body in [hello_request(true), title_request(true)] {
         let is_automatic = body.get("text").is_some();
         let stream = server.client.post_sse("/v1/responses", &[], &body);
         if !is_automatic {
-            let id = server.arrival();
-            server.say(id, note("wait")).unwrap();
-            server.say(id, answer("done")).unwrap();
+            let id = server.next_request();
+            server.reply(id, note("wait")).unwrap();
+            server.reply(id, answer("done")).unwrap();
         }
         let mut events = stream.rest();
         assert_eq!(events.pop().expect("an end").data, "[DONE]");
@@ -564,13 +564,13 @@ fn what_is_stored_and_what_a_websocket_carries_is_valid() {
         "conversation": conversation["id"]});
     let (_, queued) = server.client.post_json(path, &[], &body);
     schema.check_response(&queued);
-    let id = server.arrival();
+    let id = server.next_request();
     let stored = format!("{path}/{}", queued["id"].as_str().expect("an id"));
-    server.say(id, note("wait")).unwrap();
-    server.delivery();
+    server.reply(id, note("wait")).unwrap();
+    server.wait_delivery();
     schema.check_response(&server.client.get(&stored, &[]).1);
-    server.say(id, answer("done")).unwrap();
-    server.delivery();
+    server.reply(id, answer("done")).unwrap();
+    server.wait_delivery();
     schema.check_response(&server.client.get(&stored, &[]).1);
     let mut events = server
         .client
@@ -587,27 +587,27 @@ fn what_is_stored_and_what_a_websocket_carries_is_valid() {
         schema.check_named("ItemField", item);
     }
     let (_, cancelled) = server.client.post_json(path, &[], &body);
-    server.arrival();
+    server.next_request();
     let cancelled = format!("{path}/{}/cancel", cancelled["id"].as_str().expect("an id"));
     schema.check_response(&server.client.post_json(&cancelled, &[], &json!({})).1);
-    assert!(matches!(server.change(), Change::ClientGone { .. }));
+    assert!(matches!(server.next_change(), Change::ClientGone { .. }));
 
     // A summary.
     let client = server.client.clone();
     let body = json!({"model": "human", "input": input, "prompt_cache_key": "other"});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = server.arrival();
-    server.say(id, answer("All of it.")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("All of it.")).unwrap();
     schema.check_named("CompactResource", &asked.join().unwrap().1);
-    server.delivery();
+    server.wait_delivery();
 
     // A socket.
     let Ok(mut socket) = Socket::open(server.address, &[]) else {
         panic!("no socket");
     };
     socket.create(json!({"input": "hi", "store": false}));
-    let id = server.arrival();
-    server.say(id, answer("hello")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("hello")).unwrap();
     for event in socket.response() {
         schema.check_event(event["type"].as_str().expect("a type"), &event);
     }

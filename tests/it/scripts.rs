@@ -116,7 +116,7 @@ fn id(value: &Value) -> String {
 #[test]
 fn a_script_waits_reads_and_answers_step_by_step() {
     let operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let status = script.json(&["status"]);
     assert_eq!(
         (&status["waiting"], &status["since"]),
@@ -124,7 +124,7 @@ fn a_script_waits_reads_and_answers_step_by_step() {
     );
     assert_eq!(
         status["address"],
-        format!("http://{}/v1", operator.place().address)
+        format!("http://{}/v1", operator.sandbox().address)
     );
 
     let waiting = script.start(&["wait", "--json"], "");
@@ -185,7 +185,7 @@ fn a_script_waits_reads_and_answers_step_by_step() {
 #[test]
 fn all_formats_are_answered_and_a_reply_may_have_several_parts() {
     let operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let client = operator.client();
     let functions = json!([{"type": "function", "function": {"name": "read_lines",
         "parameters": tools()[1]["parameters"]}}]);
@@ -234,7 +234,7 @@ fn all_formats_are_answered_and_a_reply_may_have_several_parts() {
 #[test]
 fn a_script_is_told_what_the_person_would_be_told() {
     let operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let client = operator.client();
     let mut stream = ask_with(
         &client,
@@ -300,7 +300,7 @@ fn a_script_is_told_what_the_person_would_be_told() {
 #[test]
 fn a_reply_goes_to_the_request_that_was_meant_and_to_no_other() {
     let mut operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let client = operator.client();
     let mut stream = ask(&client, "a", "the first question");
     operator.wait_request("the first question");
@@ -335,7 +335,7 @@ fn what_the_person_types_stays_and_what_they_have_sent_is_not_overtaken() {
     let mut operator = Operator::builder()
         .config("[tui]\nunsend_seconds = 3600")
         .start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let client = operator.client();
     let mut stream = ask(&client, "a", "a question");
     operator.wait_request("a question");
@@ -365,12 +365,12 @@ fn what_the_person_types_stays_and_what_they_have_sent_is_not_overtaken() {
 #[test]
 fn what_a_script_said_is_in_the_journal_before_it_is_told() {
     let mut operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let _stream = ask(&operator.client(), "a", "a question");
     let conversation = id(&script.json(&["wait"])["conversation"]);
     script.json(&["reply", &conversation, "kept for good"]);
     operator.signal(Signal::KILL);
-    let place = operator.place().clone();
+    let place = operator.sandbox().clone();
     operator.wait_exit();
     let state = place.state_dir().display().to_string();
     let shown = place.command(&[
@@ -394,7 +394,7 @@ fn what_a_script_said_is_in_the_journal_before_it_is_told() {
     assert_eq!(Script(place.clone()).fails(&["status"]).0, 3);
     assert!(place.state_dir().join("control.sock").exists());
     let operator = operator.restart();
-    let shown = Script(operator.place().clone()).json(&["show", &conversation, "--all"]);
+    let shown = Script(operator.sandbox().clone()).json(&["show", &conversation, "--all"]);
     assert_eq!(shown["said"][0]["text"], "kept for good");
     assert_eq!(shown["said"][0]["by"], "script");
 }
@@ -402,7 +402,7 @@ fn what_a_script_said_is_in_the_journal_before_it_is_told() {
 #[test]
 fn a_rejection_reaches_the_client_in_the_words_of_the_script() {
     let operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let mut stream = ask(&operator.client(), "a", "a question");
     let conversation = id(&script.json(&["wait"])["conversation"]);
     let output = script.run(&["reject", &conversation, "not", "today"], "");
@@ -417,7 +417,7 @@ fn a_rejection_reaches_the_client_in_the_words_of_the_script() {
 #[test]
 fn who_waits_chooses_and_gives_up() {
     let operator = Operator::start();
-    let script = Script(operator.place().clone());
+    let script = Script(operator.sandbox().clone());
     let client = operator.client();
     assert_eq!(script.fails(&["wait", "--timeout", "0.05"]).0, 124);
     let _a = client.post_sse(
@@ -460,7 +460,7 @@ fn who_waits_chooses_and_gives_up() {
 #[test]
 fn the_socket_is_for_one_program_and_one_user() {
     let mut operator = Operator::start();
-    let place = operator.place().clone();
+    let place = operator.sandbox().clone();
     let socket = place.state_dir().join("control.sock");
     let found = fs::symlink_metadata(&socket).expect("a socket");
     assert!(found.file_type().is_socket());
@@ -493,7 +493,7 @@ fn the_socket_is_for_one_program_and_one_user() {
 #[test]
 fn programs_can_speak_through_the_socket_themselves() {
     let operator = Operator::start();
-    let socket = operator.place().state_dir().join("control.sock");
+    let socket = operator.sandbox().state_dir().join("control.sock");
     let stream = UnixStream::connect(socket).expect("connected");
     let mut lines = BufReader::new(stream.try_clone().expect("cloned"));
     let mut exchange = |question: Value| {
@@ -536,6 +536,6 @@ fn programs_can_speak_through_the_socket_themselves() {
 fn a_folder_with_a_long_name_has_a_socket_too() {
     let place = Sandbox::with_state(&"deep/".repeat(40));
     let operator = Operator::at(place).start();
-    let status = Script(operator.place().clone()).json(&["status"]);
+    let status = Script(operator.sandbox().clone()).json(&["status"]);
     assert_eq!(status["waiting"], 0);
 }

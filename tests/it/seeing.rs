@@ -23,40 +23,40 @@ fn long_talk() -> serde_json::Value {
         answer("pear"),
         message("user", "And the third?"),
     ];
-    codex("a", "What is the first fruit?", &more)
+    codex_request("a", "What is the first fruit?", &more)
 }
 
 #[test]
 fn text_is_found_and_what_is_not_there_is_said() {
-    scene("search", &[NORMAL, SMALL, WIDE], |tui| {
+    assert_screens("search", &[NORMAL, SMALL, WIDE], |tui| {
         let client = tui.ask(&long_talk());
         tui.press("Ctrl+F");
-        tui.write("apple");
+        tui.type_text("apple");
         tui.sees("apple");
         std::mem::forget(client);
     });
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&long_talk());
     tui.press("Ctrl+F");
-    tui.write("first fruit");
+    tui.type_text("first fruit");
     tui.sees("What is the first fruit?");
     let style = tui.style_of("first fruit");
     assert!(style.add_modifier.contains(Modifier::REVERSED), "{style:?}");
     tui.press("Ctrl+U");
-    tui.write("quince");
+    tui.type_text("quince");
     tui.sees("not found");
     tui.press("Backspace");
     tui.misses("not found!");
     tui.press("Esc");
     tui.misses("find:");
-    tui.write("typing types again");
+    tui.type_text("typing types again");
     assert_eq!(tui.text(), "typing types again");
 }
 
 #[test]
 fn the_search_goes_on_in_both_directions() {
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex(
+    let _client = tui.ask(&codex_request(
         "a",
         "one cat",
         &[
@@ -65,7 +65,7 @@ fn the_search_goes_on_in_both_directions() {
         ],
     ));
     tui.press("Ctrl+F");
-    tui.write("cat");
+    tui.type_text("cat");
     tui.sees("2/2");
     tui.sees("│ two cats");
     tui.press("Down");
@@ -97,7 +97,7 @@ fn blocks_code_and_selections_are_copied() {
     let mut tui = TestTui::new(NORMAL);
     tui.press("Alt+C");
     tui.sees("nothing to copy");
-    let _client = tui.ask(&codex("a", text, &[]));
+    let _client = tui.ask(&codex_request("a", text, &[]));
     tui.press("Alt+C");
     assert_eq!(tui.copied(), [text]);
     tui.press("Alt+X");
@@ -108,7 +108,7 @@ fn blocks_code_and_selections_are_copied() {
     tui.press("Alt+X");
     tui.sees("no code block here");
     tui.press("Esc");
-    tui.write("some words");
+    tui.type_text("some words");
     tui.app.on_key(crossterm::event::KeyEvent::new(
         crossterm::event::KeyCode::Home,
         crossterm::event::KeyModifiers::SHIFT,
@@ -124,7 +124,7 @@ fn every_code_block_of_a_message_can_be_chosen() {
         "words\n".repeat(40)
     );
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex(
+    let _client = tui.ask(&codex_request(
         "a",
         &text,
         &[message("assistant", "```\nits own\n```")],
@@ -159,31 +159,31 @@ fn a_block_is_given_to_the_pager_and_typing_still_types() {
         texts.collect()
     };
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex("a", "a\x1b[2Jlong\ntext", &[]));
-    tui.write("|");
+    let _client = tui.ask(&codex_request("a", "a\x1b[2Jlong\ntext", &[]));
+    tui.type_text("|");
     assert_eq!(tui.text(), "|", "no block is selected");
     tui.press("Alt+V");
     assert_eq!(paged(&tui), ["a[2Jlong\ntext"]);
     tui.press("Alt+K");
-    tui.write("|");
+    tui.type_text("|");
     assert_eq!(tui.text(), "||", "something was typed already");
     tui.press("Backspace Backspace");
-    tui.write("|");
+    tui.type_text("|");
     assert_eq!((tui.text().as_str(), paged(&tui).len()), ("", 2));
     tui.press("Esc");
-    tui.write("|");
+    tui.type_text("|");
     assert_eq!((tui.text().as_str(), paged(&tui).len()), ("|", 2));
 }
 
 #[test]
 fn pictures_are_saved_and_opened() {
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex("a", "no picture", &[]));
+    let _client = tui.ask(&codex_request("a", "no picture", &[]));
     tui.press("Alt+G");
     tui.sees("no picture here");
     let picture = json!({"type": "message", "role": "user", "content": [
         {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}]});
-    let _client = tui.ask(&codex(
+    let _client = tui.ask(&codex_request(
         "b",
         "two pictures",
         &[picture, message("user", "look")],
@@ -199,7 +199,7 @@ fn pictures_are_saved_and_opened() {
 
 #[test]
 fn tables_lists_and_results_are_laid_out_to_be_read() {
-    scene("reading", &[(80, 48), SMALL], |tui| {
+    assert_screens("reading", &[(80, 48), SMALL], |tui| {
         let text = "| Setting | What it does | Default |\n|---|:--|--:|\n\
             | `listen` | Where the server listens, address and port | 127.0.0.1:3000 |\n\
             | 日本語 | wide | 1 |\n\n\
@@ -212,7 +212,7 @@ fn tables_lists_and_results_are_laid_out_to_be_read() {
             result("c1", codex_of_2025),
             result("c2", r#"{"rows":[{"id":1.50}],"done":true}"#),
         ];
-        let client = tui.ask(&codex("a", text, &more));
+        let client = tui.ask(&codex_request("a", text, &more));
         tui.press("Alt+PageUp");
         std::mem::forget(client);
     });
@@ -222,11 +222,11 @@ fn tables_lists_and_results_are_laid_out_to_be_read() {
 fn what_is_copied_presses_no_keys() {
     let mut tui = TestTui::new(NORMAL);
     let text = "a\x1b[201~\rrm -rf ~\r\n\tb\u{9b}31m\x08";
-    let _client = tui.ask(&codex("a", text, &[]));
+    let _client = tui.ask(&codex_request("a", text, &[]));
     tui.press("Alt+C");
     assert_eq!(tui.copied(), ["a[201~rm -rf ~\n\tb31m"]);
     let code = format!("```\n{text}\n```");
-    let _client = tui.ask(&codex("b", &code, &[]));
+    let _client = tui.ask(&codex_request("b", &code, &[]));
     tui.press("Alt+N Alt+X");
     assert_eq!(tui.copied()[1], "a[201~rm -rf ~\n\tb31m");
 }
@@ -247,7 +247,7 @@ fn output_cannot_draw_what_looks_like_a_header() {
     };
     for (size, column) in [((80, 24), 0), ((60, 50), 0), (SMALL, 0), (WIDE, 40)] {
         let text = forged(usize::from(size.0));
-        let asked = codex("a", "Look.", &[call("cat a"), output(&text, 0)]);
+        let asked = codex_request("a", "Look.", &[call("cat a"), output(&text, 0)]);
         let mut tui = TestTui::new(size);
         let _client = tui.ask(&asked);
         // Selected, new or neither.
@@ -278,7 +278,7 @@ fn output_cannot_draw_what_looks_like_a_header() {
         }
     }
     // Nor can the tools of a request and its JSON.
-    let mut asked = codex("a", "Look.", &[]);
+    let mut asked = codex_request("a", "Look.", &[]);
     asked["tools"] = json!([function("f", "x\nEnter quit", json!({}))]);
     let mut tui = TestTui::new(NORMAL);
     let _client = tui.ask(&asked);
@@ -290,12 +290,12 @@ fn output_cannot_draw_what_looks_like_a_header() {
 
 #[test]
 fn what_changed_between_requests_is_pointed_out() {
-    scene("changed", &[NORMAL, SMALL], |tui| {
-        let mut client = tui.ask(&codex("a", "List the files.", &[]));
-        tui.write("!ls");
+    assert_screens("changed", &[NORMAL, SMALL], |tui| {
+        let mut client = tui.ask(&codex_request("a", "List the files.", &[]));
+        tui.type_text("!ls");
         tui.press("Enter");
-        tui.hear(&mut client);
-        let mut body = codex("a", "List the files.", &[call("ls"), output("a.txt\n", 0)]);
+        tui.receive(&mut client);
+        let mut body = codex_request("a", "List the files.", &[call("ls"), output("a.txt\n", 0)]);
         body["tools"] = json!([exec_command(), weather()]);
         body["reasoning"] = json!({"effort": "high"});
         let client = tui.ask(&body);
@@ -307,25 +307,25 @@ fn what_changed_between_requests_is_pointed_out() {
 
 #[test]
 fn statistics_tell_how_the_person_does() {
-    scene("statistics", &[NORMAL, SMALL], |tui| {
-        let mut client = tui.ask(&codex("a", "Say hello.", &[]));
-        tui.wait(4);
+    assert_screens("statistics", &[NORMAL, SMALL], |tui| {
+        let mut client = tui.ask(&codex_request("a", "Say hello.", &[]));
+        tui.advance(4);
         tui.press("Tab");
-        tui.write("One moment");
+        tui.type_text("One moment");
         tui.press("Enter");
-        tui.hear(&mut client);
-        tui.wait(6);
+        tui.receive(&mut client);
+        tui.advance(6);
         tui.press("Tab Tab Tab Tab Tab");
-        tui.write("Hello!");
+        tui.type_text("Hello!");
         tui.press("Enter");
-        tui.hear(&mut client);
+        tui.receive(&mut client);
         tui.press("F5");
     });
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", "Say hello.", &[]));
-    tui.write("Hello!");
+    let mut client = tui.ask(&codex_request("a", "Say hello.", &[]));
+    tui.type_text("Hello!");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui.sees("delivered · 1 token");
 }
 
@@ -333,7 +333,7 @@ fn statistics_tell_how_the_person_does() {
 /// few requests a day, answered after some seconds, and what a model drafted for some of them.
 fn nine_days(state: &Path) {
     let asked = [
-        asked_by(|tui| tui.ask(&codex("a", "Fix the test.", &[]))),
+        asked_by(|tui| tui.ask(&codex_request("a", "Fix the test.", &[]))),
         asked_by(|tui| claude(tui, "Fix the test.")),
     ];
     let journal = Journal::open(state, Default::default()).unwrap();
@@ -407,7 +407,7 @@ fn nine_days(state: &Path) {
 /// A conversation and its turn, as the journal has them of what is asked.
 fn asked_by(ask: impl Fn(&mut TestTui) -> Client) -> (journal::ConversationRow, TurnRow) {
     let state = tempfile::tempdir().unwrap();
-    let mut tui = TestTui::at(NORMAL, state.path());
+    let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let _client = ask(&mut tui);
     let store = tui.app.store();
     assert!(store.settled_blocking(store.keep_draft(None, &Draft::default())));
@@ -438,22 +438,22 @@ fn charts_tell_of_the_journal_by_agent_and_by_day() {
     let state = tempfile::tempdir().unwrap();
     nine_days(state.path());
     let sizes = [SMALL, (60, 50), NORMAL, WIDE];
-    let operator = |size| TestTui::at(size, state.path());
-    scene_of("charts", &sizes, operator, |tui| {
+    let operator = |size| TestTui::with_state_dir(size, state.path());
+    assert_screens_of("charts", &sizes, operator, |tui| {
         tui.press("F5");
         tui.sees("[totals]");
         tui.press("Right Right");
         // What takes longer than a frame is not waited for.
         tui.sees("[7 days]");
         tui.sees("reading the journal");
-        tui.until("Together");
+        tui.draw_until("Together");
     });
     let mut tui = operator(NORMAL);
     tui.press("F5 Right");
-    tui.until("Requests               2\n");
+    tui.draw_until("Requests               2\n");
     tui.misses("by day");
     tui.press("Right Right Right Right");
-    tui.until("Requests               25");
+    tui.draw_until("Requests               25");
     tui.sees("statistics · all days");
     // All of it is found, copied and scrolled like any other text.
     tui.press("Alt+C");
@@ -471,10 +471,10 @@ fn charts_tell_of_the_journal_by_agent_and_by_day() {
         assert!(copied.contains(words), "{words}: {copied}");
     }
     tui.press("/");
-    tui.write("keys per turn by day");
+    tui.type_text("keys per turn by day");
     tui.sees("Keys per turn by day");
     tui.press("Enter Left");
-    tui.until("[30 days]");
+    tui.draw_until("[30 days]");
     // Coming back, what was read is there at once.
     tui.press("Right");
     tui.sees("Requests               25");
@@ -485,10 +485,10 @@ fn charts_need_no_colours() {
     let state = tempfile::tempdir().unwrap();
     nine_days(state.path());
     let look = |theme: Theme| {
-        let mut tui = TestTui::at((60, 50), state.path());
+        let mut tui = TestTui::with_state_dir((60, 50), state.path());
         tui.ui.theme = theme;
         tui.press("F5 Right Right Right Right");
-        tui.until("Together");
+        tui.draw_until("Together");
         let buffer = tui.terminal.backend().buffer();
         let cells = buffer.content().iter();
         let colours = cells.filter(|cell| cell.fg != Color::Reset).count();
@@ -508,8 +508,8 @@ fn the_mouse_scrolls_opens_and_selects() {
     let click = MouseEventKind::Down(MouseButton::Left);
     let mut tui = TestTui::new((120, 24));
     let _a = tui.ask(&long_talk());
-    tui.wait(1);
-    let _b = tui.ask(&codex("b", "Something else", &[]));
+    tui.advance(1);
+    let _b = tui.ask(&codex_request("b", "Something else", &[]));
     assert_eq!(tui.title(), "What is the first fruit?");
     tui.press("Ctrl+Home");
     let top = tui.screen();
@@ -533,11 +533,11 @@ fn the_mouse_scrolls_opens_and_selects() {
 fn the_inbox_column_can_be_put_away() {
     for width in [120, 200] {
         let mut tui = TestTui::new((width, 24));
-        let _client = tui.ask(&codex("a", "Say hello.", &[]));
+        let _client = tui.ask(&codex_request("a", "Say hello.", &[]));
         tui.sees(" inbox");
         tui.press("F2 h");
         tui.misses(" inbox");
-        tui.write("hello");
+        tui.type_text("hello");
         assert_eq!(tui.text(), "hello");
         tui.press("F2 Esc");
         tui.sees(" inbox");
@@ -564,15 +564,15 @@ fn a_screen_in_a_theme(theme: Theme, hard_to_read: &[Color], has_colours: bool) 
     let mut tui = TestTui::new((120, 30));
     tui.ui.theme = theme;
     let diff = "Look:\n\n```diff\n-old line\n+new line\n```\n\n\x1b[31mred?\x1b[0m";
-    let mut client = tui.ask(&codex("a", diff, &[]));
-    tui.write("!ls");
+    let mut client = tui.ask(&codex_request("a", diff, &[]));
+    tui.type_text("!ls");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     let failed = [
         call("ls"),
         output("\x1b[32mgreen\x1b[0m\nno such file\n", 2),
     ];
-    let _client = tui.ask(&codex("a", diff, &failed));
+    let _client = tui.ask(&codex_request("a", diff, &failed));
     tui.press("Ctrl+Home Enter");
     let colours: Vec<Color> = {
         let buffer = tui.terminal.backend().buffer();

@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::server::{hello, title_request};
-use crate::support::{self, Event, EventStream, TestServer, answer, fail, note, poll};
+use crate::support::server::{hello_request, title_request};
+use crate::support::{self, Event, EventStream, TestServer, answer, note, poll, rejection};
 use humanllm::agents::AutoAnswered;
 use humanllm::api::{Body, Reply};
 use humanllm::inbox::{Change, Delivery, ReplyError, Status};
@@ -15,7 +15,7 @@ const PATH: &str = "/v1/responses";
 
 /// A streamed request, as far as the events that come by themselves.
 fn begin(server: &mut TestServer) -> (EventStream, humanllm::inbox::ConversationId) {
-    begin_with(server, &hello(true))
+    begin_with(server, &hello_request(true))
 }
 
 fn begin_with(
@@ -25,7 +25,7 @@ fn begin_with(
     let mut stream = server.client.post_sse(PATH, &[], body);
     assert_eq!(next(&mut stream).event, "response.created");
     assert_eq!(next(&mut stream).event, "response.in_progress");
-    (stream, server.arrival())
+    (stream, server.next_request())
 }
 
 fn next(stream: &mut EventStream) -> Event {
@@ -75,13 +75,13 @@ fn a_stream_is_written_as_clients_expect_it() {
     let mut server = TestServer::start();
     let response = server
         .client
-        .post(PATH, &[], hello(true).to_string().as_bytes());
+        .post(PATH, &[], hello_request(true).to_string().as_bytes());
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "text/event-stream");
     assert_eq!(header("cache-control"), "no-cache");
-    let id = server.arrival();
-    server.say(id, answer("a\n\nこんにちは\r\n👋")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("a\n\nこんにちは\r\n👋")).unwrap();
     let mut text = String::new();
     let mut body = response.into_body().into_reader();
     body.read_to_string(&mut text).unwrap();
@@ -112,17 +112,17 @@ fn a_plain_request_is_answered_with_the_whole_response() {
     let mut server = TestServer::start();
     for (reply, status) in [
         (answer("hi\nthere"), "completed"),
-        (fail("not today"), "failed"),
+        (rejection("not today"), "failed"),
     ] {
-        let client = server.ask(hello(false));
-        let id = server.arrival();
-        server.say(id, note("one moment")).unwrap();
-        server.say(id, reply).unwrap();
+        let client = server.ask(hello_request(false));
+        let id = server.next_request();
+        server.reply(id, note("one moment")).unwrap();
+        server.reply(id, reply).unwrap();
         let (code, response) = client.join().unwrap();
         assert_eq!((code, &response["status"]), (200, &json!(status)));
         assert_eq!(text_of(&response), "one moment");
         assert_eq!(response["output"][0]["phase"], "commentary");
-        server.delivery();
+        server.wait_delivery();
         let said = server.inbox.get(id).unwrap().said();
         let states: Vec<_> = said.iter().map(|said| said.state).collect();
         assert_eq!(states, [Delivery::Delivered; 2], "the note left with it");
@@ -132,7 +132,7 @@ fn a_plain_request_is_answered_with_the_whole_response() {
 #[test]
 fn a_response_begins_before_anybody_has_read_the_request() {
     let server = TestServer::start();
-    let mut stream = server.client.post_sse(PATH, &[], &hello(true));
+    let mut stream = server.client.post_sse(PATH, &[], &hello_request(true));
     // Nobody has looked at the inbox yet.
     let created = next(&mut stream);
     assert_eq!(created.event, "response.created");
@@ -142,7 +142,7 @@ fn a_response_begins_before_anybody_has_read_the_request() {
 
 #[test]
 fn a_waiting_stream_shows_signs_of_life() {
-    let mut server = TestServer::with(9, |settings| {
+    let mut server = TestServer::with_settings(9, |settings| {
         settings.heartbeat = Duration::from_millis(50);
     });
     let (mut stream, id) = begin(&mut server);
@@ -152,12 +152,12 @@ fn a_waiting_stream_shows_signs_of_life() {
         assert_eq!(beat.data["sequence_number"], number);
         assert_eq!(beat.data["response"]["status"], "in_progress");
     }
-    server.say(id, note("still thinking")).unwrap();
+    server.reply(id, note("still thinking")).unwrap();
     let noted = stream.until("response.output_item.done");
     assert_eq!(noted["item"]["content"][0]["text"], "still thinking");
     let beat = stream.until("response.in_progress");
     assert_eq!(beat["response"]["output"][0], noted["item"]);
-    server.say(id, answer("done")).unwrap();
+    server.reply(id, answer("done")).unwrap();
     let rest = stream.rest();
     assert!(is_done(rest.last().unwrap()));
     assert_eq!(rest[rest.len() - 2].event, "response.completed");
@@ -168,15 +168,15 @@ fn a_note_is_with_the_client_before_the_answer_is_given() {
     let mut server = TestServer::start();
     let (mut stream, id) = begin(&mut server);
     for (index, text) in ["one moment", "two moments"].iter().enumerate() {
-        server.say(id, note(text)).unwrap();
+        server.reply(id, note(text)).unwrap();
         let done = stream.until("response.output_item.done");
         assert_eq!(done["output_index"], index);
         assert_eq!(done["item"]["phase"], "commentary");
         assert_eq!(done["item"]["content"][0]["text"], *text);
-        server.delivery();
+        server.wait_delivery();
     }
     assert!(server.inbox.get(id).unwrap().is_waiting());
-    server.say(id, answer("done")).unwrap();
+    server.reply(id, answer("done")).unwrap();
     let completed = stream.until("response.completed");
     let output = completed["response"]["output"].as_array().unwrap();
     assert_eq!(
@@ -185,7 +185,7 @@ fn a_note_is_with_the_client_before_the_answer_is_given() {
     );
     assert!(is_done(&next(&mut stream)));
     assert!(stream.next_event().is_none());
-    server.delivery();
+    server.wait_delivery();
     assert_eq!(server.inbox.get(id).unwrap().status(), Status::Answered);
 }
 
@@ -199,7 +199,7 @@ fn calls_and_rejections_reach_the_client() {
         arguments: r#"{"cmd":"ls"}"#.into(),
     };
     server
-        .say(
+        .reply(
             id,
             Reply::End {
                 items: vec![call],
@@ -212,10 +212,10 @@ fn calls_and_rejections_reach_the_client() {
     let item = &stream.until("response.completed")["response"]["output"][0];
     assert_eq!(item["namespace"], "ns");
     assert_eq!(item["name"], "exec_command");
-    server.delivery();
+    server.wait_delivery();
 
     let (mut stream, id) = begin(&mut server);
-    server.say(id, fail("not today")).unwrap();
+    server.reply(id, rejection("not today")).unwrap();
     let failed = stream.until("response.failed");
     assert_eq!(
         failed["response"]["error"],
@@ -229,30 +229,36 @@ fn a_client_that_hangs_up_is_noticed_and_what_it_missed_comes_back() {
     let mut server = TestServer::start();
     // Streaming: what it has got is not lost.
     let (mut stream, id) = begin(&mut server);
-    server.say(id, note("one moment")).unwrap();
+    server.reply(id, note("one moment")).unwrap();
     stream.until("response.output_item.done");
-    server.delivery();
+    server.wait_delivery();
     drop(stream);
     let gone = Change::ClientGone {
         conversation: id,
         returned: Vec::new(),
     };
-    assert_eq!(server.change(), gone);
+    assert_eq!(server.next_change(), gone);
     assert_eq!(server.inbox.get(id).unwrap().status(), Status::ClientGone);
-    assert_eq!(server.say(id, answer("late")), Err(ReplyError::NobodyWaits));
+    assert_eq!(
+        server.reply(id, answer("late")),
+        Err(ReplyError::NobodyWaits)
+    );
 
     // Plain: a note waits for the answer, so it was not delivered.
     let mut stream = server.connect();
-    post_raw(&mut stream, &hello(false));
-    let id = server.arrival();
-    server.say(id, note("one moment")).unwrap();
+    post_raw(&mut stream, &hello_request(false));
+    let id = server.next_request();
+    server.reply(id, note("one moment")).unwrap();
     drop(stream);
     let gone = Change::ClientGone {
         conversation: id,
         returned: vec!["typed".into()],
     };
-    assert_eq!(server.change(), gone);
-    assert_eq!(server.say(id, answer("late")), Err(ReplyError::NobodyWaits));
+    assert_eq!(server.next_change(), gone);
+    assert_eq!(
+        server.reply(id, answer("late")),
+        Err(ReplyError::NobodyWaits)
+    );
     assert_eq!(server.inbox.waiting(), 0);
 }
 
@@ -268,10 +274,10 @@ fn post_raw(stream: &mut TcpStream, body: &Value) {
 
 #[test]
 fn a_full_inbox_refuses_until_there_is_a_place() {
-    let mut server = TestServer::with(1, |_| {});
+    let mut server = TestServer::with_settings(1, |_| {});
     let (stream, id) = begin(&mut server);
     for _ in 0..2 {
-        let (status, body) = server.client.post_json(PATH, &[], &hello(true));
+        let (status, body) = server.client.post_json(PATH, &[], &hello_request(true));
         assert_eq!(status, 429);
         assert_eq!(error(&body)["type"], "rate_limit_error");
         assert_eq!(error(&body)["code"], "rate_limit_exceeded");
@@ -279,14 +285,15 @@ fn a_full_inbox_refuses_until_there_is_a_place() {
     }
     let big = vec![b' '; 8 << 20];
     assert_eq!(server.client.post(PATH, &[], &big).status(), 429);
-    server.say(id, answer("next, please")).unwrap();
+    server.reply(id, answer("next, please")).unwrap();
     stream.rest();
     poll(
         "a place",
         || {
-            let response = server
-                .client
-                .post(PATH, &[], hello(true).to_string().as_bytes());
+            let response =
+                server
+                    .client
+                    .post(PATH, &[], hello_request(true).to_string().as_bytes());
             (response.status() == 200).then_some(())
         },
         String::new,
@@ -295,7 +302,8 @@ fn a_full_inbox_refuses_until_there_is_a_place() {
 
 #[test]
 fn the_key_is_asked_for_everywhere_but_at_the_door() {
-    let mut server = TestServer::with(9, |settings| settings.api_key = Some(b"secret".to_vec()));
+    let mut server =
+        TestServer::with_settings(9, |settings| settings.api_key = Some(b"secret".to_vec()));
     let good = [("authorization", "bearer secret")];
     for headers in [
         &[][..],
@@ -307,7 +315,9 @@ fn the_key_is_asked_for_everywhere_but_at_the_door() {
         for (status, body) in [
             server.client.get("/v1/models", headers),
             server.client.get("/v1/models/human", headers),
-            server.client.post_json(PATH, headers, &hello(false)),
+            server
+                .client
+                .post_json(PATH, headers, &hello_request(false)),
             server.client.post_json(PATH, headers, &json!(big)),
         ] {
             assert_eq!(status, 401, "{headers:?}");
@@ -317,16 +327,16 @@ fn the_key_is_asked_for_everywhere_but_at_the_door() {
         }
     }
     assert!(server.is_quiet());
-    let (_, head, _) = parts(&server.raw(&get_raw("1.1", "/v1/models", &["Host: localhost"])));
+    let (_, head, _) = parts(&server.send_raw(&get_raw("1.1", "/v1/models", &["Host: localhost"])));
     assert!(head.contains("www-authenticate: bearer"), "{head}");
     assert_eq!(
         server.client.get("/healthz", &[]),
         (200, json!({"status": "ok"}))
     );
     assert_eq!(server.client.get("/v1/models", &good).0, 200);
-    let mut stream = server.client.post_sse(PATH, &good, &hello(true));
-    let id = server.arrival();
-    server.say(id, answer("hi")).unwrap();
+    let mut stream = server.client.post_sse(PATH, &good, &hello_request(true));
+    let id = server.next_request();
+    server.reply(id, answer("hi")).unwrap();
     stream.until("response.completed");
 }
 
@@ -343,7 +353,7 @@ fn request_raw(method: &str, version: &str, path: &str, headers: &[&str]) -> Vec
 
 #[test]
 fn web_pages_are_refused() {
-    let server = TestServer::with(9, |settings| {
+    let server = TestServer::with_settings(9, |settings| {
         settings.allowed_hosts = vec!["my-laptop.lan".into()];
         settings.allowed_origins = vec!["https://friend.example".into()];
     });
@@ -388,7 +398,7 @@ fn web_pages_are_refused() {
     ];
     for path in ["/v1/models", "/healthz"] {
         for (version, headers, expected) in table {
-            let answer = server.raw(&get_raw(version, path, headers));
+            let answer = server.send_raw(&get_raw(version, path, headers));
             let (status, head, body) = parts(&answer);
             assert_eq!(status, expected, "{path} {headers:?}: {answer}");
             let is_friend = headers.iter().any(|h| h.ends_with("friend.example"));
@@ -414,7 +424,7 @@ fn web_pages_are_refused() {
         ("origin", "https://evil.example"),
         ("content-type", "text/plain"),
     ];
-    let (status, _) = server.client.post_json(PATH, &evil, &hello(false));
+    let (status, _) = server.client.post_json(PATH, &evil, &hello_request(false));
     assert_eq!(status, 403);
     for host in ["localhost", "evil.example"] {
         for origin in ["https://evil.example", "https://friend.example"] {
@@ -423,7 +433,7 @@ fn web_pages_are_refused() {
             }
             let (host, origin) = (format!("Host: {host}"), format!("Origin: {origin}"));
             let headers = [&host, &origin, "Access-Control-Request-Method: POST"];
-            let answer = server.raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
+            let answer = server.send_raw(&request_raw("OPTIONS", "1.1", PATH, &headers));
             let (status, head, _) = parts(&answer);
             assert_eq!(status, 403, "{answer}");
             assert!(!head.contains("access-control"), "{head}");
@@ -431,13 +441,13 @@ fn web_pages_are_refused() {
     }
     // A name in the request line counts too.
     let absolute = get_raw("1.1", "http://evil.example/v1/models", &["Host: localhost"]);
-    assert_eq!(parts(&server.raw(&absolute)).0, 403);
+    assert_eq!(parts(&server.send_raw(&absolute)).0, 403);
     assert!(server.is_quiet(), "nothing reached the person");
 }
 
 #[test]
 fn a_page_that_may_ask_can_use_the_server() {
-    let mut server = TestServer::with(9, |settings| {
+    let mut server = TestServer::with_settings(9, |settings| {
         settings.api_key = Some(b"secret".to_vec());
         settings.allowed_origins = vec!["https://friend.example".into()];
     });
@@ -449,7 +459,7 @@ fn a_page_that_may_ask_can_use_the_server() {
         asks.push("Access-Control-Request-Headers: authorization,content-type,x-stainless-os");
         let network = private.map(|is| format!("Access-Control-Request-Private-Network: {is}"));
         asks.extend(network.as_deref());
-        let answer = server.raw(&request_raw("OPTIONS", "1.1", PATH, &asks));
+        let answer = server.send_raw(&request_raw("OPTIONS", "1.1", PATH, &asks));
         let (status, head, _) = parts(&answer);
         assert_eq!(status, 204, "{answer}");
         for line in [
@@ -465,7 +475,7 @@ fn a_page_that_may_ask_can_use_the_server() {
         assert!(!head.contains("allow-credentials"), "{head}");
     }
     // It can read why it is refused, and what it is answered while the answer comes to be.
-    let refused = server.raw(&get_raw("1.1", "/v1/models", &page));
+    let refused = server.send_raw(&get_raw("1.1", "/v1/models", &page));
     let (status, head, _) = parts(&refused);
     assert_eq!(status, 401);
     assert!(head.contains("access-control-allow-origin"), "{head}");
@@ -473,15 +483,15 @@ fn a_page_that_may_ask_can_use_the_server() {
         ("origin", "https://friend.example"),
         ("authorization", "Bearer secret"),
     ];
-    let body = hello(true).to_string();
+    let body = hello_request(true).to_string();
     let response = server.client.post(PATH, &headers, body.as_bytes());
     assert_eq!(
         response.headers()["access-control-allow-origin"],
         "https://friend.example"
     );
     assert_eq!(response.headers()["content-type"], "text/event-stream");
-    let id = server.arrival();
-    server.say(id, answer("hello, page")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("hello, page")).unwrap();
     let mut text = String::new();
     let mut reader = response.into_body().into_reader();
     reader.read_to_string(&mut text).unwrap();
@@ -502,7 +512,7 @@ fn what_is_not_there_is_said_in_json() {
         ("DELETE", "/v1/models", 405, Some("get,head")),
         ("POST", "/healthz", 405, Some("get,head")),
     ] {
-        let answer = server.raw(&request_raw(method, "1.1", path, &["Host: localhost"]));
+        let answer = server.send_raw(&request_raw(method, "1.1", path, &["Host: localhost"]));
         let (status, head, body) = parts(&answer);
         assert_eq!(status, expected, "{method} {path}: {answer}");
         let message = error(&body)["message"].as_str().unwrap();
@@ -594,7 +604,7 @@ fn wrong_requests_are_told_what_is_wrong() {
 
 #[test]
 fn too_large_a_body_is_refused_in_words() {
-    let server = TestServer::with(9, |settings| settings.max_body = 1000);
+    let server = TestServer::with_settings(9, |settings| settings.max_body = 1000);
     // More than a connection holds, so that it matters who closes first.
     for size in [1001, 8 << 20] {
         let (status, body) = server.client.post_json(PATH, &[], &json!("x".repeat(size)));
@@ -635,10 +645,10 @@ fn a_large_request_is_answered() {
     let mut server = TestServer::start();
     let text = "長い話。".repeat((20 << 20) / 12);
     let client = server.ask(json!({"model": "m", "input": text}));
-    let id = server.arrival();
+    let id = server.next_request();
     let items = server.inbox.get(id).unwrap().items();
     assert_eq!(items[0].text().len(), text.len());
-    server.say(id, answer("I see")).unwrap();
+    server.reply(id, answer("I see")).unwrap();
     let (status, response) = client.join().unwrap();
     assert_eq!((status, text_of(&response)), (200, "I see"));
 }
@@ -646,7 +656,7 @@ fn a_large_request_is_answered() {
 #[test]
 fn compressed_bodies_are_refused() {
     let server = TestServer::start();
-    let body = hello(true).to_string();
+    let body = hello_request(true).to_string();
     for encoding in ["gzip", "zstd", "identity, gzip"] {
         let headers = [("content-encoding", encoding)];
         let response = server.client.post(PATH, &headers, body.as_bytes());
@@ -676,7 +686,7 @@ fn unknown_items_and_tools_are_kept_for_the_person() {
     let tools = server.inbox.get(id).unwrap().tools();
     let titles: Vec<_> = tools.iter().map(|tool| tool.title()).collect();
     assert_eq!(titles, ["teleport", "web_search", "ns.f", "apply_patch"]);
-    server.say(id, answer("ok")).unwrap();
+    server.reply(id, answer("ok")).unwrap();
     stream.until("response.completed");
 }
 
@@ -688,23 +698,25 @@ fn threads_are_known_by_their_headers() {
         ("session-id", "s1"),
         ("user-agent", "tool/1 (x)"),
     ];
-    let _first = server.client.post_sse(PATH, &headers, &hello(true));
-    let first = server.arrival();
+    let _first = server.client.post_sse(PATH, &headers, &hello_request(true));
+    let first = server.next_request();
     assert_eq!(server.inbox.get(first).unwrap().agent, "tool/1");
-    let _second = server.client.post_sse(PATH, &headers[1..], &hello(true));
-    assert_eq!(server.arrival(), first);
+    let _second = server
+        .client
+        .post_sse(PATH, &headers[1..], &hello_request(true));
+    assert_eq!(server.next_request(), first);
     let _other = server
         .client
-        .post_sse(PATH, &[("session-id", "s2")], &hello(true));
-    assert_ne!(server.arrival(), first);
+        .post_sse(PATH, &[("session-id", "s2")], &hello_request(true));
+    assert_ne!(server.next_request(), first);
 }
 
 #[test]
 fn stopping_closes_the_port_and_then_tells_everybody() {
     let mut server = TestServer::start();
     let (stream, _) = begin(&mut server);
-    let plain = server.ask(hello(false));
-    server.arrival();
+    let plain = server.ask(hello_request(false));
+    server.next_request();
     server.close();
     assert!(
         TcpStream::connect(server.address).is_err(),
@@ -731,7 +743,7 @@ fn nobody_is_taken_in_when_the_person_has_left() {
     let mut server = TestServer::start();
     server.leave();
     for stream in [true, false] {
-        let (status, body) = server.client.post_json(PATH, &[], &hello(stream));
+        let (status, body) = server.client.post_json(PATH, &[], &hello_request(stream));
         assert_eq!(
             (status, &error(&body)["type"]),
             (503, &json!("server_error"))
@@ -756,7 +768,7 @@ fn what_agents_ask_for_themselves_never_waits_for_the_person() {
     let completed = stream.until("response.completed");
     check(text_of(&completed["response"]));
     assert!(is_done(&next(&mut stream)));
-    let seen = server.change();
+    let seen = server.next_change();
     assert!(
         matches!(
             seen,
@@ -769,10 +781,11 @@ fn what_agents_ask_for_themselves_never_waits_for_the_person() {
     );
     assert_eq!(server.inbox.waiting(), 0);
 
-    let mut server = TestServer::with(9, |settings| settings.answered = AutoAnswered::NONE);
+    let mut server =
+        TestServer::with_settings(9, |settings| settings.answered = AutoAnswered::NONE);
     let (mut stream, id) = begin_with(&mut server, &title_request(true));
     assert_eq!(server.inbox.waiting(), 1);
-    server.say(id, answer("by hand")).unwrap();
+    server.reply(id, answer("by hand")).unwrap();
     assert_eq!(
         text_of(&stream.until("response.completed")["response"]),
         "by hand"
@@ -785,7 +798,7 @@ fn a_housekeeping_request_with_a_broken_schema_goes_to_the_person() {
     let mut body = title_request(true);
     body["text"]["format"]["schema"]["type"] = json!("no type");
     let (mut stream, id) = begin_with(&mut server, &body);
-    server.say(id, answer("by hand")).unwrap();
+    server.reply(id, answer("by hand")).unwrap();
     stream.until("response.completed");
 }
 
@@ -793,16 +806,16 @@ fn a_housekeeping_request_with_a_broken_schema_goes_to_the_person() {
 fn a_client_that_does_not_read_holds_up_nobody() {
     let mut server = TestServer::start();
     let mut slow = server.connect();
-    post_raw(&mut slow, &hello(true));
-    let id = server.arrival();
+    post_raw(&mut slow, &hello_request(true));
+    let id = server.next_request();
     // Many times what a connection holds.
-    server.say(id, answer(&"x".repeat(16 << 20))).unwrap();
+    server.reply(id, answer(&"x".repeat(16 << 20))).unwrap();
     for _ in 0..3 {
-        let client = server.ask(hello(false));
-        let other = server.arrival();
-        server.say(other, answer("hi")).unwrap();
+        let client = server.ask(hello_request(false));
+        let other = server.next_request();
+        server.reply(other, answer("hi")).unwrap();
         assert_eq!(text_of(&client.join().unwrap().1), "hi");
-        server.delivery();
+        server.wait_delivery();
     }
     let state = server.inbox.get(id).unwrap().said()[0].state;
     assert_eq!(state, Delivery::Sent, "it was not taken in yet");
@@ -811,7 +824,7 @@ fn a_client_that_does_not_read_holds_up_nobody() {
         conversation: id,
         returned: vec!["typed".into()],
     };
-    assert_eq!(server.change(), gone);
+    assert_eq!(server.next_change(), gone);
 }
 
 /// Reads until `text` has come `times`, or to the end if the server closes, and returns all of it.
@@ -835,15 +848,15 @@ fn a_stream_leaves_its_connection_to_the_next_request() {
     let mut server = TestServer::start();
     let mut connection = server.connect();
     // The second is sent before the first is answered, and a third one comes after both.
-    post_raw(&mut connection, &hello(true));
-    let first = server.arrival();
-    post_raw(&mut connection, &hello(true));
+    post_raw(&mut connection, &hello_request(true));
+    let first = server.next_request();
+    post_raw(&mut connection, &hello_request(true));
     assert!(server.is_quiet(), "it waits for its turn");
-    server.say(first, answer("one")).unwrap();
-    server.delivery();
-    let second = server.arrival();
-    server.say(second, answer("two")).unwrap();
-    server.delivery();
+    server.reply(first, answer("one")).unwrap();
+    server.wait_delivery();
+    let second = server.next_request();
+    server.reply(second, answer("two")).unwrap();
+    server.wait_delivery();
     let end = "0\r\n\r\n";
     let both = read_up_to(&mut connection, end, 2);
     assert_eq!(both.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{both}");
@@ -851,9 +864,9 @@ fn a_stream_leaves_its_connection_to_the_next_request() {
     assert_eq!(both.matches("\r\ndate: ").count(), 2);
     assert!(both.find("\"one\"") < both.find("\"two\""), "{both}");
     assert!(both.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"), "{both}");
-    post_raw(&mut connection, &hello(false));
-    let third = server.arrival();
-    server.say(third, answer("three")).unwrap();
+    post_raw(&mut connection, &hello_request(false));
+    let third = server.next_request();
+    server.reply(third, answer("three")).unwrap();
     let plain = read_up_to(&mut connection, "three", 1);
     assert!(plain.starts_with("HTTP/1.1 200 OK\r\n"), "{plain}");
 }
@@ -863,19 +876,19 @@ fn a_stream_ends_with_its_connection_where_the_client_wants_that() {
     let mut server = TestServer::start();
     for (version, header) in [("1.1", "Connection: close\r\n"), ("1.0", "")] {
         let mut connection = server.connect();
-        let body = hello(true).to_string();
+        let body = hello_request(true).to_string();
         let head = format!("POST {PATH} HTTP/{version}\r\nHost: localhost\r\n{header}");
         let length = body.len();
         write!(connection, "{head}Content-Length: {length}\r\n\r\n{body}").expect("sent");
-        let id = server.arrival();
-        server.say(id, answer("the end")).unwrap();
+        let id = server.next_request();
+        server.reply(id, answer("the end")).unwrap();
         let mut all = String::new();
         connection.read_to_string(&mut all).expect("up to the end");
         assert!(
             all.contains("the end") && all.contains("data: [DONE]"),
             "{all}"
         );
-        server.delivery();
+        server.wait_delivery();
     }
 }
 
@@ -884,9 +897,9 @@ fn one_connection_serves_many_requests() {
     let mut server = TestServer::start();
     let mut connection = server.connect();
     for text in ["one", "two"] {
-        post_raw(&mut connection, &hello(false));
-        let id = server.arrival();
-        server.say(id, answer(text)).unwrap();
+        post_raw(&mut connection, &hello_request(false));
+        let id = server.next_request();
+        server.reply(id, answer(text)).unwrap();
         let mut seen = Vec::new();
         let mut buffer = [0; 4096];
         while !support::contains(&seen, format!("\"text\":\"{text}\"").as_bytes()) {
@@ -894,7 +907,7 @@ fn one_connection_serves_many_requests() {
             assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
             seen.extend(&buffer[..count]);
         }
-        server.delivery();
+        server.wait_delivery();
     }
 }
 
@@ -921,14 +934,14 @@ fn how_long_a_client_waits_is_known_where_it_says_so() {
         let client = server.client.clone();
         let own = headers.clone();
         let asked = std::thread::spawn(move || {
-            client.post(PATH, &own, hello(stream).to_string().as_bytes())
+            client.post(PATH, &own, hello_request(stream).to_string().as_bytes())
         });
-        let id = server.arrival();
+        let id = server.next_request();
         let request = server.inbox.get(id).expect("it waits").request();
         assert_eq!(request.gives_up_after(), expected, "{headers:?} {stream}");
         assert_eq!(request.gets_all_at_once(), !stream);
-        server.say(id, answer("done")).expect("it waits");
-        server.delivery();
+        server.reply(id, answer("done")).expect("it waits");
+        server.wait_delivery();
         asked.join().expect("an answer");
     }
 }

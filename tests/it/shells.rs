@@ -18,7 +18,7 @@ fn sandbox() -> Value {
 #[test]
 fn a_tool_that_looks_like_a_shell_is_asked_about_once() {
     let body = |more: &[Value]| {
-        let mut body = codex("a", "Look around.", more);
+        let mut body = codex_request("a", "Look around.", more);
         body["tools"] = json!([weather(), sandbox()]);
         body
     };
@@ -26,41 +26,41 @@ fn a_tool_that_looks_like_a_shell_is_asked_about_once() {
     let mut client = tui.ask(&body(&[]));
     tui.press("!");
     tui.sees("[Run command]");
-    tui.write("ls");
+    tui.type_text("ls");
     tui.press("Enter");
-    assert_eq!(said(&tui.hear(&mut client)), [], "it is asked first");
+    assert_eq!(items_of(&tui.receive(&mut client)), [], "it is asked first");
     tui.sees("is sandbox a shell? Its script would get this");
     tui.sees("Enter send anyway");
     tui.press("Enter");
-    let call = one(r#"{"script":"ls"}"#, "call");
-    assert_eq!(said(&tui.hear(&mut client)), call);
+    let call = one_item(r#"{"script":"ls"}"#, "call");
+    assert_eq!(items_of(&tui.receive(&mut client)), call);
 
     // The next turn of the same conversation knows.
     let called = json!({"type": "function_call", "name": "sandbox", "call_id": "call_1",
         "arguments": r#"{"script":"ls"}"#});
     let mut client = tui.ask(&body(&[called, output("a.txt\n", 0)]));
     tui.press("!");
-    tui.write("pwd");
+    tui.type_text("pwd");
     tui.press("Alt+O");
-    tui.write("/srv");
+    tui.type_text("/srv");
     tui.press("Alt+O Enter");
-    let call = one(r#"{"script":"pwd","cwd":"/srv"}"#, "call");
-    assert_eq!(said(&tui.hear(&mut client)), call);
+    let call = one_item(r#"{"script":"pwd","cwd":"/srv"}"#, "call");
+    assert_eq!(items_of(&tui.receive(&mut client)), call);
 
     // Another one does not, and a part of a reply is asked about too.
-    let mut other = codex("b", "Look around.", &[]);
+    let mut other = codex_request("b", "Look around.", &[]);
     other["tools"] = json!([sandbox()]);
     let mut client = tui.ask(&other);
     tui.press("Alt+N !");
-    tui.write("ls");
+    tui.type_text("ls");
     tui.press("Alt+A");
     tui.sees("is sandbox a shell?");
     tui.press("Alt+A !");
-    tui.write("pwd");
+    tui.type_text("pwd");
     tui.press("Enter");
     let calls = [r#"{"script":"ls"}"#, r#"{"script":"pwd"}"#];
     let calls = calls.map(|call| (call.to_owned(), "call"));
-    assert_eq!(said(&tui.hear(&mut client)), calls);
+    assert_eq!(items_of(&tui.receive(&mut client)), calls);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn what_takes_a_code_and_runs_nothing_is_no_shell() {
     let parameters = json!({"type": "object", "properties": {"code": {"type": "string"}}});
     let airport = function("find_airport", "Finds an airport by its code.", parameters);
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&offering("Where is it?", &[airport], json!({})));
+    let _client = tui.ask(&request_with_tools("Where is it?", &[airport], json!({})));
     tui.sees("(Run command)");
 }
 
@@ -95,13 +95,16 @@ fn several_commands_of_one_call_come_back_with_their_results() {
         &mut tui,
         json!([{"role": "user", "content": "Look around."}]),
     );
-    tui.write("!git status");
+    tui.type_text("!git status");
     tui.press("Alt+Enter");
-    tui.write("make check");
+    tui.type_text("make check");
     tui.press("Enter");
     // The second line may want what the first has done.
     let together = r#"{"commands":["git status\nmake check"]}"#;
-    assert_eq!(said(&tui.hear(&mut client)), one(together, "call"));
+    assert_eq!(
+        items_of(&tui.receive(&mut client)),
+        one_item(together, "call")
+    );
 
     // As another model has called it before.
     let arguments = r#"{"commands":["git status","make check"]}"#;
@@ -135,13 +138,13 @@ fn several_commands_of_one_call_come_back_with_their_results() {
 fn the_shell_of_openai_is_called_with_its_own_item() {
     let tool = json!({"type": "shell", "environment": {"type": "local"}});
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&offering("Look around.", &[tool], json!({})));
-    tui.write("!ls");
+    let mut client = tui.ask(&request_with_tools("Look around.", &[tool], json!({})));
+    tui.type_text("!ls");
     tui.press("Alt+O");
     tui.sees("timeout_ms");
-    tui.write("500");
+    tui.type_text("500");
     tui.press("Alt+O Enter");
-    let replies = tui.hear(&mut client);
+    let replies = tui.receive(&mut client);
     assert_eq!(
         replies[0].items(),
         [Body::ShellCall {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Socket, TestServer, answer, fail, note};
+use crate::support::{Socket, TestServer, answer, note, rejection};
 use humanllm::inbox::{Change, ConversationId};
 use humanllm::store::Store;
 use serde_json::{Value, json};
@@ -19,10 +19,10 @@ fn exchange(
     reply: &str,
 ) -> (Value, ConversationId) {
     socket.create(fields);
-    let id = server.arrival();
-    server.say(id, answer(reply)).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer(reply)).unwrap();
     let events = socket.response();
-    server.delivery();
+    server.wait_delivery();
     (events.last().unwrap()["response"].clone(), id)
 }
 
@@ -43,9 +43,9 @@ fn responses_follow_one_another_on_one_connection() {
     let mut socket = open(&server);
     // Codex 0.169 sends `stream` although it has no meaning here.
     socket.create(json!({"input": "one", "store": false, "stream": true}));
-    let id = server.arrival();
-    server.say(id, note("wait")).unwrap();
-    server.say(id, answer("first")).unwrap();
+    let id = server.next_request();
+    server.reply(id, note("wait")).unwrap();
+    server.reply(id, answer("first")).unwrap();
     let events = socket.response();
     let names: Vec<&str> = events
         .iter()
@@ -62,8 +62,8 @@ fn responses_follow_one_another_on_one_connection() {
     assert_eq!(first["store"], false);
 
     let next = json!({"input": "two", "store": false, "previous_response_id": first["id"]});
-    server.delivery();
-    server.delivery();
+    server.wait_delivery();
+    server.wait_delivery();
     let (second, again) = exchange(&mut server, &mut socket, next, "second");
     assert_eq!(id, again);
     assert_eq!(texts(&server, id), ["one", "wait", "first", "two"]);
@@ -102,14 +102,14 @@ fn requests_stand_in_line() {
     let mut socket = open(&server);
     socket.create(json!({"input": "one", "store": false}));
     socket.create(json!({"input": "two", "store": false}));
-    let first = server.arrival();
+    let first = server.next_request();
     socket.until("response.in_progress");
     assert!(server.is_quiet(), "the second waits for the first");
-    server.say(first, answer("first")).unwrap();
+    server.reply(first, answer("first")).unwrap();
     socket.response();
-    server.delivery();
-    let second = server.arrival();
-    server.say(second, answer("second")).unwrap();
+    server.wait_delivery();
+    let second = server.next_request();
+    server.reply(second, answer("second")).unwrap();
     let done = socket.response();
     assert_eq!(
         done.last().unwrap()["response"]["output"][0]["content"][0]["text"],
@@ -199,13 +199,13 @@ fn a_request_that_fails_ends_its_chain() {
     );
     let next = json!({"input": "two", "store": false, "previous_response_id": first["id"]});
     socket.create(next.clone());
-    let id = server.arrival();
-    server.say(id, fail("no")).unwrap();
+    let id = server.next_request();
+    server.reply(id, rejection("no")).unwrap();
     assert_eq!(
         socket.until("response.failed")["response"]["error"]["message"],
         "no"
     );
-    server.delivery();
+    server.wait_delivery();
     socket.create(next);
     assert_eq!(
         code(&socket.next().unwrap()).1,
@@ -218,10 +218,10 @@ fn a_client_that_hangs_up_is_noticed() {
     let mut server = TestServer::start();
     let mut socket = open(&server);
     socket.create(json!({"input": "one"}));
-    let id = server.arrival();
+    let id = server.next_request();
     socket.until("response.in_progress");
     drop(socket);
-    let change = server.change();
+    let change = server.next_change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -231,20 +231,21 @@ fn a_client_that_hangs_up_is_noticed() {
 #[test]
 fn a_socket_shows_signs_of_life() {
     let beat = std::time::Duration::from_millis(20);
-    let mut server = TestServer::with(10, |settings| settings.heartbeat = beat);
+    let mut server = TestServer::with_settings(10, |settings| settings.heartbeat = beat);
     let mut socket = open(&server);
     socket.create(json!({"input": "one"}));
-    let id = server.arrival();
+    let id = server.next_request();
     for _ in 0..4 {
         socket.until("response.in_progress");
     }
-    server.say(id, answer("here")).unwrap();
+    server.reply(id, answer("here")).unwrap();
     socket.until("response.completed");
 }
 
 #[test]
 fn the_door_is_watched_here_too() {
-    let server = TestServer::with(10, |settings| settings.api_key = Some(b"secret".to_vec()));
+    let server =
+        TestServer::with_settings(10, |settings| settings.api_key = Some(b"secret".to_vec()));
     let refused = Socket::open(server.address, &[])
         .err()
         .expect("no key, no socket");
@@ -275,7 +276,7 @@ fn a_program_that_ends_says_so_to_every_socket() {
     let mut server = TestServer::start();
     let mut busy = open(&server);
     busy.create(json!({"input": "one"}));
-    server.arrival();
+    server.next_request();
     let mut idle = open(&server);
     server.close();
     server.leave();
@@ -295,9 +296,9 @@ fn a_farewell_is_answered() {
     // In the middle of a response too.
     let mut socket = open(&server);
     socket.create(json!({"input": "one"}));
-    let id = server.arrival();
+    let id = server.next_request();
     assert_eq!(socket.close(), 1000);
-    let change = server.change();
+    let change = server.next_change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -312,17 +313,17 @@ fn a_message_in_pieces_is_one_message() {
     // Cut in the middle of a character.
     let (one, two) = text.as_bytes().split_at(text.find('日').unwrap() + 1);
     socket.send_text_frames(&[(one, false), (two, true)]);
-    let id = server.arrival();
+    let id = server.next_request();
     assert_eq!(texts(&server, id), ["日本"]);
     socket.until("response.in_progress");
     socket.ping(b"there?");
-    server.say(id, answer("yes")).unwrap();
+    server.reply(id, answer("yes")).unwrap();
     socket.until("response.completed");
 }
 
 #[test]
 fn a_message_that_is_too_large_is_told_so() {
-    let mut server = TestServer::with(10, |settings| settings.max_body = 1_000);
+    let mut server = TestServer::with_settings(10, |settings| settings.max_body = 1_000);
     let mut socket = open(&server);
     socket.create(json!({"input": "x".repeat(1_000)}));
     let error = socket.next().unwrap();
@@ -350,7 +351,8 @@ fn what_is_no_text_is_refused() {
 
 #[test]
 fn a_socket_does_not_last_for_ever() {
-    let server = TestServer::with(10, |settings| settings.socket_lifetime = Duration::ZERO);
+    let server =
+        TestServer::with_settings(10, |settings| settings.socket_lifetime = Duration::ZERO);
     let mut socket = open(&server);
     let error = socket.next().unwrap();
     let limit = json!("websocket_connection_limit_reached");
@@ -361,7 +363,7 @@ fn a_socket_does_not_last_for_ever() {
 #[test]
 fn a_response_outlasts_its_socket_s_time() {
     let lifetime = Duration::from_secs(1);
-    let mut server = TestServer::with(10, |settings| {
+    let mut server = TestServer::with_settings(10, |settings| {
         settings.socket_lifetime = lifetime;
         settings.heartbeat = lifetime / 10;
     });
@@ -369,16 +371,16 @@ fn a_response_outlasts_its_socket_s_time() {
     let opened = Instant::now();
     socket.create(json!({"input": "one"}));
     socket.create(json!({"input": "two"}));
-    let id = server.arrival();
+    let id = server.next_request();
     while opened.elapsed() < lifetime {
         socket.until("response.in_progress");
     }
-    server.say(id, answer("late")).unwrap();
+    server.reply(id, answer("late")).unwrap();
     socket.until("response.completed");
     let limit = json!("websocket_connection_limit_reached");
     assert_eq!(code(&socket.next().unwrap()).1, &limit);
     assert_eq!(socket.next(), Err(1000));
-    server.delivery();
+    server.wait_delivery();
     assert!(server.is_quiet(), "the second was never asked");
 }
 
@@ -387,51 +389,51 @@ fn what_stands_in_line_goes_on_from_what_is_before_it() {
     let mut server = TestServer::start();
     let mut socket = open(&server);
     socket.create(json!({"input": "one", "store": false}));
-    let first = server.arrival();
+    let first = server.next_request();
     let created = socket.until("response.created")["response"].clone();
     let next = json!({"input": "two", "store": false, "previous_response_id": created["id"]});
     socket.create(next);
-    server.say(first, answer("first")).unwrap();
+    server.reply(first, answer("first")).unwrap();
     socket.response();
-    server.delivery();
-    let second = server.arrival();
+    server.wait_delivery();
+    let second = server.next_request();
     assert_eq!(first, second);
     assert_eq!(texts(&server, second), ["one", "first", "two"]);
 }
 
 #[test]
 fn the_line_is_not_longer_than_it_may_be() {
-    let mut server = TestServer::with(10, |settings| settings.max_body = 1_000);
+    let mut server = TestServer::with_settings(10, |settings| settings.max_body = 1_000);
     let mut socket = open(&server);
     let long = "x".repeat(600);
     socket.create(json!({"input": "one"}));
-    let id = server.arrival();
+    let id = server.next_request();
     socket.until("response.in_progress");
     socket.create(json!({"input": long}));
     socket.create(json!({"input": long}));
     let error = socket.next().unwrap();
     assert_eq!(code(&error), (&json!(429), &json!("too_many_requests")));
-    server.say(id, answer("done")).unwrap();
+    server.reply(id, answer("done")).unwrap();
     socket.until("response.completed");
-    server.delivery();
-    let id = server.arrival();
+    server.wait_delivery();
+    let id = server.next_request();
     assert_eq!(texts(&server, id), [long]);
 }
 
 #[test]
 fn who_is_turned_away_pushes_nothing_out() {
-    let mut server = TestServer::storing(Store::new(1), 1, |_| {});
+    let mut server = TestServer::with_store(Store::new(1), 1, |_| {});
     let mut socket = open(&server);
     let (kept, _) = exchange(&mut server, &mut socket, json!({"input": "kept"}), "yes");
     // Somebody else takes the only place, and stores nothing.
     let asked = server.ask(json!({"model": "human", "input": "busy", "store": false}));
-    let id = server.arrival();
+    let id = server.next_request();
     socket.create(json!({"input": "another"}));
     let error = socket.next().unwrap();
     assert_eq!(code(&error), (&json!(429), &json!("rate_limit_exceeded")));
     let path = format!("/v1/responses/{}", kept["id"].as_str().unwrap());
     assert_eq!(server.client.get(&path, &[]), (200, kept));
-    server.say(id, answer("free")).unwrap();
+    server.reply(id, answer("free")).unwrap();
     asked.join().unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Responses that are kept: chains, conversations, the background, and what can be done with a
 //! response by its id; over real sockets, with a scripted person behind them.
 
-use crate::support::{Event, TestServer, answer, fail, note, poll};
+use crate::support::{Event, TestServer, answer, note, poll, rejection};
 use humanllm::api::{Body, Item, Phase, Reply};
 use humanllm::inbox::{Change, ConversationId};
 use humanllm::store::Store;
@@ -47,7 +47,7 @@ fn background(server: &mut TestServer) -> (Value, ConversationId) {
         (&response["background"], &response["store"]),
         (&json!(true), &json!(true))
     );
-    (response, server.arrival())
+    (response, server.next_request())
 }
 
 /// Asks for a response again and again until it has this status.
@@ -114,7 +114,7 @@ fn a_call_and_its_output_join_across_responses() {
     let mut server = TestServer::start();
     let tools = json!([{"type": "function", "name": "look", "parameters": {"type": "object"}}]);
     let asked = server.ask(json!({"model": "human", "input": "look", "tools": tools}));
-    let id = server.arrival();
+    let id = server.next_request();
     let call = Body::FunctionCall {
         namespace: None,
         name: "look".into(),
@@ -124,9 +124,9 @@ fn a_call_and_its_output_join_across_responses() {
         items: vec![call],
         ending: humanllm::api::Ending::Completed,
     };
-    server.say(id, end).unwrap();
+    server.reply(id, end).unwrap();
     let (_, response) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     let output = |call_id: &Value| {
         json!({"previous_response_id": response["id"], "input": [
             {"type": "function_call_output", "call_id": call_id, "output": "a hill"}]})
@@ -197,7 +197,7 @@ fn what_is_not_stored_cannot_be_gone_on_from() {
 
 #[test]
 fn the_oldest_response_makes_room() {
-    let mut server = TestServer::storing(Store::new(2), 10, |_| {});
+    let mut server = TestServer::with_store(Store::new(2), 10, |_| {});
     let ids: Vec<String> = ["a", "b", "c"]
         .map(|text| id_of(&server.exchange(json!({"input": text}), "x").0).to_owned())
         .into();
@@ -280,16 +280,16 @@ fn a_background_response_is_polled() {
     let (response, id) = background(&mut server);
     let waiting = poll_status(&server, id_of(&response), "in_progress");
     assert_eq!(waiting["output"], json!([]));
-    server.say(id, note("reading")).unwrap();
-    server.delivery();
+    server.reply(id, note("reading")).unwrap();
+    server.wait_delivery();
     let waiting = poll_status(&server, id_of(&response), "in_progress");
     assert_eq!(waiting["output"][0]["phase"], "commentary");
     // Nothing can go on from what has not ended.
     let body = json!({"model": "human", "input": "and?", "previous_response_id": response["id"]});
     assert_eq!(server.client.post_json(PATH, &[], &body).0, 400);
 
-    server.say(id, answer("42")).unwrap();
-    server.delivery();
+    server.reply(id, answer("42")).unwrap();
+    server.wait_delivery();
     let done = poll_status(&server, id_of(&response), "completed");
     assert_eq!(done["output"][1]["content"][0]["text"], "42");
     assert!(
@@ -305,7 +305,7 @@ fn a_background_response_is_streamed_from_any_point() {
     let mut server = TestServer::start();
     let body = json!({"model": "human", "input": "x", "background": true, "stream": true});
     let mut first = server.client.post_sse(PATH, &[], &body);
-    let id = server.arrival();
+    let id = server.next_request();
     let created = first.next_event().unwrap();
     assert_eq!(
         (created.event.as_str(), &created.data["response"]["status"]),
@@ -320,8 +320,8 @@ fn a_background_response_is_streamed_from_any_point() {
     let response = id_of(&created.data["response"]).to_owned();
     // The client loses its connection; the person does not notice.
     drop(first);
-    server.say(id, note("still here")).unwrap();
-    server.delivery();
+    server.reply(id, note("still here")).unwrap();
+    server.wait_delivery();
 
     let path = format!("{PATH}/{response}?stream=true");
     let mut late = server.client.get_sse(&format!("{path}&starting_after=2"));
@@ -330,8 +330,8 @@ fn a_background_response_is_streamed_from_any_point() {
         (missed.event.as_str(), &missed.data["sequence_number"]),
         ("response.output_item.added", &json!(3))
     );
-    server.say(id, answer("done")).unwrap();
-    server.delivery();
+    server.reply(id, answer("done")).unwrap();
+    server.wait_delivery();
     assert_eq!(
         late.until("response.completed")["response"]["output"][1]["content"][0]["text"],
         "done"
@@ -363,7 +363,7 @@ fn a_background_response_is_streamed_from_any_point() {
 #[test]
 fn a_background_stream_shows_signs_of_life() {
     let beat = std::time::Duration::from_millis(20);
-    let mut server = TestServer::with(10, |settings| settings.heartbeat = beat);
+    let mut server = TestServer::with_settings(10, |settings| settings.heartbeat = beat);
     let (response, id) = background(&mut server);
     let mut stream = server
         .client
@@ -374,7 +374,7 @@ fn a_background_stream_shows_signs_of_life() {
     let beat = stream.until("response.in_progress");
     // A client that comes back after it misses nothing.
     assert_eq!(beat["sequence_number"], 2);
-    server.say(id, answer("here")).unwrap();
+    server.reply(id, answer("here")).unwrap();
     stream.until("response.completed");
 }
 
@@ -390,7 +390,7 @@ fn a_background_response_is_cancelled() {
         let (status, cancelled) = server.client.post_json(&cancel, &[], &json!({}));
         assert_eq!((status, &cancelled["status"]), (200, &json!("cancelled")));
     }
-    let change = server.change();
+    let change = server.next_change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -399,8 +399,8 @@ fn a_background_response_is_cancelled() {
 
     // One that has ended stays as it is.
     let (response, id) = background(&mut server);
-    server.say(id, answer("done")).unwrap();
-    server.delivery();
+    server.reply(id, answer("done")).unwrap();
+    server.wait_delivery();
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
     assert_eq!(
         server.client.post_json(&cancel, &[], &json!({})).1["status"],
@@ -436,7 +436,7 @@ fn a_deleted_background_response_waits_for_nobody() {
             .0,
         200
     );
-    let change = server.change();
+    let change = server.next_change();
     assert!(
         matches!(change, Change::ClientGone { conversation, .. } if conversation == id),
         "{change:?}"
@@ -447,10 +447,10 @@ fn a_deleted_background_response_waits_for_nobody() {
 fn a_failure_and_a_lost_client_are_remembered_as_such() {
     let mut server = TestServer::start();
     let asked = server.ask(json!({"model": "human", "input": "x"}));
-    let id = server.arrival();
-    server.say(id, fail("no")).unwrap();
+    let id = server.next_request();
+    server.reply(id, rejection("no")).unwrap();
     let (_, failed) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     assert_eq!(
         poll_status(&server, id_of(&failed), "failed")["error"]["message"],
         "no"
@@ -462,7 +462,7 @@ fn a_failure_and_a_lost_client_are_remembered_as_such() {
         &json!({"model": "human", "input": "y", "stream": true}),
     );
     let response = stream.until("response.created")["response"].clone();
-    server.arrival();
+    server.next_request();
     drop(stream);
     poll_status(&server, id_of(&response), "cancelled");
 }
@@ -540,8 +540,8 @@ fn what_is_refused_is_not_part_of_a_conversation() {
         .client
         .post_json("/v1/conversations", &[], &json!({}));
     let asked = server.ask(json!({"model": "human", "input": "x", "conversation": made["id"]}));
-    let id = server.arrival();
-    server.say(id, fail("no")).unwrap();
+    let id = server.next_request();
+    server.reply(id, rejection("no")).unwrap();
     assert_eq!(asked.join().unwrap().1["status"], "failed");
     let path = format!("/v1/conversations/{}/items", id_of(&made));
     assert_eq!(server.client.get(&path, &[]).1["data"], json!([]));
@@ -549,16 +549,16 @@ fn what_is_refused_is_not_part_of_a_conversation() {
 
 #[test]
 fn a_conversation_stays_while_somebody_talks_in_it() {
-    let mut server = TestServer::storing(Store::new(1), 10, |_| {});
+    let mut server = TestServer::with_store(Store::new(1), 10, |_| {});
     let (_, made) = server
         .client
         .post_json("/v1/conversations", &[], &json!({}));
     let asked = server.ask(json!({"model": "human", "input": "slow", "conversation": made["id"]}));
-    let id = server.arrival();
+    let id = server.next_request();
     for text in ["a", "b", "c"] {
         server.exchange(json!({"input": text}), "quick");
     }
-    server.say(id, answer("there")).unwrap();
+    server.reply(id, answer("there")).unwrap();
     assert_eq!(asked.join().unwrap().0, 200);
     let path = format!("/v1/conversations/{}/items", id_of(&made));
     let (status, list) = server.client.get(&path, &[]);
@@ -574,14 +574,14 @@ fn a_summary_stands_for_what_came_before() {
         "input": [{"role": "user", "content": "We launch on Tuesday."},
             {"role": "assistant", "content": "Noted."}]});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = server.arrival();
+    let id = server.next_request();
     let asks = server.inbox.get(id).unwrap().request().constraints();
     assert_eq!(asks, ["a summary of the conversation"]);
     let tools = server.inbox.get(id).unwrap().tools();
     assert!(tools.is_empty(), "a call would be no summary");
-    server.say(id, answer("Launch: Tuesday.")).unwrap();
+    server.reply(id, answer("Launch: Tuesday.")).unwrap();
     let (status, compact) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     assert_eq!(
         (status, &compact["object"]),
         (200, &json!("response.compaction")),
@@ -616,8 +616,8 @@ fn a_summary_stands_for_what_came_before() {
     let client = server.client.clone();
     let body = json!({"model": "human", "input": "x"});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = server.arrival();
-    server.say(id, fail("nothing to say")).unwrap();
+    let id = server.next_request();
+    server.reply(id, rejection("nothing to say")).unwrap();
     let (status, error) = asked.join().unwrap();
     assert_eq!(
         (status, &error["error"]["message"]),
@@ -653,13 +653,13 @@ fn tokens_are_counted_with_what_came_before() {
 fn thoughts_and_notes_are_handed_on_too() {
     let mut server = TestServer::start();
     let asked = server.ask(json!({"model": "human", "input": "one"}));
-    let id = server.arrival();
+    let id = server.next_request();
     let message = |text: &str, phase| Body::message(text, phase);
     let items = vec![Body::reasoning("hm"), message("wait", Phase::Commentary)];
-    server.say(id, Reply::Items(items)).unwrap();
-    server.say(id, answer("first")).unwrap();
+    server.reply(id, Reply::Items(items)).unwrap();
+    server.reply(id, answer("first")).unwrap();
     let (_, first) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     let (_, id) = server.exchange(
         json!({"input": "two", "previous_response_id": first["id"]}),
         "second",
@@ -709,11 +709,11 @@ fn what_a_cancelled_response_was_told_comes_back() {
     let body = json!({"model": "human", "input": "many words ".repeat(50_000),
         "background": true});
     let (_, response) = server.client.post_json(PATH, &[], &body);
-    let id = server.arrival();
-    server.say(id, answer("too late")).unwrap();
+    let id = server.next_request();
+    server.reply(id, answer("too late")).unwrap();
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
     let (_, cancelled) = server.client.post_json(&cancel, &[], &json!({}));
-    let change = server.change();
+    let change = server.next_change();
     match cancelled["status"].as_str().unwrap() {
         "cancelled" => assert_eq!(
             change,
@@ -738,19 +738,19 @@ fn a_response_that_is_deleted_still_reaches_who_waits_for_it() {
     let body = json!({"model": "human", "input": "x", "stream": true});
     let mut stream = server.client.post_sse(PATH, &[], &body);
     let response = stream.until("response.created")["response"].clone();
-    let id = server.arrival();
+    let id = server.next_request();
     let path = format!("{PATH}/{}", id_of(&response));
     let (status, open) = server.client.get(&path, &[]);
     assert_eq!((status, &open["status"]), (200, &json!("in_progress")));
     assert_eq!(server.client.delete(&path).0, 200);
-    server.say(id, answer("all the same")).unwrap();
+    server.reply(id, answer("all the same")).unwrap();
     stream.until("response.completed");
     assert_eq!(server.client.get(&path, &[]).0, 404);
 }
 
 #[test]
 fn background_responses_take_places_like_others() {
-    let mut server = TestServer::with(1, |_| {});
+    let mut server = TestServer::with_settings(1, |_| {});
     let (response, _) = background(&mut server);
     let body = json!({"model": "human", "input": "more", "background": true});
     let (status, error) = server.client.post_json(PATH, &[], &body);
@@ -760,7 +760,7 @@ fn background_responses_take_places_like_others() {
     );
     let cancel = format!("{PATH}/{}/cancel", id_of(&response));
     server.client.post_json(&cancel, &[], &json!({}));
-    server.change();
+    server.next_change();
     background(&mut server);
 }
 
@@ -768,11 +768,11 @@ fn background_responses_take_places_like_others() {
 fn whatever_has_ended_can_be_gone_on_from() {
     let mut server = TestServer::start();
     let asked = server.ask(json!({"model": "human", "input": "one"}));
-    let id = server.arrival();
-    server.say(id, note("hm")).unwrap();
-    server.say(id, fail("no")).unwrap();
+    let id = server.next_request();
+    server.reply(id, note("hm")).unwrap();
+    server.reply(id, rejection("no")).unwrap();
     let (_, failed) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     let body = json!({"input": "two", "store": false, "previous_response_id": failed["id"]});
     let (unkept, again) = server.exchange(body, "second");
     assert_eq!((id, &unkept["store"]), (again, &json!(false)));
@@ -783,14 +783,14 @@ fn whatever_has_ended_can_be_gone_on_from() {
         json!({"model": "human", "input": "three", "previous_response_id": failed["id"],
         "max_output_tokens": 16}),
     );
-    let fork = server.arrival();
+    let fork = server.next_request();
     let cut = Reply::End {
         items: vec![Body::message("half", Phase::FinalAnswer)],
         ending: humanllm::api::Ending::OutOfTokens,
     };
-    server.say(fork, cut).unwrap();
+    server.reply(fork, cut).unwrap();
     let (_, incomplete) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     assert_eq!(incomplete["status"], "incomplete");
     let body = json!({"input": "go on", "previous_response_id": incomplete["id"]});
     let (last, id) = server.exchange(body, "done");
@@ -809,15 +809,15 @@ fn two_ways_on_wait_one_behind_the_other() {
     let way =
         |text: &str| json!({"model": "human", "input": text, "previous_response_id": first["id"]});
     let left = server.ask(way("left"));
-    assert_eq!(server.arrival(), id);
+    assert_eq!(server.next_request(), id);
     let right = server.ask(way("right"));
-    assert_eq!(server.arrival(), id);
+    assert_eq!(server.next_request(), id);
     let last = |server: &TestServer| seen(server, id).last().unwrap().1.clone();
     assert_eq!(last(&server), "left");
-    server.say(id, answer("to the left")).unwrap();
+    server.reply(id, answer("to the left")).unwrap();
     assert_eq!(last(&server), "right");
     assert_eq!(server.inbox.get(id).unwrap().new_from(), 2);
-    server.say(id, answer("to the right")).unwrap();
+    server.reply(id, answer("to the right")).unwrap();
     for (asked, text) in [(left, "to the left"), (right, "to the right")] {
         let (_, response) = asked.join().unwrap();
         assert_eq!(response["output"][0]["content"][0]["text"], text);
@@ -857,11 +857,11 @@ fn a_summary_is_handed_on_by_id() {
     let client = server.client.clone();
     let body = json!({"model": "human", "previous_response_id": first["id"]});
     let asked = std::thread::spawn(move || client.post_json("/v1/responses/compact", &[], &body));
-    let id = server.arrival();
+    let id = server.next_request();
     assert_eq!(seen(&server, id).len(), 2);
-    server.say(id, answer("Launch: Tuesday.")).unwrap();
+    server.reply(id, answer("Launch: Tuesday.")).unwrap();
     let (_, compact) = asked.join().unwrap();
-    server.delivery();
+    server.wait_delivery();
     let (second, _) = server.exchange(json!({"input": compact["output"]}), "So?");
     let body = json!({"input": "When?", "previous_response_id": second["id"]});
     let (_, id) = server.exchange(body, "On Tuesday");

@@ -40,8 +40,8 @@ fn deltas(stream: &mut EventStream) -> Vec<String> {
 
 /// What a command about the journal prints while the program runs.
 fn printed(operator: &Operator, args: &[&str]) -> String {
-    let state = operator.place().state_dir().display().to_string();
-    let mut command = operator.place().command(args);
+    let state = operator.sandbox().state_dir().display().to_string();
+    let mut command = operator.sandbox().command(args);
     let output = command
         .args(["--state-dir", &state])
         .output()
@@ -232,9 +232,9 @@ fn a_study_that_is_paused_waits_and_says_so() {
         serde_json::from_str(&printed(operator, &["study", "status", "--json"])).expect("JSON")
     };
     assert_eq!(status(&operator)["state"], "paused");
-    let state = operator.place().state_dir().display().to_string();
+    let state = operator.sandbox().state_dir().display().to_string();
     let mut command = operator
-        .place()
+        .sandbox()
         .command(&["reply", "1", "x", "--state-dir", &state]);
     assert_eq!(command.output().expect("ended").status.code(), Some(4));
 
@@ -293,9 +293,9 @@ fn without_a_study_there_is_nothing_to_start() {
     let mut operator = Operator::start();
     operator.key(support::Key::Alt('S'));
     operator.wait_for("no study is run");
-    let state = operator.place().state_dir().display().to_string();
+    let state = operator.sandbox().state_dir().display().to_string();
     let mut command = operator
-        .place()
+        .sandbox()
         .command(&["study", "start", "--state-dir", &state]);
     let output = command.output().expect("ended");
     assert_eq!(output.status.code(), Some(5));
@@ -374,10 +374,10 @@ fn the_snippets_of_the_phase_are_at_hand_and_the_phase_is_on_record() {
     assert_eq!(phases, ["greeting", "task"]);
     assert_eq!(rows[0]["characters_snippet"], "27");
 
-    let state = operator.place().state_dir().display().to_string();
+    let state = operator.sandbox().state_dir().display().to_string();
     let mut command =
         operator
-            .place()
+            .sandbox()
             .command(&["study", "phase", "debrief", "--state-dir", &state]);
     let output = command.output().expect("ended");
     assert_eq!(output.status.code(), Some(5));
@@ -532,8 +532,8 @@ fn what_is_labelled_or_deleted_while_the_program_runs_is_so_at_once() {
     assert_eq!(json_lines(&exported).len(), 1, "{exported}");
 
     let refused = |operator: &Operator, args: &[&str]| {
-        let state = operator.place().state_dir().display().to_string();
-        let mut command = operator.place().command(args);
+        let state = operator.sandbox().state_dir().display().to_string();
+        let mut command = operator.sandbox().command(args);
         let output = command.args(["--state-dir", &state]).output();
         let output = output.expect("ended");
         assert_eq!(output.status.code(), Some(2), "{args:?}");

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use crate::support::{self, Builder, Client, EventStream, Key, Operator, Pty, Sandbox, Signal};
+use crate::support::{
+    self, Client, EventStream, Key, Operator, OperatorBuilder, Pty, Sandbox, Signal,
+};
 use crate::support::{any_file_contains, contains, poll};
 use humanllm::tui::terminal::screen::{Keyboard, Screen};
 use portable_pty::CommandBuilder;
@@ -197,12 +199,12 @@ fn a_terminal_that_is_closed_ends_the_program() {
     stream.until("response.failed");
     assert!(!operator.wait_exit().success());
     assert!(!any_file_contains(
-        &operator.place().state_dir(),
+        &operator.sandbox().state_dir(),
         "panicked"
     ));
     // Even what was typed a moment ago is kept.
     assert!(any_file_contains(
-        &operator.place().state_dir(),
+        &operator.sandbox().state_dir(),
         "a last word"
     ));
 }
@@ -419,7 +421,7 @@ fn pictures_become_files() {
     for name in ["picture.png", "picture-2.png"] {
         operator.key(Key::Alt('G'));
         operator.wait_for(&format!("saved {name}"));
-        let saved = fs::read(operator.place().path("home").join(name)).unwrap();
+        let saved = fs::read(operator.sandbox().path("home").join(name)).unwrap();
         assert!(
             saved.starts_with(b"\x89PNG") && saved.len() == 72,
             "{}",
@@ -440,8 +442,8 @@ fn pictures_become_files() {
 fn what_keeps_it_from_starting_is_said_in_one_line() {
     let first = Operator::start();
     let mut place = Sandbox::new();
-    place.address = first.place().address;
-    let mut second = Operator::at(place).start_unchecked();
+    place.address = first.sandbox().address;
+    let mut second = Operator::at(place).start_without_waiting();
     assert_eq!(second.wait_exit().exit_code(), 2);
     let screen = second.screen();
     assert!(screen.contains("is in use"), "{screen}");
@@ -626,7 +628,7 @@ fn a_hundred_requests_at_once_are_answered_in_turn() {
 
 #[test]
 fn colour_can_be_refused() {
-    let colours = |builder: Builder| {
+    let colours = |builder: OperatorBuilder| {
         let mut operator = builder.start();
         let stream = ask(&operator.client(), "a", json!("Which colour?"));
         operator.wait_request("Which colour?");

@@ -1,6 +1,6 @@
 //! How the program looks in light and dark terminals, and what changes while it runs.
 
-use crate::support::operator::{Builder, Operator};
+use crate::support::operator::{Operator, OperatorBuilder};
 use crate::support::pty::Key;
 use crate::support::{EventStream, poll};
 use serde_json::json;
@@ -14,7 +14,7 @@ const ON_DARK: Color = Color::Idx(6);
 const ON_LIGHT: Color = Color::Idx(4);
 
 /// A person with a prompt on the screen, and the client that waits.
-fn asked(builder: Builder) -> (Operator, EventStream) {
+fn asked(builder: OperatorBuilder) -> (Operator, EventStream) {
     let operator = builder.start();
     let stream = operator.client().post_sse(
         "/v1/responses",
@@ -106,7 +106,9 @@ fn what_is_typed_behind_half_an_answer_is_not_lost() {
 #[test]
 fn a_terminal_without_a_screen_is_refused() {
     for (term, words) in [("dumb", "TERM=dumb"), ("", "TERM is not set")] {
-        let mut operator = Operator::builder().env("TERM", term).start_unchecked();
+        let mut operator = Operator::builder()
+            .env("TERM", term)
+            .start_without_waiting();
         assert_eq!(operator.wait_exit().exit_code(), 2);
         let written = String::from_utf8(operator.raw_since(0)).unwrap();
         let said = operator.screen().replace('\n', "");
@@ -123,7 +125,7 @@ fn a_terminal_without_a_screen_is_refused() {
 fn the_configuration_is_read_again() {
     let builder = Operator::builder().config("tui.theme = \"dark\"");
     let (mut operator, _stream) = asked(builder);
-    let file = operator.place().path("config.toml");
+    let file = operator.sandbox().path("config.toml");
     let write = |config: &str| std::fs::write(&file, config).expect("a file");
     wait_for_colour(&operator, ON_DARK);
     operator.type_text("half a draft");

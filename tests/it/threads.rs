@@ -4,7 +4,7 @@
 
 use std::thread::JoinHandle;
 
-use crate::support::server::{TestServer, answer, fail, note};
+use crate::support::server::{TestServer, answer, note, rejection};
 use humanllm::api::{Body, Ending, Phase, Reply};
 use humanllm::inbox::{Change, Conversation, ConversationId};
 use serde_json::{Value, json};
@@ -41,10 +41,10 @@ fn exchange(
     reply: Reply,
 ) -> (ConversationId, Value) {
     let asked = ask(server, path, headers, body);
-    let id = server.arrival();
-    server.say(id, reply).expect("somebody waits");
+    let id = server.next_request();
+    server.reply(id, reply).expect("somebody waits");
     let (_, response) = asked.join().expect("a response");
-    server.delivery();
+    server.wait_delivery();
     (id, response)
 }
 
@@ -122,7 +122,7 @@ fn a_session_of_claude_code_is_one_conversation_whatever_becomes_of_its_history(
     let mut edited = claude(HELP, json!([prompt("Fix the lexer"), agents]), true);
     edited.2["system"][0]["text"] =
         json!("x-anthropic-billing-header: cc_version=2.1.197.9; cc_entrypoint=cli;");
-    let (same, _) = exchange(&mut server, edited, fail("Not today"));
+    let (same, _) = exchange(&mut server, edited, rejection("Not today"));
     assert_eq!(same, id);
     assert_eq!(new_of(&server, id)[0], "Fix the lexer");
 
@@ -165,13 +165,13 @@ fn errands_and_sub_agents_of_a_session_have_entries_of_their_own() {
         (200, &json!(r#"{"title":"Fix the parser"}"#))
     );
     assert!(matches!(
-        server.change(),
+        server.next_change(),
         Change::Arrived {
             automatic: true,
             ..
         }
     ));
-    server.delivery();
+    server.wait_delivery();
 
     let first = claude(HELP, json!([prompt("Fix the parser")]), true);
     let (parent, _) = exchange(
@@ -318,14 +318,14 @@ fn what_everybody_says_does_not_join_what_is_not_one() {
     // Somebody else who shows what was answered here, while its own client waits.
     let (id, history) = &sessions[0];
     let own = ask(&server, CHAT, LITELLM, aider(history, "And now?").2);
-    assert_eq!(server.arrival(), *id);
+    assert_eq!(server.next_request(), *id);
     let other = ask(&server, CHAT, LITELLM, aider(history, "Who wrote it?").2);
-    let elsewhere = server.arrival();
+    let elsewhere = server.next_request();
     assert_ne!(elsewhere, *id);
     for (id, asked) in [(*id, own), (elsewhere, other)] {
-        server.say(id, answer("Ada")).expect("somebody waits");
+        server.reply(id, answer("Ada")).expect("somebody waits");
         asked.join().expect("a response");
-        server.delivery();
+        server.wait_delivery();
     }
 }
 
@@ -345,12 +345,12 @@ fn an_answer_is_known_however_it_was_said() {
     // In one message, and in items that stay apart.
     for (prompt, replies) in [("Add a test", typed()), ("Add two", noted())] {
         let asked = ask(&server, CHAT, LITELLM, aider(&[], prompt).2);
-        let id = server.arrival();
+        let id = server.next_request();
         for reply in replies {
-            server.say(id, reply).expect("somebody waits");
+            server.reply(id, reply).expect("somebody waits");
         }
         let (_, response) = asked.join().expect("a response");
-        server.delivery();
+        server.wait_delivery();
         let said = response["choices"][0]["message"]["content"].as_str();
         let history = [("user", prompt), ("assistant", said.expect("words"))];
         let (same, _) = exchange(&mut server, aider(&history, "Run it"), answer("No."));
@@ -366,12 +366,12 @@ fn an_answer_is_known_however_it_was_said() {
             LITELLM,
             responses("v1", first.clone()),
         );
-        let id = server.arrival();
+        let id = server.next_request();
         for reply in replies {
-            server.say(id, reply).expect("somebody waits");
+            server.reply(id, reply).expect("somebody waits");
         }
         let (_, response) = asked.join().expect("a response");
-        server.delivery();
+        server.wait_delivery();
         let mut history = first;
         history.extend(response["output"].as_array().expect("items").clone());
         history.push(message("user", "Run it"));
@@ -428,30 +428,32 @@ fn a_prompt_that_was_taken_back_or_rejected_gives_way_to_the_next_one() {
     let asked = server
         .client
         .post_sse("/v1/chat/completions", LITELLM, &qwen("Fix the parser"));
-    let id = server.arrival();
+    let id = server.next_request();
     drop(asked);
-    assert!(matches!(server.change(), Change::ClientGone { .. }));
+    assert!(matches!(server.next_change(), Change::ClientGone { .. }));
     let asked = server
         .client
         .post_sse("/v1/chat/completions", LITELLM, &qwen("Fix the lexer"));
-    assert_eq!(server.arrival(), id);
+    assert_eq!(server.next_request(), id);
     assert_eq!(conversation(&server, id).title(), "Fix the lexer");
-    server.say(id, fail("Not today")).expect("somebody waits");
-    server.delivery();
+    server
+        .reply(id, rejection("Not today"))
+        .expect("somebody waits");
+    server.wait_delivery();
     drop(asked);
     let asked = server
         .client
         .post_sse("/v1/chat/completions", LITELLM, &qwen("Then the tests"));
-    assert_eq!(server.arrival(), id);
+    assert_eq!(server.next_request(), id);
     assert_eq!(new_of(&server, id), ["Then the tests"]);
-    server.say(id, answer("Yes")).expect("somebody waits");
-    server.delivery();
+    server.reply(id, answer("Yes")).expect("somebody waits");
+    server.wait_delivery();
     drop(asked);
     // Once it was answered, another one is another one.
     let asked = server
         .client
         .post_sse("/v1/chat/completions", LITELLM, &qwen("Something else"));
-    assert_ne!(server.arrival(), id);
+    assert_ne!(server.next_request(), id);
     drop(asked);
 }
 
@@ -467,7 +469,7 @@ fn single_requests_with_one_beginning_stay_apart() {
     let mut seen = Vec::new();
     for (question, reply) in [
         ("Who wrote it?", answer("Ada")),
-        ("When was it?", fail("I do not know")),
+        ("When was it?", rejection("I do not know")),
         ("Where was it?", answer("Ada")),
     ] {
         let (id, _) = exchange(&mut server, row(question), reply);
@@ -481,7 +483,7 @@ fn single_requests_with_one_beginning_stay_apart() {
 fn a_first_prompt_that_was_turned_away_gives_the_conversation_its_name_no_longer() {
     let mut server = TestServer::start();
     let ask = |text: &str| claude(HELP, json!([prompt(text)]), true);
-    let (id, _) = exchange(&mut server, ask("Fix the parser"), fail("Not today"));
+    let (id, _) = exchange(&mut server, ask("Fix the parser"), rejection("Not today"));
     let (same, _) = exchange(&mut server, ask("Fix the lexer"), answer("Done"));
     assert_eq!(
         (same, conversation(&server, id).title()),

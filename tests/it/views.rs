@@ -17,19 +17,19 @@ fn lines(count: usize) -> String {
 fn an_open_view_has_the_keys() {
     for view in ["F1", "F3", "F4", "F5"] {
         let mut tui = TestTui::new(NORMAL);
-        let mut client = tui.ask(&codex("a", "hi", &[]));
-        tui.write("half an answer");
+        let mut client = tui.ask(&codex_request("a", "hi", &[]));
+        tui.type_text("half an answer");
         tui.press(view);
         tui.misses("half an answer");
         // None of these reaches the draft, its kind or the client.
         tui.press("Enter Tab x ! Backspace Ctrl+J Alt+Enter Alt+A Alt+L Alt+U Ctrl+U Ctrl+O");
-        tui.burst("one\ntwo\n");
+        tui.paste_unbracketed("one\ntwo\n");
         tui.press(view);
         tui.press(view);
         tui.app.on_paste("pasted");
         tui.step();
         tui.sees("nothing to paste into here");
-        assert!(tui.hear(&mut client).is_empty(), "{view}");
+        assert!(tui.receive(&mut client).is_empty(), "{view}");
         assert!(!tui.effects.contains(&Effect::Edit));
         for close in ["q", "Esc", "Ctrl+C", view] {
             tui.press(close);
@@ -38,8 +38,8 @@ fn an_open_view_has_the_keys() {
         }
         tui.press("q Enter");
         assert_eq!(
-            said(&tui.hear(&mut client)),
-            one("half an answer", "final_answer")
+            items_of(&tui.receive(&mut client)),
+            one_item("half an answer", "final_answer")
         );
     }
 }
@@ -97,12 +97,12 @@ fn help_has_a_part_for_everything_one_does() {
 #[test]
 fn what_is_shown_is_searched() {
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&codex("a", "Where is the statistics page?", &[]));
+    let _client = tui.ask(&codex_request("a", "Where is the statistics page?", &[]));
     tui.press("F1");
     let before = tui.screen();
     for key in ["/", "Ctrl+F"] {
         tui.press(key);
-        tui.write("statistics");
+        tui.type_text("statistics");
         tui.sees("Show statistics");
         tui.sees("1/3");
         // The search goes first, then the view.
@@ -110,7 +110,7 @@ fn what_is_shown_is_searched() {
         assert_eq!(tui.screen(), before);
     }
     tui.press("/");
-    tui.write("show statistics");
+    tui.type_text("show statistics");
     tui.press("Enter");
     tui.misses("search:");
     tui.sees("Show statistics");
@@ -124,11 +124,11 @@ fn the_inbox_opens_nothing_until_it_is_told_to() {
         let mut tui = TestTui::new(size);
         let mut clients = Vec::new();
         for prompt in ["kestrel", "heron", "crane"] {
-            clients.push(tui.ask(&codex(prompt, prompt, &[])));
-            tui.wait(2);
+            clients.push(tui.ask(&codex_request(prompt, prompt, &[])));
+            tui.advance(2);
         }
         assert_eq!(tui.title(), "kestrel");
-        tui.write("a draft");
+        tui.type_text("a draft");
         tui.press("F2");
         tui.sees("▸ inbox");
         tui.press("g");
@@ -155,14 +155,14 @@ fn the_inbox_opens_nothing_until_it_is_told_to() {
         };
         let before = chosen(&tui);
         assert_ne!(before, None);
-        clients.push(tui.ask(&codex("stork", "stork", &[])));
+        clients.push(tui.ask(&codex_request("stork", "stork", &[])));
         assert_eq!(chosen(&tui), before);
         assert_eq!(tui.title(), "kestrel");
         tui.press("Enter");
         assert_eq!(Some(tui.title()), before);
         tui.misses("▸ inbox");
         for mut client in clients {
-            assert!(tui.hear(&mut client).is_empty());
+            assert!(tui.receive(&mut client).is_empty());
         }
     }
 }
@@ -170,12 +170,12 @@ fn the_inbox_opens_nothing_until_it_is_told_to() {
 #[test]
 fn nothing_opens_by_itself_while_one_chooses_or_searches() {
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", "first", &[]));
-    tui.write("done");
+    let mut client = tui.ask(&codex_request("a", "first", &[]));
+    tui.type_text("done");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui.press("F2");
-    let _second = tui.ask(&codex("b", "second", &[]));
+    let _second = tui.ask(&codex_request("b", "second", &[]));
     tui.sees("▸ inbox");
     tui.sees("Alt+N opens it");
     assert_eq!(tui.title(), "first");
@@ -189,15 +189,19 @@ fn nothing_opens_by_itself_while_one_chooses_or_searches() {
     assert_eq!(tui.text(), "");
 
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", &format!("needle\n{}", lines(60)), &[]));
-    tui.write("!seq");
+    let mut client = tui.ask(&codex_request("a", &format!("needle\n{}", lines(60)), &[]));
+    tui.type_text("!seq");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui.press("Ctrl+F");
-    tui.write("needle");
+    tui.type_text("needle");
     tui.sees("1/1");
     let more = [call("seq"), output("needle\n", 0)];
-    let _next = tui.ask(&codex("a", &format!("needle\n{}", lines(60)), &more));
+    let _next = tui.ask(&codex_request(
+        "a",
+        &format!("needle\n{}", lines(60)),
+        &more,
+    ));
     tui.sees("│ needle");
     tui.sees("1/2");
 }
@@ -205,12 +209,12 @@ fn nothing_opens_by_itself_while_one_chooses_or_searches() {
 #[test]
 fn who_is_at_the_end_stays_there() {
     let mut tui = TestTui::new(NORMAL);
-    let mut client = tui.ask(&codex("a", &lines(60), &[]));
+    let mut client = tui.ask(&codex_request("a", &lines(60), &[]));
     tui.press("Ctrl+End");
     tui.sees("row 60 of it");
     // A draft that grows and shrinks.
     for _ in 0..9 {
-        tui.write("a line of the draft\n");
+        tui.type_text("a line of the draft\n");
         tui.sees("row 60 of it");
         tui.sees("· end");
     }
@@ -227,12 +231,12 @@ fn who_is_at_the_end_stays_there() {
     ));
     tui.step();
     tui.sees("row 60 of it");
-    let _other = tui.ask(&codex("b", "Somebody else", &[]));
+    let _other = tui.ask(&codex_request("b", "Somebody else", &[]));
     tui.sees("row 60 of it");
     // And what was said last.
-    tui.write("!");
+    tui.type_text("!");
     tui.press("Enter");
-    tui.hear(&mut client);
+    tui.receive(&mut client);
     tui.sees("delivered");
     // But not who has gone up to read.
     tui.press("Ctrl+Home");
@@ -245,7 +249,7 @@ fn who_is_at_the_end_stays_there() {
             .join("\n")
     };
     let before = top(&tui);
-    tui.write("x\ny\nz");
+    tui.type_text("x\ny\nz");
     for line in ["> x", "  y", "  z"] {
         tui.sees(line);
     }
@@ -257,9 +261,9 @@ fn who_is_at_the_end_stays_there() {
 fn a_long_draft_does_not_hide_what_is_answered() {
     for (size, least) in [(NORMAL, 11), (SMALL, 4)] {
         let mut tui = TestTui::new(size);
-        let _client = tui.ask(&codex("a", "A question\nof two lines?", &[]));
-        tui.write(&"a line of the draft\n".repeat(40));
-        tui.write("the last line");
+        let _client = tui.ask(&codex_request("a", "A question\nof two lines?", &[]));
+        tui.type_text(&"a line of the draft\n".repeat(40));
+        tui.type_text("the last line");
         tui.sees("of two lines?");
         tui.sees("the last line");
         let screen = tui.screen();
@@ -268,16 +272,16 @@ fn a_long_draft_does_not_hide_what_is_answered() {
     }
     // Nor do parts, what is asked for and a form together.
     let mut tui = TestTui::new(SMALL);
-    let mut body = codex("a", "Short question?", &[]);
+    let mut body = codex_request("a", "Short question?", &[]);
     body["text"] = json!({"format": {"type": "json_schema", "name": "n", "schema":
         {"type": "object", "properties": {"answer": {"type": "string"}}}}});
     body["max_output_tokens"] = json!(1_000);
     let _client = tui.ask(&body);
     for _ in 0..6 {
-        tui.write("!ls");
+        tui.type_text("!ls");
         tui.press("Alt+A");
     }
-    tui.write("more\nand more\nand the end");
+    tui.type_text("more\nand more\nand the end");
     tui.sees("Short question?");
     tui.sees("and the end");
 }
@@ -286,14 +290,14 @@ fn a_long_draft_does_not_hide_what_is_answered() {
 fn a_search_counts_and_goes_back() {
     let text = format!("needle one\n{}needle two needle three\n", lines(60));
     let mut tui = TestTui::new(NORMAL);
-    let mut body = codex("a", &text, &[]);
+    let mut body = codex_request("a", &text, &[]);
     body["input"][1]["content"][0]["text"] =
         json!("<skills_instructions>\na NEEDLE\n</skills_instructions>");
     let _client = tui.ask(&body);
     tui.press("Ctrl+End");
     let before = tui.screen();
     tui.press("Ctrl+F");
-    tui.write("needle");
+    tui.type_text("needle");
     tui.sees("3/4");
     // The one that it is at looks different from the others.
     let style = |tui: &TestTui, text| tui.style_of(text).add_modifier;
@@ -323,7 +327,7 @@ fn a_search_counts_and_goes_back() {
     tui.press("Down Down Enter");
     tui.misses("search:");
     tui.sees("│ a NEEDLE");
-    tui.write("a draft");
+    tui.type_text("a draft");
     tui.sees("│ a NEEDLE");
     assert_eq!(tui.text(), "a draft");
 }
@@ -331,9 +335,9 @@ fn a_search_counts_and_goes_back() {
 #[test]
 fn each_conversation_keeps_its_place_and_what_is_selected() {
     let mut tui = TestTui::new(NORMAL);
-    let _a = tui.ask(&codex("a", &lines(60), &[]));
-    tui.wait(1);
-    let _b = tui.ask(&codex("b", "Something else", &[]));
+    let _a = tui.ask(&codex_request("a", &lines(60), &[]));
+    tui.advance(1);
+    let _b = tui.ask(&codex_request("b", "Something else", &[]));
     tui.press("PageDown Ctrl+Down");
     let place = |tui: &TestTui| {
         tui.screen()
@@ -477,7 +481,11 @@ fn in_a_terminal_a_search_counts_and_goes_back() {
 #[test]
 fn help_opens_from_everything_that_offers_it() {
     let mut tui = TestTui::new(NORMAL);
-    let _client = tui.ask(&offering("?", &[exec_command(), weather()], json!({})));
+    let _client = tui.ask(&request_with_tools(
+        "?",
+        &[exec_command(), weather()],
+        json!({}),
+    ));
     tui.app.settings.snippets = vec![("bye".into(), "Bye.".into())];
     for dialog in ["F10", "F6", "Ctrl+T", "Ctrl+R", "Ctrl+F", "F2", "F3"] {
         tui.press(dialog);
@@ -485,14 +493,14 @@ fn help_opens_from_everything_that_offers_it() {
         tui.press("F1");
         tui.sees("KINDS OF REPLY");
         tui.press("Esc");
-        tui.write("x");
+        tui.type_text("x");
         assert_eq!(tui.text(), "x", "{dialog}");
         tui.press("Backspace");
     }
     // What was filled in by then is kept.
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.press("Alt+O");
-    tui.write("/srv");
+    tui.type_text("/srv");
     tui.press("F1");
     tui.sees("KINDS OF REPLY");
     tui.press("Esc");
@@ -501,8 +509,8 @@ fn help_opens_from_everything_that_offers_it() {
     tui.sees("KINDS OF REPLY");
     // Ctrl+C closes them like all others.
     tui.press("Esc Alt+P Ctrl+C");
-    tui.write("!ls");
+    tui.type_text("!ls");
     tui.press("Alt+O Ctrl+C");
-    tui.write(" -l");
+    tui.type_text(" -l");
     assert_eq!(tui.text(), "ls -l");
 }

@@ -89,10 +89,10 @@ pub fn play(wire: &Wire, table: Vec<Case>) {
         let mut frames = writer.start();
         for step in case.does {
             match step {
-                Do::Write(text) => tui.write(text),
+                Do::Write(text) => tui.type_text(text),
                 Do::Press(keys) => tui.press(keys),
             }
-            for reply in tui.hear(&mut client) {
+            for reply in tui.receive(&mut client) {
                 frames.extend(writer.reply(&reply, 107, Some(USAGE)));
             }
         }

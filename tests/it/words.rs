@@ -125,7 +125,7 @@ fn what_was_delivered_does_not_come_back() {
 
 /// Waits until nothing that was typed is kept to be sent.
 fn no_draft_is_left(operator: &Operator) {
-    let reader = JournalReader::open(&operator.place().state_dir()).expect("a journal");
+    let reader = JournalReader::open(&operator.sandbox().state_dir()).expect("a journal");
     poll(
         "the draft to go",
         || {
@@ -181,9 +181,9 @@ fn an_earlier_conversation_is_found_read_and_deleted_for_good() {
     }
     operator.key(Key::Ctrl('q'));
     operator.wait_exit();
-    let folder = operator.place().state_dir();
+    let folder = operator.sandbox().state_dir();
     assert!(any_file_contains(&folder, "zyzzogeton"));
-    let mut show = operator.place().command(&["history", "show", "1"]);
+    let mut show = operator.sandbox().command(&["history", "show", "1"]);
     let shown = show.arg("--state-dir").arg(&folder).output();
     let shown = String::from_utf8(shown.expect("ended").stdout).expect("UTF-8");
     for part in [
@@ -270,7 +270,7 @@ fn what_an_editor_saved_survives_a_kill_and_is_offered() {
         screen.contains("text saved in an editor is back"),
         "{screen}"
     );
-    assert!(editor_files(operator.place()).is_empty());
+    assert!(editor_files(operator.sandbox()).is_empty());
     // The draft is where it was, and what was saved is offered beside it.
     let _stream = ask(&operator.client(), "a");
     operator.wait_for("Alt+N opens it");
@@ -291,7 +291,7 @@ fn what_an_editor_saved_is_in_the_draft_when_the_program_is_ended() {
         let (mut operator, _stream) = at_the_editor();
         end(&mut operator);
         let operator = operator.restart();
-        assert!(editor_files(operator.place()).is_empty());
+        assert!(editor_files(operator.sandbox()).is_empty());
         let _stream = ask(&operator.client(), "a");
         operator.wait_for("> saved words");
     }
@@ -303,7 +303,7 @@ fn what_cannot_be_saved_is_told_for_as_long_as_it_is_so() {
         let mut operator = Operator::builder().size(columns, rows).start();
         let mut stream = ask(&operator.client(), "a");
         operator.wait_request("What now?");
-        let folder = operator.place().state_dir();
+        let folder = operator.sandbox().state_dir();
         let other = rusqlite::Connection::open(folder.join("journal.db")).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         operator.type_text("words");

@@ -20,7 +20,7 @@ fn aider() -> Option<ClientRun<Pty>> {
         let mut git = Command::new("git");
         // As nobody has configured it on this machine.
         git.env_clear()
-            .envs(agent.session.operator.place().environment())
+            .envs(agent.session.operator.sandbox().environment())
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .current_dir(agent.work())
             .args(line.split(' '));
@@ -31,7 +31,7 @@ fn aider() -> Option<ClientRun<Pty>> {
         .args(["--edit-format", "diff", "--no-pretty", "--no-gitignore"])
         .args(["--no-check-update", "--analytics-disable"])
         .args(["--no-show-release-notes", "poem.txt"]);
-    let play = agent.open(&command);
+    let play = agent.start_in_terminal(&command);
     play.client.wait_for("diff>");
     Some(play)
 }
@@ -62,7 +62,7 @@ fn aider_counts_words_and_edits() {
     let Some(mut play) = aider() else {
         return;
     };
-    let work = play.operator.place().path("work");
+    let work = play.operator.sandbox().path("work");
     ask(&mut play, "Count my words");
     let command = format!("Let us see:\n\n```bash\n{}\n```", super::COUNT);
     play.answer("Count my words", &command);

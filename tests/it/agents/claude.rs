@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Agent, ClientRun, Key, Pty, Shown, has_row};
+use crate::support::{Agent, ClientOutput, ClientRun, Key, Pty, has_row};
 
 /// Claude Code, which trusts its folder.
 fn claude() -> Option<(Agent, Command)> {
@@ -20,7 +20,7 @@ fn terminal(args: &[&str]) -> Option<ClientRun<Pty>> {
     let (agent, mut command) = claude()?;
     command.args(args);
     agent.write("work/poem.txt", super::POEM);
-    let play = agent.open(&command);
+    let play = agent.start_in_terminal(&command);
     play.client.wait_for("❯");
     Some(play)
 }
@@ -33,8 +33,8 @@ fn ask(play: &mut ClientRun<Pty>, prompt: &str) {
 }
 
 /// How many requests Claude Code has made for an answer.
-fn posts<C: Shown>(play: &ClientRun<C>) -> usize {
-    play.wire.asked("POST /v1/messages?")
+fn posts<C: ClientOutput>(play: &ClientRun<C>) -> usize {
+    play.wire.client_sent("POST /v1/messages?")
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_permission_check_is_shown_as_such_and_answered_with_a_key() {
     // It says once that it is going to check in another way.
     play.client.press_enter_until_gone("Enter to continue");
     play.operator.wait_request("permission check");
-    let made = play.operator.place().path("work/made.txt");
+    let made = play.operator.sandbox().path("work/made.txt");
     assert!(!made.exists(), "it ran before anybody allowed it");
     play.operator.key(Key::Alt('1'));
     play.operator.wait_until("the number", |screen| {
@@ -194,7 +194,7 @@ fn a_sub_agent_is_a_conversation_of_its_own() {
     command
         .args(UNGUARDED)
         .args(["--print", "Have somebody count"]);
-    let mut play = agent.run(command);
+    let mut play = agent.start(command);
     let task = [
         ("description", "Count words"),
         ("prompt", "Count all words here"),

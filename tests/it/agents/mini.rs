@@ -20,7 +20,7 @@ fn mini_counts_words() {
         return;
     };
     agent.write("work/poem.txt", super::POEM);
-    let mut play = agent.run(command);
+    let mut play = agent.start(command);
     play.run("Count my words", super::COUNT);
     // It ends when a command says so, and not with an answer.
     let end = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT; echo It has $((2 + 1))";

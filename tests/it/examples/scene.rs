@@ -46,7 +46,7 @@ impl Session {
         let state = folder.path().join("state");
         let journal = Journal::open(&state, JournalOptions::default()).expect("a journal");
         let store = Store::with_journal(100, journal).expect("a store");
-        let mut server = TestServer::storing(store, 10, |_| {});
+        let mut server = TestServer::with_store(store, 10, |_| {});
         let mut asked = Vec::new();
         for number in 1..=CONVERSATIONS {
             let turns = if number == RECORDED { 3 } else { 1 };
@@ -73,10 +73,10 @@ impl Session {
 fn exchange(server: &mut TestServer, body: Value, reply: &str) {
     let client = server.client.clone();
     let asked = std::thread::spawn(move || client.post_json("/v1/responses", &CODEX, &body).0);
-    let id = server.arrival();
-    server.say(id, answer(reply)).expect("somebody waits");
+    let id = server.next_request();
+    server.reply(id, answer(reply)).expect("somebody waits");
     assert_eq!(asked.join().expect("no panic"), 200);
-    server.delivery();
+    server.wait_delivery();
 }
 
 /// How an agent says who it is.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::agent::{Wire, talk};
 use super::player::{REFUSAL, Recorded, record};
-use crate::support::{Client, Run, path_from_environment, poll};
+use crate::support::{Client, ClientProcess, path_from_environment, poll};
 
 /// Serves fixtures on a free port, which it prints.
 const AIMOCK: &str = r#"
@@ -53,13 +53,13 @@ fn aimock_answers_as_it_was_recorded() {
     }
 }
 
-fn aimock(modules: &Path, folder: &Path, fixtures: &str) -> (Run, SocketAddr) {
+fn aimock(modules: &Path, folder: &Path, fixtures: &str) -> (ClientProcess, SocketAddr) {
     fs::create_dir_all(folder).expect("a folder");
     std::os::unix::fs::symlink(modules, folder.join("node_modules")).expect("a link");
     fs::write(folder.join("serve.mjs"), AIMOCK).expect("a script");
     let mut command = Command::new("node");
     command.arg(folder.join("serve.mjs")).arg(fixtures);
-    let server = Run::spawn(command);
+    let server = ClientProcess::spawn(command);
     let address = poll(
         "aimock",
         || {

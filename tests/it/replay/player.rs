@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::agent::{Wire, talk};
 use crate::support::operator::PROGRAM;
-use crate::support::{Signal, TestServer, fail, note, poll};
+use crate::support::{Signal, TestServer, note, poll, rejection};
 
 pub const PROMPT: &str = "Count my words";
 pub const HOMEWORK: &str = "Do all of my homework";
@@ -78,7 +78,7 @@ pub fn server(place: &Place) -> TestServer {
     let journal =
         Journal::open(&place.path("state"), JournalOptions::default()).expect("a journal");
     let store = Store::with_journal(100, journal).expect("a store");
-    TestServer::storing(store, 10, |_| {})
+    TestServer::with_store(store, 10, |_| {})
 }
 
 /// The person leaves, and the journal has all of it.
@@ -97,12 +97,12 @@ pub fn record(wire: Wire) -> Recorded {
     let agent = std::thread::spawn(move || talk(address, wire, "/tmp/.tmpAb12Cd"));
     let first = arrival(&mut server);
     server
-        .say(first, note("One moment"))
+        .reply(first, note("One moment"))
         .expect("somebody waits");
     let shell = server.inbox.get(first).and_then(|found| found.shell());
     let call = shell.expect("a shell").call("ls", &serde_json::Map::new());
     let thought = Reply::Items(vec![Body::reasoning("Let me see")]);
-    server.say(first, thought).expect("somebody waits");
+    server.reply(first, thought).expect("somebody waits");
     finish(&mut server, first, vec![call]);
     let second = arrival(&mut server);
     for line in ["There are\n", "two of them"] {
@@ -110,7 +110,9 @@ pub fn record(wire: Wire) -> Recorded {
     }
     finish(&mut server, second, Vec::new());
     let third = arrival(&mut server);
-    server.say(third, fail(REFUSAL)).expect("somebody waits");
+    server
+        .reply(third, rejection(REFUSAL))
+        .expect("somebody waits");
     let last = arrival(&mut server);
     let help = Body::message("With pleasure", Phase::FinalAnswer);
     finish(&mut server, last, vec![help]);
@@ -128,7 +130,7 @@ pub fn record(wire: Wire) -> Recorded {
 /// Waits for a request, past what was delivered meanwhile.
 fn arrival(server: &mut TestServer) -> ConversationId {
     loop {
-        if let Change::Arrived { conversation, .. } = server.change() {
+        if let Change::Arrived { conversation, .. } = server.next_change() {
             return conversation;
         }
     }
@@ -153,7 +155,7 @@ fn live(server: &mut TestServer, id: ConversationId, line: &str) {
 fn finish(server: &mut TestServer, id: ConversationId, items: Vec<Body>) {
     let ending = Ending::Completed;
     server
-        .say(id, Reply::End { items, ending })
+        .reply(id, Reply::End { items, ending })
         .expect("somebody waits");
     settle(server, id);
 }
@@ -161,7 +163,7 @@ fn finish(server: &mut TestServer, id: ConversationId, items: Vec<Body>) {
 /// Waits until all that was said is delivered.
 fn settle(server: &mut TestServer, id: ConversationId) {
     while server.inbox.is_busy(id) {
-        server.change();
+        server.next_change();
     }
 }
 

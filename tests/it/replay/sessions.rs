@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::player::{HOMEWORK, PROMPT, REFUSAL, Replay};
 use crate::support::upstream::{call, say};
 use crate::support::{
-    Agent, ClientRun, CodexHome, CodexSession, KEY, Key, Operator, Pty, Signal, Upstream, has_row,
-    in_terminal, readers,
+    API_KEY, Agent, ClientRun, CodexHome, CodexSession, Key, Operator, Pty, Signal, Upstream,
+    has_row, in_terminal, readers,
 };
 
 /// What the agent finds in its folder, and what it is told to do with it.
@@ -148,9 +148,9 @@ fn again(agent: &mut Pty) {
 fn export(operator: &mut Operator) -> [PathBuf; 2] {
     operator.signal(Signal::TERM);
     operator.wait_exit();
-    let state = operator.place().state_dir().display().to_string();
+    let state = operator.sandbox().state_dir().display().to_string();
     let run = |args: &[&str]| -> String {
-        let mut command = operator.place().command(args);
+        let mut command = operator.sandbox().command(args);
         let output = command.args(["--state-dir", &state]).output();
         let output = output.expect("started");
         assert!(output.status.success(), "{args:?}: {output:?}");
@@ -164,15 +164,15 @@ fn export(operator: &mut Operator) -> [PathBuf; 2] {
     let [number] = numbers.as_slice() else {
         panic!("one conversation: {numbers:?}");
     };
-    let file = |name: &str| operator.place().path(name);
+    let file = |name: &str| operator.sandbox().path(name);
     for (format, name) in FORMATS {
         let path = file(name).display().to_string();
         let told = run(&["export", number, "--format", format, "-o", &path]);
         assert!(told.starts_with("Wrote 1 conversation (4 turns"), "{told}");
     }
-    readers::trajectory(&file("session.atif.json"));
-    readers::rows(&[file("messages.jsonl"), file("preferences.jsonl")]);
-    let page = readers::page(&file("session.html"));
+    readers::validate_trajectory(&file("session.atif.json"));
+    readers::load_data_sets(&[file("messages.jsonl"), file("preferences.jsonl")]);
+    let page = readers::read_page(&file("session.html"));
     let texts = FORMATS.map(|(format, name)| match (format, &page) {
         ("html", Some(page)) => page.clone(),
         _ => fs::read_to_string(file(name)).expect("a text"),
@@ -193,7 +193,7 @@ fn export(operator: &mut Operator) -> [PathBuf; 2] {
 
 /// Plays a file at the address where the person was.
 fn replay(operator: &Operator, file: &Path, key: Option<&str>) -> Replay {
-    let place = operator.place();
+    let place = operator.sandbox();
     let listen = place.address.to_string();
     let mut command = place.command(&["replay", "--once", "--instant", "--json"]);
     command
@@ -225,7 +225,7 @@ fn is_whole(replay: Replay) {
 #[test]
 fn codex_is_recorded_exported_and_finishes_without_a_person_twice() {
     let upstream = Upstream::start();
-    let Some(scene) = CodexSession::with(&with_model(&upstream)) else {
+    let Some(scene) = CodexSession::with_config(&with_model(&upstream)) else {
         return;
     };
     let open = |codex: &CodexHome| {
@@ -267,7 +267,7 @@ fn codex_is_recorded_exported_and_finishes_without_a_person_twice() {
 fn claude_code_is_recorded_exported_and_finishes_without_a_person_twice() {
     let upstream = Upstream::start();
     let config = with_model(&upstream);
-    let Some(agent) = Agent::claude_with(&config) else {
+    let Some(agent) = Agent::claude_with_config(&config) else {
         return;
     };
     agent.write("work/poem.txt", POEM);
@@ -279,7 +279,7 @@ fn claude_code_is_recorded_exported_and_finishes_without_a_person_twice() {
         "Bash,Write",
     ]);
     let work = agent.work();
-    let mut session = agent.open(&command);
+    let mut session = agent.start_in_terminal(&command);
     session.client.wait_for("❯");
     play(&mut session, &upstream, |play| {
         let path = work.join("count.txt").display().to_string();
@@ -296,7 +296,7 @@ fn claude_code_is_recorded_exported_and_finishes_without_a_person_twice() {
     let first = leave(&mut session.client, &work, "/exit");
     is_as_answered(&first, &["Write(count.txt)"]);
     for file in export(&mut session.operator) {
-        let replay = replay(&session.operator, &file, Some(KEY));
+        let replay = replay(&session.operator, &file, Some(API_KEY));
         fs::remove_file(work.join("count.txt")).expect("what was written");
         let mut agent = in_terminal(&command);
         agent.wait_for("❯");

@@ -9,37 +9,39 @@ use std::process::Command;
 use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
 
-use super::{ClientRun, ClientSession, KEY, Operator, Pty, Shown, path_from_environment};
+use super::{
+    API_KEY, ClientOutput, ClientRun, ClientSession, Operator, Pty, path_from_environment,
+};
 
 /// An agent that is to be started, and the session around it.
 pub struct Agent {
     pub session: ClientSession,
-    /// The command that starts it.
-    line: String,
+    /// The shell command that starts it.
+    start_command: String,
 }
 
 impl Agent {
     /// Sets up the program that an environment variable names by `humanllm setup NAME`; nothing if
     /// the variable is not there.
     pub fn new(name: &str, variable: &'static str) -> Option<Self> {
-        Self::with(name, variable, "[server]\nheartbeat_seconds = 1\n")
+        Self::with_config(name, variable, "[server]\nheartbeat_seconds = 1\n")
     }
 
     /// The same with a configuration file for `humanllm`.
-    pub fn with(name: &str, variable: &'static str, config: &str) -> Option<Self> {
+    pub fn with_config(name: &str, variable: &'static str, config: &str) -> Option<Self> {
         let program = path_from_environment(variable, name)?;
-        let session = ClientSession::with(Operator::builder().size(120, 40), config);
-        let place = session.operator.place();
+        let session = ClientSession::with_config(Operator::builder().size(120, 40), config);
+        let place = session.operator.sandbox();
         let setup = place
             .command(&["setup", name, "--listen", &session.wire.address.to_string()])
-            .env("HUMANLLM_API_KEY", KEY)
+            .env("HUMANLLM_API_KEY", API_KEY)
             .output()
             .expect("humanllm setup");
         assert!(setup.status.success(), "setup failed: {setup:?}");
-        let said = String::from_utf8(setup.stdout).expect("UTF-8");
-        let line = said.lines().last().expect("how to start it").trim();
+        let report = String::from_utf8(setup.stdout).expect("UTF-8");
+        let start_command = report.lines().last().expect("how to start it").trim();
         let agent = Self {
-            line: line.to_owned(),
+            start_command: start_command.to_owned(),
             session,
         };
         fs::create_dir(agent.work()).expect("a folder to work in");
@@ -49,13 +51,13 @@ impl Agent {
 
     /// Claude Code, which trusts its folder; `None` if there is none to test with.
     pub fn claude() -> Option<Self> {
-        Self::claude_with("[server]\nheartbeat_seconds = 1\n")
+        Self::claude_with_config("[server]\nheartbeat_seconds = 1\n")
     }
 
     /// The same with a configuration file for `humanllm`.
-    pub fn claude_with(config: &str) -> Option<Self> {
-        let agent = Self::with("claude", "HUMANLLM_TEST_CLAUDE", config)?;
-        let path = agent.session.operator.place().path("home/.claude.json");
+    pub fn claude_with_config(config: &str) -> Option<Self> {
+        let agent = Self::with_config("claude", "HUMANLLM_TEST_CLAUDE", config)?;
+        let path = agent.session.operator.sandbox().path("home/.claude.json");
         let state = fs::read_to_string(path).expect("what setup wrote");
         let mut state: Value = serde_json::from_str(&state).expect("JSON");
         let work = agent.work().canonicalize().expect("a folder");
@@ -76,42 +78,42 @@ impl Agent {
     fn link_program(&self, name: &str, program: &Path) {
         let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
         self.write(&format!("bin/{name}"), &script);
-        let path = self.session.operator.place().path("bin").join(name);
+        let path = self.session.operator.sandbox().path("bin").join(name);
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("an executable file");
     }
 
     /// The folder that it works in.
     pub fn work(&self) -> PathBuf {
-        self.session.operator.place().path("work")
+        self.session.operator.sandbox().path("work")
     }
 
-    /// Writes a file of its `home`, or of its `work`.
+    /// Writes a file, whose path begins with `home` or `work`.
     pub fn write(&self, path: &str, text: &str) {
-        let path = self.session.operator.place().path(path);
+        let path = self.session.operator.sandbox().path(path);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, text).expect("a file");
     }
 
     /// The command that starts it in its folder; more arguments may be added.
     pub fn command(&self) -> Command {
-        let bin = self.session.operator.place().path("bin");
+        let bin = self.session.operator.sandbox().path("bin");
         let path = std::env::var("PATH").unwrap_or_default();
         let mut command = self.session.program(Path::new("sh"));
         command
             .current_dir(self.work())
             .env("PATH", format!("{}:{path}", bin.display()))
-            .env("HUMANLLM_API_KEY", KEY)
-            .args(["-c", &format!("{} \"$@\"", self.line), "sh"]);
+            .env("HUMANLLM_API_KEY", API_KEY)
+            .args(["-c", &format!("{} \"$@\"", self.start_command), "sh"]);
         command
     }
 
     /// Starts it without a terminal.
-    pub fn run(self, command: Command) -> ClientRun {
-        self.session.play(command)
+    pub fn start(self, command: Command) -> ClientRun {
+        self.session.start(command)
     }
 
     /// Starts it in a terminal.
-    pub fn open(self, command: &Command) -> ClientRun<Pty> {
+    pub fn start_in_terminal(self, command: &Command) -> ClientRun<Pty> {
         ClientRun {
             client: in_terminal(command),
             operator: self.session.operator,
@@ -132,7 +134,7 @@ pub fn in_terminal(command: &Command) -> Pty {
     Pty::spawn(builder, (100, 40))
 }
 
-impl<C: Shown> ClientRun<C> {
+impl<C: ClientOutput> ClientRun<C> {
     /// Waits until the inbox has these conversations and no others, but for requests that the
     /// program answered itself.
     pub fn wait_inbox(&self, titles: &[&str]) {

@@ -98,7 +98,7 @@ impl Client {
         self.answers("/healthz")
     }
 
-    /// Whether somebody is there to answer a GET of this path well.
+    /// Whether a GET of this path is answered with status 200.
     pub fn answers(&self, path: &str) -> bool {
         let answer = self.agent.get(self.url(path)).call();
         answer.is_ok_and(|response| response.status() == 200)
@@ -210,10 +210,11 @@ impl Iterator for EventStream {
 pub struct Tap {
     /// Where clients connect.
     pub address: SocketAddr,
-    asked: Log,
-    answered: Log,
+    from_client: Log,
+    from_server: Log,
 }
 
+/// All bytes that went in one direction.
 type Log = Arc<Mutex<Vec<u8>>>;
 
 impl Tap {
@@ -221,42 +222,43 @@ impl Tap {
     pub fn new(server: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("its address");
-        let (asked, answered) = (Log::default(), Log::default());
-        let logs = (Arc::clone(&asked), Arc::clone(&answered));
+        let (from_client, from_server) = (Log::default(), Log::default());
+        let logs = (Arc::clone(&from_client), Arc::clone(&from_server));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if let Ok(server) = TcpStream::connect(server) {
                     let (c, s) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-                    let (asked, answered) = (Arc::clone(&logs.0), Arc::clone(&logs.1));
-                    std::thread::spawn(move || pass(c, s, &asked));
-                    std::thread::spawn(move || pass(server, client, &answered));
+                    let (from_client, from_server) = (Arc::clone(&logs.0), Arc::clone(&logs.1));
+                    std::thread::spawn(move || forward(c, s, &from_client));
+                    std::thread::spawn(move || forward(server, client, &from_server));
                 }
             }
         });
         Self {
             address,
-            asked,
-            answered,
+            from_client,
+            from_server,
         }
     }
 
     /// How many requests for a response were made.
     pub fn posts(&self) -> usize {
-        self.asked("POST /v1/responses ")
+        self.client_sent("POST /v1/responses ")
     }
 
     /// How often clients sent `text`.
-    pub fn asked(&self, text: &str) -> usize {
-        count(&self.asked.lock().unwrap(), text.as_bytes())
+    pub fn client_sent(&self, text: &str) -> usize {
+        count(&self.from_client.lock().unwrap(), text.as_bytes())
     }
 
     /// How often the server sent `text`.
-    pub fn answered(&self, text: &str) -> usize {
-        count(&self.answered.lock().unwrap(), text.as_bytes())
+    pub fn server_sent(&self, text: &str) -> usize {
+        count(&self.from_server.lock().unwrap(), text.as_bytes())
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, log: &Mutex<Vec<u8>>) {
+/// Forwards bytes until one side closes its connection.
+fn forward(mut from: TcpStream, mut to: TcpStream, log: &Mutex<Vec<u8>>) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         log.lock().unwrap().extend(&buffer[..count]);

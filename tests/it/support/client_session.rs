@@ -9,17 +9,17 @@ use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use super::{Builder, Client, Key, Operator, Pty, Run, Tap, free_address, poll};
+use super::{Client, ClientProcess, Key, Operator, OperatorBuilder, Pty, Tap, free_address, poll};
 
 /// The API key of the server in a session.
-pub const KEY: &str = "sk-a-key-for-the-scenes-of-the-tests";
+pub const API_KEY: &str = "sk-a-key-for-the-scenes-of-the-tests";
 
 /// The path in an environment variable. If there is none, says so once, past the test runner's
 /// capture.
 pub fn path_from_environment(variable: &'static str, what: &str) -> Option<PathBuf> {
-    static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    static REPORTED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let path = std::env::var_os(variable).map(PathBuf::from);
-    if path.is_none() && SAID.lock().unwrap().insert(variable) {
+    if path.is_none() && REPORTED.lock().unwrap().insert(variable) {
         let _ = writeln!(
             std::io::stderr(),
             "skipped: {variable} does not name {what}"
@@ -53,7 +53,7 @@ pub fn litellm() -> Option<PathBuf> {
 }
 
 /// The Python code that starts litellm's proxy.
-const PROXY: &str = "import litellm; litellm.run_server()";
+const PROXY_CODE: &str = "import litellm; litellm.run_server()";
 
 /// `humanllm` with an API key and a heartbeat every second, and the wire to it.
 pub struct ClientSession {
@@ -63,18 +63,21 @@ pub struct ClientSession {
 
 impl ClientSession {
     pub fn new() -> Self {
-        Self::of(Operator::builder())
+        Self::with_operator(Operator::builder())
     }
 
     /// A session with a program that is started like this.
-    pub fn of(operator: Builder) -> Self {
-        Self::with(operator, "[server]\nheartbeat_seconds = 1\n")
+    pub fn with_operator(operator: OperatorBuilder) -> Self {
+        Self::with_config(operator, "[server]\nheartbeat_seconds = 1\n")
     }
 
     /// The same with a configuration file.
-    pub fn with(operator: Builder, config: &str) -> Self {
-        let operator = operator.config(config).env("HUMANLLM_API_KEY", KEY).start();
-        let wire = Tap::new(operator.place().address);
+    pub fn with_config(operator: OperatorBuilder, config: &str) -> Self {
+        let operator = operator
+            .config(config)
+            .env("HUMANLLM_API_KEY", API_KEY)
+            .start();
+        let wire = Tap::new(operator.sandbox().address);
         Self { operator, wire }
     }
 
@@ -89,26 +92,26 @@ impl ClientSession {
         let mut command = Command::new(program);
         command
             .env_clear()
-            .envs(self.operator.place().environment())
+            .envs(self.operator.sandbox().environment())
             .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             .env("OPENAI_AGENTS_DISABLE_TRACING", "1");
         command
     }
 
-    /// A command with the model at `url`, configured as the documentation says.
-    fn asking(&self, program: &Path, url: &str) -> Command {
+    /// A client's command, with the environment variables for the API at `url`.
+    fn client_command(&self, program: &Path, url: &str) -> Command {
         let mut command = self.program(program);
         for vendor in ["OPENAI", "ANTHROPIC"] {
             command
                 .env(format!("{vendor}_BASE_URL"), url)
-                .env(format!("{vendor}_API_KEY"), KEY);
+                .env(format!("{vendor}_API_KEY"), API_KEY);
         }
         command
     }
 
     /// A scene of a script in `tests/it/clients`, which asks at `url`.
     pub fn python(&self, python: &Path, script: &str, scene: &str, url: &str) -> Command {
-        let mut command = self.asking(python, url);
+        let mut command = self.client_command(python, url);
         command
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .arg(scripts().join(script))
@@ -118,25 +121,38 @@ impl ClientSession {
 
     /// The proxy of litellm in front of the server, with the address where it listens. It knows one
     /// model, `human`, and has the server's key for its own.
-    pub fn proxy(&self, python: &Path) -> (Run, SocketAddr) {
-        let model = json!({"model": "openai/human", "api_base": self.url("/v1"), "api_key": KEY});
+    pub fn proxy(&self, python: &Path) -> (ClientProcess, SocketAddr) {
+        let model =
+            json!({"model": "openai/human", "api_base": self.url("/v1"), "api_key": API_KEY});
         self.proxy_of(python, "human", &model)
     }
 
     /// The same in front of any model, in litellm's own words.
-    pub fn proxy_of(&self, python: &Path, name: &str, model: &Value) -> (Run, SocketAddr) {
-        let config = self.operator.place().path("litellm.yaml");
+    pub fn proxy_of(
+        &self,
+        python: &Path,
+        name: &str,
+        model: &Value,
+    ) -> (ClientProcess, SocketAddr) {
+        let config = self.operator.sandbox().path("litellm.yaml");
         let models = json!({"model_list": [{"model_name": name, "litellm_params": model}]});
         std::fs::write(&config, models.to_string()).expect("a configuration file");
         let address = free_address();
         let mut command = self.program(python);
         command
-            .env("LITELLM_MASTER_KEY", KEY)
-            .args(["-c", PROXY, "--telemetry", "False", "--host", "127.0.0.1"])
+            .env("LITELLM_MASTER_KEY", API_KEY)
+            .args([
+                "-c",
+                PROXY_CODE,
+                "--telemetry",
+                "False",
+                "--host",
+                "127.0.0.1",
+            ])
             .args(["--port", &address.port().to_string()])
             .arg("--config")
             .arg(&config);
-        let proxy = Run::spawn(command);
+        let proxy = ClientProcess::spawn(command);
         let client = Client::new(address);
         poll(
             "the proxy",
@@ -148,21 +164,21 @@ impl ClientSession {
 
     /// A scene of a script in `tests/it/clients`, with these modules beside it.
     pub fn node(&self, modules: &Path, script: &str, scene: &str, url: &str) -> Command {
-        let folder = self.operator.place().path("node");
+        let folder = self.operator.sandbox().path("node");
         std::fs::create_dir_all(&folder).expect("a folder");
         std::os::unix::fs::symlink(modules, folder.join("node_modules")).expect("a link");
         std::fs::copy(scripts().join(script), folder.join(script)).expect("a script");
-        let mut command = self.asking(Path::new("node"), url);
+        let mut command = self.client_command(Path::new("node"), url);
         command.arg(folder.join(script)).arg(scene);
         command
     }
 
     /// Starts a client.
-    pub fn play(self, client: Command) -> ClientRun {
+    pub fn start(self, client: Command) -> ClientRun {
         ClientRun {
             operator: self.operator,
             wire: self.wire,
-            client: Run::spawn(client),
+            client: ClientProcess::spawn(client),
         }
     }
 }
@@ -178,40 +194,40 @@ fn scripts() -> PathBuf {
 }
 
 /// A running client, and the person whom it asks. A failing test prints both screens.
-pub struct ClientRun<C: Shown = Run> {
+pub struct ClientRun<C: ClientOutput = ClientProcess> {
     pub operator: Operator,
     pub wire: Tap,
     pub client: C,
 }
 
-/// A client whose output can be shown.
-pub trait Shown {
-    /// Its current output.
-    fn shown(&self) -> String;
+/// A client whose output a failing test can print.
+pub trait ClientOutput {
+    /// Its output so far, or its current screen.
+    fn output(&self) -> String;
 }
 
-impl Shown for Run {
-    fn shown(&self) -> String {
+impl ClientOutput for ClientProcess {
+    fn output(&self) -> String {
         format!("{}\n{}", self.stdout(), self.stderr())
     }
 }
 
-impl Shown for Pty {
-    fn shown(&self) -> String {
+impl ClientOutput for Pty {
+    fn output(&self) -> String {
         self.screen()
     }
 }
 
-impl<C: Shown> Drop for ClientRun<C> {
+impl<C: ClientOutput> Drop for ClientRun<C> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let (operator, client) = (self.operator.screen(), self.client.shown());
+            let (operator, client) = (self.operator.screen(), self.client.output());
             eprintln!("--- the person\n{operator}\n--- the client\n{client}\n---");
         }
     }
 }
 
-impl<C: Shown> ClientRun<C> {
+impl<C: ClientOutput> ClientRun<C> {
     /// Waits for a request and answers it.
     pub fn answer(&mut self, prompt: &str, answer: &str) {
         self.operator.wait_request(prompt);
@@ -229,7 +245,7 @@ impl<C: Shown> ClientRun<C> {
     /// Waits for a request and has a command run.
     pub fn run(&mut self, prompt: &str, command: &str) {
         self.operator.wait_request(prompt);
-        self.operator.choose("Run command");
+        self.operator.choose("ClientProcess command");
         self.operator.reply(command);
     }
 
@@ -265,7 +281,7 @@ impl ClientRun {
         let python = python()?;
         let session = ClientSession::new();
         let command = session.python(&python, script, scene, &session.url(base));
-        Some(session.play(command))
+        Some(session.start(command))
     }
 
     /// A scene in JavaScript, or nothing if there is nothing to run it with.
@@ -273,7 +289,7 @@ impl ClientRun {
         let modules = node_modules()?;
         let session = ClientSession::new();
         let command = session.node(&modules, script, scene, &session.url(base));
-        Some(session.play(command))
+        Some(session.start(command))
     }
 
     /// Waits for some heartbeats, so that a client has to wait.
@@ -294,11 +310,11 @@ impl ClientRun {
             r#""delta":{},"logprobs":null,"finish_reason":null"#,
             "event: ping",
         ];
-        forms.iter().map(|form| self.wire.answered(form)).sum()
+        forms.iter().map(|form| self.wire.server_sent(form)).sum()
     }
 
-    /// Says something that does not end the response, and waits until the script has read it.
-    pub fn say(&mut self, kind: &str, text: &str, printed: &Value) {
+    /// Sends a reply that does not end the response, and waits until the script has read it.
+    pub fn send_part(&mut self, kind: &str, text: &str, printed: &Value) {
         self.operator.choose(kind);
         self.operator.reply(text);
         poll(

@@ -16,10 +16,10 @@ use super::{Pty, poll};
 
 /// The Codex binary to test with. Says so when there is none, past the test runner's capture.
 pub fn binary() -> Option<PathBuf> {
-    static SAID: Once = Once::new();
+    static REPORTED: Once = Once::new();
     let path = std::env::var_os("HUMANLLM_TEST_CODEX").map(PathBuf::from);
     if path.is_none() {
-        SAID.call_once(|| {
+        REPORTED.call_once(|| {
             let _ = writeln!(
                 std::io::stderr(),
                 "skipped: HUMANLLM_TEST_CODEX does not name a Codex CLI"
@@ -69,29 +69,29 @@ impl CodexHome {
     }
 
     /// Starts `codex exec PROMPT` with more `args` before the prompt.
-    pub fn exec(&self, args: &[&str], prompt: &str) -> Run {
+    pub fn exec(&self, args: &[&str], prompt: &str) -> ClientProcess {
         let mut command = Command::new(&self.binary);
         command
             .env_clear()
             .envs(self.environment())
             .arg("exec")
             .args(PROFILE)
-            .arg(UNGUARDED)
+            .arg(NO_SANDBOX)
             .arg("--skip-git-repo-check")
             .args(args)
             .arg(prompt)
             .current_dir(self.work());
-        Run::spawn(command)
+        ClientProcess::spawn(command)
     }
 
     /// Starts the interactive Codex in a terminal of its own and waits until it takes a prompt.
     pub fn interactive(&self, size: (u16, u16)) -> Pty {
-        self.interactive_with(&[UNGUARDED], size)
+        self.interactive_with(&[NO_SANDBOX], size)
     }
 
     /// Starts the interactive Codex as it is for everybody: it trusts the folder, sandboxes what it
     /// runs there, and asks before anything else.
-    pub fn guarded(&self, size: (u16, u16)) -> Pty {
+    pub fn interactive_sandboxed(&self, size: (u16, u16)) -> Pty {
         let work = std::fs::canonicalize(self.work()).expect("the folder to work in");
         let work = toml::Value::from(work.display().to_string());
         let trust = format!("[projects.{work}]\ntrust_level = \"trusted\"\n");
@@ -115,8 +115,8 @@ impl CodexHome {
         pty
     }
 
-    /// Makes the model unknown to Codex.
-    pub fn forget_catalog(&self) {
+    /// Removes the catalog from the profile, so that Codex does not know the model.
+    pub fn remove_catalog(&self) {
         let path = self.path().join("humanllm.config.toml");
         let profile = std::fs::read_to_string(&path).expect("the profile");
         let lines: Vec<&str> = profile
@@ -145,10 +145,10 @@ const PROFILE: [&str; 2] = ["--profile", "humanllm"];
 
 /// Codex asks whether it may work in a folder and sandboxes what it runs; a throw-away folder needs
 /// neither, and a container often cannot.
-const UNGUARDED: &str = "--dangerously-bypass-approvals-and-sandbox";
+const NO_SANDBOX: &str = "--dangerously-bypass-approvals-and-sandbox";
 
 /// A running client, such as `codex exec`, with its output so far. Dropping it kills it and all it started.
-pub struct Run {
+pub struct ClientProcess {
     child: Child,
     stdout: Arc<Mutex<Output>>,
     stderr: Arc<Mutex<Output>>,
@@ -160,7 +160,7 @@ struct Output {
     ended: bool,
 }
 
-impl Run {
+impl ClientProcess {
     /// Starts a program that speaks to the server, in a process group of its own.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
@@ -198,11 +198,11 @@ impl Run {
                 assert!(
                     found || self.is_running() || !ended(&err),
                     "the client ended without {text:?}:\n{}",
-                    both(&out, &err)
+                    all_output(&out, &err)
                 );
                 found.then_some(())
             },
-            || both(&out, &err),
+            || all_output(&out, &err),
         );
     }
 
@@ -223,20 +223,20 @@ impl Run {
                 let status = self.child.try_wait().expect("the state of the client")?;
                 (ended(&out) && ended(&err)).then_some(status)
             },
-            || both(&out, &err),
+            || all_output(&out, &err),
         )
     }
 
     /// Waits until it ends well and returns its answer.
     pub fn wait_answer(&mut self) -> String {
         let status = self.wait_exit();
-        let all = both(&self.stdout, &self.stderr);
+        let all = all_output(&self.stdout, &self.stderr);
         assert!(status.success(), "the client failed with {status}:\n{all}");
         self.stdout().trim_end().to_owned()
     }
 }
 
-impl Drop for Run {
+impl Drop for ClientProcess {
     fn drop(&mut self) {
         if self.is_running() {
             let pid = Pid::from_child(&self.child);
@@ -246,6 +246,7 @@ impl Drop for Run {
     }
 }
 
+/// Reads a stream in the background.
 fn collect(mut source: impl Read + Send + 'static) -> Arc<Mutex<Output>> {
     let output = Arc::new(Mutex::new(Output::default()));
     let sink = Arc::clone(&output);
@@ -267,7 +268,7 @@ fn ended(output: &Mutex<Output>) -> bool {
     output.lock().unwrap().ended
 }
 
-fn both(stdout: &Mutex<Output>, stderr: &Mutex<Output>) -> String {
+fn all_output(stdout: &Mutex<Output>, stderr: &Mutex<Output>) -> String {
     format!(
         "--- stdout\n{}\n--- stderr\n{}\n---",
         text(stdout),

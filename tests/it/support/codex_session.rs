@@ -1,6 +1,6 @@
 //! `humanllm` and the real Codex set up for it.
 
-use super::{Builder, CodexHome, Key, Operator, Pty, Tap};
+use super::{CodexHome, Key, Operator, OperatorBuilder, Pty, Tap};
 
 /// `humanllm`, a Codex set up for it, and the wire between the two.
 pub struct CodexSession {
@@ -12,19 +12,19 @@ pub struct CodexSession {
 impl CodexSession {
     /// A session with defaults; `None` if there is no Codex to test with.
     pub fn new() -> Option<Self> {
-        Self::of(Operator::builder())
+        Self::with_operator(Operator::builder())
     }
 
     /// A session with a configuration file for `humanllm`.
-    pub fn with(config: &str) -> Option<Self> {
-        Self::of(Operator::builder().config(config))
+    pub fn with_config(config: &str) -> Option<Self> {
+        Self::with_operator(Operator::builder().config(config))
     }
 
     /// A session with a program that is started like this.
-    pub fn of(operator: Builder) -> Option<Self> {
+    pub fn with_operator(operator: OperatorBuilder) -> Option<Self> {
         super::codex::binary()?;
         let operator = operator.start();
-        let wire = Tap::new(operator.place().address);
+        let wire = Tap::new(operator.sandbox().address);
         let codex = CodexHome::new(wire.address)?;
         Some(Self {
             operator,
@@ -44,7 +44,7 @@ pub fn has_row(screen: &str, text: &str) -> bool {
 
 /// Gives the interactive Codex a prompt. Pasted, because Codex takes Enter right after fast typing for
 /// a pasted newline.
-pub fn ask(codex: &mut Pty, prompt: &str) {
+pub fn submit_prompt(codex: &mut Pty, prompt: &str) {
     codex.paste(prompt);
     codex.wait_for(prompt);
     codex.key(Key::Enter);

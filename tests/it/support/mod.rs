@@ -37,12 +37,14 @@ use std::time::{Duration, Instant};
 
 pub use agent::{Agent, in_terminal};
 pub use client::{Client, Event, EventStream, Tap};
-pub use client_session::{ClientRun, ClientSession, KEY, Shown, is_count, path_from_environment};
-pub use codex::{CodexHome, Run};
-pub use codex_session::{CodexSession, ask, has_row};
-pub use operator::{Builder, Operator, Sandbox};
+pub use client_session::{
+    API_KEY, ClientOutput, ClientRun, ClientSession, is_count, path_from_environment,
+};
+pub use codex::{ClientProcess, CodexHome};
+pub use codex_session::{CodexSession, has_row, submit_prompt};
+pub use operator::{Operator, OperatorBuilder, Sandbox};
 pub use pty::{Key, Pty, Signal};
-pub use server::{TestServer, answer, fail, note};
+pub use server::{TestServer, answer, note, rejection};
 pub use socket::Socket;
 pub use upstream::{Gate, Script, Upstream};
 

@@ -41,15 +41,15 @@ impl Sandbox {
 
     /// The same, with another name for the state folder.
     pub fn with_state(name: &str) -> Self {
-        let place = Self {
+        let sandbox = Self {
             folder: Arc::new(tempfile::tempdir().expect("a temporary folder")),
             state: name.to_owned(),
             address: free_address(),
         };
         for folder in ["home/.config", name] {
-            std::fs::create_dir_all(place.path(folder)).expect("a folder");
+            std::fs::create_dir_all(sandbox.path(folder)).expect("a folder");
         }
-        place
+        sandbox
     }
 
     /// A path in the temporary folder.
@@ -95,8 +95,8 @@ impl Default for Sandbox {
 
 /// How to start the program.
 #[derive(Clone)]
-pub struct Builder {
-    place: Sandbox,
+pub struct OperatorBuilder {
+    sandbox: Sandbox,
     size: (u16, u16),
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -106,7 +106,7 @@ pub struct Builder {
     program: PathBuf,
 }
 
-impl Builder {
+impl OperatorBuilder {
     /// Columns and rows; 100x30 if not said.
     pub fn size(mut self, columns: u16, rows: u16) -> Self {
         self.size = (columns, rows);
@@ -115,7 +115,7 @@ impl Builder {
 
     /// Writes a configuration file and passes it as `--config`.
     pub fn config(self, toml: &str) -> Self {
-        let path = self.place.path("config.toml");
+        let path = self.sandbox.path("config.toml");
         std::fs::write(&path, toml).expect("a configuration file");
         self.args(&["--config", &path.display().to_string()])
     }
@@ -160,14 +160,14 @@ impl Builder {
 
     /// Starts the program and waits until it answers and draws.
     pub fn start(self) -> Operator {
-        let operator = self.start_unchecked();
+        let operator = self.start_without_waiting();
         operator.wait_for("F1 help");
         operator.client().wait_healthy();
         operator
     }
 
     /// Starts the program and waits for nothing.
-    pub fn start_unchecked(self) -> Operator {
+    pub fn start_without_waiting(self) -> Operator {
         let pty = Pty::spawn_on(self.command(), self.size, self.background.clone());
         let mut operator = Operator { pty, builder: self };
         if operator.builder.in_shell {
@@ -182,9 +182,9 @@ impl Builder {
         let fixed = [
             &self.program.display().to_string(),
             "--listen",
-            &self.place.address.to_string(),
+            &self.sandbox.address.to_string(),
             "--state-dir",
-            &self.place.state_dir().display().to_string(),
+            &self.sandbox.state_dir().display().to_string(),
         ];
         let limit = self.descriptors.map(|most| {
             let script = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
@@ -205,11 +205,11 @@ impl Builder {
         };
         let mut command = CommandBuilder::from_argv(argv.into_iter().map(Into::into).collect());
         command.env_clear();
-        for (name, value) in self.place.environment().iter().chain(&self.env) {
+        for (name, value) in self.sandbox.environment().iter().chain(&self.env) {
             command.env(name, value);
         }
         command.env("PS1", "shell> ");
-        command.cwd(self.place.path("home"));
+        command.cwd(self.sandbox.path("home"));
         command
     }
 }
@@ -217,19 +217,19 @@ impl Builder {
 /// A person at `humanllm`. All of [`Pty`] works on it.
 pub struct Operator {
     pty: Pty,
-    builder: Builder,
+    builder: OperatorBuilder,
 }
 
 impl Operator {
-    /// How to start the program in a new place.
-    pub fn builder() -> Builder {
+    /// How to start the program in a new sandbox.
+    pub fn builder() -> OperatorBuilder {
         Self::at(Sandbox::new())
     }
 
-    /// How to start the program in a known place.
-    pub fn at(place: Sandbox) -> Builder {
-        Builder {
-            place,
+    /// How to start the program in this sandbox.
+    pub fn at(sandbox: Sandbox) -> OperatorBuilder {
+        OperatorBuilder {
+            sandbox,
             size: (100, 30),
             args: Vec::new(),
             env: Vec::new(),
@@ -240,42 +240,43 @@ impl Operator {
         }
     }
 
-    /// Starts the program in a new place, 100x30.
+    /// Starts the program in a new sandbox, 100x30.
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// Starts the program once more after it has ended: same place, address, size and arguments.
+    /// Starts the program once more after it has ended: same folders, address, size and arguments.
     pub fn restart(mut self) -> Self {
         self.wait_exit();
         self.builder.start()
     }
 
-    /// Where the program lives.
-    pub fn place(&self) -> &Sandbox {
-        &self.builder.place
+    /// The folders and the address of the program.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.builder.sandbox
     }
 
     /// A client of the program's server.
     pub fn client(&self) -> Client {
-        Client::new(self.place().address)
+        Client::new(self.sandbox().address)
     }
 
     /// The kind of reply that is chosen, if the screen shows one.
     pub fn kind(&self) -> Option<&'static str> {
-        kind_on(&self.screen())
+        reply_kind_on(&self.screen())
     }
 
     /// Chooses a kind of reply with the Tab key.
     pub fn choose(&mut self, kind: &str) {
         for _ in 0..=KINDS.len() {
-            let before = kind_on(&self.wait_until("a kind of reply", |s| kind_on(s).is_some()));
+            let before =
+                reply_kind_on(&self.wait_until("a kind of reply", |s| reply_kind_on(s).is_some()));
             if before == Some(kind) {
                 return;
             }
             self.key(super::Key::Tab);
             self.wait_until("another kind of reply", |s| {
-                kind_on(s).is_some_and(|now| Some(now) != before)
+                reply_kind_on(s).is_some_and(|now| Some(now) != before)
             });
         }
         panic!("cannot choose {kind}:\n{}", self.screen());
@@ -313,7 +314,7 @@ impl Operator {
 
     /// Waits until `text` is in some file of the state folder, so that even SIGKILL cannot lose it.
     pub fn wait_saved(&self, text: &str) {
-        let folder = self.place().state_dir();
+        let folder = self.sandbox().state_dir();
         poll(
             &format!("{text:?} in {}", folder.display()),
             || any_file_contains(&folder, text).then_some(()),
@@ -323,10 +324,10 @@ impl Operator {
 }
 
 /// The kind in brackets, which a narrow screen shows too, live or not.
-fn kind_on(screen: &str) -> Option<&'static str> {
+fn reply_kind_on(screen: &str) -> Option<&'static str> {
     KINDS.into_iter().find(|kind| {
-        let ways = [format!("[{kind}]"), format!("[{kind} live]")];
-        ways.iter().any(|way| screen.contains(way))
+        let labels = [format!("[{kind}]"), format!("[{kind} live]")];
+        labels.iter().any(|label| screen.contains(label))
     })
 }
 

@@ -200,12 +200,12 @@ impl Pty {
         #[expect(unsafe_code, reason = "portable-pty gives nothing but the number")]
         let keyboard = File::from(rustix::io::dup(unsafe { BorrowedFd::borrow_raw(fd) }).unwrap());
 
-        let told = TerminalCallbacks {
+        let callbacks = TerminalCallbacks {
             background,
             ..TerminalCallbacks::default()
         };
         let state = State {
-            parser: vt100::Parser::new_with_callbacks(rows, columns, 0, told),
+            parser: vt100::Parser::new_with_callbacks(rows, columns, 0, callbacks),
             raw: Vec::new(),
             watched: None,
             hung_up: false,
@@ -482,14 +482,14 @@ fn size(cols: u16, rows: u16) -> PtySize {
 /// Feeds the screen until the program has closed the terminal or the test has hung up.
 fn display_loop(mut terminal: File, (state, changed): &(Mutex<State>, Condvar)) {
     let mut buffer = vec![0; 64 * 1024];
-    let patience = Timespec {
+    let timeout = Timespec {
         tv_sec: 0,
         tv_nsec: 20_000_000,
     };
     loop {
         let ready = {
             let mut fds = [PollFd::new(&terminal, PollFlags::IN)];
-            rustix::event::poll(&mut fds, Some(&patience))
+            rustix::event::poll(&mut fds, Some(&timeout))
         };
         let count = match ready {
             Ok(0) | Err(rustix::io::Errno::INTR) => None,

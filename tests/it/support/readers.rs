@@ -17,16 +17,16 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Runs Python, which has to end well; what it printed.
+/// Runs Python, which has to succeed, and returns what it printed.
 fn run(command: &mut Command) -> String {
     let output = command.output().expect("Python");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}:\n{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}:\n{stderr}");
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// Has Harbor's own validator look at a trajectory.
-pub fn trajectory(file: &Path) {
+/// Checks a trajectory with Harbor's own validator.
+pub fn validate_trajectory(file: &Path) {
     if let Some(python) = harbor() {
         let mut command = Command::new(python);
         command.args(["-m", "harbor.utils.trajectory_validator"]);
@@ -34,8 +34,8 @@ pub fn trajectory(file: &Path) {
     }
 }
 
-/// Has `datasets` load lines, each file as a data set of its own.
-pub fn rows(files: &[PathBuf]) {
+/// Loads files of JSON lines with `datasets`, each as a data set of its own.
+pub fn load_data_sets(files: &[PathBuf]) {
     if let Some(python) =
         path_from_environment("HUMANLLM_TEST_DATASETS", "a Python that has datasets")
     {
@@ -51,9 +51,9 @@ pub fn rows(files: &[PathBuf]) {
     }
 }
 
-/// Has Python's own parser read a page, which needs nothing else and has no script; the text of it, if there
-/// is somebody to read it.
-pub fn page(file: &Path) -> Option<String> {
+/// Reads a page with Python's own parser, and checks that it has no script and loads nothing. Returns its
+/// text, unless there is no Python to test with.
+pub fn read_page(file: &Path) -> Option<String> {
     let mut command = Command::new(harbor()?);
     Some(run(command.arg(script("page.py")).arg(file)))
 }

@@ -20,10 +20,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Client, DEADLINE};
 
-/// How many requests may wait where a test does not say.
-const PLACES: usize = 100;
+/// How many requests may wait, unless a test needs another number.
+const MAX_WAITING: usize = 100;
 
-/// A server and its person. The person does what the test says and nothing else.
+/// A server, and the inbox of the person behind it, who does what the test says and nothing else.
 pub struct TestServer {
     /// Where the server listens.
     pub address: SocketAddr,
@@ -37,22 +37,26 @@ pub struct TestServer {
     events: mpsc::UnboundedReceiver<Event>,
     stop: watch::Sender<bool>,
     closed: Option<oneshot::Receiver<()>>,
-    served: Option<tokio::task::JoinHandle<io::Result<()>>>,
+    server_task: Option<tokio::task::JoinHandle<io::Result<()>>>,
 }
 
 impl TestServer {
     /// A server with defaults: no key, no heartbeat during the test, housekeeping answered.
     pub fn start() -> Self {
-        Self::with(PLACES, |_| {})
+        Self::with_settings(MAX_WAITING, |_| {})
     }
 
     /// A server with settings changed, and room for this many waiting requests.
-    pub fn with(places: usize, change: impl FnOnce(&mut ServerSettings)) -> Self {
-        Self::storing(Store::new(100), places, change)
+    pub fn with_settings(max_waiting: usize, change: impl FnOnce(&mut ServerSettings)) -> Self {
+        Self::with_store(Store::new(100), max_waiting, change)
     }
 
-    /// The same, with a store of its own.
-    pub fn storing(store: Store, places: usize, change: impl FnOnce(&mut ServerSettings)) -> Self {
+    /// The same with this store.
+    pub fn with_store(
+        store: Store,
+        max_waiting: usize,
+        change: impl FnOnce(&mut ServerSettings),
+    ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("its address");
         let mut settings = ServerSettings {
@@ -74,11 +78,11 @@ impl TestServer {
             .enable_all()
             .build()
             .expect("a runtime");
-        let (intake, events) = inbox::channel(places, store.clone());
+        let (intake, events) = inbox::channel(max_waiting, store.clone());
         let (stop, stopped) = watch::channel(false);
         let router = router(intake.clone(), settings);
         let (server, closed) = Server::new(listener, router, stopped);
-        let served = runtime.spawn(server.serve());
+        let server_task = runtime.spawn(server.serve());
         Self {
             address,
             client: Client::new(address),
@@ -89,12 +93,12 @@ impl TestServer {
             events,
             stop,
             closed: Some(closed),
-            served: Some(served),
+            server_task: Some(server_task),
         }
     }
 
-    /// Has models that draft from now on, in the place of those before; the catalog of them.
-    pub fn has_models(&mut self, upstreams: Vec<Upstream>) -> Catalog {
+    /// Starts models that draft, in place of those before, and returns the catalog of them.
+    pub fn start_models(&mut self, upstreams: Vec<Upstream>) -> Catalog {
         let (orders, ordered) = mpsc::unbounded_channel();
         self.inbox.set_drafting(Drafting {
             models: upstreams.iter().map(|model| model.name.clone()).collect(),
@@ -115,8 +119,8 @@ impl TestServer {
         }
     }
 
-    /// Waits for the next thing that the person sees.
-    pub fn change(&mut self) -> Change {
+    /// Waits for the next change of the inbox that the person sees.
+    pub fn next_change(&mut self) -> Change {
         loop {
             let event = within(&self.runtime, "an event", self.events.recv());
             let event = event.expect("the server is up");
@@ -126,9 +130,9 @@ impl TestServer {
         }
     }
 
-    /// Waits for a request that is put before the person.
-    pub fn arrival(&mut self) -> ConversationId {
-        match self.change() {
+    /// Waits for a request that the person has to answer, and returns its conversation.
+    pub fn next_request(&mut self) -> ConversationId {
+        match self.next_change() {
             Change::Arrived {
                 conversation,
                 automatic: false,
@@ -138,19 +142,19 @@ impl TestServer {
         }
     }
 
-    /// Waits until a reply was taken by the client's connection.
-    pub fn delivery(&mut self) {
-        let change = self.change();
+    /// Waits until a reply was written to the client's connection.
+    pub fn wait_delivery(&mut self) {
+        let change = self.next_change();
         assert!(matches!(change, Change::Delivered { .. }), "{change:?}");
     }
 
-    /// Whether anything happened that was not looked at yet.
+    /// Whether there is no event that was not waited for yet.
     pub fn is_quiet(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// Says something, typed as `typed`.
-    pub fn say(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
+    /// Replies as the person does.
+    pub fn reply(&mut self, id: ConversationId, reply: Reply) -> Result<(), ReplyError> {
         self.inbox.reply(
             id,
             reply,
@@ -166,20 +170,20 @@ impl TestServer {
         std::thread::spawn(move || client.post_json("/v1/responses", &[], &body))
     }
 
-    /// A plain request that is answered: the response, and where it came up.
+    /// Asks for a response and answers; returns the response and the conversation.
     pub fn exchange(&mut self, mut body: Value, reply: &str) -> (Value, ConversationId) {
         body["model"] = json!("human");
         let asked = self.ask(body);
-        let id = self.arrival();
-        self.say(id, answer(reply)).expect("somebody waits");
+        let id = self.next_request();
+        self.reply(id, answer(reply)).expect("somebody waits");
         let (status, response) = asked.join().expect("a response");
         assert_eq!(status, 200, "{response}");
-        self.delivery();
+        self.wait_delivery();
         (response, id)
     }
 
     /// Sends bytes as they are, and returns all that comes back until the server closes.
-    pub fn raw(&self, request: &[u8]) -> String {
+    pub fn send_raw(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(request).expect("sent");
         let mut answer = Vec::new();
@@ -211,23 +215,24 @@ impl TestServer {
 
     /// Waits until the server has finished everything.
     pub fn finish(&mut self) {
-        let served = self.served.take().expect("it was serving");
-        let served = within(&self.runtime, "the server to end", served);
-        served.expect("no panic").expect("no error");
+        let task = self.server_task.take().expect("it was serving");
+        let result = within(&self.runtime, "the server to end", task);
+        result.expect("no panic").expect("no error");
     }
 }
 
+/// Runs a future to its end, but not longer than [`DEADLINE`].
 fn within<T>(runtime: &Runtime, what: &str, future: impl Future<Output = T>) -> T {
     let found = runtime.block_on(async { tokio::time::timeout(DEADLINE, future).await });
     found.unwrap_or_else(|_| panic!("gave up waiting for {what}"))
 }
 
-/// A note on the way.
+/// A message that leaves the response open.
 pub fn note(text: &str) -> Reply {
     Reply::Items(vec![Body::message(text, Phase::Commentary)])
 }
 
-/// The final answer.
+/// A message that ends the response.
 pub fn answer(text: &str) -> Reply {
     Reply::End {
         items: vec![Body::message(text, Phase::FinalAnswer)],
@@ -235,8 +240,8 @@ pub fn answer(text: &str) -> Reply {
     }
 }
 
-/// A rejection.
-pub fn fail(message: &str) -> Reply {
+/// A rejection, which ends the response as failed.
+pub fn rejection(message: &str) -> Reply {
     Reply::End {
         items: Vec::new(),
         ending: Ending::Failed {
@@ -247,7 +252,7 @@ pub fn fail(message: &str) -> Reply {
 }
 
 /// The smallest request, streamed or not.
-pub fn hello(stream: bool) -> Value {
+pub fn hello_request(stream: bool) -> Value {
     json!({"model": "human", "input": "hello", "stream": stream})
 }
 

@@ -1,5 +1,5 @@
-//! The terminal interface without a terminal: a person at a screen that is drawn after every step
-//! as the real loop does, and a door for clients.
+//! The terminal interface without a terminal: its state, a screen that is drawn after every step as the
+//! event loop does, and the way in for clients.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,12 +33,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::DEADLINE;
 
+/// Sizes of the screen: columns and rows.
 pub const NORMAL: (u16, u16) = (80, 24);
 pub const SMALL: (u16, u16) = (40, 12);
 pub const MIDDLE: (u16, u16) = (120, 40);
 pub const WIDE: (u16, u16) = (200, 60);
 
-/// A person at a screen, and a door for clients.
+/// The terminal interface, used like a person would, and the way in for clients.
 pub struct TestTui {
     pub app: App,
     pub ui: Ui,
@@ -54,14 +55,14 @@ impl TestTui {
     }
 
     /// One whose answers can be taken back for some seconds.
-    pub fn unsending(size: (u16, u16), seconds: u64) -> Self {
+    pub fn with_unsend(size: (u16, u16), seconds: u64) -> Self {
         let mut tui = Self::new(size);
         tui.app.settings.unsend = Duration::from_secs(seconds);
         tui
     }
 
-    /// One who goes on with what is in a state folder.
-    pub fn at(size: (u16, u16), state_dir: &Path) -> Self {
+    /// One with the journal in a state folder.
+    pub fn with_state_dir(size: (u16, u16), state_dir: &Path) -> Self {
         let journal = Journal::open(state_dir, Default::default()).unwrap();
         let mut tui = Self::with_store(size, Store::with_journal(10, journal).unwrap());
         tui.app.restore();
@@ -114,15 +115,15 @@ impl TestTui {
         Client(pending)
     }
 
-    /// A client takes what was sent to it.
-    pub fn hear(&mut self, client: &mut Client) -> Vec<Reply> {
-        let mut heard = Vec::new();
+    /// Returns what was sent to a client, which is delivered with that.
+    pub fn receive(&mut self, client: &mut Client) -> Vec<Reply> {
+        let mut received = Vec::new();
         while let Some(Some((ticket, reply))) = client.0.next().now_or_never() {
             client.0.delivered(ticket, 1, reply.ends());
-            heard.push(reply);
+            received.push(reply);
         }
         self.step();
-        heard
+        received
     }
 
     /// A client goes away.
@@ -140,8 +141,8 @@ impl TestTui {
         }
     }
 
-    /// Presses keys that are bound to nothing, such as those that edit.
-    pub fn raw(&mut self, keys: &[&str]) {
+    /// Presses keys that no action is bound to, such as those that edit text.
+    pub fn press_unbound(&mut self, keys: &[&str]) {
         for name in keys {
             let (rest, last) = name.rsplit_once('+').unwrap_or(("", name));
             let code = match last {
@@ -163,7 +164,7 @@ impl TestTui {
     }
 
     /// Types text, one key at a time; a line break is Alt+Enter.
-    pub fn write(&mut self, text: &str) {
+    pub fn type_text(&mut self, text: &str) {
         for c in text.chars() {
             let key = match c {
                 '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT),
@@ -175,7 +176,7 @@ impl TestTui {
     }
 
     /// Types text as a terminal without bracketed paste hands over what was pasted.
-    pub fn burst(&mut self, text: &str) {
+    pub fn paste_unbracketed(&mut self, text: &str) {
         let key = |c| match c {
             '\n' => KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE),
             c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
@@ -185,7 +186,8 @@ impl TestTui {
         self.step();
     }
 
-    pub fn wait(&mut self, seconds: i64) {
+    /// Lets time pass.
+    pub fn advance(&mut self, seconds: i64) {
         let now = self.app.now.as_second() + seconds;
         self.app.now = Timestamp::from_second(now).unwrap();
         self.app.on_tick();
@@ -197,6 +199,7 @@ impl TestTui {
         self.step();
     }
 
+    /// Handles the events of clients, collects the effects, and draws.
     pub fn step(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.app.on_event(event);
@@ -212,8 +215,8 @@ impl TestTui {
             .unwrap();
     }
 
-    /// Draws until a text is on the screen that somebody else is to find out.
-    pub fn until(&mut self, text: &str) {
+    /// Draws until the screen shows a text that a background task makes.
+    pub fn draw_until(&mut self, text: &str) {
         let end = Instant::now() + DEADLINE;
         while !self.screen().contains(text) {
             assert!(Instant::now() < end, "no {text:?} on\n{}", self.screen());
@@ -239,8 +242,9 @@ impl TestTui {
         self.step();
     }
 
-    /// Does what takes longer than a frame, once the journal has what came before.
-    pub fn work(&mut self) {
+    /// Runs the jobs that the event loop would run in the background, once the journal has all that came
+    /// before.
+    pub fn run_jobs(&mut self) {
         let store = self.app.store().clone();
         let written = store.keep_draft(None, &Draft::default());
         assert!(
@@ -250,18 +254,19 @@ impl TestTui {
         for effect in std::mem::take(&mut self.effects) {
             match effect {
                 Effect::Load(id) => self.app.on_loaded(id, store.load(id)),
-                Effect::ReadTurns(id, wanted) => {
-                    self.app.on_turns(id, wanted, &store.outline(id));
+                Effect::ReadTurns(id, purpose) => {
+                    self.app.on_turns(id, purpose, &store.outline(id));
                 }
-                Effect::Export(order) => {
-                    let is_dry = order.options.dry_run;
-                    let mut told = Vec::new();
-                    order.run(&store, |news| {
-                        told.push(news);
+                Effect::Export(job) => {
+                    let is_dry = job.options.dry_run;
+                    let mut updates = Vec::new();
+                    job.run(&store, |update| {
+                        updates.push(update);
                         true
                     });
-                    told.into_iter()
-                        .for_each(|news| self.app.on_export(is_dry, news));
+                    updates
+                        .into_iter()
+                        .for_each(|update| self.app.on_export(is_dry, update));
                 }
                 other => self.effects.push(other),
             }
@@ -424,8 +429,8 @@ pub fn exec_command() -> Value {
         "description": "Runs a command in a PTY.", "parameters": parameters})
 }
 
-/// The way Codex asks: what nobody wants to read, then the prompt and what came after it.
-pub fn codex(thread: &str, prompt: &str, more: &[Value]) -> Value {
+/// A request as Codex sends it: its own instructions, then the prompt and what came after it.
+pub fn codex_request(thread: &str, prompt: &str, more: &[Value]) -> Value {
     let mut input = vec![
         message("developer", &"You are a coding agent.\n".repeat(800)),
         message(
@@ -463,8 +468,8 @@ pub fn apply_patch() -> Value {
         "format": {"type": "grammar", "syntax": "lark", "definition": "start: x"}})
 }
 
-/// A request that offers these tools, with something else set.
-pub fn offering(prompt: &str, tools: &[Value], more: Value) -> Value {
+/// A request with these tools, and with more fields.
+pub fn request_with_tools(prompt: &str, tools: &[Value], more: Value) -> Value {
     let mut body = json!({"model": "human", "input": prompt, "tools": tools});
     let more = more.as_object().cloned().unwrap_or_default();
     body.as_object_mut().unwrap().extend(more);
@@ -472,7 +477,7 @@ pub fn offering(prompt: &str, tools: &[Value], more: Value) -> Value {
 }
 
 /// A bare request without tools.
-pub fn plain(prompt: &str) -> Value {
+pub fn plain_request(prompt: &str) -> Value {
     json!({"model": "human", "input": prompt})
 }
 
@@ -487,10 +492,10 @@ pub fn output(text: &str, code: i32) -> Value {
         "output": format!("{head} {code}\nOriginal token count: 3\nOutput:\n{text}")})
 }
 
-/// What a reply says, with how it is said.
-pub fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
+/// The texts of all items of replies, each with what kind of item it is; that of a failure is its code.
+pub fn items_of(replies: &[Reply]) -> Vec<(String, &'static str)> {
     let item = |item: &Body| {
-        let how = match item {
+        let kind = match item {
             Body::Message { phase, .. } => phase.map_or("message", Phase::as_str),
             Body::FunctionCall { .. } => "call",
             Body::CustomToolCall { .. } => "custom call",
@@ -498,7 +503,7 @@ pub fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
             Body::LocalShellCall { .. } => "local shell",
             Body::ShellCall { .. } => "shell",
         };
-        (item.words().into_owned(), how)
+        (item.words().into_owned(), kind)
     };
     let mut all = Vec::new();
     for reply in replies {
@@ -514,25 +519,26 @@ pub fn said(replies: &[Reply]) -> Vec<(String, &'static str)> {
     all
 }
 
-pub fn one(text: &str, how: &'static str) -> Vec<(String, &'static str)> {
-    vec![(text.to_owned(), how)]
+/// What [`items_of`] returns for a single item.
+pub fn one_item(text: &str, kind: &'static str) -> Vec<(String, &'static str)> {
+    vec![(text.to_owned(), kind)]
 }
 
-/// Plays a scene at each size and compares the last screens with the snapshot of that name.
-pub fn scene(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut TestTui)) {
-    scene_of(name, sizes, TestTui::new, play);
+/// Does the same at each size, and compares the last screens with the snapshot of that name.
+pub fn assert_screens(name: &str, sizes: &[(u16, u16)], play: impl Fn(&mut TestTui)) {
+    assert_screens_of(name, sizes, TestTui::new, play);
 }
 
-/// The same with persons who have something already.
-pub fn scene_of(
+/// The same with an interface that has something already.
+pub fn assert_screens_of(
     name: &str,
     sizes: &[(u16, u16)],
-    operator: impl Fn((u16, u16)) -> TestTui,
+    new_tui: impl Fn((u16, u16)) -> TestTui,
     play: impl Fn(&mut TestTui),
 ) {
     let mut screens = String::new();
     for &(columns, rows) in sizes {
-        let mut tui = operator((columns, rows));
+        let mut tui = new_tui((columns, rows));
         play(&mut tui);
         screens += &format!(
             "{:=^1$}\n",

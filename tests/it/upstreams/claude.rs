@@ -4,18 +4,23 @@ use serde_json::json;
 
 use super::{NO_RM, qwen};
 use crate::support::upstream::{call, say};
-use crate::support::{Agent, ClientRun, Key, Run, Upstream};
+use crate::support::{Agent, ClientProcess, ClientRun, Key, Upstream};
 
 /// Claude Code with a task, and a person whose `humanllm` has a model.
-fn claude(upstream: &Upstream, mode: &str, lines: &str, task: &str) -> Option<ClientRun<Run>> {
+fn claude(
+    upstream: &Upstream,
+    mode: &str,
+    lines: &str,
+    task: &str,
+) -> Option<ClientRun<ClientProcess>> {
     let config = qwen(upstream, mode, lines);
-    let agent = Agent::with("claude", "HUMANLLM_TEST_CLAUDE", &config)?;
+    let agent = Agent::with_config("claude", "HUMANLLM_TEST_CLAUDE", &config)?;
     agent.write("work/poem.txt", "over the hill\n");
     let mut command = agent.command();
     command.env("DISABLE_AUTOUPDATER", "1");
     command.args(["--permission-mode", "default", "--allowedTools", "Bash"]);
     command.args(["--print", task]);
-    Some(agent.run(command))
+    Some(agent.start(command))
 }
 
 /// The call that Claude Code takes for a command.
@@ -60,7 +65,7 @@ fn a_model_answers_claude_alone_until_a_rule_holds_it() {
         .wait_until("the command that was held", |screen| {
             screen.contains("no rm") && screen.contains("$ rm poem.txt")
         });
-    assert!(play.operator.place().path("work/poem.txt").exists());
+    assert!(play.operator.sandbox().path("work/poem.txt").exists());
     play.operator.key(Key::Ctrl('c'));
     play.operator.wait_for("> The final answer");
     play.operator.choose("Send");

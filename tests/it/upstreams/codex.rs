@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{NO_RM, config, qwen};
 use crate::support::upstream::{call, say};
-use crate::support::{CodexSession, Gate, Key, Script, Upstream, ask, free_address, has_row};
+use crate::support::{
+    CodexSession, Gate, Key, Script, Upstream, free_address, has_row, submit_prompt,
+};
 
 /// The call that Codex takes for a command.
 fn exec(command: &str) -> crate::support::upstream::Say {
@@ -34,7 +36,7 @@ fn messages(body: &Value) -> Vec<(String, String)> {
 #[test]
 fn codex_gets_what_a_person_made_of_a_draft() {
     let upstream = Upstream::start();
-    let Some(mut scene) = CodexSession::with(&qwen(&upstream, "draft", "")) else {
+    let Some(mut scene) = CodexSession::with_config(&qwen(&upstream, "draft", "")) else {
         return;
     };
     std::fs::write(scene.codex.work().join("hill.txt"), "over the hill\n").expect("a file");
@@ -68,7 +70,7 @@ fn codex_gets_what_a_person_made_of_a_draft() {
 #[test]
 fn a_model_answers_codex_alone_through_two_commands() {
     let upstream = Upstream::start();
-    let Some(scene) = CodexSession::with(&qwen(&upstream, "auto", "")) else {
+    let Some(scene) = CodexSession::with_config(&qwen(&upstream, "auto", "")) else {
         return;
     };
     upstream.says(&[
@@ -96,12 +98,12 @@ fn a_model_answers_codex_alone_through_two_commands() {
 #[test]
 fn the_person_takes_over_in_the_middle_of_a_word() {
     let upstream = Upstream::start();
-    let Some(mut scene) = CodexSession::with(&qwen(&upstream, "auto", "")) else {
+    let Some(mut scene) = CodexSession::with_config(&qwen(&upstream, "auto", "")) else {
         return;
     };
     upstream.plays(Script::stream().words("Once upon a mid").hold());
     let mut codex = scene.codex.interactive((100, 30));
-    ask(&mut codex, "Tell me a story");
+    submit_prompt(&mut codex, "Tell me a story");
     codex.wait_for("Once upon a mid");
     let operator = &mut scene.operator;
     operator.wait_for("Esc takes over");
@@ -129,7 +131,7 @@ fn the_person_takes_over_in_the_middle_of_a_word() {
 #[test]
 fn a_rule_holds_a_command_for_the_person() {
     let upstream = Upstream::start();
-    let Some(mut scene) = CodexSession::with(&qwen(&upstream, "auto", NO_RM)) else {
+    let Some(mut scene) = CodexSession::with_config(&qwen(&upstream, "auto", NO_RM)) else {
         return;
     };
     let file = scene.codex.work().join("hill.txt");
@@ -156,7 +158,7 @@ fn a_rule_holds_a_command_for_the_person() {
 #[test]
 fn whatever_a_model_does_the_turn_stays_with_the_person() {
     let upstream = Upstream::start();
-    let Some(mut scene) = CodexSession::with(&qwen(&upstream, "manual", "")) else {
+    let Some(mut scene) = CodexSession::with_config(&qwen(&upstream, "manual", "")) else {
         return;
     };
     let mut run = scene.codex.exec(&[], "Say hello");
@@ -202,7 +204,7 @@ fn whatever_a_model_does_the_turn_stays_with_the_person() {
 fn nothing_that_listens_is_said_and_the_draft_is_made_once_there_is() {
     let nobody = free_address();
     let config = config(&format!("http://{nobody}"), "draft", "", "");
-    let Some(mut scene) = CodexSession::with(&config) else {
+    let Some(mut scene) = CodexSession::with_config(&config) else {
         return;
     };
     let mut run = scene.codex.exec(&[], "Say hello");

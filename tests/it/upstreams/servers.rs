@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::config;
 use crate::support::{
-    ClientSession, EventStream, Gate, KEY, Key, Operator, Run, Script, Upstream, client_session,
-    path_from_environment, poll,
+    API_KEY, ClientProcess, ClientSession, EventStream, Gate, Key, Operator, Script, Upstream,
+    client_session, path_from_environment, poll,
 };
 
 /// A llama.cpp with a model of random weights.
@@ -164,7 +164,7 @@ fn llama_is_stopped_in_the_middle() {
 }
 
 /// The proxy of litellm, whose model says always the same.
-fn litellm(session: &ClientSession, python: &Path) -> (Run, SocketAddr) {
+fn litellm(session: &ClientSession, python: &Path) -> (ClientProcess, SocketAddr) {
     let params = json!({"model": "openai/mock", "api_key": "none",
         "mock_response": "It is sunny in Oslo."});
     session.proxy_of(python, "mock", &params)
@@ -178,7 +178,7 @@ fn litellm_drafts() {
     let (proxy, address) = litellm(&ClientSession::new(), &python);
     let own = format!(
         "model = \"mock\"\nheaders = {{ Authorization = \"Bearer {}\" }}",
-        KEY
+        API_KEY
     );
     let url = format!("http://{address}");
     let mut operator = Operator::builder()
@@ -195,7 +195,7 @@ fn litellm_drafts() {
 fn one_person_drafts_for_another() {
     for format in ["chat", "responses", "messages"] {
         let mut helper = Operator::start();
-        let url = format!("http://{}", helper.place().address);
+        let url = format!("http://{}", helper.sandbox().address);
         let own = format!("format = \"{format}\"");
         let mut operator = Operator::builder()
             .config(&config(&url, "draft", &own, ""))
