@@ -1,4 +1,4 @@
-//! Whole exports of journals that are made up here.
+//! Whole exports, of journals that the tests write.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,9 @@ use super::*;
 use crate::api::{Body, Phase};
 use crate::draft::{Draft, Origin, Source};
 use crate::inbox::ReplyContent;
-use crate::journal::TurnRow as Row;
 use crate::journal::{
-    Blob, ConversationRow, DecisionRow, DraftFate, Journal, JournalOptions as Kept, ModelDraftRow,
-    ModelDraftState, Record, SaidRow, SaidState, TurnState,
+    Blob, ConversationRow, DecisionRow, DraftFate, Journal, JournalOptions, ModelDraftRow,
+    ModelDraftState, Record, SaidRow, SaidState, TurnRow, TurnState,
 };
 use crate::store::marks::mark_of;
 
@@ -31,17 +30,18 @@ const FORMATS: [ExportFormat; 6] = [
 struct TestJournal {
     folder: TempDir,
     journal: Journal,
-    said: i64,
+    /// How many replies there are; the last one has this id.
+    replies: i64,
 }
 
 impl TestJournal {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path(), Kept::default()).unwrap();
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
         Self {
             folder,
             journal,
-            said: 0,
+            replies: 0,
         }
     }
 
@@ -54,7 +54,7 @@ impl TestJournal {
         assert!(self.journal.settled_blocking(seq));
     }
 
-    fn conversation(&self, id: i64, title: &str) {
+    fn add_conversation(&self, id: i64, title: &str) {
         self.write(vec![Record::Conversation(ConversationRow {
             id,
             thread: None,
@@ -69,15 +69,15 @@ impl TestJournal {
         })]);
     }
 
-    /// A request in the format Responses, taken apart by the program.
-    fn turn(&self, id: i64, conversation: i64, input: &[Value]) {
+    /// Adds a request of the Responses API, parsed as the server does.
+    fn add_turn(&self, id: i64, conversation: i64, input: &[Value]) {
         let body = json!({"model": "human", "tools": [{"type": "function", "name": "exec_command",
             "parameters": {"type": "object", "properties": {"cmd": {"type": "string"}}}}],
             "input": input});
         let body = body.to_string();
         let format = crate::api::Format::Responses;
         let request = format.parse(body.as_bytes(), &Default::default()).unwrap();
-        self.write(vec![Record::Turn(Box::new(Row {
+        self.write(vec![Record::Turn(Box::new(TurnRow {
             id,
             conversation,
             format: format.number(),
@@ -95,21 +95,21 @@ impl TestJournal {
         }))]);
     }
 
-    fn say(&mut self, turn: i64, conversation: i64, body: Body, draft: &Draft) {
-        self.said += 1;
+    fn add_reply(&mut self, turn: i64, conversation: i64, body: Body, draft: &Draft) {
+        self.replies += 1;
         self.write(vec![Record::Said(SaidRow {
-            id: self.said,
+            id: self.replies,
             conversation,
             turn,
-            ticket: self.said,
-            at: 1_767_323_050_000 + self.said,
+            ticket: self.replies,
+            at: 1_767_323_050_000 + self.replies,
             state: SaidState::Delivered,
             words: serde_json::to_string(&ReplyContent::Item(body)).unwrap(),
             typed: draft.to_json(),
         })]);
     }
 
-    fn draft(&self, id: i64, turn: i64, conversation: i64, items: &[Body], fate: DraftFate) {
+    fn add_draft(&self, id: i64, turn: i64, conversation: i64, items: &[Body], fate: DraftFate) {
         self.write(vec![Record::ModelDraft(Box::new(ModelDraftRow {
             id,
             conversation,
@@ -145,7 +145,7 @@ impl TestJournal {
         Ok(fs::read_to_string(path).unwrap())
     }
 
-    fn lines(&self, options: &ExportOptions) -> Vec<Value> {
+    fn export_lines(&self, options: &ExportOptions) -> Vec<Value> {
         let text = self.export(options, &mut Redactor::none()).unwrap();
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -166,8 +166,8 @@ fn answer(text: &str) -> Body {
     Body::message(text, Phase::FinalAnswer)
 }
 
-/// A reply of these words, of which the first so many come from a model.
-fn typed(text: &str, by_model: usize) -> Draft {
+/// The draft of a reply whose first characters, so many, come from a model.
+fn draft_of(text: &str, by_model: usize) -> Draft {
     let mut origin = Origin::default();
     origin.push(
         by_model,
@@ -184,25 +184,25 @@ fn typed(text: &str, by_model: usize) -> Draft {
 }
 
 /// Three questions with an answer each: one by the person, one of a model, one of both.
-fn three() -> TestJournal {
-    let mut book = TestJournal::new();
-    book.conversation(1, "Three");
+fn three_turns() -> TestJournal {
+    let mut journal = TestJournal::new();
+    journal.add_conversation(1, "Three");
     let mut input = vec![user("one")];
-    book.turn(1, 1, &input);
-    book.say(1, 1, answer("first"), &"first".into());
+    journal.add_turn(1, 1, &input);
+    journal.add_reply(1, 1, answer("first"), &"first".into());
     input.extend([assistant("first"), user("two")]);
-    book.turn(2, 1, &input);
-    book.draft(1, 2, 1, &[answer("second")], DraftFate::Sent);
-    book.say(2, 1, answer("second"), &typed("second", 6));
+    journal.add_turn(2, 1, &input);
+    journal.add_draft(1, 2, 1, &[answer("second")], DraftFate::Sent);
+    journal.add_reply(2, 1, answer("second"), &draft_of("second", 6));
     input.extend([assistant("second"), user("three")]);
-    book.turn(3, 1, &input);
-    book.draft(2, 3, 1, &[answer("thirty")], DraftFate::Unused);
-    book.draft(3, 3, 1, &[answer("thirst")], DraftFate::Edited);
-    book.say(3, 1, answer("third"), &typed("third", 4));
-    book
+    journal.add_turn(3, 1, &input);
+    journal.add_draft(2, 3, 1, &[answer("thirty")], DraftFate::Unused);
+    journal.add_draft(3, 3, 1, &[answer("thirst")], DraftFate::Edited);
+    journal.add_reply(3, 1, answer("third"), &draft_of("third", 4));
+    journal
 }
 
-/// The assistant's messages of a line, each with its weight.
+/// The messages of the assistant in a line, each with its weight: 1 if it is to be learned.
 fn weights(line: &Value) -> Vec<(&str, i64)> {
     let messages = line["messages"].as_array().unwrap().iter();
     let own = messages.filter(|message| message["role"] == "assistant");
@@ -217,9 +217,9 @@ fn weights(line: &Value) -> Vec<(&str, i64)> {
 
 #[test]
 fn a_model_learns_what_was_asked_for() {
-    let book = three();
+    let journal = three_turns();
     let mut options = ExportOptions::new(ExportFormat::Messages);
-    let lines = book.lines(&options);
+    let lines = journal.export_lines(&options);
     assert_eq!(lines.len(), 1);
     assert_eq!(
         weights(&lines[0]),
@@ -228,12 +228,12 @@ fn a_model_learns_what_was_asked_for() {
     assert_eq!(lines[0]["tools"][0]["function"]["name"], "exec_command");
     options.train = Train::Approved;
     assert_eq!(
-        weights(&book.lines(&options)[0]),
+        weights(&journal.export_lines(&options)[0]),
         [("first", 1), ("second", 1), ("third", 1)]
     );
     options.train = Train::Person;
     options.per_turn = true;
-    let lines = book.lines(&options);
+    let lines = journal.export_lines(&options);
     let last: Vec<_> = lines.iter().map(|line| weights(line)).collect();
     assert_eq!(
         last,
@@ -247,16 +247,16 @@ fn a_model_learns_what_was_asked_for() {
 
 #[test]
 fn what_was_marked_is_chosen_or_left_out() {
-    let book = three();
+    let journal = three_turns();
     let mark = |turn: Option<i64>, change: &dyn Fn(&mut MarkRow)| {
         let mut mark = mark_of(&[], 1, turn);
         change(&mut mark);
-        book.write(vec![Record::Mark(mark)]);
+        journal.write(vec![Record::Mark(mark)]);
     };
     let mut options = ExportOptions::new(ExportFormat::Messages);
     options.which.labels = vec!["good".into()];
     assert!(matches!(
-        book.export(&options, &mut Redactor::none()),
+        journal.export(&options, &mut Redactor::none()),
         Err(ExportError::NoMatch)
     ));
     mark(Some(1), &|mark| {
@@ -264,20 +264,20 @@ fn what_was_marked_is_chosen_or_left_out() {
         mark.rating = Some(4);
     });
     assert_eq!(
-        weights(&book.lines(&options)[0]),
+        weights(&journal.export_lines(&options)[0]),
         [("first", 1), ("second", 0), ("third", 0)]
     );
     options.which.rating = Some(5);
-    assert!(book.export(&options, &mut Redactor::none()).is_err());
+    assert!(journal.export(&options, &mut Redactor::none()).is_err());
     options.which = Selection::default();
     mark(Some(3), &|mark| mark.excluded = true);
     assert_eq!(
-        weights(&book.lines(&options)[0]),
+        weights(&journal.export_lines(&options)[0]),
         [("first", 1), ("second", 0), ("third", 0)]
     );
     options.format = ExportFormat::Preferences;
     assert!(matches!(
-        book.export(&options, &mut Redactor::none()),
+        journal.export(&options, &mut Redactor::none()),
         Err(ExportError::Empty(_))
     ));
     for format in [
@@ -286,20 +286,20 @@ fn what_was_marked_is_chosen_or_left_out() {
         ExportFormat::Atif,
     ] {
         options.format = format;
-        let text = book.export(&options, &mut Redactor::none()).unwrap();
+        let text = journal.export(&options, &mut Redactor::none()).unwrap();
         assert!(
             text.contains("second") && !text.contains("third"),
             "{format:?}: {text}"
         );
     }
     mark(None, &|mark| mark.excluded = true);
-    let error = book.export(&options, &mut Redactor::none()).unwrap_err();
+    let error = journal.export(&options, &mut Redactor::none()).unwrap_err();
     assert!(error.to_string().contains("--include"), "{error}");
 }
 
 #[test]
 fn a_draft_that_was_not_sent_is_a_worse_reply() {
-    let lines = three().lines(&ExportOptions::new(ExportFormat::Preferences));
+    let lines = three_turns().export_lines(&ExportOptions::new(ExportFormat::Preferences));
     let said = |line: &Value, which: &str| line[which][0]["content"].as_str().unwrap().to_owned();
     let pairs: Vec<_> = lines
         .iter()
@@ -319,27 +319,27 @@ fn a_draft_that_was_not_sent_is_a_worse_reply() {
 
 #[test]
 fn what_an_agent_changes_begins_another_line_and_is_not_told_twice() {
-    let mut book = TestJournal::new();
-    book.conversation(1, "Summed up");
+    let mut journal = TestJournal::new();
+    journal.add_conversation(1, "Summed up");
     let mut input = vec![user("one")];
-    book.turn(1, 1, &input);
-    book.say(1, 1, answer("first"), &"first".into());
+    journal.add_turn(1, 1, &input);
+    journal.add_reply(1, 1, answer("first"), &"first".into());
     input.extend([assistant("first"), user("two")]);
-    book.turn(2, 1, &input);
-    book.say(2, 1, answer("second"), &"second".into());
+    journal.add_turn(2, 1, &input);
+    journal.add_reply(2, 1, answer("second"), &"second".into());
     // It puts the history together anew.
     let summary = [
         user("what was said: first, second"),
         assistant("second"),
         user("three"),
     ];
-    book.turn(3, 1, &summary);
-    book.say(3, 1, answer("third"), &"third".into());
-    let lines = book.lines(&ExportOptions::new(ExportFormat::Messages));
+    journal.add_turn(3, 1, &summary);
+    journal.add_reply(3, 1, answer("third"), &"third".into());
+    let lines = journal.export_lines(&ExportOptions::new(ExportFormat::Messages));
     assert_eq!(lines.len(), 2);
     assert_eq!(weights(&lines[0]), [("first", 1), ("second", 1)]);
     assert_eq!(weights(&lines[1]), [("second", 0), ("third", 1)]);
-    let text = book.export(
+    let text = journal.export(
         &ExportOptions::new(ExportFormat::Atif),
         &mut Redactor::none(),
     );
@@ -347,16 +347,16 @@ fn what_an_agent_changes_begins_another_line_and_is_not_told_twice() {
     assert_eq!(text.matches("\"second\"").count(), 1, "{text}");
 }
 
-/// Whether a program that reads the journal at once with the one that writes it sees whole turns.
+/// What reads the journal while another part of the program writes it sees whole turns.
 #[test]
 fn a_journal_that_is_written_meanwhile_can_be_exported() {
-    let mut book = three();
+    let mut journal = three_turns();
     let options = ExportOptions::new(ExportFormat::Atif);
     for turn in 4..10 {
         let input: Vec<Value> = (0..turn).map(|n| user(&format!("{n}"))).collect();
-        book.turn(turn, 1, &input);
-        book.say(turn, 1, answer("more"), &"more".into());
-        let text = book.export(&options, &mut Redactor::none()).unwrap();
+        journal.add_turn(turn, 1, &input);
+        journal.add_reply(turn, 1, answer("more"), &"more".into());
+        let text = journal.export(&options, &mut Redactor::none()).unwrap();
         assert!(text.contains("ATIF-v1.7"));
     }
 }
@@ -373,8 +373,8 @@ proptest! {
         let letters = "abcdefghijklmnopqrstuvwx0123456789";
         let secret = format!("sk-proj-{letters}");
         let words = |what: &str| format!("{what} {before} {secret} {after}");
-        let mut book = TestJournal::new();
-        book.conversation(1, &words("title"));
+        let mut journal = TestJournal::new();
+        journal.add_conversation(1, &words("title"));
         let call = json!({"type": "function_call", "call_id": "call_1", "name": "exec_command",
             "arguments": json!({"cmd": words("command")}).to_string()});
         let output = json!({"type": "function_call_output", "call_id": "call_1",
@@ -385,19 +385,19 @@ proptest! {
             user(&words("prompt")),
             odd,
         ];
-        book.turn(1, 1, &input);
+        journal.add_turn(1, 1, &input);
         let body = Body::FunctionCall {
             namespace: None,
             name: "exec_command".into(),
             arguments: json!({"cmd": words("command")}).to_string(),
         };
-        book.draft(1, 1, 1, &[answer(&words("draft"))], DraftFate::Unused);
-        book.say(1, 1, Body::reasoning(words("thought")), &Draft::from(&*words("thought")));
-        book.say(1, 1, body, &Draft::from("ls"));
+        journal.add_draft(1, 1, 1, &[answer(&words("draft"))], DraftFate::Unused);
+        journal.add_reply(1, 1, Body::reasoning(words("thought")), &Draft::from(&*words("thought")));
+        journal.add_reply(1, 1, body, &Draft::from("ls"));
         input.extend([call, output]);
-        book.turn(2, 1, &input);
-        book.say(2, 1, answer(&words("answer")), &typed(&words("answer"), 5));
-        book.write(vec![
+        journal.add_turn(2, 1, &input);
+        journal.add_reply(2, 1, answer(&words("answer")), &draft_of(&words("answer"), 5));
+        journal.write(vec![
             Record::Mark(MarkRow {
                 note: words("note"),
                 labels: vec![secret.clone()],
@@ -418,7 +418,7 @@ proptest! {
         let mut redactor = Redactor::new(None, &[]);
         for format in FORMATS {
             let options = ExportOptions { thoughts: true, ..ExportOptions::new(format) };
-            let text = book.export(&options, &mut redactor).unwrap();
+            let text = journal.export(&options, &mut redactor).unwrap();
             // What Markdown escapes is the same to whoever reads it.
             prop_assert!(!text.replace('\\', "").contains(letters), "{format:?}: {text}");
             prop_assert!(redactor.found().iter().any(|found| found.count > 0), "{format:?}");
@@ -431,7 +431,7 @@ proptest! {
                 }
                 ExportFormat::Markdown | ExportFormat::Html => {}
             }
-            let open = book.export(&options, &mut Redactor::none()).unwrap();
+            let open = journal.export(&options, &mut Redactor::none()).unwrap();
             prop_assert!(open.replace('\\', "").contains(letters), "{format:?}");
         }
     }

@@ -6,23 +6,23 @@ use serde_json::{Value, json};
 use super::*;
 use crate::rules::{Case, Pattern};
 
-/// One for all tests: making its expressions takes a while where nothing is optimized.
+/// The redactor of all tests: compiling its expressions takes a while in a debug build.
 fn redactor() -> MutexGuard<'static, Redactor> {
-    static ALL: LazyLock<Mutex<Redactor>> = LazyLock::new(|| {
+    static SHARED: LazyLock<Mutex<Redactor>> = LazyLock::new(|| {
         let own = ["ACME-\\d+", "ticket=(\\w+)"];
         let own = own.map(|text| Pattern::new(text, Case::Matters).unwrap());
         Mutex::new(Redactor::new(Some("/root"), &own))
     });
-    let mut redactor = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut redactor = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     redactor.reset_counts();
     redactor
 }
 
-fn text(text: &str) -> String {
+fn redacted(text: &str) -> String {
     redactor().text(text).into_owned()
 }
 
-/// One of each kind, put together here so that nobody's scanner finds them in this file.
+/// A secret of each kind, put together here so that no scanner for secrets finds them in this file.
 fn secrets() -> Vec<String> {
     let letters = "abcdefghijklmnopqrstuvwxyz0123456789";
     let mut all: Vec<String> = [
@@ -67,7 +67,7 @@ fn every_rule_can_be_made() {
 fn keys_of_providers_are_known_by_how_they_begin() {
     for secret in secrets() {
         for around in ["", " ", "\"", "'", "=", "\n", "(", "\\n", "/", ",", "_"] {
-            let redacted = text(&format!("a{around}{secret}{around}"));
+            let redacted = redacted(&format!("a{around}{secret}{around}"));
             let letters = &secret[secret.len() - 12..];
             let is_word = around.is_empty();
             assert_eq!(
@@ -86,7 +86,7 @@ fn keys_of_providers_are_known_by_how_they_begin() {
         "let token = tokens.next().unwrap_or_default();",
         "\"max_output_tokens\": 10000",
     ] {
-        assert_eq!(text(harmless), harmless);
+        assert_eq!(redacted(harmless), harmless);
     }
 }
 
@@ -141,8 +141,8 @@ fn what_stands_around_a_secret_stays() {
         ),
     ];
     for (before, after) in table {
-        assert_eq!(text(&before), after);
-        assert_eq!(text(after), after, "nothing more the second time");
+        assert_eq!(redacted(&before), after);
+        assert_eq!(redacted(after), after, "nothing more the second time");
     }
 }
 
@@ -189,7 +189,7 @@ fn strings_of_json_are_looked_into_and_the_rest_stays() {
 }
 
 #[test]
-fn one_that_is_off_changes_nothing() {
+fn a_redactor_without_rules_changes_nothing() {
     let key = &secrets()[0];
     let mut none = Redactor::none();
     assert_eq!(none.text(key), *key);
@@ -201,8 +201,8 @@ fn one_that_is_off_changes_nothing() {
 }
 
 proptest! {
-    /// Whatever a secret stands in, it does not come through, what is JSON stays so, and there is
-    /// nothing left to do afterwards.
+    /// Whatever a secret stands in: it does not come through, JSON stays JSON, and redacting the result
+    /// changes nothing.
     #[test]
     fn no_secret_comes_through(
         parts in prop::collection::vec("\\PC{0,12}|[\"\\\\{}\\[\\]:, \n]{0,6}", 1..5),

@@ -6,13 +6,14 @@ use crate::config::{self, Flags};
 const PROFILE: &str = "humanllm.config.toml";
 const CATALOG: &str = "humanllm-models.json";
 
-struct Scene {
+/// A home folder for Codex, and what its setup is asked to do.
+struct TestSetup {
     home: TempDir,
     environment: Environment,
     options: CodexSetupOptions,
 }
 
-impl Scene {
+impl TestSetup {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         Self {
@@ -36,13 +37,14 @@ impl Scene {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Puts a file into the Codex home, which is made if need be.
-    fn put(&self, name: &str, contents: &str) {
+    /// Writes a file of the Codex home, which is made if need be.
+    fn write(&self, name: &str, contents: &str) {
         fs::create_dir_all(self.path("")).expect("a folder");
         fs::write(self.path(name), contents).expect("a file");
     }
 
-    fn names(&self) -> Vec<String> {
+    /// The names of the files in the Codex home.
+    fn file_names(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.path(""))
             .map(|entries| {
                 entries
@@ -59,23 +61,24 @@ impl Scene {
         run(&self.options, &config, &self.environment)
     }
 
-    fn shown(&self) -> String {
+    /// Sets Codex up, and returns the report.
+    fn set_up(&self) -> String {
         self.run().expect("set up").to_string()
     }
 }
 
 #[test]
 fn an_empty_home_gets_a_profile_and_a_catalog() {
-    let scene = Scene::new();
-    let shown = scene.shown();
+    let setup = TestSetup::new();
+    let report = setup.set_up();
     assert!(
-        shown.ends_with("\n    codex --profile humanllm\n"),
-        "{shown}"
+        report.ends_with("\n    codex --profile humanllm\n"),
+        "{report}"
     );
-    assert!(shown.contains("http://127.0.0.1:3000/v1"), "{shown}");
-    assert_eq!(scene.names(), [CATALOG, PROFILE]);
+    assert!(report.contains("http://127.0.0.1:3000/v1"), "{report}");
+    assert_eq!(setup.file_names(), [CATALOG, PROFILE]);
 
-    let profile: toml::Table = scene.read(PROFILE).parse().expect("TOML");
+    let profile: toml::Table = setup.read(PROFILE).parse().expect("TOML");
     assert_eq!(profile["model"].as_str(), Some("human"));
     assert_eq!(profile["model_catalog_json"].as_str(), Some(CATALOG));
     let provider = &profile["model_providers"]["humanllm"];
@@ -87,38 +90,38 @@ fn an_empty_home_gets_a_profile_and_a_catalog() {
     assert_eq!(provider["stream_max_retries"].as_integer(), Some(100));
     assert_eq!(provider.get("env_key"), None);
     assert_eq!(provider.get("supports_websockets"), None);
-    let catalog: serde_json::Value = serde_json::from_str(&scene.read(CATALOG)).expect("JSON");
+    let catalog: serde_json::Value = serde_json::from_str(&setup.read(CATALOG)).expect("JSON");
     assert_eq!(catalog["models"][0]["slug"], "human");
 }
 
 #[test]
 fn a_websocket_is_used_on_request() {
-    let mut scene = Scene::new();
-    scene.options.websocket = true;
-    scene.shown();
-    let profile: toml::Table = scene.read(PROFILE).parse().expect("TOML");
+    let mut setup = TestSetup::new();
+    setup.options.websocket = true;
+    setup.set_up();
+    let profile: toml::Table = setup.read(PROFILE).parse().expect("TOML");
     let provider = &profile["model_providers"]["humanllm"];
     assert_eq!(provider["supports_websockets"].as_bool(), Some(true));
 }
 
 #[test]
 fn a_second_run_changes_nothing_and_a_new_address_only_the_profile() {
-    let mut scene = Scene::new();
-    scene.shown();
-    let shown = scene.shown();
-    assert_eq!(shown.matches("unchanged ").count(), 2, "{shown}");
-    scene.environment = scene.environment.with("HUMANLLM_LISTEN", "[::1]:4000");
-    let shown = scene.shown();
+    let mut setup = TestSetup::new();
+    setup.set_up();
+    let report = setup.set_up();
+    assert_eq!(report.matches("unchanged ").count(), 2, "{report}");
+    setup.environment = setup.environment.with("HUMANLLM_LISTEN", "[::1]:4000");
+    let report = setup.set_up();
     assert!(
-        shown.contains(&format!("rewrote {}", scene.path(PROFILE).display())),
-        "{shown}"
+        report.contains(&format!("rewrote {}", setup.path(PROFILE).display())),
+        "{report}"
     );
     assert!(
-        shown.contains(&format!("unchanged {}", scene.path(CATALOG).display())),
-        "{shown}"
+        report.contains(&format!("unchanged {}", setup.path(CATALOG).display())),
+        "{report}"
     );
     assert!(
-        scene
+        setup
             .read(PROFILE)
             .contains("base_url = \"http://[::1]:4000/v1\"")
     );
@@ -132,118 +135,118 @@ fn a_foreign_file_is_refused_before_anything_is_written() {
             "",
             "model = \"x\"\n# Written by `humanllm setup codex`",
         ] {
-            let mut scene = Scene::new();
-            scene.put(name, contents);
-            let error = scene.run().expect_err(name).to_string();
+            let mut setup = TestSetup::new();
+            setup.write(name, contents);
+            let error = setup.run().expect_err(name).to_string();
             assert!(error.contains("not written by humanllm"), "{error}");
             assert!(error.contains("--force"), "{error}");
-            assert_eq!(scene.names(), [name]);
-            assert_eq!(scene.read(name), contents);
+            assert_eq!(setup.file_names(), [name]);
+            assert_eq!(setup.read(name), contents);
 
-            scene.options.force = true;
-            scene.shown();
-            assert_ne!(scene.read(name), contents);
+            setup.options.force = true;
+            setup.set_up();
+            assert_ne!(setup.read(name), contents);
         }
     }
 }
 
 #[test]
 fn a_folder_in_the_way_is_never_replaced() {
-    let mut scene = Scene::new();
-    scene.options.force = true;
-    fs::create_dir_all(scene.path(CATALOG)).expect("a folder");
-    let error = scene.run().expect_err("a folder").to_string();
+    let mut setup = TestSetup::new();
+    setup.options.force = true;
+    fs::create_dir_all(setup.path(CATALOG)).expect("a folder");
+    let error = setup.run().expect_err("a folder").to_string();
     assert!(error.contains("is not a regular file"), "{error}");
-    assert_eq!(scene.names(), [CATALOG]);
+    assert_eq!(setup.file_names(), [CATALOG]);
 }
 
 #[test]
 fn printing_writes_nothing() {
-    let mut scene = Scene::new();
-    scene.options.print = true;
-    let shown = scene.shown();
-    assert!(shown.contains("model_provider = \"humanllm\""), "{shown}");
-    assert!(shown.contains("\"slug\": \"human\""), "{shown}");
-    assert!(!scene.path("").exists());
+    let mut setup = TestSetup::new();
+    setup.options.print = true;
+    let report = setup.set_up();
+    assert!(report.contains("model_provider = \"humanllm\""), "{report}");
+    assert!(report.contains("\"slug\": \"human\""), "{report}");
+    assert!(!setup.path("").exists());
 }
 
 #[test]
 fn the_users_config_is_left_alone_and_its_old_profile_noticed() {
-    let mut scene = Scene::new();
+    let mut setup = TestSetup::new();
     let config = "model = \"x\"\n[profiles.old]\nmodel = \"y\"\n";
-    scene.put("config.toml", config);
-    scene.options.force = true;
-    scene.shown();
-    assert_eq!(scene.read("config.toml"), config);
-    scene.options.profile = "old".to_owned();
-    let error = scene.run().expect_err("an old profile").to_string();
+    setup.write("config.toml", config);
+    setup.options.force = true;
+    setup.set_up();
+    assert_eq!(setup.read("config.toml"), config);
+    setup.options.profile = "old".to_owned();
+    let error = setup.run().expect_err("an old profile").to_string();
     assert!(error.contains("old-style profile `old`"), "{error}");
-    assert!(!scene.path("old.config.toml").exists());
+    assert!(!setup.path("old.config.toml").exists());
 }
 
 #[test]
 fn a_key_is_asked_for_but_never_written_or_shown() {
-    let mut scene = Scene::new();
-    scene.environment = scene.environment.with("HUMANLLM_API_KEY", "hunter2");
-    let shown = scene.shown();
-    assert!(shown.contains("export HUMANLLM_API_KEY="), "{shown}");
+    let mut setup = TestSetup::new();
+    setup.environment = setup.environment.with("HUMANLLM_API_KEY", "hunter2");
+    let report = setup.set_up();
+    assert!(report.contains("export HUMANLLM_API_KEY="), "{report}");
     assert!(
-        scene
+        setup
             .read(PROFILE)
             .contains("\nenv_key = \"HUMANLLM_API_KEY\"\n")
     );
-    let everything = shown + &scene.read(PROFILE) + &scene.read(CATALOG);
+    let everything = report + &setup.read(PROFILE) + &setup.read(CATALOG);
     assert!(!everything.contains("hunter2"));
 }
 
 #[test]
 fn another_home_is_part_of_the_command() {
-    let mut scene = Scene::new();
-    let other = scene.home.path().join("it's here");
-    scene.options.codex_home = Some(other.clone());
-    let shown = scene.shown();
+    let mut setup = TestSetup::new();
+    let other = setup.home.path().join("it's here");
+    setup.options.codex_home = Some(other.clone());
+    let report = setup.set_up();
     let quoted = format!("'{}'", other.display().to_string().replace('\'', r"'\''"));
     assert!(
-        shown.contains(&format!(
+        report.contains(&format!(
             "    CODEX_HOME={quoted} codex --profile humanllm\n"
         )),
-        "{shown}"
+        "{report}"
     );
     assert!(other.join(PROFILE).exists());
 
-    scene.environment = scene.environment.with("CODEX_HOME", &other);
-    assert!(scene.shown().contains("\n    codex --profile humanllm\n"));
-    scene.options.codex_home = None;
-    assert_eq!(scene.shown().matches("unchanged ").count(), 2);
+    setup.environment = setup.environment.with("CODEX_HOME", &other);
+    assert!(setup.set_up().contains("\n    codex --profile humanllm\n"));
+    setup.options.codex_home = None;
+    assert_eq!(setup.set_up().matches("unchanged ").count(), 2);
 }
 
 #[test]
 fn names_and_ports_that_cannot_work_are_refused() {
     for name in ["", "a.b", "../x", "a b", "-x", "ü", "a/b"] {
-        let mut scene = Scene::new();
-        scene.options.profile = name.to_owned();
+        let mut setup = TestSetup::new();
+        setup.options.profile = name.to_owned();
         assert!(
-            matches!(scene.run(), Err(SetupError::ProfileName(_))),
+            matches!(setup.run(), Err(SetupError::ProfileName(_))),
             "{name}"
         );
     }
-    let mut scene = Scene::new();
-    scene.environment = scene.environment.with("HUMANLLM_LISTEN", "127.0.0.1:0");
-    assert!(matches!(scene.run(), Err(SetupError::NoPort)));
+    let mut setup = TestSetup::new();
+    setup.environment = setup.environment.with("HUMANLLM_LISTEN", "127.0.0.1:0");
+    assert!(matches!(setup.run(), Err(SetupError::NoPort)));
 }
 
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_stays_one() {
-    let mut scene = Scene::new();
-    scene.shown();
-    let real = scene.home.path().join("dotfiles.toml");
-    fs::rename(scene.path(PROFILE), &real).expect("moved");
-    std::os::unix::fs::symlink(&real, scene.path(PROFILE)).expect("linked");
-    scene.environment = scene.environment.with("HUMANLLM_LISTEN", "127.0.0.1:4000");
-    scene.shown();
+    let mut setup = TestSetup::new();
+    setup.set_up();
+    let real = setup.home.path().join("dotfiles.toml");
+    fs::rename(setup.path(PROFILE), &real).expect("moved");
+    std::os::unix::fs::symlink(&real, setup.path(PROFILE)).expect("linked");
+    setup.environment = setup.environment.with("HUMANLLM_LISTEN", "127.0.0.1:4000");
+    setup.set_up();
     assert!(
-        fs::symlink_metadata(scene.path(PROFILE))
+        fs::symlink_metadata(setup.path(PROFILE))
             .expect("there")
             .is_symlink()
     );
