@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::support::upstream::{Say, call, say};
+use crate::support::upstream::{OutputPart, call, say};
 use crate::support::{EventStream, Gate, Script, TestServer, Upstream, free_address};
 use humanllm::config::{self, Flags};
 use humanllm::environment::Environment;
@@ -603,7 +603,7 @@ fn calls_come_back_as_the_agent_offered_them_in_every_format() {
     ] {
         scene.catalog.set(models(&table(format)));
         upstream.says(&[
-            Say::Thought("They want the files."),
+            OutputPart::Reasoning("They want the files."),
             say("I look."),
             call("exec_command", json!({"cmd": "ls -l \"a b\""})),
             call("exec_command", json!({"cmd": "pwd"})),

@@ -2,17 +2,18 @@
 //!
 //! - [`pty`]: any program in a pseudo-terminal, with keys going in and a screen coming out;
 //! - [`operator`]: `humanllm` itself in such a terminal, in a home of its own;
-//! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
+//! - [`tui`]: the terminal interface without a terminal, and keys for it;
 //! - [`server`]: the server as a library, with a scripted person behind it;
-//! - [`codex`]: the real Codex CLI, for tests that are given one;
-//! - [`codex_session`]: `humanllm`, that Codex, and the wire between the two;
+//! - [`client`]: a client of the HTTP API that reads streams event by event and can hang up;
+//! - [`socket`]: a client in WebSocket mode;
+//! - [`process`]: a client that is a program of its own, without a terminal;
 //! - [`client_session`]: `humanllm`, a wire, and scripts of other clients;
 //! - [`agent`]: `humanllm`, a wire, and a coding agent in a folder of its own;
-//! - [`readers`]: programs of others that read what is exported;
-//! - [`costs`]: what each kind of reply costs in keys;
-//! - [`tui`]: the terminal interface without a terminal, and keys for it;
-//! - [`socket`]: a client in WebSocket mode;
-//! - [`upstream`]: a model on another server that says what a test tells it to.
+//! - [`codex`]: the real Codex CLI, for tests that are given one;
+//! - [`codex_session`]: `humanllm`, that Codex, and the wire between the two;
+//! - [`upstream`]: a server with a model, whose answers the test writes;
+//! - [`readers`]: other programs that read exported files;
+//! - [`costs`]: what each kind of reply costs in keys.
 //!
 //! Nothing here waits for a fixed time. Everything waits for a condition until [`DEADLINE`] and
 //! then panics with all there is to see.
@@ -24,6 +25,7 @@ pub mod codex;
 pub mod codex_session;
 pub mod costs;
 pub mod operator;
+pub mod process;
 pub mod pty;
 pub mod readers;
 pub mod server;
@@ -40,9 +42,10 @@ pub use client::{Client, Event, EventStream, Tap};
 pub use client_session::{
     API_KEY, ClientOutput, ClientRun, ClientSession, is_count, path_from_environment,
 };
-pub use codex::{ClientProcess, CodexHome};
+pub use codex::CodexHome;
 pub use codex_session::{CodexSession, has_row, submit_prompt};
 pub use operator::{Operator, OperatorBuilder, Sandbox};
+pub use process::ClientProcess;
 pub use pty::{Key, Pty, Signal};
 pub use server::{TestServer, answer, note, rejection};
 pub use socket::Socket;

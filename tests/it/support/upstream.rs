@@ -1,4 +1,4 @@
-//! A server with a model on it that says what a test tells it to.
+//! A server with a model, whose answers the test writes.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -17,12 +17,12 @@ use super::DEADLINE;
 pub const CERTIFICATE: &[u8] = include_bytes!("self_signed/certificate.der");
 const KEY: &[u8] = include_bytes!("self_signed/key.der");
 
-/// Something that a test lets happen when it wants to. Clones are the same.
+/// Something that waits until the test lets it go on. Clones are the same gate.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    /// Lets it happen.
+    /// Lets go on what waits.
     pub fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
@@ -38,33 +38,33 @@ impl Gate {
     }
 }
 
-/// What a model says, in whatever format it is asked.
+/// A part of the output of a model, whatever the format of the request.
 #[derive(Clone, Debug)]
-pub enum Say {
-    /// Thoughts.
-    Thought(&'static str),
-    /// Words, one event for each.
+pub enum OutputPart {
+    /// Reasoning.
+    Reasoning(&'static str),
+    /// Text, with an event for each word.
     Text(String),
     /// A call of a function, with its arguments in pieces of a few bytes.
     Call(String, Value),
 }
 
 /// A call of a function.
-pub fn call(name: &str, arguments: Value) -> Say {
-    Say::Call(name.to_owned(), arguments)
+pub fn call(name: &str, arguments: Value) -> OutputPart {
+    OutputPart::Call(name.to_owned(), arguments)
 }
 
-/// Words.
-pub fn say(text: &str) -> Say {
-    Say::Text(text.to_owned())
+/// Text.
+pub fn say(text: &str) -> OutputPart {
+    OutputPart::Text(text.to_owned())
 }
 
-/// A step of what goes over the wire.
+/// A step of an answer.
 #[derive(Clone)]
-enum Act {
+enum ScriptStep {
     /// These bytes, as they are.
     Bytes(Vec<u8>),
-    /// Nothing, until the test wants more.
+    /// Nothing, until the gate is open.
     Wait(Gate),
     /// Nothing more, until the other side closes the connection.
     Hold,
@@ -72,10 +72,10 @@ enum Act {
     HangUp,
 }
 
-/// What goes over the wire as the answer to one request. After the last step the next request is
-/// waited for on the same connection.
+/// An answer to one request, as it goes over the wire. After its last step the server waits for the next
+/// request on the same connection.
 #[derive(Clone, Default)]
-pub struct Script(Vec<Act>);
+pub struct Script(Vec<ScriptStep>);
 
 impl Script {
     /// The head of an answer that is streamed: its parts are chunks.
@@ -107,7 +107,7 @@ impl Script {
 
     /// Bytes as they are.
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.push(Act::Bytes(bytes.to_vec()));
+        self.0.push(ScriptStep::Bytes(bytes.to_vec()));
         self
     }
 
@@ -127,25 +127,25 @@ impl Script {
         self.bytes(b"0\r\n\r\n")
     }
 
-    /// Goes on when the test wants it.
+    /// Waits until the gate is open.
     pub fn wait(mut self, gate: &Gate) -> Self {
-        self.0.push(Act::Wait(gate.clone()));
+        self.0.push(ScriptStep::Wait(gate.clone()));
         self
     }
 
-    /// Says nothing more until the other side closes the connection.
+    /// Sends nothing more until the other side closes the connection.
     pub fn hold(mut self) -> Self {
-        self.0.push(Act::Hold);
+        self.0.push(ScriptStep::Hold);
         self
     }
 
     /// Closes the connection.
     pub fn hang_up(mut self) -> Self {
-        self.0.push(Act::HangUp);
+        self.0.push(ScriptStep::HangUp);
         self
     }
 
-    /// The events of Chat Completions that say these words; neither its head nor its end.
+    /// The events of Chat Completions with these words; neither the head nor the end of the answer.
     pub fn words(mut self, words: &str) -> Self {
         for word in words.split_inclusive(' ') {
             self = self.event(&chat_delta(json!({"content": word})));
@@ -153,20 +153,20 @@ impl Script {
         self
     }
 
-    /// What ends an answer of Chat Completions.
+    /// The end of an answer of Chat Completions.
     pub fn done(self) -> Self {
         let last = json!({"id": "c", "object": "chat.completion.chunk", "choices": [
             {"index": 0, "delta": {}, "finish_reason": "stop"}]});
-        self.event(&last).last(b"data: [DONE]\n\n")
+        self.event(&last).last_chunk(b"data: [DONE]\n\n")
     }
 
-    /// The last chunk, and the end with it: they come together, as servers have it.
-    fn last(self, bytes: &[u8]) -> Self {
+    /// The last chunk and the end in one piece, as servers send them.
+    fn last_chunk(self, bytes: &[u8]) -> Self {
         let head = format!("{:x}\r\n", bytes.len());
         self.bytes(&[head.as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat())
     }
 
-    /// All of it, byte by byte, each as a chunk of its own.
+    /// A whole streamed answer, each byte as a chunk of its own.
     pub fn in_bytes(text: &[u8]) -> Self {
         let script = text
             .iter()
@@ -175,9 +175,9 @@ impl Script {
     }
 }
 
-/// A request that came.
+/// A request that the server got.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct UpstreamRequest {
     /// Such as `POST`.
     pub method: String,
     /// Such as `/v1/chat/completions`.
@@ -190,7 +190,7 @@ pub struct Seen {
     pub connection: usize,
 }
 
-impl Seen {
+impl UpstreamRequest {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
@@ -200,14 +200,15 @@ impl Seen {
 
 enum Answer {
     Script(Script),
-    Says(Vec<Say>),
+    Output(Vec<OutputPart>),
 }
 
 #[derive(Default)]
 struct State {
     answers: VecDeque<Answer>,
-    seen: Vec<Seen>,
-    taken: usize,
+    requests: Vec<UpstreamRequest>,
+    /// How many of them [`Upstream::request`] has returned.
+    returned: usize,
     models: Vec<String>,
     owner: String,
     connections: usize,
@@ -217,8 +218,8 @@ struct State {
 
 type Shared = Arc<(Mutex<State>, Condvar)>;
 
-/// The server. It answers `GET /v1/models` by itself, and every other request with what the test says
-/// next, for which it waits.
+/// The server. It answers `GET /v1/models` by itself, and waits for an answer from the test to every other
+/// request.
 pub struct Upstream {
     /// Where it listens.
     pub address: SocketAddr,
@@ -298,39 +299,39 @@ impl Upstream {
         }
     }
 
-    /// Lists these models instead.
+    /// Lists these models, of this owner, from now on.
     pub fn offers(&self, models: &[&str], owner: &str) {
         let mut state = lock(&self.shared);
         state.models = models.iter().map(|model| (*model).to_owned()).collect();
         state.owner = owner.to_owned();
     }
 
-    /// What it does at the next request that nothing is said for yet.
+    /// Plays a script as the answer to the next request that has no answer yet.
     pub fn plays(&self, script: Script) {
         lock(&self.shared).answers.push_back(Answer::Script(script));
         self.shared.1.notify_all();
     }
 
-    /// What its model says to the next request that nothing is said for yet, streamed in the format of
-    /// that.
-    pub fn says(&self, says: &[Say]) {
-        let answer = Answer::Says(says.to_vec());
+    /// Streams this output as the answer to the next request that has no answer yet, in the format of that
+    /// request.
+    pub fn says(&self, parts: &[OutputPart]) {
+        let answer = Answer::Output(parts.to_vec());
         lock(&self.shared).answers.push_back(answer);
         self.shared.1.notify_all();
     }
 
-    /// Waits for the next request that was not looked at; `GET /v1/models` is none.
-    pub fn request(&self) -> Seen {
+    /// Waits for the next request that was not returned yet; `GET /v1/models` does not count.
+    pub fn request(&self) -> UpstreamRequest {
         self.wait("a request", |state| {
-            let seen = state.seen.get(state.taken)?.clone();
-            state.taken += 1;
-            Some(seen)
+            let request = state.requests.get(state.returned)?.clone();
+            state.returned += 1;
+            Some(request)
         })
     }
 
     /// How many requests there were.
     pub fn requests(&self) -> usize {
-        lock(&self.shared).seen.len()
+        lock(&self.shared).requests.len()
     }
 
     /// Waits until the other side has closed a connection.
@@ -347,10 +348,10 @@ impl Upstream {
                 return found;
             }
             let left = end.saturating_duration_since(Instant::now());
-            let seen = format!("{:#?}", state.seen);
+            let requests = format!("{:#?}", state.requests);
             assert!(
                 !left.is_zero(),
-                "gave up waiting for {what}; requests: {seen}"
+                "gave up waiting for {what}; requests: {requests}"
             );
             state = self.shared.1.wait_timeout(state, left).unwrap().0;
         }
@@ -365,15 +366,15 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
 fn serve(stream: impl Read + Write, number: usize, shared: &Shared) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let seen = match read(&mut stream, number) {
+        let request = match read(&mut stream, number) {
             // Such as the beginning of TLS.
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 play(&mut stream, &Script::error(400, "no HTTP"))?;
                 return Ok(());
             }
-            seen => seen?,
+            request => request?,
         };
-        if seen.method == "GET" && seen.path.ends_with("/models") {
+        if request.method == "GET" && request.path.ends_with("/models") {
             let body = {
                 let state = lock(shared);
                 let model =
@@ -383,12 +384,12 @@ fn serve(stream: impl Read + Write, number: usize, shared: &Shared) -> io::Resul
             play(&mut stream, &Script::json(200, &body))?;
             continue;
         }
-        let path = seen.path.clone();
-        lock(shared).seen.push(seen);
+        let path = request.path.clone();
+        lock(shared).requests.push(request);
         shared.1.notify_all();
-        let script = match next(shared) {
+        let script = match next_answer(shared) {
             Some(Answer::Script(script)) => script,
-            Some(Answer::Says(says)) => written(&path, &says),
+            Some(Answer::Output(parts)) => script_for(&path, &parts),
             None => return Ok(()),
         };
         if play(&mut stream, &script)? {
@@ -397,8 +398,8 @@ fn serve(stream: impl Read + Write, number: usize, shared: &Shared) -> io::Resul
     }
 }
 
-/// What is to be answered now.
-fn next(shared: &Shared) -> Option<Answer> {
+/// Waits for the next answer of the test.
+fn next_answer(shared: &Shared) -> Option<Answer> {
     let state = lock(shared);
     let wait = shared
         .1
@@ -406,26 +407,26 @@ fn next(shared: &Shared) -> Option<Answer> {
     wait.unwrap().0.answers.pop_front()
 }
 
-/// Plays a script; says whether it closes the connection.
+/// Plays a script, and returns whether that closes the connection.
 fn play<S: Read + Write>(stream: &mut BufReader<S>, script: &Script) -> io::Result<bool> {
     for act in &script.0 {
         match act {
-            Act::Bytes(bytes) => {
+            ScriptStep::Bytes(bytes) => {
                 stream.get_mut().write_all(bytes)?;
                 stream.get_mut().flush()?;
             }
-            Act::Wait(gate) => gate.wait(),
-            Act::Hold => {
+            ScriptStep::Wait(gate) => gate.wait(),
+            ScriptStep::Hold => {
                 stream.read_to_end(&mut Vec::new())?;
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            Act::HangUp => return Ok(true),
+            ScriptStep::HangUp => return Ok(true),
         }
     }
     Ok(false)
 }
 
-fn read(stream: &mut impl BufRead, connection: usize) -> io::Result<Seen> {
+fn read(stream: &mut impl BufRead, connection: usize) -> io::Result<UpstreamRequest> {
     let mut line = || {
         let mut line = String::new();
         match stream.read_line(&mut line)? {
@@ -448,7 +449,7 @@ fn read(stream: &mut impl BufRead, connection: usize) -> io::Result<Seen> {
     let length = length.and_then(|(_, length)| length.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body)?;
-    Ok(Seen {
+    Ok(UpstreamRequest {
         method: method.unwrap_or_default(),
         path: path.unwrap_or_default(),
         headers,
@@ -458,13 +459,13 @@ fn read(stream: &mut impl BufRead, connection: usize) -> io::Result<Seen> {
 }
 
 /// An answer in the format of a route.
-fn written(path: &str, says: &[Say]) -> Script {
+fn script_for(path: &str, parts: &[OutputPart]) -> Script {
     if path.ends_with("/messages") {
-        messages(says)
+        messages(parts)
     } else if path.ends_with("/responses") {
-        responses(says)
+        responses(parts)
     } else {
-        chat(says)
+        chat(parts)
     }
 }
 
@@ -482,18 +483,18 @@ fn chat_delta(delta: Value) -> Value {
            "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
 }
 
-fn chat(says: &[Say]) -> Script {
+fn chat(parts: &[OutputPart]) -> Script {
     let mut script = Script::stream().event(&chat_delta(json!({"role": "assistant"})));
     let (mut calls, mut reason) = (0, "stop");
-    for say in says {
-        match say {
-            Say::Thought(text) => {
+    for part in parts {
+        match part {
+            OutputPart::Reasoning(text) => {
                 for piece in pieces(text) {
                     script = script.event(&chat_delta(json!({"reasoning_content": piece})));
                 }
             }
-            Say::Text(text) => script = script.words(text),
-            Say::Call(name, arguments) => {
+            OutputPart::Text(text) => script = script.words(text),
+            OutputPart::Call(name, arguments) => {
                 let begun = json!({"index": calls, "id": format!("call_{calls}"), "type": "function",
                                    "function": {"name": name, "arguments": ""}});
                 script = script.event(&chat_delta(json!({"tool_calls": [begun]})));
@@ -511,38 +512,38 @@ fn chat(says: &[Say]) -> Script {
                        "choices": [], "usage":
                        {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}});
     let script = script.event(&last).event(&usage);
-    script.last(b"data: [DONE]\n\n")
+    script.last_chunk(b"data: [DONE]\n\n")
 }
 
-/// An event with a name, which stands in its data too.
-fn named(script: Script, data: &Value) -> Script {
+/// Adds an event whose name is the type in its data.
+fn named_event(script: Script, data: &Value) -> Script {
     let name = data["type"].as_str().expect("a type");
     script.chunk(format!("event: {name}\ndata: {data}\n\n").as_bytes())
 }
 
-fn messages(says: &[Say]) -> Script {
+fn messages(parts: &[OutputPart]) -> Script {
     let begin = json!({"type": "message_start", "message": {
         "id": "m", "type": "message", "role": "assistant", "model": "scripted", "content": [],
         "stop_reason": null, "stop_sequence": null,
         "usage": {"input_tokens": 100, "output_tokens": 1}}});
-    let mut script = named(Script::stream(), &begin);
+    let mut script = named_event(Script::stream(), &begin);
     let mut reason = "end_turn";
-    for (index, say) in says.iter().enumerate() {
-        let (block, deltas) = match say {
-            Say::Thought(text) => (
+    for (index, part) in parts.iter().enumerate() {
+        let (block, deltas) = match part {
+            OutputPart::Reasoning(text) => (
                 json!({"type": "thinking", "thinking": "", "signature": ""}),
                 pieces(text)
                     .into_iter()
                     .map(|piece| json!({"type": "thinking_delta", "thinking": piece}))
                     .collect::<Vec<_>>(),
             ),
-            Say::Text(text) => (
+            OutputPart::Text(text) => (
                 json!({"type": "text", "text": ""}),
                 text.split_inclusive(' ')
                     .map(|word| json!({"type": "text_delta", "text": word}))
                     .collect(),
             ),
-            Say::Call(name, arguments) => {
+            OutputPart::Call(name, arguments) => {
                 reason = "tool_use";
                 (
                     json!({"type": "tool_use", "id": format!("toolu_{index}"), "name": name, "input": {}}),
@@ -553,30 +554,30 @@ fn messages(says: &[Say]) -> Script {
                 )
             }
         };
-        script = named(
+        script = named_event(
             script,
             &json!({"type": "content_block_start", "index": index, "content_block": block}),
         );
         for delta in deltas {
-            script = named(
+            script = named_event(
                 script,
                 &json!({"type": "content_block_delta", "index": index, "delta": delta}),
             );
         }
-        script = named(
+        script = named_event(
             script,
             &json!({"type": "content_block_stop", "index": index}),
         );
     }
-    script = named(
+    script = named_event(
         script,
         &json!({"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": null},
                 "usage": {"output_tokens": 20}}),
     );
-    script.last(b"event: message_stop\ndata: {\"type\": \"message_stop\"}\n\n")
+    script.last_chunk(b"event: message_stop\ndata: {\"type\": \"message_stop\"}\n\n")
 }
 
-fn responses(says: &[Say]) -> Script {
+fn responses(parts: &[OutputPart]) -> Script {
     let response = |status: &str, output: &[Value]| {
         json!({"id": "resp_1", "object": "response", "created_at": 1, "status": status,
                "model": "scripted", "output": output, "parallel_tool_calls": true, "tools": [],
@@ -585,12 +586,12 @@ fn responses(says: &[Say]) -> Script {
                          "output_tokens_details": {"reasoning_tokens": 0}}})
     };
     let begin = json!({"type": "response.created", "response": response("in_progress", &[])});
-    let mut script = named(Script::stream(), &begin);
+    let mut script = named_event(Script::stream(), &begin);
     let mut output = Vec::new();
-    for (index, say) in says.iter().enumerate() {
+    for (index, part) in parts.iter().enumerate() {
         let id = format!("item_{index}");
-        let (begun, deltas, whole) = match say {
-            Say::Thought(text) => (
+        let (begun, deltas, whole) = match part {
+            OutputPart::Reasoning(text) => (
                 json!({"type": "reasoning", "id": id, "summary": []}),
                 pieces(text)
                     .into_iter()
@@ -602,7 +603,7 @@ fn responses(says: &[Say]) -> Script {
                 json!({"type": "reasoning", "id": id,
                        "summary": [{"type": "summary_text", "text": text}]}),
             ),
-            Say::Text(text) => (
+            OutputPart::Text(text) => (
                 json!({"type": "message", "id": id, "role": "assistant", "status": "in_progress",
                        "content": []}),
                 text.split_inclusive(' ')
@@ -614,7 +615,7 @@ fn responses(says: &[Say]) -> Script {
                 json!({"type": "message", "id": id, "role": "assistant", "status": "completed",
                        "content": [{"type": "output_text", "text": text, "annotations": []}]}),
             ),
-            Say::Call(name, arguments) => {
+            OutputPart::Call(name, arguments) => {
                 let call = |arguments: String, status: &str| {
                     json!({"type": "function_call", "id": id, "call_id": format!("call_{index}"),
                            "name": name, "arguments": arguments, "status": status})
@@ -632,19 +633,19 @@ fn responses(says: &[Say]) -> Script {
                 )
             }
         };
-        script = named(
+        script = named_event(
             script,
             &json!({"type": "response.output_item.added", "output_index": index, "item": begun}),
         );
         for delta in &deltas {
-            script = named(script, delta);
+            script = named_event(script, delta);
         }
-        script = named(
+        script = named_event(
             script,
             &json!({"type": "response.output_item.done", "output_index": index, "item": whole}),
         );
         output.push(whole);
     }
     let end = json!({"type": "response.completed", "response": response("completed", &output)});
-    script.last(format!("event: response.completed\ndata: {end}\n\n").as_bytes())
+    script.last_chunk(format!("event: response.completed\ndata: {end}\n\n").as_bytes())
 }

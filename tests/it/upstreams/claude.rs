@@ -24,7 +24,7 @@ fn claude(
 }
 
 /// The call that Claude Code takes for a command.
-fn bash(command: &str) -> crate::support::upstream::Say {
+fn bash(command: &str) -> crate::support::upstream::OutputPart {
     let arguments = json!({"command": command, "description": "Looks"});
     call("Bash", arguments)
 }

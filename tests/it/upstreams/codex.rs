@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 /// The call that Codex takes for a command.
-fn exec(command: &str) -> crate::support::upstream::Say {
+fn exec(command: &str) -> crate::support::upstream::OutputPart {
     call("exec_command", json!({ "cmd": command }))
 }
 
