@@ -31,8 +31,8 @@ impl Agent {
     pub fn with_config(name: &str, variable: &'static str, config: &str) -> Option<Self> {
         let program = path_from_environment(variable, name)?;
         let session = ClientSession::with_config(Operator::builder().size(120, 40), config);
-        let place = session.operator.sandbox();
-        let setup = place
+        let sandbox = session.operator.sandbox();
+        let setup = sandbox
             .command(&["setup", name, "--listen", &session.wire.address.to_string()])
             .env("HUMANLLM_API_KEY", API_KEY)
             .output()
