@@ -42,7 +42,7 @@ impl HeadlessServer {
             Some(screen) => intake.screened(screen),
             None => intake,
         };
-        let settings = config.server_settings(address, descriptors::raise());
+        let settings = config.server_settings(address, descriptors::raise_limit());
         let (stop, stopped) = watch::channel(false);
         let (server, closed) = Server::new(listener, server::router(intake, settings), stopped);
         Ok(Self {

@@ -8,7 +8,7 @@ use crate::api::{
     ToolChoice, check_answer,
 };
 use crate::draft::ReplyKind;
-use crate::tokens::{count, count_body, fit};
+use crate::tokens::{count, count_body, truncate};
 
 /// Why no command can be sent.
 pub(crate) const NO_SHELL: &str = "this request offers no shell";
@@ -235,7 +235,7 @@ impl Conversation {
         if !accepts(&problem) {
             return Err(problem);
         }
-        let kept = fit(&last.words(), most.saturating_sub(before));
+        let kept = truncate(&last.words(), most.saturating_sub(before));
         if kept.is_empty() {
             // A message without a word is none.
             items.pop();
