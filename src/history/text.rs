@@ -12,7 +12,7 @@ use crate::journal::{DecisionRow, ModelDraftRow, SaidState, TurnState};
 use crate::plain;
 use crate::rules::RuleAction;
 use crate::store::LoadedConversation;
-use crate::store::marks::words;
+use crate::store::marks::describe;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
@@ -261,7 +261,7 @@ pub(super) fn marks(marks: &TurnMarks) -> String {
             Some(number) => format!("turn {number}"),
             None => "conversation".into(),
         };
-        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&words(mark)));
+        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&describe(mark)));
     }
     out
 }

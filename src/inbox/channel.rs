@@ -255,7 +255,7 @@ impl Intake {
         housekeeping: Option<Housekeeping>,
     ) -> Result<PendingRequest, Refusal> {
         if housekeeping.is_none()
-            && let Some((conversation, words)) = self.store.rejected(&request)
+            && let Some((conversation, words)) = self.store.find_rejection(&request)
         {
             let again = Event::AskedAgain { conversation };
             self.events.send(again).map_err(|_| Refusal::Closed)?;
@@ -286,7 +286,7 @@ impl Intake {
         housekeeping: Option<Housekeeping>,
     ) -> Result<PendingRequest, Refusal> {
         let purpose = housekeeping.as_ref().map(|known| known.purpose.words());
-        if self.store.has_at_hand(&request, purpose) {
+        if self.store.can_open_from_memory(&request, purpose) {
             return self.open(request, agent, housekeeping);
         }
         let intake = self.clone();
@@ -341,13 +341,13 @@ impl Intake {
             None => Answerer::Person(responder),
         };
         let Opened {
-            place,
+            key,
             parent,
             earlier,
             saving,
         } = opened;
         let pending = PendingRequest {
-            place,
+            key,
             saving,
             store: self.store.clone(),
             replies: receiver,
@@ -358,8 +358,8 @@ impl Intake {
             _permit: permit,
         };
         let arrival = Arrival {
-            id: place.request,
-            conversation: place.conversation,
+            id: key.request,
+            conversation: key.conversation,
             parent,
             earlier,
             request,
@@ -376,7 +376,7 @@ impl Intake {
 /// that the client is gone.
 #[derive(Debug)]
 pub struct PendingRequest {
-    place: RequestKey,
+    key: RequestKey,
     saving: Saving,
     store: Store,
     replies: replies::UnboundedReceiver<QueuedReply>,
@@ -416,7 +416,7 @@ impl PendingRequest {
 
     /// Tells the person that a reply leaves slowly.
     pub(crate) fn paced(&self, plan: DelayPlan) {
-        let id = self.place.request;
+        let id = self.key.request;
         let _ = self.events.send(Event::Paced { id, plan });
     }
 
@@ -426,8 +426,8 @@ impl PendingRequest {
     }
 
     /// The request and its conversation.
-    pub(crate) fn place(&self) -> RequestKey {
-        self.place
+    pub(crate) fn key(&self) -> RequestKey {
+        self.key
     }
 
     /// Tells the person that a reply, and with it all before it, was handed to the connection:
@@ -436,7 +436,7 @@ impl PendingRequest {
         self.ended |= end;
         // Nobody to tell is no error: the program is going away.
         let _ = self.events.send(Event::Delivered {
-            id: self.place.request,
+            id: self.key.request,
             ticket,
             tokens,
         });
@@ -445,9 +445,9 @@ impl PendingRequest {
 
 impl Drop for PendingRequest {
     fn drop(&mut self) {
-        self.store.close(self.place, !self.ended, self.rejected);
+        self.store.close(self.key, !self.ended, self.rejected);
         if !self.ended {
-            let id = self.place.request;
+            let id = self.key.request;
             let _ = self.events.send(Event::Gone { id });
         }
     }

@@ -15,7 +15,7 @@ use super::{
 use crate::api::validation::check_arguments;
 use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
 use crate::draft::{Call, CallTarget, Draft, Editor, Origin, Part, ReplyKind, Sender, Source};
-use crate::store::marks::{self, MarkError, Marked, mark_of};
+use crate::store::marks::{self, MarkError, Marked, find_or_new};
 use crate::store::{ConversationHeader, Saving};
 
 /// The name of the tool that takes patches.
@@ -381,7 +381,7 @@ impl Inbox {
             let known = known.find(|known| known.turn == marked.turn);
             marked.mark = match known {
                 Some(known) => known.mark.clone(),
-                None => mark_of(&[], marked.mark.conversation, marked.mark.turn),
+                None => find_or_new(&[], marked.mark.conversation, marked.mark.turn),
             };
         }
         for change in changes {

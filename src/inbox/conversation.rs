@@ -598,7 +598,7 @@ impl Conversation {
                 return self.say_live(
                     &delta,
                     phase,
-                    (now, store.next_said()),
+                    (now, store.next_reply_id()),
                     request,
                     ticket,
                     draft,
@@ -618,7 +618,7 @@ impl Conversation {
             draft: Arc::clone(&draft),
             at: now,
             state: Delivery::Sent,
-            id: store.next_said(),
+            id: store.next_reply_id(),
             request,
             ticket,
             refused: 0,
@@ -642,7 +642,7 @@ impl Conversation {
         // The clients get them as one message, or as one after the other.
         let words = messages.collect::<Vec<_>>().join("\n");
         if !words.trim().is_empty() {
-            store.answered(self.id, &prompt_title(asked), &words);
+            store.add_answer(self.id, &prompt_title(asked), &words);
         }
     }
 
@@ -666,7 +666,7 @@ impl Conversation {
             is_done &= said.state != Delivery::Sent;
         }
         let is_kept = !reached.is_empty();
-        store.said(reached.into_iter());
+        store.save_deliveries(reached.into_iter());
         let is_open = self.open.iter().any(|open| open.id == id);
         (is_done && !is_open, is_kept)
     }
@@ -681,7 +681,7 @@ impl Conversation {
             said.state = Delivery::Undelivered;
             lost.push((said.id, SaidState::Undelivered));
         }
-        store.said(lost.into_iter());
+        store.save_deliveries(lost.into_iter());
         returned
     }
 

@@ -374,13 +374,13 @@ impl Inbox {
                 conversation.rejected = Some(now);
             }
             conversation.say(reply.clone(), draft, (request, ticket), &store, now);
-            let rows = if store.keeps() {
+            let rows = if store.has_journal() {
                 conversation.rows(before, request)
             } else {
                 Vec::new()
             };
             // Should the client be gone by now, the news of it brings the words back.
-            written = store.say(rows, rest.map(|rest| (id, rest)), numbers);
+            written = store.save_replies(rows, rest.map(|rest| (id, rest)), numbers);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send_slowly(reply, written, delay);
                 // The client waits for those who were woken by this, and nobody for this thread.
@@ -446,7 +446,7 @@ impl Inbox {
         let conversation = self.conversations.get_mut(&id);
         let rejecting = conversation.filter(|conversation| conversation.rejected.is_some());
         if let Some(conversation) = rejecting
-            && self.store.go_on(id)
+            && self.store.lift_if_single(id)
         {
             conversation.rejected = None;
         }
@@ -613,7 +613,7 @@ impl Inbox {
 
     /// Keeps what the person makes of a conversation or of one of its turns.
     pub fn mark(&mut self, marked: Marked) {
-        self.saving = Some(self.store.keep_mark(marked.mark.clone()));
+        self.saving = Some(self.store.save_mark(marked.mark.clone()));
         let id = ConversationId(marked.mark.conversation);
         if let Some(conversation) = self.conversations.get_mut(&id) {
             let marks = &mut conversation.marks;
@@ -679,19 +679,19 @@ impl Inbox {
     }
 
     fn keep_dismissed(&self) {
-        if self.store.keeps() {
+        if self.store.has_journal() {
             let ids: Vec<i64> = self.dismissed.iter().map(|id| id.0).collect();
             let ids = serde_json::to_string(&ids).unwrap_or_default();
-            self.store.keep_setting(DISMISSED, ids);
+            self.store.save_setting(DISMISSED, ids);
         }
     }
 
     fn keep_statistics(&self) -> Saving {
-        if !self.store.keeps() {
+        if !self.store.has_journal() {
             return Saving::default();
         }
         self.store
-            .keep_setting(STATISTICS, self.statistics.to_json())
+            .save_setting(STATISTICS, self.statistics.to_json())
     }
 
     fn delivered(

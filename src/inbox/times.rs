@@ -189,9 +189,12 @@ impl Inbox {
     }
 
     fn keep_times(&self, request: RequestId) {
-        let times = self.times.get(&request).filter(|_| self.store.keeps());
+        let times = self
+            .times
+            .get(&request)
+            .filter(|_| self.store.has_journal());
         if let Some(times) = times {
-            self.store.keep_times(times.clone());
+            self.store.save_times(times.clone());
         }
     }
 }

@@ -219,7 +219,7 @@ impl Player {
             self.counts.automatic += 1;
             return;
         };
-        self.store.go_on(conversation);
+        self.store.lift_if_single(conversation);
         let fingerprint = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();

@@ -24,7 +24,7 @@ fn restarted(draft: Draft, body: &Value) -> (TestTui, Client, TempDir) {
     let client = tui.ask(body);
     tui.write("x");
     let (id, _) = tui.app.take_dirty_drafts().pop().unwrap();
-    tui.app.store().keep_draft(id, &draft);
+    tui.app.store().save_draft(id, &draft);
     drop((tui, client));
     let mut tui = TestTui::at(NORMAL, state.path());
     let client = tui.ask(body);
@@ -255,7 +255,7 @@ fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
     tui.press("Ctrl+U");
     tui.write("an own draft");
     humanllm::tui::run::save_drafts(&mut tui.app);
-    tui.app.store().keep_draft(None, &"early words".into());
+    tui.app.store().save_draft(None, &"early words".into());
     drop((tui, a));
 
     let mut tui = TestTui::at(NORMAL, state.path());

@@ -684,7 +684,7 @@ fn a_draft_outlives_the_program_with_whose_words_it_is() {
     studio.say(&order, whole("Two files."));
     studio.tui.write(" Really.");
     for (id, draft) in studio.tui.app.take_dirty_drafts() {
-        studio.tui.app.store().keep_draft(id, &draft);
+        studio.tui.app.store().save_draft(id, &draft);
     }
     drop((studio, client));
     let mut tui = TestTui::at(NORMAL, state.path());
@@ -710,7 +710,7 @@ fn own_words_beside_a_draft_outlive_the_program() {
     studio.tui.press("Alt+B");
     studio.tui.sees("> Its words.");
     for (id, draft) in studio.tui.app.take_dirty_drafts() {
-        studio.tui.app.store().keep_draft(id, &draft);
+        studio.tui.app.store().save_draft(id, &draft);
     }
     drop((studio, client));
     let mut tui = TestTui::at(NORMAL, state.path());

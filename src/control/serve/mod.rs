@@ -237,7 +237,7 @@ impl ControlState {
         let find = move || {
             let reader = store.journal_reader();
             let reader = reader.ok_or(ScriptError::Unknown(ConversationId(conversation)))?;
-            Ok::<Marked, ControlError>(marks::found(&reader, conversation, turn)?)
+            Ok::<Marked, ControlError>(marks::find(&reader, conversation, turn)?)
         };
         let gone = |_| ControlError::new(ErrorCode::Gone, "humanllm is ending");
         spawn_blocking(find).await.map_err(gone)?

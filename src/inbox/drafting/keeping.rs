@@ -68,8 +68,8 @@ impl Inbox {
     }
 
     pub(super) fn keep_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
-        if self.store.keeps() {
-            self.store.keep_model_draft(row(id, draft, fate));
+        if self.store.has_journal() {
+            self.store.save_model_draft(row(id, draft, fate));
         }
     }
 
@@ -82,11 +82,11 @@ impl Inbox {
         now: Timestamp,
     ) {
         let request = self.get(id).and_then(Conversation::open_request);
-        let Some(RequestId(turn)) = request.filter(|_| self.store.keeps()) else {
+        let Some(RequestId(turn)) = request.filter(|_| self.store.has_journal()) else {
             return;
         };
-        self.store.keep_decision(journal::DecisionRow {
-            id: self.store.next_decision(),
+        self.store.save_decision(journal::DecisionRow {
+            id: self.store.next_decision_id(),
             conversation: id.0,
             turn,
             at: now.as_millisecond(),

@@ -124,7 +124,7 @@ impl Inbox {
         now: Timestamp,
     ) -> DraftUpdate {
         self.end_message_before(id, draft, now);
-        let said = self.store.next_said();
+        let said = self.store.next_reply_id();
         let Some(made) = self.draft_mut(id, draft) else {
             return DraftUpdate::More;
         };
@@ -447,7 +447,7 @@ impl Inbox {
 
     /// Writes down the message that a model has begun, now that the person has the pen.
     pub(super) fn keep_said_by_model(&mut self, id: ConversationId) {
-        if !self.store.keeps() {
+        if !self.store.has_journal() {
             return;
         }
         let Some(conversation) = self.get(id) else {
@@ -457,7 +457,8 @@ impl Inbox {
             && conversation.live_phase().is_some()
         {
             let last = conversation.said().len().saturating_sub(1);
-            self.store.say(conversation.rows(last, request), None, None);
+            self.store
+                .save_replies(conversation.rows(last, request), None, None);
         }
     }
 }

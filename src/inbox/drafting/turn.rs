@@ -217,7 +217,7 @@ impl Inbox {
         if !models.contains(&model) {
             return Err(DraftError::UnknownModel(model));
         }
-        let draft = DraftId(self.store.next_draft());
+        let draft = DraftId(self.store.next_draft_id());
         let conversation = self.conversations.get_mut(&id);
         let conversation = conversation.ok_or(DraftError::NobodyWaits)?;
         let begun = conversation.open_words().map(str::to_owned);
@@ -579,11 +579,11 @@ impl Inbox {
     }
 
     fn keep_modes(&self) {
-        if self.store.keeps() {
+        if self.store.has_journal() {
             let modes: Vec<(i64, Mode)> =
                 self.modes.iter().map(|(id, mode)| (id.0, *mode)).collect();
             let modes = serde_json::to_string(&modes).unwrap_or_default();
-            self.store.keep_setting(MODES, modes);
+            self.store.save_setting(MODES, modes);
         }
     }
 }

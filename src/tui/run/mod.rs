@@ -377,7 +377,7 @@ async fn wait_for_saving(app: &mut App) {
 /// Saves the drafts that have changed; returns the last of the writes.
 pub fn save_drafts(app: &mut App) -> Saving {
     let changed = app.take_dirty_drafts().into_iter();
-    let writes = changed.map(|(id, draft)| app.store().keep_draft(id, &draft));
+    let writes = changed.map(|(id, draft)| app.store().save_draft(id, &draft));
     writes.last().unwrap_or_default()
 }
 
@@ -496,7 +496,7 @@ async fn edit(app: &mut App, options: &LoopOptions, signals: &mut EndSignals) ->
     let store = app.store();
     // The file is removed only once the text is saved, unless nothing is to be saved.
     let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };
-    if !is_news || !store.keeps() || is_kept.await {
+    if !is_news || !store.has_journal() || is_kept.await {
         file.remove();
     }
     signal

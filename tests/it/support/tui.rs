@@ -242,7 +242,7 @@ impl TestTui {
     /// Does what takes longer than a frame, once the journal has what came before.
     pub fn work(&mut self) {
         let store = self.app.store().clone();
-        let written = store.keep_draft(None, &Draft::default());
+        let written = store.save_draft(None, &Draft::default());
         assert!(
             store.settled_blocking(written),
             "the journal is not written"
