@@ -58,9 +58,9 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// A file with mode 0600 that is written without a name and gets its name when it is complete. However the
-/// program ends, the path leads to the old file or to the whole new one. Where the file system has no nameless
-/// files, a program that is killed leaves a temporary file beside it.
+/// A file with mode 0600 that is written without a name and gets its name when it is complete. However
+/// the program ends, the path leads to the old file or to the whole new one. Where the file system has
+/// no nameless files, a program that is killed leaves a temporary file beside it.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
@@ -118,8 +118,8 @@ impl NewFile {
     ///
     /// # Errors
     ///
-    /// If it cannot be written, or something has the name already that it does not replace. What has the name
-    /// is unchanged then.
+    /// If it cannot be written, or something has the name already that it does not replace. What has the
+    /// name is unchanged then.
     pub fn finish(self, replaces: bool) -> io::Result<()> {
         let Self { path, out } = self;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;

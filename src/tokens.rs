@@ -24,15 +24,15 @@ pub fn truncate(text: &str, limit: u64) -> String {
     o200k::truncate(text, limit).to_owned()
 }
 
-/// Splits a text into its tokens. Tokens that end within a character are joined with those that follow, up to
-/// the end of the character.
+/// Splits a text into its tokens. Tokens that end within a character are joined with those that follow,
+/// up to the end of the character.
 pub fn split(text: &str) -> Vec<&str> {
     o200k::split(text)
 }
 
-/// How many tokens a request has. Each item and each list of tools remembers its count, so that it is counted
-/// once for all requests that share it. Counting a large request takes long: call this neither from the draw loop
-/// nor from the threads that serve.
+/// How many tokens a request has. Each item and each list of tools remembers its count, so that it is
+/// counted once for all requests that share it. Counting a large request takes long: call this neither
+/// from the draw loop nor from the threads that serve.
 pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     let items: u64 = items.iter().map(|item| count_item(item)).sum();
     let tools = tools.tokens().get_or_init(|| {

@@ -8,8 +8,8 @@ pub(super) const PARALLEL_BYTES: usize = 256 * 1024;
 /// The fewest bytes of a chunk, but for the last.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// Cuts a text between a line break and an ASCII letter, where a piece ends whatever stands before and after. A
-/// chunk goes on until there is such a place.
+/// Cuts a text between a line break and an ASCII letter, where a piece ends whatever stands before and
+/// after. A chunk goes on until there is such a place.
 pub(super) fn chunks(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -10,8 +10,8 @@ const MAX_PIECE_BYTES: usize = 15;
 /// The token counts of pieces of one text: a hash table with one entry a slot, in which a piece replaces
 /// another of the same slot.
 pub(super) struct CountCache {
-    /// The key of the piece in each slot, 0 where there is none: no piece is empty, so that the length in its
-    /// key is not 0. The number of slots is a power of two, or 0 without a cache.
+    /// The key of the piece in each slot, 0 where there is none: no piece is empty, so that the length
+    /// in its key is not 0. The number of slots is a power of two, or 0 without a cache.
     keys: Vec<u128>,
     counts: Vec<u8>,
 }

@@ -9,8 +9,8 @@ use super::vocabulary::Vocabulary;
 /// How many bytes are merged at once. The memory for that is a multiple of it, however long the piece is.
 const WINDOW: usize = 8 * 1024;
 
-/// How many tokens at the end of a window are merged once more in the next: with the bytes that follow, they
-/// might become others.
+/// How many tokens at the end of a window are merged once more in the next: with the bytes that follow,
+/// they might become others.
 const OVERLAP: usize = 8;
 
 /// Merges pieces one after the other, and reuses its memory.
@@ -52,9 +52,9 @@ impl<'v> Merge<'v> {
         self.lengths.iter().copied()
     }
 
-    /// Merges a piece a window at a time. A list of tokens is what merging makes of all the bytes if each two
-    /// neighbours are what it makes of the bytes of these two. So it is enough to check the two tokens where
-    /// one window meets the next.
+    /// Merges a piece a window at a time. A list of tokens is what merging makes of all the bytes if
+    /// each two neighbours are what it makes of the bytes of these two. So it is enough to check the two
+    /// tokens where one window meets the next.
     fn merge_in_windows(&mut self, piece: &[u8]) {
         let (mut start, mut size) = (0, self.window);
         loop {
@@ -62,8 +62,8 @@ impl<'v> Merge<'v> {
             let known = self.lengths.len();
             self.merge(&piece[start..end]);
             if !self.fits_at(piece, start, known) {
-                // Go back some tokens, and try a larger window. It stays that large for this piece, or the same
-                // two windows might be tried for ever.
+                // Go back some tokens, and try a larger window. It stays that large for this piece, or
+                // the same two windows might be tried for ever.
                 let kept = known.saturating_sub(OVERLAP);
                 start -= self.lengths[kept..known].iter().sum::<usize>();
                 self.lengths.truncate(kept);

@@ -1,9 +1,10 @@
 //! A tokenizer for the o200k vocabulary, which is part of the program: how many tokens a text has, and
 //! where each of them ends.
 //!
-//! A text is cut into [`pieces`], and each piece into the tokens that [`merge`] makes of its bytes by the
-//! ranks of the [`vocabulary`]. The tokenizer takes 6 MB of memory, and milliseconds to load. While one text is
-//! counted, [`count_cache`] keeps the counts of its pieces, and [`chunks`] lets several threads count a large one.
+//! A text is cut into [`pieces`], and each piece into the tokens that [`merge`] makes of its bytes by
+//! the ranks of the [`vocabulary`]. The tokenizer takes 6 MB of memory, and milliseconds to load. While
+//! one text is counted, [`count_cache`] keeps the counts of its pieces, and [`chunks`] lets several
+//! threads count a large one.
 
 mod chunks;
 mod count_cache;
@@ -51,8 +52,8 @@ fn counter(text: &str) -> impl FnMut(&str) -> usize {
     }
 }
 
-/// Splits a text into its tokens. Tokens that end within a character are joined with those that follow, up to
-/// the end of the character.
+/// Splits a text into its tokens. Tokens that end within a character are joined with those that follow,
+/// up to the end of the character.
 pub fn split(text: &str) -> Vec<&str> {
     let mut merge = Merge::new(&O200K.vocabulary);
     let (mut begin, mut end) = (0, 0);

@@ -3,9 +3,9 @@
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 
-/// The patterns of a piece, of which the first that matches counts. They are those that the vocabulary was made
-/// with, but for spaces: there it is `\s+(?!\S)`, and this regex engine, whose time is linear in the length of
-/// any text, has no look-ahead. [`SPACES`] and [`SPACE`] stand for that.
+/// The patterns of a piece, of which the first that matches counts. They are those that the vocabulary
+/// was made with, but for spaces: there it is `\s+(?!\S)`, and this regex engine, whose time is linear
+/// in the length of any text, has no look-ahead. [`SPACES`] and [`SPACE`] stand for that.
 const PIECES: [&str; 6] = [
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
@@ -51,8 +51,8 @@ impl Pieces {
     }
 }
 
-/// Where the first piece of a text ends, found without the patterns, which takes longer; `None` where that depends on
-/// characters that are not ASCII, or where nothing is left.
+/// Where the first piece of a text ends, found without the patterns, which takes longer; `None` where
+/// that depends on characters that are not ASCII, or where nothing is left.
 fn end_of_ascii(text: &[u8]) -> Option<usize> {
     let (&first, after) = text.split_first()?;
     let is_before_letter = after.first().is_some_and(u8::is_ascii_alphabetic);

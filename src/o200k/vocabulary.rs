@@ -5,8 +5,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use splintr_vocab_o200k::O200K_BASE_VOCAB_PACKED;
 
-/// The packed vocabulary: eight letters that name the format, the number of tokens in four bytes, and then each
-/// token as its rank, its length and its bytes. Rank and length are LEB128.
+/// The packed vocabulary: eight letters that name the format, the number of tokens in four bytes, and
+/// then each token as its rank, its length and its bytes. Rank and length are LEB128.
 static PACKED: &[u8] = O200K_BASE_VOCAB_PACKED;
 
 /// How many bytes stand before the first token.
@@ -15,8 +15,8 @@ const HEADER_BYTES: usize = 12;
 /// About how many tokens there are.
 const TOKENS: usize = 200_000;
 
-/// Finds the rank of a token by its bytes. The bytes stay in [`PACKED`], a part of the program: in memory is only
-/// where each token begins, a few megabytes.
+/// Finds the rank of a token by its bytes. The bytes stay in [`PACKED`], a part of the program: in
+/// memory is only where each token begins, a few megabytes.
 pub(super) struct Vocabulary {
     /// Where each token begins in [`PACKED`].
     places: HashTable<u32>,
@@ -73,7 +73,8 @@ impl Vocabulary {
     }
 }
 
-/// Reads a LEB128 number: seven bits a byte, the lowest first; the eighth bit is set in all bytes but the last.
+/// Reads a LEB128 number: seven bits a byte, the lowest first; the eighth bit is set in all bytes but
+/// the last.
 fn varint(rest: &mut &'static [u8]) -> Option<u32> {
     let mut number = 0;
     for shift in (0..u32::BITS).step_by(7) {

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::agents::purpose;
 use crate::api::{ApiError, Format, Interner, Item, Request};
 
-/// The facts about a request that its body does not say, because they depend on its headers and on what was stored
-/// when it came.
+/// The facts about a request that its body does not say, because they depend on its headers and on what
+/// was stored when it came.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Context {
     /// The items that it goes on from and that the client did not send, as JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Arc<str>>,
-    /// What item references were resolved to: the index of the reference among the items that the client sent, and
-    /// the item as JSON.
+    /// What item references were resolved to: the index of the reference among the items that the client
+    /// sent, and the item as JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<(usize, Arc<str>)>,
     /// The client's name for the thread.
@@ -72,8 +72,8 @@ impl Context {
     }
 }
 
-/// Replaces item references by what they refer to, each at its index after `start`, and moves the references to
-/// [`Request::references`].
+/// Replaces item references by what they refer to, each at its index after `start`, and moves the
+/// references to [`Request::references`].
 pub(super) fn resolve_references(
     request: &mut Request,
     start: usize,

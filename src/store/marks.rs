@@ -1,5 +1,5 @@
-//! Marks: the labels, the rating, the note and the exclusion from exports that the person gives a conversation or a
-//! turn.
+//! Marks: the labels, the rating, the note and the exclusion from exports that the person gives a
+//! conversation or a turn.
 
 use serde::{Deserialize, Serialize};
 
@@ -133,8 +133,8 @@ impl MarkChange {
     }
 }
 
-/// The mark of a turn, or with `None` of the conversation itself, among the marks of a conversation; an empty one if
-/// there is none.
+/// The mark of a turn, or with `None` of the conversation itself, among the marks of a conversation; an
+/// empty one if there is none.
 pub(crate) fn find_or_new(marks: &[MarkRow], conversation: i64, turn: Option<i64>) -> MarkRow {
     let known = marks.iter().find(|mark| mark.turn == turn);
     known.cloned().unwrap_or(MarkRow {
@@ -144,7 +144,8 @@ pub(crate) fn find_or_new(marks: &[MarkRow], conversation: i64, turn: Option<i64
     })
 }
 
-/// Reads the mark of a conversation, or of its turn with this number, from the journal; an empty one if there is none.
+/// Reads the mark of a conversation, or of its turn with this number, from the journal; an empty one if
+/// there is none.
 ///
 /// # Errors
 ///

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use crate::api::Item;
 
 /// Counts the bytes that are held in memory. A conversation or response that goes on from an earlier one
-/// shares its items, and keeps them when the earlier one is dropped. So an item counts once, and for as long as
-/// anything holds it.
+/// shares its items, and keeps them when the earlier one is dropped. So an item counts once, and for as
+/// long as anything holds it.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryUse {
     /// The bytes of everything that is held.
     pub bytes: usize,
-    /// How many holders each item has, by its address. The address stays the same as long as there is a holder.
+    /// How many holders each item has, by its address. The address stays the same as long as there is a
+    /// holder.
     holders: HashMap<usize, u32>,
 }
 

@@ -3,7 +3,8 @@
 //! - `turn` turns a request into a row of the journal, and back
 //! - `threads` decides which conversation a request belongs to
 //! - `stored` has the responses and conversations of the Responses API that later requests go on from,
-//!   `responses` shares them among connections, and `archive` finds those in the journal that are not in memory
+//!   `responses` shares them among connections, and `archive` finds those in the journal that are not in
+//!   memory
 //! - `context` is what it takes besides its body to read a request again
 //! - `past` reads the turns of a conversation one after the other, and `outline` lists them
 //! - [`marks`] are labels, ratings and notes of the person
@@ -70,8 +71,8 @@ pub struct Store {
     journal: Option<Arc<Journal>>,
 }
 
-/// A handle of a write to the journal, to wait for it with [`Store::settled`]. Later writes are greater, and are in
-/// the journal later; the default one stands for no write.
+/// A handle of a write to the journal, to wait for it with [`Store::settled`]. Later writes are greater,
+/// and are in the journal later; the default one stands for no write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Saving(Option<Seq>);
 
@@ -138,8 +139,8 @@ pub struct LoadedConversation {
 }
 
 impl Store {
-    /// A store without a journal, which keeps at most `max_responses` responses and conversations of the Responses
-    /// API.
+    /// A store without a journal, which keeps at most `max_responses` responses and conversations of the
+    /// Responses API.
     pub fn new(max_responses: usize) -> Self {
         Self {
             interner: Arc::default(),
@@ -153,8 +154,8 @@ impl Store {
         }
     }
 
-    /// A store with a journal; `max_responses` is how many responses and conversations of the Responses API are in
-    /// memory.
+    /// A store with a journal; `max_responses` is how many responses and conversations of the Responses
+    /// API are in memory.
     ///
     /// # Errors
     ///
@@ -201,8 +202,8 @@ impl Store {
         self.journal.as_ref().map(|journal| journal.health())
     }
 
-    /// Waits until a write is in the journal or has failed, and returns whether it is there. A reply may leave the
-    /// program in either case.
+    /// Waits until a write is in the journal or has failed, and returns whether it is there. A reply may
+    /// leave the program in either case.
     pub(crate) async fn settled(&self, saving: Saving) -> bool {
         match (&self.journal, saving) {
             (Some(journal), Saving(Some(seq))) => journal.settled(seq).await,
@@ -240,7 +241,8 @@ impl Store {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether [`Store::open`] would find the conversation of a request in memory, and read nothing from the disk.
+    /// Whether [`Store::open`] would find the conversation of a request in memory, and read nothing from
+    /// the disk.
     pub(crate) fn can_open_from_memory(&self, request: &Request, automatic: Option<&str>) -> bool {
         // The keys are only computed where they are needed, because that means reading the items.
         self.journal.is_none()
@@ -275,14 +277,17 @@ impl Store {
         Some((row, loaded.map(Box::new)))
     }
 
-    /// Assigns a request to a conversation, and writes it to the journal. `automatic` is the purpose of a request
-    /// that the program answers by itself. May wait for the disk, unless [`Store::can_open_from_memory`].
+    /// Assigns a request to a conversation, and writes it to the journal. `automatic` is the purpose of
+    /// a request that the program answers by itself. May wait for the disk, unless
+    /// [`Store::can_open_from_memory`].
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
         let keys = self.keys(request);
-        let past = self.find_in_journal(&keys, automatic);
-        let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
+        let (journal_row, earlier) = match self.find_in_journal(&keys, automatic) {
+            Some((row, loaded)) => (Some(row), loaded),
+            None => (None, None),
+        };
         let items = request.items.len();
-        let is_known = past.is_some() || self.threads().knows(&keys, automatic.is_some());
+        let is_known = journal_row.is_some() || self.threads().knows(&keys, automatic.is_some());
         let hints = if is_known {
             LikelyKeys::default()
         } else {
@@ -290,7 +295,7 @@ impl Store {
         };
         let assigned = self
             .threads()
-            .assign(keys, &hints, items, automatic.is_some(), past);
+            .assign(keys, &hints, items, automatic.is_some(), journal_row);
         let earlier = earlier.filter(|_| assigned.from_journal);
         let now = now();
         let mut rows = Vec::new();
@@ -320,18 +325,13 @@ impl Store {
                 request,
                 now,
             ))));
-            rows.extend(item_texts(
-                assigned.key.conversation,
-                request,
-                match earlier
-                    .as_ref()
-                    .map_or(assigned.known_items, |known| known.request.items.len())
-                {
-                    known if known <= request.items.len() => known,
-                    // The agent has rewritten its history. A text that is in the index already is not added twice.
-                    _ => 0,
-                },
-            ));
+            let known_items = earlier
+                .as_ref()
+                .map_or(assigned.known_items, |known| known.request.items.len());
+            // An agent that sends fewer items has rewritten its history. A text that is in the index
+            // already is not added twice.
+            let first_new = if known_items <= items { known_items } else { 0 };
+            rows.extend(item_texts(assigned.key.conversation, request, first_new));
         }
         Opened {
             key: assigned.key,
@@ -350,15 +350,16 @@ impl Store {
         }
     }
 
-    /// Has requests in which these words answer a prompt of this title found as requests of this conversation.
+    /// Has requests in which these words answer a prompt of this title found as requests of this
+    /// conversation.
     pub(crate) fn add_answer(&self, conversation: ConversationId, title: &str, words: &str) {
         self.threads().add_answer(conversation, title, words);
     }
 
     /// Closes a request that was answered, or rejected, or whose client has `gone`.
     pub(crate) fn close(&self, key: RequestKey, gone: bool, rejected: bool) {
-        // Locked until the records are in the queue, so that records of the same conversation are in it in the order
-        // in which its requests were closed.
+        // Locked until the records are in the queue, so that records of the same conversation are in it
+        // in the order in which its requests were closed.
         let mut threads = self.threads();
         let row = threads.close(key.conversation, gone, rejected);
         let turn = Record::TurnState {
@@ -382,13 +383,14 @@ impl Store {
         rejections.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers that a request was rejected with these words. For a while, the same request is refused with them.
+    /// Remembers that a request was rejected with these words. For a while, the same request is refused
+    /// with them.
     pub(crate) fn reject(&self, key: RequestKey, request: &Request, words: &str) {
         self.rejections().add(key, request, words, Instant::now());
     }
 
-    /// The conversation in which the same request was rejected not long ago, and the words that it was rejected
-    /// with.
+    /// The conversation in which the same request was rejected not long ago, and the words that it was
+    /// rejected with.
     pub(crate) fn find_rejection(&self, request: &Request) -> Option<(ConversationId, String)> {
         self.rejections().find(request, Instant::now())
     }
@@ -398,13 +400,14 @@ impl Store {
         self.rejections().lift(conversation)
     }
 
-    /// Forgets the rejection of a request whose client did not get it. Returns whether no other request of the
-    /// conversation is rejected.
+    /// Forgets the rejection of a request whose client did not get it. Returns whether no other request
+    /// of the conversation is rejected.
     pub(crate) fn withdraw(&self, key: RequestKey) -> bool {
         self.rejections().withdraw(key)
     }
 
-    /// Forgets the rejection of a conversation that goes on, unless it has several. Returns whether there was one.
+    /// Forgets the rejection of a conversation that goes on, unless it has several. Returns whether
+    /// there was one.
     pub(crate) fn lift_if_single(&self, conversation: ConversationId) -> bool {
         self.rejections().lift_if_single(conversation)
     }
@@ -452,7 +455,8 @@ impl Store {
         Some(loaded)
     }
 
-    /// At most `limit` conversations that have all of these words, the best first; without words, the newest.
+    /// At most `limit` conversations that have all of these words, the best first; without words, the
+    /// newest.
     pub fn find(&self, words: &str, limit: u32) -> Vec<FoundConversation> {
         let Some(reader) = self.searcher() else {
             return Vec::new();
@@ -487,7 +491,8 @@ impl Store {
         found.filter(is_kept).collect()
     }
 
-    /// Whether there are texts that are not in the search index yet, so that [`Store::find`] does not find them.
+    /// Whether there are texts that are not in the search index yet, so that [`Store::find`] does not
+    /// find them.
     pub fn index_is_behind(&self) -> bool {
         let searcher = self.searcher();
         searcher.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(log_and_default))
@@ -498,8 +503,8 @@ impl Store {
         self.next_reply_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes replies before they leave, each with its text for the search index. With them, in one write: what is
-    /// left of the draft, and a setting.
+    /// Writes replies before they leave, each with its text for the search index. With them, in one
+    /// write: what is left of the draft, and a setting.
     pub(crate) fn save_replies(
         &self,
         said: Vec<(SaidRow, String)>,
@@ -559,8 +564,8 @@ impl Store {
         self.write(vec![Record::Mark(mark)])
     }
 
-    /// Writes the draft of a conversation; with `None`, the draft that was typed before there was any conversation.
-    /// An empty draft deletes the one that is there.
+    /// Writes the draft of a conversation; with `None`, the draft that was typed before there was any
+    /// conversation. An empty draft deletes the one that is there.
     pub fn save_draft(&self, conversation: Option<ConversationId>, draft: &Draft) -> Saving {
         self.write(vec![draft_row(conversation, draft)])
     }
@@ -613,8 +618,8 @@ impl Store {
         self.reader()?.setting(key).unwrap_or_else(log_and_default)
     }
 
-    /// The background responses that an earlier run did not finish: the request of each, and the checkpoint of its
-    /// response.
+    /// The background responses that an earlier run did not finish: the request of each, and the
+    /// checkpoint of its response.
     pub(crate) fn open_background(&self) -> Vec<(Request, Opened, String)> {
         let Some(reader) = self.reader() else {
             return Vec::new();
@@ -759,8 +764,8 @@ fn item_texts(
     })
 }
 
-/// Runs something that may wait for the disk on a thread that may block. It runs to its end even if the future is
-/// dropped.
+/// Runs something that may wait for the disk on a thread that may block. It runs to its end even if the
+/// future is dropped.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

@@ -54,9 +54,9 @@ impl Store {
 }
 
 impl Outline {
-    /// The index of the turn that an item of the newest request belongs to; `index` is that of the item. It is the
-    /// turn whose request had the item first. An item from the model belongs to the turn before that, which it
-    /// answered.
+    /// The index of the turn that an item of the newest request belongs to; `index` is that of the item.
+    /// It is the turn whose request had the item first. An item from the model belongs to the turn
+    /// before that, which it answered.
     pub(crate) fn turn_of_item(&self, index: usize, item: &Item) -> Option<usize> {
         let mut turns = self.turns.iter();
         let first_with_it = turns.rposition(|turn| turn.unchanged_items <= index)?;

@@ -1,5 +1,5 @@
-//! Reads the turns of a conversation from the journal one after the other. What a turn has in common with the one
-//! before it is read and parsed once.
+//! Reads the turns of a conversation from the journal one after the other. What a turn has in common
+//! with the one before it is read and parsed once.
 
 use std::sync::Arc;
 use std::vec;

@@ -30,8 +30,9 @@ struct Rejection {
     at: Instant,
 }
 
-/// What makes a request the same as another. Whether the client streams makes no difference. Within a thread,
-/// nor does the boilerplate that agents put before the last other item: they count their retries there.
+/// What makes a request the same as another. Whether the client streams makes no difference. Within a
+/// thread, nor does the boilerplate that agents put before the last other item: they count their retries
+/// there.
 #[derive(Debug, PartialEq)]
 struct RequestFingerprint {
     format: Format,
@@ -113,17 +114,17 @@ impl Rejections {
         self.all.len() < before
     }
 
-    /// Forgets the rejection of a request whose client did not get it. Returns whether no other request of the
-    /// conversation is rejected.
+    /// Forgets the rejection of a request whose client did not get it. Returns whether no other request
+    /// of the conversation is rejected.
     pub(crate) fn withdraw(&mut self, key: RequestKey) -> bool {
         self.all.retain(|old| old.key != key);
         let mut others = self.all.iter().map(|old| old.key.conversation);
         !others.any(|conversation| conversation == key.conversation)
     }
 
-    /// Forgets the rejection of a conversation that goes on. Returns whether there was one. Where several of its
-    /// requests were rejected, nothing is forgotten: they waited at the same time, and one client that tries
-    /// again would undo what the others were told.
+    /// Forgets the rejection of a conversation that goes on. Returns whether there was one. Where
+    /// several of its requests were rejected, nothing is forgotten: they waited at the same time, and
+    /// one client that tries again would undo what the others were told.
     pub(crate) fn lift_if_single(&mut self, conversation: ConversationId) -> bool {
         let is_in = |old: &&Rejection| old.key.conversation == conversation;
         self.all.iter().filter(is_in).nth(1).is_none() && self.lift(conversation)
@@ -139,8 +140,8 @@ fn last_item_hash(request: &Request) -> Option<Hash> {
     request.items.last().map(|item| item.likeness())
 }
 
-/// The hash of all items. Within a thread, boilerplate of the agent counts only after the last other item: there
-/// it may be what the request wants an answer to.
+/// The hash of all items. Within a thread, boilerplate of the agent counts only after the last other
+/// item: there it may be what the request wants an answer to.
 fn items_hash(request: &Request) -> Hash {
     let items = &request.items;
     let has_content = |item: &Arc<Item>| !item.is_boilerplate();

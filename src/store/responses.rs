@@ -1,5 +1,5 @@
-//! Stored responses as the connections share them: looked up in the journal where they are not in memory, and
-//! watched for changes.
+//! Stored responses as the connections share them: looked up in the journal where they are not in
+//! memory, and watched for changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,8 +45,8 @@ impl Responses {
         self.changed.subscribe()
     }
 
-    /// Calls `act` with the stored responses and `id`, after the response or conversation with that id was loaded into
-    /// memory, if there is one. Reads the journal on a thread that may block.
+    /// Calls `act` with the stored responses and `id`, after the response or conversation with that id
+    /// was loaded into memory, if there is one. Reads the journal on a thread that may block.
     pub(crate) async fn with_loaded<T: Send + 'static>(
         &self,
         id: &str,
@@ -80,8 +80,8 @@ impl Responses {
         .await
     }
 
-    /// Adds to a request what it goes on from and refers to, as [`resolve`] does. What `nearer`, the responses of one
-    /// connection, has is taken from there.
+    /// Adds to a request what it goes on from and refers to, as [`resolve`] does. What `nearer`, the
+    /// responses of one connection, has is taken from there.
     pub(crate) async fn resolve(
         &self,
         nearer: Option<Self>,
@@ -156,8 +156,8 @@ impl ResponseRecorder {
         written.max().unwrap_or_default()
     }
 
-    /// Updates the response in all stores, as [`StoredResponses::update`]. Returns false if none of them has it open
-    /// any more.
+    /// Updates the response in all stores, as [`StoredResponses::update`]. Returns false if none of them
+    /// has it open any more.
     pub(crate) fn update(
         &mut self,
         response: &ResponseObject,

@@ -1,6 +1,6 @@
 //! The stored responses and conversations of the Responses API, which later requests go on from by
-//! `previous_response_id` and `conversation`. Their number and size in memory are bounded: the oldest are dropped
-//! first.
+//! `previous_response_id` and `conversation`. Their number and size in memory are bounded: the oldest
+//! are dropped first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::journal::{self, ApiConversation, Record};
 
 /// How many bytes all responses and conversations together may take in memory.
 const MAX_BYTES: usize = 256 << 20;
-/// How many events a [`Replay`] has at most, so that many clients that stream a long response do not each hold a
-/// copy of all of it.
+/// How many events a [`Replay`] has at most, so that many clients that stream a long response do not
+/// each hold a copy of all of it.
 const MAX_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
@@ -26,8 +26,8 @@ const MAX_EVENTS: usize = 256;
 pub struct StoredResponses {
     responses: HashMap<String, StoredResponse>,
     conversations: HashMap<String, StoredConversation>,
-    /// The ids of the responses and conversations that may be dropped, the oldest first: responses that have ended,
-    /// and conversations without an open response.
+    /// The ids of the responses and conversations that may be dropped, the oldest first: responses that
+    /// have ended, and conversations without an open response.
     idle: BTreeMap<Age, String>,
     /// The age that was given out last.
     latest_age: Age,
@@ -52,7 +52,8 @@ struct OnDisk {
     archive: Archive,
     /// The last write.
     saving: Saving,
-    /// The ids that were deleted. The journal still has them for a moment, or for as long as it cannot be written.
+    /// The ids that were deleted. The journal still has them for a moment, or for as long as it cannot
+    /// be written.
     deleted: HashSet<String>,
 }
 
@@ -128,8 +129,8 @@ impl StoredResponses {
         }
     }
 
-    /// An empty store with at most `max_entries` responses and conversations in memory. All are in the journal too,
-    /// where those that were dropped from memory are found.
+    /// An empty store with at most `max_entries` responses and conversations in memory. All are in the
+    /// journal too, where those that were dropped from memory are found.
     pub(super) fn with_archive(max_entries: usize, archive: Archive) -> Self {
         Self {
             on_disk: Some(OnDisk {
@@ -141,8 +142,8 @@ impl StoredResponses {
         }
     }
 
-    /// Stores a response that has just begun; `turn` is the id of its request in the journal. The events of a
-    /// background response are stored too.
+    /// Stores a response that has just begun; `turn` is the id of its request in the journal. The events
+    /// of a background response are stored too.
     pub fn begin(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let state = || response.checkpoint();
         let row = self.response_row(response.id(), turn, true, request.background, state);
@@ -186,8 +187,8 @@ impl StoredResponses {
         self.responses.insert(id, entry);
     }
 
-    /// Updates a response: its object, new events, and the checkpoint from which it goes on after a restart. Returns
-    /// false if the response is not open any more, because it was cancelled or deleted.
+    /// Updates a response: its object, new events, and the checkpoint from which it goes on after a
+    /// restart. Returns false if the response is not open any more, because it was cancelled or deleted.
     pub fn update(
         &mut self,
         response: &ResponseObject,
@@ -257,8 +258,8 @@ impl StoredResponses {
         Some(rows)
     }
 
-    /// Adds the input and the output of a response that has ended to its conversation, and returns the records of
-    /// that.
+    /// Adds the input and the output of a response that has ended to its conversation, and returns the
+    /// records of that.
     fn add_to_conversation(&mut self, id: &str) -> Vec<Record> {
         let mut rows = Vec::new();
         let Some(entry) = self.responses.get(id) else {
@@ -274,7 +275,8 @@ impl StoredResponses {
         let Some(name) = entry.conversation.clone() else {
             return rows;
         };
-        // It is in memory, because a conversation with an open response is not dropped. It may have been deleted.
+        // It is in memory, because a conversation with an open response is not dropped. It may have been
+        // deleted.
         if let Some(conversation) = self.conversations.get_mut(&name) {
             let added = entry.input[entry.own_input..].iter().chain(&entry.output);
             self.memory.add(added.clone());
@@ -291,7 +293,8 @@ impl StoredResponses {
         rows
     }
 
-    /// Closes a response: it may be dropped from now on, and its conversation too if it has no other open one.
+    /// Closes a response: it may be dropped from now on, and its conversation too if it has no other
+    /// open one.
     fn close(&mut self, id: &str) {
         let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) else {
             return;
@@ -381,8 +384,8 @@ impl StoredResponses {
         page(&self.entry(id)?.input, id, wanted)
     }
 
-    /// The events of a background response after the one with number `after`, or from the first one on; at most a
-    /// few hundred.
+    /// The events of a background response after the one with number `after`, or from the first one on;
+    /// at most a few hundred.
     ///
     /// # Errors
     ///
@@ -403,8 +406,8 @@ impl StoredResponses {
         })
     }
 
-    /// An event that keeps the stream of an open background response alive. It repeats the number of the last event,
-    /// so that a client that comes back after it misses nothing.
+    /// An event that keeps the stream of an open background response alive. It repeats the number of the
+    /// last event, so that a client that comes back after it misses nothing.
     pub fn heartbeat(&self, id: &str) -> Option<Frame> {
         let entry = self.responses.get(id).filter(|entry| entry.open)?;
         let number = entry.log.as_ref()?.len().checked_sub(1)?;
@@ -456,8 +459,8 @@ impl StoredResponses {
         self.items.get(id).or_else(|| self.archived_items.get(id))
     }
 
-    /// Those of these ids that are not in memory and may be in the journal, and the archive to look in; `None` if
-    /// there are none.
+    /// Those of these ids that are not in memory and may be in the journal, and the archive to look in;
+    /// `None` if there are none.
     pub(super) fn missing(&self, ids: &[String]) -> Option<(Archive, Vec<String>)> {
         let on_disk = self.on_disk.as_ref()?;
         let ids = ids.iter().filter(|id| self.is_missing(id));
@@ -525,7 +528,8 @@ impl StoredResponses {
         }
     }
 
-    /// The record of a response. One without a turn has none: without its request, it could not be read again.
+    /// The record of a response. One without a turn has none: without its request, it could not be read
+    /// again.
     fn response_row(
         &self,
         id: &str,
@@ -637,7 +641,8 @@ impl StoredResponses {
         list
     }
 
-    /// Deletes a conversation for good, and returns the object that tells the client so. Its responses stay.
+    /// Deletes a conversation for good, and returns the object that tells the client so. Its responses
+    /// stay.
     ///
     /// # Errors
     ///
@@ -721,8 +726,8 @@ impl StoredResponses {
     }
 }
 
-/// Inserts the stored items that a request goes on from before its own, and replaces its item references by the
-/// items. Each is taken from the first of the stores that has it.
+/// Inserts the stored items that a request goes on from before its own, and replaces its item references
+/// by the items. Each is taken from the first of the stores that has it.
 ///
 /// # Errors
 ///
@@ -748,7 +753,8 @@ pub fn resolve(request: &mut Request, stores: &[&StoredResponses]) -> Result<(),
             request.thread = history.thread;
         }
     }
-    // A short request can refer to much that is stored. What the client itself sends is bounded where it is read.
+    // A short request can refer to much that is stored. What the client itself sends is bounded where it
+    // is read.
     match stores.iter().map(|stored| stored.max_bytes).max() {
         Some(max_bytes) if !request.references.is_empty() || request.previous.is_some() => {
             check_length(&request.items, max_bytes, "input")
@@ -757,8 +763,8 @@ pub fn resolve(request: &mut Request, stores: &[&StoredResponses]) -> Result<(),
     }
 }
 
-/// Replaces item references by the items, and returns the references with their indexes. `param` is the field of the
-/// request that they came in.
+/// Replaces item references by the items, and returns the references with their indexes. `param` is the
+/// field of the request that they came in.
 ///
 /// # Errors
 ///
@@ -827,8 +833,9 @@ fn not_found(what: &str, id: &str, param: &str) -> ApiError {
     .param(param)
 }
 
-/// Checks that each output of a call has its call. That can be asked only where the whole history is known. Only
-/// the items from the index `own` on are checked: the client cannot change those that are stored.
+/// Checks that each output of a call has its call. That can be asked only where the whole history is
+/// known. Only the items from the index `own` on are checked: the client cannot change those that are
+/// stored.
 fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
     // Calls and outputs may be of different kinds: clients have tools that are unknown here.
     let outputs = items.iter().skip(own).filter_map(|item| item.output_of());

@@ -1,7 +1,7 @@
 //! Decides which requests belong to one conversation, by keys that are taken from the requests.
 //!
-//! Some clients name the thread, some name the response that a request goes on from, and some send nothing but
-//! the messages. A request is looked up by all keys that it has, the surest first.
+//! Some clients name the thread, some name the response that a request goes on from, and some send
+//! nothing but the messages. A request is looked up by all keys that it has, the surest first.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -26,8 +26,9 @@ impl ConversationId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) i64);
 
-/// What the conversation of a request is looked up by. Keys are kept apart by whether the program answers by itself
-/// (`automatic`), so that housekeeping requests of an agent do not get into a conversation of the person.
+/// What the conversation of a request is looked up by. Keys are kept apart by whether the program
+/// answers by itself (`automatic`), so that housekeeping requests of an agent do not get into a
+/// conversation of the person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ThreadKey {
     /// The client's own name for the thread.
@@ -36,8 +37,8 @@ enum ThreadKey {
     Chain(String),
     /// The hash of all items of the last request.
     Prefix(Hash),
-    /// The hash of the items before a prompt of the last request: a person at the client may take the prompt back
-    /// and write another.
+    /// The hash of the items before a prompt of the last request: a person at the client may take the
+    /// prompt back and write another.
     BeforePrompt(Hash),
     /// The `call_id` of a call in a reply.
     Call(String),
@@ -49,8 +50,8 @@ enum ThreadKey {
 const MAX_ANSWER_KEYS: usize = 16;
 /// How many keys of each kind are taken from a request, from its end.
 const MAX_LOOKUPS: usize = 6;
-/// For how many milliseconds after a client went away or was rejected a request with another prompt counts as
-/// its second attempt.
+/// For how many milliseconds after a client went away or was rejected a request with another prompt
+/// counts as its second attempt.
 const RETRY_WINDOW_MS: i64 = 15 * 60 * 1000;
 
 /// The conversations that requests may belong to, and their keys.
@@ -58,8 +59,8 @@ const RETRY_WINDOW_MS: i64 = 15 * 60 * 1000;
 pub(super) struct Threads {
     by_key: HashMap<(ThreadKey, bool), Vec<ConversationId>>,
     known: HashMap<ConversationId, KnownThread>,
-    /// The deleted conversations. The journal may have them for a moment longer, and no request may find them
-    /// there.
+    /// The deleted conversations. The journal may have them for a moment longer, and no request may find
+    /// them there.
     deleted: HashSet<ConversationId>,
     /// Whether there may be conversations that are in the journal and not in memory.
     journal_may_have_more: bool,
@@ -81,8 +82,8 @@ struct KnownThread {
     instructions_and_tools: Option<(Hash, bool)>,
     /// How many of its requests are open.
     open: usize,
-    /// When the client of its last request went away or was rejected, in milliseconds since 1970; `None` if that
-    /// request was answered.
+    /// When the client of its last request went away or was rejected, in milliseconds since 1970; `None`
+    /// if that request was answered.
     lost_at: Option<i64>,
     /// Its row in the journal.
     row: Option<ConversationRow>,
@@ -140,8 +141,8 @@ impl Threads {
         self.journal_may_have_more && !self.knows(keys, automatic)
     }
 
-    /// Whether a conversation that was found in the journal may be used: it is not in memory, was not deleted, and
-    /// is answered by the program if the request is (`automatic`), else by the person.
+    /// Whether a conversation that was found in the journal may be used: it is not in memory, was not
+    /// deleted, and is answered by the program if the request is (`automatic`), else by the person.
     pub(crate) fn is_only_in_journal(&self, row: &ConversationRow, automatic: bool) -> bool {
         let id = ConversationId(row.id);
         row.automatic.is_some() == automatic
@@ -154,8 +155,9 @@ impl Threads {
         self.find(keys, automatic).is_some()
     }
 
-    /// Assigns a request to the conversation that has one of its keys, or to a new one. `journal_row` is the row of the
-    /// conversation if it was found in the journal; `hints` are used if no sure key is found.
+    /// Assigns a request to the conversation that has one of its keys, or to a new one. `journal_row` is
+    /// the row of the conversation if it was found in the journal; `hints` are used if no sure key is
+    /// found.
     pub fn assign(
         &mut self,
         keys: ThreadKeys,
@@ -207,8 +209,8 @@ impl Threads {
         }
     }
 
-    /// Gives a side request keys of its own: agents send requests with the name of a thread that do not belong
-    /// into it, such as a summary of a web page. These have other instructions and no tools.
+    /// Gives a side request keys of its own: agents send requests with the name of a thread that do not
+    /// belong into it, such as a summary of a web page. These have other instructions and no tools.
     pub fn split_off_side_request(&self, mut keys: ThreadKeys) -> ThreadKeys {
         let Some(thread) = keys.thread().map(str::to_owned) else {
             return keys;
@@ -309,8 +311,9 @@ impl Threads {
             .push(conversation);
     }
 
-    /// Counts one open request of a conversation less: it was answered, or rejected (`turned_away`), or its client
-    /// went away (`gone`). Returns the row that the journal is to have of the conversation now.
+    /// Counts one open request of a conversation less: it was answered, or rejected (`turned_away`), or
+    /// its client went away (`gone`). Returns the row that the journal is to have of the conversation
+    /// now.
     pub fn close(
         &mut self,
         conversation: ConversationId,
@@ -330,8 +333,8 @@ impl Threads {
         Some(row)
     }
 
-    /// Drops a conversation from memory. Its later requests find it in the journal, or begin another one if there
-    /// is no journal.
+    /// Drops a conversation from memory. Its later requests find it in the journal, or begin another one
+    /// if there is no journal.
     pub fn forget(&mut self, conversation: ConversationId) {
         self.journal_may_have_more = true;
         if let Some(mut known) = self.known.remove(&conversation) {
@@ -383,9 +386,9 @@ impl Threads {
         })
     }
 
-    /// The conversation that has a call of these keys, or else the most of the answers, the newest of several. Other
-    /// clients may have got the same answers, so a conversation in which a request is open is only found by its calls,
-    /// whose ids nobody else has.
+    /// The conversation that has a call of these keys, or else the most of the answers, the newest of
+    /// several. Other clients may have got the same answers, so a conversation in which a request is
+    /// open is only found by its calls, whose ids nobody else has.
     fn find_by_answers(&self, keys: &[ThreadKey], automatic: bool) -> Option<ConversationId> {
         let ids = |key: &ThreadKey| self.with_key(key, automatic);
         let is_call = |key: &&ThreadKey| matches!(key, ThreadKey::Call(_));
@@ -430,9 +433,9 @@ impl Threads {
     }
 }
 
-/// Finds the conversation that has one of the sure keys of a request in the journal, among those for which
-/// `is_only_in_journal` holds. Nothing is locked while the disk is read. `automatic` is why the program answers by
-/// itself, if it does.
+/// Finds the conversation that has one of the sure keys of a request in the journal, among those for
+/// which `is_only_in_journal` holds. Nothing is locked while the disk is read. `automatic` is why the
+/// program answers by itself, if it does.
 pub(super) fn find_in_journal(
     keys: &ThreadKeys,
     automatic: Option<&str>,
@@ -468,8 +471,8 @@ pub(super) fn find_in_journal(
     })
 }
 
-/// The sure keys of a request: those that its conversation is looked up by, and those that the conversation has from
-/// then on.
+/// The sure keys of a request: those that its conversation is looked up by, and those that the
+/// conversation has from then on.
 #[derive(Debug, Default)]
 pub(super) struct ThreadKeys {
     /// The key of the thread or chain that it continues, whatever its items are.
@@ -551,11 +554,12 @@ impl ThreadKeys {
     }
 }
 
-/// The keys of a request that make a conversation likely, for when no sure key is found. To compute them means to
-/// read the whole request.
+/// The keys of a request that make a conversation likely, for when no sure key is found. To compute them
+/// means to read the whole request.
 #[derive(Debug, Default)]
 pub(super) struct LikelyKeys {
-    /// The keys of the answers and calls in it, the newest first. They survive when an agent rewrites its history.
+    /// The keys of the answers and calls in it, the newest first. They survive when an agent rewrites
+    /// its history.
     answers: Vec<ThreadKey>,
     /// The keys of the items before each of its last prompts, if the client streams.
     before_prompts: Vec<ThreadKey>,
@@ -591,8 +595,8 @@ fn answer_keys(request: &Request) -> Vec<ThreadKey> {
     let calls = items.iter().rev().filter_map(|item| item.output_of());
     let calls = calls.filter(|id| !id.is_empty()).take(MAX_LOOKUPS);
     let mut keys: Vec<ThreadKey> = calls.map(|id| ThreadKey::Call(id.to_owned())).collect();
-    // Each answer is all messages of the model up to the next other message, together with the last prompt before
-    // them. Messages before the first prompt answer nothing.
+    // Each answer is all messages of the model up to the next other message, together with the last
+    // prompt before them. Messages before the first prompt answer nothing.
     let mut asked = None;
     let mut is_over = true;
     let mut answers: VecDeque<(_, Vec<&Item>)> = VecDeque::new();
@@ -623,10 +627,10 @@ fn answer_keys(request: &Request) -> Vec<ThreadKey> {
     keys
 }
 
-/// The keys of the items before each of the last prompts of a request, the last prompt first. A person who took a
-/// prompt back got one answer since at most, so it goes back no further. `extends` are the keys of its beginnings.
-/// There are none for clients that do not stream: programs send many requests at once that have the same beginning
-/// and nothing else in common.
+/// The keys of the items before each of the last prompts of a request, the last prompt first. A person
+/// who took a prompt back got one answer since at most, so it goes back no further. `extends` are the
+/// keys of its beginnings. There are none for clients that do not stream: programs send many requests at
+/// once that have the same beginning and nothing else in common.
 fn before_prompt_keys<'a>(
     request: &'a Request,
     extends: &'a [ThreadKey],

@@ -11,8 +11,8 @@ use crate::agents::purpose;
 use crate::api::{Assignment, Envelope, Format, Interner, Item, Request, ToolList};
 use crate::journal::{Blob, BlobContent, BlobKey, TurnParts, TurnRow, TurnState};
 
-/// The facts about a request that its body does not say, because they depend on its headers and on what was stored
-/// when it came. The names of the fields are part of the journal.
+/// The facts about a request that its body does not say, because they depend on its headers and on what
+/// was stored when it came. The names of the fields are part of the journal.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct TurnDetail {
@@ -21,8 +21,8 @@ struct TurnDetail {
     thread: Option<String>,
     parent: Option<String>,
     chain: Option<String>,
-    /// What item references were resolved to: the index of the reference among the items that the client sent, and
-    /// the item as JSON.
+    /// What item references were resolved to: the index of the reference among the items that the client
+    /// sent, and the item as JSON.
     references: Vec<(usize, Arc<str>)>,
     /// The participant and condition of a study that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,8 +146,8 @@ impl PreviousTurn {
     }
 }
 
-/// The request of a turn of which the parts in `previous` were not read, and its own parsed parts; `None` if it cannot
-/// be read any more.
+/// The request of a turn of which the parts in `previous` were not read, and its own parsed parts;
+/// `None` if it cannot be read any more.
 pub(super) fn request_of_parts(
     parts: &TurnParts,
     previous: &PreviousTurn,
