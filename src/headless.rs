@@ -39,7 +39,7 @@ impl HeadlessServer {
         let store = Store::new(config.server.max_stored);
         let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
         let intake = match screen {
-            Some(screen) => intake.screened(screen),
+            Some(screen) => intake.with_filter(screen),
             None => intake,
         };
         let settings = config.server_settings(address, descriptors::raise_limit());

@@ -31,12 +31,12 @@ pub enum Event {
         tokens: u64,
     },
     /// The client went away before the response had ended.
-    Gone {
+    ClientGone {
         /// The request.
         id: RequestId,
     },
     /// A client asked what was rejected, and got the same words again.
-    AskedAgain {
+    RejectedAgain {
         /// Where it was rejected.
         conversation: ConversationId,
     },
@@ -48,14 +48,14 @@ pub enum Event {
         step: DraftStep,
     },
     /// A reply leaves slowly.
-    Paced {
+    Delayed {
         /// The request.
         id: RequestId,
         /// How slowly.
         plan: DelayPlan,
     },
     /// A script asks something.
-    Asked(Box<ScriptRequest>),
+    Script(Box<ScriptRequest>),
 }
 
 /// A request that has just come in.
@@ -168,7 +168,7 @@ impl RequestFilter {
 
 impl fmt::Debug for RequestFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Screen").finish_non_exhaustive()
+        f.debug_struct("RequestFilter").finish_non_exhaustive()
     }
 }
 
@@ -176,10 +176,10 @@ impl fmt::Debug for RequestFilter {
 #[derive(Debug, Clone)]
 pub struct Intake {
     events: mpsc::UnboundedSender<Event>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     limit: usize,
     store: Store,
-    screen: Option<RequestFilter>,
+    filter: Option<RequestFilter>,
 }
 
 /// The channel between server and person, with room for `limit` open requests.
@@ -187,10 +187,10 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
     let (events, receiver) = mpsc::unbounded_channel();
     let intake = Intake {
         events,
-        places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
+        slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
         limit,
         store,
-        screen: None,
+        filter: None,
     };
     (intake, receiver)
 }
@@ -198,9 +198,9 @@ pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<E
 impl Intake {
     /// An intake that has `screen` look at each request first.
     #[must_use]
-    pub(crate) fn screened(self, screen: RequestFilter) -> Self {
+    pub(crate) fn with_filter(self, filter: RequestFilter) -> Self {
         Self {
-            screen: Some(screen),
+            filter: Some(filter),
             ..self
         }
     }
@@ -213,7 +213,7 @@ impl Intake {
     pub fn check(&self) -> Result<(), Refusal> {
         if self.events.is_closed() {
             Err(Refusal::Closed)
-        } else if self.places.available_permits() == 0 {
+        } else if self.slots.available_permits() == 0 {
             Err(Refusal::Full(self.limit))
         } else {
             Ok(())
@@ -257,12 +257,12 @@ impl Intake {
         if housekeeping.is_none()
             && let Some((conversation, words)) = self.store.find_rejection(&request)
         {
-            let again = Event::AskedAgain { conversation };
+            let again = Event::RejectedAgain { conversation };
             self.events.send(again).map_err(|_| Refusal::Closed)?;
             return Err(Refusal::Rejected(words));
         }
         if housekeeping.is_none()
-            && let Some(RequestFilter(look)) = &self.screen
+            && let Some(RequestFilter(look)) = &self.filter
         {
             look(&request).map_err(Refusal::Unexpected)?;
         }
@@ -271,7 +271,7 @@ impl Intake {
             .as_ref()
             .map(|housekeeping| housekeeping.purpose.words());
         let opened = self.store.open(&request, &agent, purpose);
-        self.put(permit, opened, request, agent, housekeeping)
+        self.enqueue(permit, opened, request, agent, housekeeping)
     }
 
     /// Opens a request as [`Intake::open`] does, on a thread that may block where the disk has to be read.
@@ -279,7 +279,7 @@ impl Intake {
     /// # Errors
     ///
     /// As [`Intake::open`].
-    pub(crate) async fn open_anywhere(
+    pub(crate) async fn open_async(
         &self,
         request: Request,
         agent: String,
@@ -304,15 +304,15 @@ impl Intake {
         opened: Opened,
         agent: String,
     ) -> Result<PendingRequest, Refusal> {
-        self.put(self.permit()?, opened, request, agent, None)
+        self.enqueue(self.permit()?, opened, request, agent, None)
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let permit = Arc::clone(&self.places).try_acquire_owned();
+        let permit = Arc::clone(&self.slots).try_acquire_owned();
         permit.map_err(|_| Refusal::Full(self.limit))
     }
 
-    fn put(
+    fn enqueue(
         &self,
         permit: OwnedSemaphorePermit,
         opened: Opened,
@@ -415,9 +415,9 @@ impl PendingRequest {
     }
 
     /// Tells the person that a reply leaves slowly.
-    pub(crate) fn paced(&self, plan: DelayPlan) {
+    pub(crate) fn report_delay(&self, plan: DelayPlan) {
         let id = self.key.request;
-        let _ = self.events.send(Event::Paced { id, plan });
+        let _ = self.events.send(Event::Delayed { id, plan });
     }
 
     /// Where all of it is kept.
@@ -448,7 +448,7 @@ impl Drop for PendingRequest {
         self.store.close(self.key, !self.ended, self.rejected);
         if !self.ended {
             let id = self.key.request;
-            let _ = self.events.send(Event::Gone { id });
+            let _ = self.events.send(Event::ClientGone { id });
         }
     }
 }

@@ -42,7 +42,11 @@ impl SendProblem {
 
 /// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and the
 /// client would take it for the answer. `why` is why no command can be sent, if none can.
-pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Option<SendProblem> {
+pub(crate) fn command_sent_as_text(
+    kind: ReplyKind,
+    text: &str,
+    why: Option<&str>,
+) -> Option<SendProblem> {
     let is_message = matches!(
         kind,
         ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
@@ -105,7 +109,7 @@ pub(crate) fn rejection(words: &str) -> Result<Reply, SendProblem> {
 
 impl Conversation {
     /// The tools that can be called by name.
-    pub(crate) fn callable(&self) -> impl Iterator<Item = &Tool> {
+    pub(crate) fn callable_tools(&self) -> impl Iterator<Item = &Tool> {
         let tools = self.tools().iter();
         tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }
@@ -118,11 +122,13 @@ impl Conversation {
     }
 
     /// Why a kind of reply cannot be sent now, if it cannot.
-    pub(crate) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
+    pub(crate) fn unavailable_reason(&self, kind: ReplyKind) -> Option<&'static str> {
         let request = self.request();
         match kind {
             ReplyKind::Command if self.shell().is_none() => Some(NO_SHELL),
-            ReplyKind::Tool if self.callable().next().is_none() && !self.patches_by_shell() => {
+            ReplyKind::Tool
+                if self.callable_tools().next().is_none() && !self.patches_by_shell() =>
+            {
                 Some("this request offers no callable tools")
             }
             ReplyKind::Progress if !request.format.carries_commentary() => {
@@ -152,14 +158,14 @@ impl Conversation {
     }
 
     /// Why an item is not the answer in the form that the request asks for.
-    pub(crate) fn out_of_form(&self, item: &Body) -> Option<SendProblem> {
+    pub(crate) fn output_format_problem(&self, item: &Body) -> Option<SendProblem> {
         let is_answer = item.phase() == Some(Phase::FinalAnswer);
         let checked = is_answer.then(|| check_answer(&self.request().output_format, &item.words()));
         checked?.err().map(SendProblem::soft)
     }
 
     /// What the request asks that these items do not give.
-    pub(crate) fn broken(&self, items: &[Body], ends: bool) -> Option<SendProblem> {
+    pub(crate) fn unmet_tool_choice(&self, items: &[Body], ends: bool) -> Option<SendProblem> {
         let request = self.request();
         let choice = &request.tool_choice;
         let calls = items.iter().filter_map(Body::tool_name);
@@ -193,26 +199,26 @@ impl Conversation {
     /// # Errors
     ///
     /// What the request asks and they do not give, where that is not accepted.
-    pub(crate) fn reply_of(
+    pub(crate) fn compose_reply(
         &self,
         mut items: Vec<Body>,
         accepts: impl Fn(&SendProblem) -> bool,
     ) -> Result<Reply, SendProblem> {
         let is_answer = |item: &Body| item.is_call() || item.phase() == Some(Phase::FinalAnswer);
         let ends = items.iter().any(is_answer);
-        match self.broken(&items, ends) {
-            Some(broken) if !accepts(&broken) => return Err(broken),
+        match self.unmet_tool_choice(&items, ends) {
+            Some(problem) if !accepts(&problem) => return Err(problem),
             _ => {}
         }
         if !ends {
             return Ok(Reply::Items(items));
         }
-        let ending = self.cut(&mut items, accepts)?;
+        let ending = self.cut_to_output_limit(&mut items, accepts)?;
         Ok(Reply::End { items, ending })
     }
 
     /// Cuts the answer off where the response would be longer than the request allows.
-    fn cut(
+    fn cut_to_output_limit(
         &self,
         items: &mut Vec<Body>,
         accepts: impl Fn(&SendProblem) -> bool,
@@ -224,7 +230,7 @@ impl Conversation {
             return Ok(Ending::Completed);
         };
         let before: u64 = others.iter().map(count_body).sum();
-        let before = before + count(&self.said_to_current());
+        let before = before + count(&self.text_sent_to_current());
         let all = before + count_body(last);
         if all <= most {
             return Ok(Ending::Completed);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::composing::{SendProblem, item_of_text, lost_command, rejection};
+use super::composing::{SendProblem, command_sent_as_text, item_of_text, rejection};
 use super::{
     Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, SentReply,
     Status,
@@ -24,7 +24,7 @@ const APPLY_PATCH: &str = "apply_patch";
 /// Something that a script asks, and where the answer goes.
 #[derive(Debug)]
 pub struct ScriptRequest {
-    wish: ScriptCommand,
+    command: ScriptCommand,
     answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
@@ -35,10 +35,10 @@ pub struct Scripts(pub(super) mpsc::UnboundedSender<Event>);
 impl Scripts {
     /// Asks something; `None` if nobody answers any more. Whoever gives this up before there is an
     /// answer has not asked.
-    pub async fn ask(&self, wish: ScriptCommand) -> Option<Result<ScriptAnswer, ScriptError>> {
+    pub async fn ask(&self, command: ScriptCommand) -> Option<Result<ScriptAnswer, ScriptError>> {
         let (answer, answered) = oneshot::channel();
-        let asked = Box::new(ScriptRequest { wish, answer });
-        self.0.send(Event::Asked(asked)).ok()?;
+        let asked = Box::new(ScriptRequest { command, answer });
+        self.0.send(Event::Script(asked)).ok()?;
         answered.await.ok()
     }
 }
@@ -53,11 +53,11 @@ pub enum ScriptCommand {
     /// What a conversation holds.
     Show(ConversationId),
     /// The request that waits longest, as soon as there is one.
-    Wait(Filter),
+    Wait(WaitFilter),
     /// Says something.
     Reply(Box<ScriptReply>),
     /// Changes how it is with the study, or only says how.
-    Study(Option<StudyWish>),
+    Study(Option<StudyCommand>),
     /// Changes what the person makes of something, of which this much is in the journal.
     Mark(Marked, Vec<marks::MarkChange>),
     /// Deletes conversations for good, all of them or none.
@@ -75,7 +75,7 @@ pub enum ScriptCommand {
 
 /// What a script can change of a study.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StudyWish {
+pub enum StudyCommand {
     /// It goes on.
     Start,
     /// It stands still.
@@ -97,7 +97,7 @@ pub struct StudyState {
 
 /// Which requests a script waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct WaitFilter {
     /// Only those of this conversation.
     pub conversation: Option<ConversationId>,
     /// Only those of agents whose name has this in it, in any case of letters.
@@ -148,9 +148,9 @@ pub enum ScriptAnswer {
     /// The conversations in the order of the inbox.
     List(Vec<ConversationSummary>),
     /// What a conversation holds.
-    Shown(Box<Snapshot>),
+    Snapshot(Box<Snapshot>),
     /// It is in the journal and has to be read there.
-    Unloaded,
+    NotLoaded,
     /// Something was said.
     Sent(ReplyReceipt),
     /// How it is with the study.
@@ -184,7 +184,7 @@ pub struct ConversationSummary {
     /// How it goes on.
     pub mode: Mode,
     /// Whether a model answers at the moment.
-    pub(crate) is_attended: bool,
+    pub(crate) is_model_replying: bool,
     /// The folder that its agent works in, where it says so.
     pub directory: Option<String>,
 }
@@ -193,13 +193,13 @@ pub struct ConversationSummary {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What a list shows of it.
-    pub listed: ConversationSummary,
+    pub summary: ConversationSummary,
     /// The newest request.
     pub request: Request,
     /// The first item that came since the last reply.
     pub new_from: usize,
     /// What was said to it.
-    pub said: Vec<SentReply>,
+    pub replies: Vec<SentReply>,
 }
 
 impl Snapshot {
@@ -282,11 +282,11 @@ impl From<SendProblem> for ScriptError {
 /// A script that waits for a request.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    filter: Filter,
+    filter: WaitFilter,
     answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
-impl Filter {
+impl WaitFilter {
     /// Whether a script that waits for this would take what waits in a conversation. What a model
     /// answers at the moment waits for nobody.
     fn takes(&self, conversation: &Conversation) -> bool {
@@ -312,56 +312,59 @@ impl Inbox {
     }
 
     /// Answers a script, or has it wait.
-    pub(super) fn asked(&mut self, asked: ScriptRequest, now: Timestamp) -> Option<Change> {
-        let ScriptRequest { wish, answer } = asked;
+    pub(super) fn handle_script(&mut self, asked: ScriptRequest, now: Timestamp) -> Option<Change> {
+        let ScriptRequest { command, answer } = asked;
         if answer.is_closed() {
             // Whoever has gone must not be taken at their word.
             return None;
         }
-        let (answered, change) = match wish {
-            ScriptCommand::Status => (Ok(ScriptAnswer::Status(self.standing())), None),
+        let (answered, change) = match command {
+            ScriptCommand::Status => (Ok(ScriptAnswer::Status(self.status())), None),
             ScriptCommand::List => {
-                let list = self.conversations().map(Conversation::listed).collect();
+                let list = self.conversations().map(Conversation::summary).collect();
                 (Ok(ScriptAnswer::List(list)), None)
             }
-            ScriptCommand::Show(id) => (self.shown(id), None),
-            ScriptCommand::Wait(filter) => match self.longest_for(&filter) {
-                Some(id) if self.paused.is_none() => (self.shown(id), None),
+            ScriptCommand::Show(id) => (self.snapshot_answer(id), None),
+            ScriptCommand::Wait(filter) => match self.longest_waiting_for(&filter) {
+                Some(id) if self.paused.is_none() => (self.snapshot_answer(id), None),
                 _ => {
                     self.waiters.retain(|waiter| !waiter.answer.is_closed());
                     self.waiters.push(Waiter { filter, answer });
                     return None;
                 }
             },
-            ScriptCommand::Study(wish) => {
-                (self.change_study(wish, now).map(ScriptAnswer::Study), None)
-            }
+            ScriptCommand::Study(command) => (
+                self.change_study(command, now).map(ScriptAnswer::Study),
+                None,
+            ),
             ScriptCommand::Mark(marked, changes) => (
                 self.change_mark(marked, &changes).map(ScriptAnswer::Done),
                 None,
             ),
             ScriptCommand::Delete(ids) => (self.delete_all(&ids).map(ScriptAnswer::Done), None),
             ScriptCommand::Reply(reply) => {
-                let said = self.compose(&reply).and_then(|(words, draft)| {
+                let result = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
                 });
-                of_sent(reply.conversation, said)
+                reply_outcome(reply.conversation, result)
             }
             ScriptCommand::Reject {
                 conversation,
                 request,
                 words,
             } => {
-                let checked = self.meant(conversation, request).map(|_| ());
-                let said = checked.and_then(|()| {
+                let checked = self
+                    .conversation_to_answer(conversation, request)
+                    .map(|_| ());
+                let result = checked.and_then(|()| {
                     let reply = rejection(&words)?;
                     let draft = Draft {
                         kind: ReplyKind::Reject,
-                        ..of_script(&words)
+                        ..script_draft(&words)
                     };
                     self.say_for_script(conversation, reply, draft, now)
                 });
-                of_sent(conversation, said)
+                reply_outcome(conversation, result)
             }
         };
         // One that has gone in this moment has lost nothing but the news.
@@ -410,18 +413,18 @@ impl Inbox {
     /// Changes how it is with the study, and says how it is then.
     fn change_study(
         &mut self,
-        wish: Option<StudyWish>,
+        command: Option<StudyCommand>,
         now: Timestamp,
     ) -> Result<StudyState, ScriptError> {
         let phases = || self.phases().iter().map(|phase| phase.name.clone());
         let phases: Vec<String> = phases().collect();
-        let pauses = match &wish {
-            Some(StudyWish::Start) => Some(false),
-            Some(StudyWish::Pause) => Some(true),
-            Some(StudyWish::Phase(_)) | None => None,
+        let pauses = match &command {
+            Some(StudyCommand::Start) => Some(false),
+            Some(StudyCommand::Pause) => Some(true),
+            Some(StudyCommand::Phase(_)) | None => None,
         };
         let paused = self.set_paused(pauses, now)?;
-        if let Some(StudyWish::Phase(name)) = wish
+        if let Some(StudyCommand::Phase(name)) = command
             && !self.go_to_phase(&name)
         {
             let known = phases;
@@ -435,7 +438,7 @@ impl Inbox {
     }
 
     /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.
-    pub(super) fn tell_waiters(&mut self, id: ConversationId) {
+    pub(super) fn notify_waiters(&mut self, id: ConversationId) {
         if self.waiters.is_empty() || self.paused.is_some() {
             return;
         }
@@ -445,14 +448,14 @@ impl Inbox {
         let takes = |waiter: &Waiter| waiter.filter.takes(conversation);
         while let Some(at) = self.waiters.iter().position(takes) {
             let waiter = self.waiters.remove(at);
-            let answer = Ok(ScriptAnswer::Shown(Box::new(conversation.snapshot())));
+            let answer = Ok(ScriptAnswer::Snapshot(Box::new(conversation.snapshot())));
             if waiter.answer.send(answer).is_ok() {
                 return;
             }
         }
     }
 
-    fn standing(&self) -> InboxStatus {
+    fn status(&self) -> InboxStatus {
         let longest = self.longest_waiting().next().and_then(|id| self.get(id));
         InboxStatus {
             waiting: self.waiting(),
@@ -464,21 +467,23 @@ impl Inbox {
         }
     }
 
-    fn shown(&self, id: ConversationId) -> Result<ScriptAnswer, ScriptError> {
+    fn snapshot_answer(&self, id: ConversationId) -> Result<ScriptAnswer, ScriptError> {
         match self.get(id) {
-            Some(found) if found.is_loaded() => Ok(ScriptAnswer::Shown(Box::new(found.snapshot()))),
+            Some(found) if found.is_loaded() => {
+                Ok(ScriptAnswer::Snapshot(Box::new(found.snapshot())))
+            }
             // One that is not listed any more may be in the journal too.
-            _ => Ok(ScriptAnswer::Unloaded),
+            _ => Ok(ScriptAnswer::NotLoaded),
         }
     }
 
-    fn longest_for(&self, filter: &Filter) -> Option<ConversationId> {
+    fn longest_waiting_for(&self, filter: &WaitFilter) -> Option<ConversationId> {
         let mut waiting = self.longest_waiting();
         waiting.find(|id| self.get(*id).is_some_and(|found| filter.takes(found)))
     }
 
     /// The conversation in which a script answers, if it may.
-    fn meant(
+    fn conversation_to_answer(
         &self,
         id: ConversationId,
         request: Option<RequestId>,
@@ -495,7 +500,7 @@ impl Inbox {
 
     /// What a script says as a reply, and as it is written down.
     fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), ScriptError> {
-        let conversation = self.meant(reply.conversation, reply.request)?;
+        let conversation = self.conversation_to_answer(reply.conversation, reply.request)?;
         let accepts = |problem: &SendProblem| problem.soft && reply.force;
         if conversation.live_phase().is_some() {
             let problem = SendProblem::soft("a message is being written here and would be ended");
@@ -504,20 +509,20 @@ impl Inbox {
         let mut items = Vec::new();
         let mut parts = Vec::new();
         for part in &reply.parts {
-            let (item, part) = conversation.composed(part, accepts)?;
+            let (item, part) = conversation.compose_part(part, accepts)?;
             items.push(item);
             parts.push(part);
         }
         let Some(last) = parts.pop() else {
             return Err(SendProblem::hard("nothing to send").into());
         };
-        let words = conversation.reply_of(items, accepts)?;
+        let words = conversation.compose_reply(items, accepts)?;
         let draft = Draft {
             kind: last.kind,
             options: last.options,
             call: last.call,
             parts,
-            ..of_script(&last.text)
+            ..script_draft(&last.text)
         };
         Ok((words, draft))
     }
@@ -534,8 +539,8 @@ impl Inbox {
         let ended = reply.ends();
         // Whoever says something has the pen.
         self.take_over(id, now);
-        let said = self.reply_as(id, reply, draft, None, now);
-        said.map_err(|error| match error {
+        let result = self.reply_as(id, reply, draft, None, now);
+        result.map_err(|error| match error {
             ReplyError::NobodyWaits => ScriptError::NobodyWaits(id),
             ReplyError::ClientGone => ScriptError::ClientGone,
             ReplyError::Paused => ScriptError::Paused,
@@ -551,14 +556,14 @@ impl Inbox {
 
 impl Conversation {
     /// What a list shows of it.
-    fn listed(&self) -> ConversationSummary {
+    fn summary(&self) -> ConversationSummary {
         ConversationSummary {
             header: self.header(),
             status: self.status(),
             request: self.open_request(),
             waiting: self.waiting(),
             mode: self.mode(),
-            is_attended: self.sending().is_some(),
+            is_model_replying: self.sending().is_some(),
             directory: self.directory().map(str::to_owned),
         }
     }
@@ -566,15 +571,15 @@ impl Conversation {
     /// What it holds now.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
-            listed: self.listed(),
+            summary: self.summary(),
             request: self.request().clone(),
             new_from: self.new_from(),
-            said: self.said().to_vec(),
+            replies: self.replies().to_vec(),
         }
     }
 
     /// A part of a reply as an item, and as it is written down.
-    fn composed(
+    fn compose_part(
         &self,
         part: &ScriptPart,
         accepts: impl Fn(&SendProblem) -> bool + Copy,
@@ -585,17 +590,17 @@ impl Conversation {
                 text,
                 options,
             } => {
-                if let Some(why) = self.unavailable(*kind) {
+                if let Some(why) = self.unavailable_reason(*kind) {
                     return Err(SendProblem::hard(why));
                 }
-                let no_command = self.unavailable(ReplyKind::Command);
-                accept(lost_command(*kind, text, no_command), accepts)?;
+                let no_command = self.unavailable_reason(ReplyKind::Command);
+                accept(command_sent_as_text(*kind, text, no_command), accepts)?;
                 let item = item_of_text(*kind, text, options, self.shell())?;
                 let item = item.ok_or_else(|| SendProblem::hard("nothing to send"))?;
                 if *kind == ReplyKind::Command {
                     accept(self.guessed_shell().map(|(_, question)| question), accepts)?;
                 }
-                accept(self.out_of_form(&item), accepts)?;
+                accept(self.output_format_problem(&item), accepts)?;
                 let part = Part {
                     kind: *kind,
                     text: text.clone(),
@@ -605,26 +610,26 @@ impl Conversation {
                 };
                 Ok((item, part))
             }
-            ScriptPart::Call { tool, arguments } => self.called(tool, arguments, accepts),
+            ScriptPart::Call { tool, arguments } => self.compose_call(tool, arguments, accepts),
         }
     }
 
     /// A call of a tool by the name that is shown, or by the one that the client calls it by.
-    fn called(
+    fn compose_call(
         &self,
         name: &str,
         arguments: &str,
         accepts: impl Fn(&SendProblem) -> bool,
     ) -> Result<(Body, Part), SendProblem> {
-        if let Some(why) = self.unavailable(ReplyKind::Tool) {
+        if let Some(why) = self.unavailable_reason(ReplyKind::Tool) {
             return Err(SendProblem::hard(why));
         }
-        let found = self.callable().find(|tool| tool.title() == name);
-        let found = found.or_else(|| self.callable().find(|tool| tool.name == name));
+        let found = self.callable_tools().find(|tool| tool.title() == name);
+        let found = found.or_else(|| self.callable_tools().find(|tool| tool.name == name));
         let (target, item, problem) = match (found, self.shell()) {
-            (Some(tool), _) => called_by_name(tool, arguments),
+            (Some(tool), _) => tool_call(tool, arguments),
             (None, Some(shell)) if name == APPLY_PATCH && self.patches_by_shell() => {
-                patched_by_shell(shell, arguments)
+                shell_patch_call(shell, arguments)
             }
             _ => {
                 let words = format!("this request offers no tool {name} that can be called");
@@ -648,11 +653,11 @@ impl Conversation {
     }
 }
 
-fn called_by_name(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<String>) {
+fn tool_call(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<String>) {
     let name = tool.name.clone();
     if tool.kind == "custom" {
         let problem = match name.as_str() {
-            APPLY_PATCH => fault_of_patch(arguments),
+            APPLY_PATCH => patch_problem(arguments),
             _ => None,
         };
         let item = Body::CustomToolCall {
@@ -676,13 +681,13 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<Str
     (target, item, problem)
 }
 
-fn patched_by_shell(shell: &ShellTool, text: &str) -> (CallTarget, Body, Option<String>) {
+fn shell_patch_call(shell: &ShellTool, text: &str) -> (CallTarget, Body, Option<String>) {
     let item = shell.call(&patch::shell_command(text), &Map::new());
     let target = CallTarget::PatchByShell(shell.clone());
-    (target, item, fault_of_patch(text))
+    (target, item, patch_problem(text))
 }
 
-fn fault_of_patch(text: &str) -> Option<String> {
+fn patch_problem(text: &str) -> Option<String> {
     patch::check(text).err().map(|error| error.to_string())
 }
 
@@ -697,7 +702,7 @@ fn accept(
 }
 
 /// Words of a script.
-fn of_script(text: &str) -> Draft {
+fn script_draft(text: &str) -> Draft {
     Draft {
         text: text.to_owned(),
         origin: Origin::of(text, Source::Script),
@@ -706,12 +711,12 @@ fn of_script(text: &str) -> Draft {
     }
 }
 
-fn of_sent(
+fn reply_outcome(
     conversation: ConversationId,
-    said: Result<ReplyReceipt, ScriptError>,
+    result: Result<ReplyReceipt, ScriptError>,
 ) -> (Result<ScriptAnswer, ScriptError>, Option<Change>) {
-    let change = match &said {
-        Ok(sent) => Some(Change::Scripted {
+    let change = match &result {
+        Ok(sent) => Some(Change::ScriptReplied {
             conversation,
             ended: sent.ended,
         }),
@@ -722,5 +727,5 @@ fn of_sent(
         }),
         Err(_) => None,
     };
-    (said.map(ScriptAnswer::Sent), change)
+    (result.map(ScriptAnswer::Sent), change)
 }

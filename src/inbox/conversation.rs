@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::again::RepeatedItems;
 use super::changes::changes;
 use super::channel::Responder;
 use super::drafting::{Mode, TurnDrafts};
+use super::repeated_items::RepeatedItems;
 use crate::agents::{InventedTurns, directory_in, prompt_title};
 use crate::api::{Body, Ending, Format, Item, Phase, Reply, Request, ShellTool, Tool};
 use crate::draft::Draft;
@@ -46,8 +46,8 @@ pub struct Conversation {
     pub(super) continued: bool,
     pub(super) changes: Vec<String>,
     pub(super) open: VecDeque<OpenRequest>,
-    pub(super) said: Vec<SentReply>,
-    pub(super) closed: Closed,
+    pub(super) replies: Vec<SentReply>,
+    pub(super) outcome: Outcome,
     /// When its request was rejected, if that still holds.
     pub(super) rejected: Option<Timestamp>,
     /// How it goes on when its agent asks something.
@@ -59,14 +59,14 @@ pub struct Conversation {
     /// The folder that its request names, once somebody has looked for it.
     directory: OnceLock<Option<String>>,
     /// How many items need not be looked at for that again, and the folder that they name.
-    told: (usize, Option<String>),
+    scanned_directory: (usize, Option<String>),
 }
 
 /// Conversations that were begun on behalf of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Family {
     /// The one.
-    pub first: ConversationId,
+    pub root: ConversationId,
     /// When something last happened in any of them.
     pub active: Timestamp,
 }
@@ -85,7 +85,7 @@ pub(super) struct OpenRequest {
 #[derive(Debug, Clone)]
 pub struct SentReply {
     /// The reply, as it was kept.
-    pub words: ReplyContent,
+    pub content: ReplyContent,
     /// As it was composed: it comes back should the client not get it. All that left with one
     /// reply shares it.
     pub draft: Arc<Draft>,
@@ -97,7 +97,7 @@ pub struct SentReply {
     pub(super) request: RequestId,
     pub(super) ticket: u64,
     /// How often a client asked the same again and got this again, for a rejection.
-    pub refused: u32,
+    pub refused_retries: u32,
 }
 
 impl SentReply {
@@ -108,7 +108,7 @@ impl SentReply {
 
     /// Whether the other is this one, at another stage of its delivery perhaps.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (self.request, self.ticket, &self.words) == (other.request, other.ticket, &other.words)
+        (self.request, self.ticket, &self.content) == (other.request, other.ticket, &other.content)
     }
 
     /// Whether the client would not have it if it went now: a message that is not whole is lost
@@ -116,7 +116,7 @@ impl SentReply {
     pub(super) fn can_be_lost(&self) -> bool {
         match self.state {
             Delivery::Sent => true,
-            Delivery::Delivered => matches!(self.words, ReplyContent::Live(..)),
+            Delivery::Delivered => matches!(self.content, ReplyContent::Live(..)),
             Delivery::Undelivered => false,
         }
     }
@@ -143,7 +143,7 @@ impl ReplyContent {
     }
 
     /// The text by which they are found: none as long as it is typed live.
-    pub(super) fn found_by(&self) -> String {
+    pub(super) fn search_text(&self) -> String {
         match self {
             Self::Live(..) => String::new(),
             words => words.text(),
@@ -151,13 +151,13 @@ impl ReplyContent {
     }
 
     /// Whether an item that a client sends is these words, which it got then.
-    pub(crate) fn are(&self, item: &Item) -> bool {
-        let Self::Item(said) = self else {
+    pub(crate) fn matches(&self, item: &Item) -> bool {
+        let Self::Item(sent) = self else {
             // The others are not whole, or no items.
             return false;
         };
-        let sent = item.said().filter(|_| item.is_from_model());
-        sent.is_some_and(|sent| said.is_echoed_by(sent))
+        let echoed = item.said().filter(|_| item.is_from_model());
+        echoed.is_some_and(|echoed| sent.is_echoed_by(echoed))
     }
 }
 
@@ -184,7 +184,7 @@ impl From<Delivery> for SaidState {
 
 /// How the last response of a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closed {
+pub(super) enum Outcome {
     Answered,
     ClientGone,
 }
@@ -207,11 +207,11 @@ impl Conversation {
     pub(super) fn new(id: ConversationId, request: Request, agent: String, now: Timestamp) -> Self {
         let opening = InventedTurns::of(&request);
         let items = request.items.iter().enumerate();
-        let mut said = items.filter(|(index, item)| {
+        let mut from_model = items.filter(|(index, item)| {
             item.is_from_model() && !opening.contains(&request.items, *index)
         });
-        let after_model = said.next_back().map(|(index, _)| index);
-        let new_from = after_model.map_or(0, |index| index + 1);
+        let last_from_model = from_model.next_back().map(|(index, _)| index);
+        let new_from = last_from_model.map_or(0, |index| index + 1);
         let mut conversation = Self {
             id,
             agent,
@@ -228,14 +228,14 @@ impl Conversation {
             request,
             // Nearly always there is one, and thousands of conversations may wait.
             open: VecDeque::with_capacity(1),
-            said: Vec::new(),
-            closed: Closed::Answered,
+            replies: Vec::new(),
+            outcome: Outcome::Answered,
             rejected: None,
             mode: Mode::default(),
             drafting: None,
             loaded: true,
             directory: OnceLock::new(),
-            told: (0, None),
+            scanned_directory: (0, None),
         };
         conversation.title = conversation.request.title();
         conversation
@@ -255,24 +255,24 @@ impl Conversation {
         conversation.marks = header.marks;
         conversation.loaded = false;
         if header.gone {
-            conversation.closed = Closed::ClientGone;
+            conversation.outcome = Outcome::ClientGone;
         }
         conversation
     }
 
     /// Takes in what the journal has of it.
-    pub(super) fn fill(&mut self, loaded: LoadedConversation, held: &mut MemoryUse) {
+    pub(super) fn load(&mut self, loaded: LoadedConversation, memory: &mut MemoryUse) {
         let arrived = Timestamp::from_millisecond(loaded.arrived).unwrap_or_default();
         let known = Self::new(self.id, loaded.request, self.agent.clone(), arrived);
-        held.add(known.items());
-        held.remove(self.items());
+        memory.add(known.items());
+        memory.remove(self.items());
         (self.request, self.seen) = (known.request, known.seen);
-        (self.directory, self.told) = (OnceLock::new(), (0, None));
+        (self.directory, self.scanned_directory) = (OnceLock::new(), (0, None));
         (self.new_from, self.continued) = (known.new_from, known.continued);
         let mut drafts: Vec<(String, Arc<Draft>)> = Vec::new();
-        self.said.clear();
-        for row in loaded.said {
-            let Ok(words) = serde_json::from_str(&row.words) else {
+        self.replies.clear();
+        for row in loaded.replies {
+            let Ok(content) = serde_json::from_str(&row.words) else {
                 continue;
             };
             // What left with one reply shares its draft.
@@ -282,8 +282,8 @@ impl Conversation {
                 None => Arc::new(Draft::from_json(&row.typed)),
             };
             drafts.push((row.typed, Arc::clone(&draft)));
-            self.said.push(SentReply {
-                words,
+            self.replies.push(SentReply {
+                content,
                 draft,
                 at: Timestamp::from_millisecond(row.at).unwrap_or_default(),
                 state: match row.state {
@@ -294,7 +294,7 @@ impl Conversation {
                 id: row.id,
                 request: RequestId(row.turn),
                 ticket: u64::try_from(row.ticket).unwrap_or(0),
-                refused: 0,
+                refused_retries: 0,
             });
         }
         self.loaded = true;
@@ -303,7 +303,7 @@ impl Conversation {
     /// All that the journal has of it.
     pub(crate) fn of_loaded(loaded: LoadedConversation) -> Self {
         let mut conversation = Self::of_header(loaded.header.clone());
-        conversation.fill(loaded, &mut MemoryUse::default());
+        conversation.load(loaded, &mut MemoryUse::default());
         conversation
     }
 
@@ -333,22 +333,22 @@ impl Conversation {
     /// The rows of what was said to a request, from a place on, each with the text by which it is
     /// found.
     pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::SaidRow, String)> {
-        let said = self.said.iter().skip(from);
-        let own = said.filter(|said| said.request == request);
-        own.map(|said| (self.row(said), said.words.found_by()))
+        let replies = self.replies.iter().skip(from);
+        let own = replies.filter(|reply| reply.request == request);
+        own.map(|reply| (self.row(reply), reply.content.search_text()))
             .collect()
     }
 
-    fn row(&self, said: &SentReply) -> journal::SaidRow {
+    fn row(&self, reply: &SentReply) -> journal::SaidRow {
         journal::SaidRow {
-            id: said.id,
+            id: reply.id,
             conversation: self.id.0,
-            turn: said.request.0,
-            ticket: i64::try_from(said.ticket).unwrap_or(i64::MAX),
-            at: said.at.as_millisecond(),
-            state: said.state.into(),
-            words: serde_json::to_string(&said.words).unwrap_or_default(),
-            typed: said.draft.to_json(),
+            turn: reply.request.0,
+            ticket: i64::try_from(reply.ticket).unwrap_or(i64::MAX),
+            at: reply.at.as_millisecond(),
+            state: reply.state.into(),
+            words: serde_json::to_string(&reply.content).unwrap_or_default(),
+            typed: reply.draft.to_json(),
         }
     }
 
@@ -360,9 +360,9 @@ impl Conversation {
     /// The folder that the agent works in, where it says so.
     pub fn directory(&self) -> Option<&str> {
         let find = || {
-            let (looked_at, told) = &self.told;
-            let new = self.items().get(*looked_at..).unwrap_or_default();
-            directory_in(new).or_else(|| told.clone())
+            let (displayed, scanned_directory) = &self.scanned_directory;
+            let new = self.items().get(*displayed..).unwrap_or_default();
+            directory_in(new).or_else(|| scanned_directory.clone())
         };
         self.directory.get_or_init(find).as_deref()
     }
@@ -398,8 +398,8 @@ impl Conversation {
     }
 
     /// What was said to the newest request, oldest first.
-    pub fn said(&self) -> &[SentReply] {
-        &self.said
+    pub fn replies(&self) -> &[SentReply] {
+        &self.replies
     }
 
     /// The tools that the newest request offers.
@@ -414,12 +414,12 @@ impl Conversation {
 
     /// What the conversation is doing.
     pub fn status(&self) -> Status {
-        match (self.open.front(), self.closed) {
+        match (self.open.front(), self.outcome) {
             (Some(open), _) => Status::Waiting {
                 since: open.arrived,
             },
-            (None, Closed::Answered) => Status::Answered,
-            (None, Closed::ClientGone) => Status::ClientGone,
+            (None, Outcome::Answered) => Status::Answered,
+            (None, Outcome::ClientGone) => Status::ClientGone,
         }
     }
 
@@ -430,8 +430,8 @@ impl Conversation {
     }
 
     /// How often a client asked again what was rejected, and was refused.
-    pub fn refused(&self) -> u32 {
-        self.said.last().map_or(0, |said| said.refused)
+    pub fn refused_retries(&self) -> u32 {
+        self.replies.last().map_or(0, |reply| reply.refused_retries)
     }
 
     /// Whether a client waits for the person.
@@ -445,27 +445,29 @@ impl Conversation {
     }
 
     /// Whether something was already said to the request that waits.
-    pub(crate) fn has_said(&self) -> bool {
+    pub(crate) fn has_replied(&self) -> bool {
         let current = self.open.front().map(|open| open.id);
-        self.said.iter().any(|said| Some(said.request) == current)
+        self.replies
+            .iter()
+            .any(|reply| Some(reply.request) == current)
     }
 
     /// The newest item that is worth a line in the inbox.
-    pub fn newest(&self) -> Option<&Arc<Item>> {
+    pub fn newest_item(&self) -> Option<&Arc<Item>> {
         let opening = InventedTurns::of(&self.request);
         let mut new = (self.new_from..self.items().len()).rev();
-        let newest = new.find(|index| !self.is_put_in(opening, *index));
+        let newest = new.find(|index| !self.is_agent_inserted(opening, *index));
         newest.map_or(self.items().last(), |index| self.items().get(index))
     }
 
     /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
     /// of a conversation may be the result of a tool.
-    pub(crate) fn put_in(&self) -> impl Fn(usize) -> bool {
+    pub(crate) fn agent_inserted_items(&self) -> impl Fn(usize) -> bool {
         let opening = InventedTurns::of(&self.request);
-        move |index| self.is_put_in(opening, index)
+        move |index| self.is_agent_inserted(opening, index)
     }
 
-    fn is_put_in(&self, opening: InventedTurns, index: usize) -> bool {
+    fn is_agent_inserted(&self, opening: InventedTurns, index: usize) -> bool {
         let Some(item) = self.items().get(index) else {
             return false;
         };
@@ -487,21 +489,21 @@ impl Conversation {
     }
 
     /// All that was said so far to the request that waits, one after the other.
-    pub(crate) fn said_to_current(&self) -> String {
+    pub(crate) fn text_sent_to_current(&self) -> String {
         let current = self.open.front().map(|open| open.id);
-        let said = self
-            .said
+        let replies = self
+            .replies
             .iter()
-            .filter(|said| Some(said.request) == current);
-        said.map(|said| said.words.text()).collect()
+            .filter(|reply| Some(reply.request) == current);
+        replies.map(|reply| reply.content.text()).collect()
     }
 
     /// What the message is that is being typed live to the request that waits, if there is one.
     pub(crate) fn live_phase(&self) -> Option<Phase> {
         let current = self.open.front().map(|open| open.id);
-        let last = self.said.last();
-        let last = last.filter(|said| Some(said.request) == current)?;
-        match last.words {
+        let last = self.replies.last();
+        let last = last.filter(|reply| Some(reply.request) == current)?;
+        match last.content {
             ReplyContent::Live(_, phase) => Some(phase),
             _ => None,
         }
@@ -509,13 +511,16 @@ impl Conversation {
 
     /// Ends the message that was typed live to a request, which is delivered when that reply is.
     pub(super) fn end_live(&mut self, request: RequestId, ticket: u64) {
-        let last = self.said.last_mut().filter(|said| said.request == request);
-        if let Some(said) = last
-            && let ReplyContent::Live(text, phase) = &mut said.words
+        let last = self
+            .replies
+            .last_mut()
+            .filter(|reply| reply.request == request);
+        if let Some(reply) = last
+            && let ReplyContent::Live(text, phase) = &mut reply.content
         {
-            said.words = ReplyContent::Item(Body::message(std::mem::take(text), *phase));
-            said.state = Delivery::Sent;
-            said.ticket = ticket;
+            reply.content = ReplyContent::Item(Body::message(std::mem::take(text), *phase));
+            reply.state = Delivery::Sent;
+            reply.ticket = ticket;
         }
     }
 
@@ -524,20 +529,20 @@ impl Conversation {
     pub(super) fn missing_from(&self, request: &Request) -> Vec<Draft> {
         let items = request.items.iter().skip(self.items().len());
         let sent: Vec<&Item> = items.map(|item| &**item).collect();
-        self.undelivered_of(|said| !sent.iter().any(|item| said.words.are(item)))
+        self.undelivered_where(|reply| !sent.iter().any(|item| reply.content.matches(item)))
     }
 
     /// What was said to one request and is not known to have arrived, as it was composed, oldest
     /// first.
     pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Draft> {
-        self.undelivered_of(|said| said.request == request)
+        self.undelivered_where(|reply| reply.request == request)
     }
 
-    fn undelivered_of(&self, is_meant: impl Fn(&SentReply) -> bool) -> Vec<Draft> {
-        let said = self.said.iter().filter(|said| is_meant(said));
-        let mut drafts: Vec<&Arc<Draft>> = said
-            .filter(|said| said.can_be_lost() && said.draft.sender.is_person())
-            .map(|said| &said.draft)
+    fn undelivered_where(&self, is_meant: impl Fn(&SentReply) -> bool) -> Vec<Draft> {
+        let replies = self.replies.iter().filter(|reply| is_meant(reply));
+        let mut drafts: Vec<&Arc<Draft>> = replies
+            .filter(|reply| reply.can_be_lost() && reply.draft.sender.is_person())
+            .map(|reply| &reply.draft)
             .collect();
         drafts.dedup_by(|one, other| Arc::ptr_eq(one, other));
         drafts
@@ -547,7 +552,7 @@ impl Conversation {
     }
 
     /// Adds to the message that is typed live, which is the last thing said if there is one.
-    pub(super) fn say_live(
+    pub(super) fn add_live(
         &mut self,
         delta: &str,
         phase: Phase,
@@ -557,12 +562,15 @@ impl Conversation {
         draft: Draft,
     ) {
         if let Some(SentReply {
-            words: ReplyContent::Live(text, _),
+            content: ReplyContent::Live(text, _),
             draft: all,
             ticket,
             state,
             ..
-        }) = self.said.last_mut().filter(|said| said.request == request)
+        }) = self
+            .replies
+            .last_mut()
+            .filter(|reply| reply.request == request)
         {
             text.push_str(delta);
             let all = Arc::make_mut(all);
@@ -571,20 +579,20 @@ impl Conversation {
             *state = Delivery::Sent;
             return;
         }
-        self.said.push(SentReply {
-            words: ReplyContent::Live(delta.to_owned(), phase),
+        self.replies.push(SentReply {
+            content: ReplyContent::Live(delta.to_owned(), phase),
             draft: Arc::new(draft),
             at: now,
             state: Delivery::Sent,
             id,
             request,
             ticket: new_ticket,
-            refused: 0,
+            refused_retries: 0,
         });
     }
 
     /// Adds what was said with a reply, which was composed as `draft`.
-    pub(super) fn say(
+    pub(super) fn add_reply(
         &mut self,
         reply: Reply,
         draft: Draft,
@@ -595,7 +603,7 @@ impl Conversation {
         self.last_activity = now;
         let (items, rejection) = match reply {
             Reply::Live { delta, phase } => {
-                return self.say_live(
+                return self.add_live(
                     &delta,
                     phase,
                     (now, store.next_reply_id()),
@@ -612,21 +620,21 @@ impl Conversation {
         };
         self.end_live(request, ticket);
         let draft = Arc::new(draft);
-        let words = items.into_iter().map(ReplyContent::Item).chain(rejection);
-        self.said.extend(words.map(|words| SentReply {
-            words,
+        let contents = items.into_iter().map(ReplyContent::Item).chain(rejection);
+        self.replies.extend(contents.map(|content| SentReply {
+            content,
             draft: Arc::clone(&draft),
             at: now,
             state: Delivery::Sent,
             id: store.next_reply_id(),
             request,
             ticket,
-            refused: 0,
+            refused_retries: 0,
         }));
     }
 
     /// Has requests found by all that was said to this one, where clients give their threads no names.
-    pub(super) fn remember(&self, id: RequestId, store: &Store) {
+    pub(super) fn index_answer(&self, id: RequestId, store: &Store) {
         let request = &self.request;
         if request.thread.is_some() {
             return;
@@ -634,8 +642,8 @@ impl Conversation {
         let Some(asked) = request.prompts().next_back() else {
             return;
         };
-        let own = self.said.iter().filter(|said| said.request == id);
-        let messages = own.filter_map(|said| match &said.words {
+        let own = self.replies.iter().filter(|reply| reply.request == id);
+        let messages = own.filter_map(|reply| match &reply.content {
             ReplyContent::Item(item @ Body::Message { .. }) => Some(item.words()),
             _ => None,
         });
@@ -648,22 +656,27 @@ impl Conversation {
 
     /// A reply to a request reached the client; tells whether nothing is left of the request, and whether
     /// that is worth being kept.
-    pub(super) fn delivered(&mut self, id: RequestId, ticket: u64, store: &Store) -> (bool, bool) {
-        let own = self.said.iter_mut().filter(|said| said.request == id);
+    pub(super) fn mark_delivered(
+        &mut self,
+        id: RequestId,
+        ticket: u64,
+        store: &Store,
+    ) -> (bool, bool) {
+        let own = self.replies.iter_mut().filter(|reply| reply.request == id);
         let mut is_done = true;
         let mut reached = Vec::new();
-        for said in own {
+        for reply in own {
             // Replies leave in order, so those before it are delivered too: a client that does not
             // stream gets all of them at once.
-            if said.ticket <= ticket && said.state != Delivery::Delivered {
-                said.state = Delivery::Delivered;
+            if reply.ticket <= ticket && reply.state != Delivery::Delivered {
+                reply.state = Delivery::Delivered;
                 // What a model is still saying is written down at its end.
-                let is_whole = !matches!(said.words, ReplyContent::Live(..));
-                if is_whole || said.draft.sender.is_person() {
-                    reached.push((said.id, SaidState::Delivered));
+                let is_whole = !matches!(reply.content, ReplyContent::Live(..));
+                if is_whole || reply.draft.sender.is_person() {
+                    reached.push((reply.id, SaidState::Delivered));
                 }
             }
-            is_done &= said.state != Delivery::Sent;
+            is_done &= reply.state != Delivery::Sent;
         }
         let is_kept = !reached.is_empty();
         store.save_deliveries(reached.into_iter());
@@ -673,32 +686,37 @@ impl Conversation {
 
     /// The client of a request is gone; returns what had been said and did not reach it, as it was
     /// composed.
-    pub(super) fn lose(&mut self, id: RequestId, store: &Store) -> Vec<Draft> {
+    pub(super) fn mark_undelivered(&mut self, id: RequestId, store: &Store) -> Vec<Draft> {
         let returned = self.undelivered_to(id);
-        let own = self.said.iter_mut().filter(|said| said.request == id);
+        let own = self.replies.iter_mut().filter(|reply| reply.request == id);
         let mut lost = Vec::new();
-        for said in own.filter(|said| said.can_be_lost()) {
-            said.state = Delivery::Undelivered;
-            lost.push((said.id, SaidState::Undelivered));
+        for reply in own.filter(|reply| reply.can_be_lost()) {
+            reply.state = Delivery::Undelivered;
+            lost.push((reply.id, SaidState::Undelivered));
         }
         store.save_deliveries(lost.into_iter());
         returned
     }
 
     /// Makes the next request the one that is shown.
-    pub(super) fn next_in_line(&mut self, held: &mut MemoryUse, now: Timestamp) {
+    pub(super) fn show_next_request(&mut self, memory: &mut MemoryUse, now: Timestamp) {
         let next = self.open.front_mut().and_then(|open| open.queued.take());
         if let Some(request) = next {
-            self.adopt(request, held, now);
+            self.show_request(request, memory, now);
         }
     }
 
     /// Makes `request` the conversation and finds out what is new in it.
-    pub(super) fn adopt(&mut self, request: Request, held: &mut MemoryUse, now: Timestamp) {
+    pub(super) fn show_request(
+        &mut self,
+        request: Request,
+        memory: &mut MemoryUse,
+        now: Timestamp,
+    ) {
         let old = std::mem::replace(&mut self.request, request);
-        let last = self.said.last().map(|said| &said.words);
+        let last = self.replies.last().map(|reply| &reply.content);
         let is_taken_back =
-            self.closed == Closed::ClientGone || matches!(last, Some(ReplyContent::Rejection(_)));
+            self.outcome == Outcome::ClientGone || matches!(last, Some(ReplyContent::Rejection(_)));
         self.loaded = true;
         let new = &self.request;
         let pairs = old.items.iter().zip(&new.items);
@@ -706,18 +724,18 @@ impl Conversation {
             .take_while(|(old, new)| old.says_the_same(new))
             .count();
         match (common == old.items.len(), self.directory.take()) {
-            (true, Some(known)) => self.told = (common, known),
+            (true, Some(known)) => self.scanned_directory = (common, known),
             (true, None) => {}
-            (false, _) => self.told = (0, None),
+            (false, _) => self.scanned_directory = (0, None),
         }
-        held.add(&new.items);
-        held.remove(&old.items);
+        memory.add(&new.items);
+        memory.remove(&old.items);
         let is_retry = common == old.items.len() && common == new.items.len();
         let before = self.seen.split_off(common.min(self.seen.len()));
         if !is_retry {
             let again = RepeatedItems::of(&old.items, before, common);
             self.seen
-                .extend(again.seen_in(&new.items[common..], &self.said, now));
+                .extend(again.seen_in(&new.items[common..], &self.replies, now));
             // What the server had stored was there before.
             let stored = match new.earlier {
                 0 => 0,
@@ -733,7 +751,7 @@ impl Conversation {
             }
             self.new_from = self.new_from.min(new.items.len());
             self.continued = true;
-            self.said.clear();
+            self.replies.clear();
         }
         self.seen.resize(new.items.len(), now);
         // Whoever takes the first prompt back and asks for something else has begun anew.

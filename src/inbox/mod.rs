@@ -3,7 +3,6 @@
 //! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
 //! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
 
-mod again;
 mod changes;
 mod channel;
 pub(crate) mod composing;
@@ -11,8 +10,9 @@ mod control;
 mod conversation;
 mod drafting;
 mod order;
+mod repeated_items;
 mod statistics;
-mod times;
+mod turn_times;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,11 +25,12 @@ pub use channel::{
 pub use composing::SendProblem;
 use control::Waiter;
 pub use control::{
-    ConversationSummary, Filter, InboxStatus, ReplyReceipt, ScriptAnswer, ScriptCommand,
-    ScriptError, ScriptPart, ScriptReply, ScriptRequest, Scripts, Snapshot, StudyState, StudyWish,
+    ConversationSummary, InboxStatus, ReplyReceipt, ScriptAnswer, ScriptCommand, ScriptError,
+    ScriptPart, ScriptReply, ScriptRequest, Scripts, Snapshot, StudyCommand, StudyState,
+    WaitFilter,
 };
-use conversation::{Closed, Family, OpenRequest};
 pub use conversation::{Conversation, Delivery, ReplyContent, SentReply, Status};
+use conversation::{Family, OpenRequest, Outcome};
 pub use drafting::{
     DraftError, DraftEvents, DraftId, DraftOrder, DraftRequest, DraftState, DraftStep, DraftUpdate,
     Drafting, Mode, ModelDraft, ModelOrder as DraftingOrder, Partial,
@@ -72,13 +73,13 @@ pub struct Inbox {
     /// event hands them out.
     unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: ResponseStatistics,
-    held: MemoryUse,
-    most_bytes: usize,
+    memory: MemoryUse,
+    max_bytes: usize,
     store: Store,
     /// The last write of a reply, until [`Inbox::take_saving`].
     saving: Option<Saving>,
     /// The conversation that the person has open. It is never dropped to make room.
-    looked_at: Option<ConversationId>,
+    displayed: Option<ConversationId>,
     /// The conversations that the person dismissed: they are not listed when the program starts again.
     dismissed: BTreeSet<ConversationId>,
     /// The conversations that were dropped to make room, until [`Inbox::take_dropped`].
@@ -89,11 +90,11 @@ pub struct Inbox {
     /// The models that draft replies and the rules that decide.
     drafting: Drafting,
     /// The drafts that models are writing, and their conversations.
-    making: HashMap<DraftId, ConversationId>,
+    drafts_in_progress: HashMap<DraftId, ConversationId>,
     /// The modes of the conversations for which one was set.
     modes: BTreeMap<ConversationId, Mode>,
     /// The deadlines of what rules decided.
-    due: BTreeSet<(Timestamp, ConversationId)>,
+    deadlines: BTreeSet<(Timestamp, ConversationId)>,
     /// Scripts that wait for a request.
     waiters: Vec<Waiter>,
     /// The request that the person has answered with a reply that is not sent yet; no script may answer it.
@@ -120,7 +121,7 @@ pub enum Change {
         /// Whether it is the one that the conversation now shows; else it waits behind another.
         current: bool,
         /// Whether a model or a rule answers it, so that the person need not look.
-        attended: bool,
+        handled: bool,
         /// What was said in an earlier run and is not known to have reached the client.
         returned: Vec<Draft>,
     },
@@ -139,7 +140,7 @@ pub enum Change {
         returned: Vec<Draft>,
     },
     /// A client asked what was rejected, and got the same words again.
-    AskedAgain {
+    RejectedAgain {
         /// The conversation it belongs to.
         conversation: ConversationId,
     },
@@ -150,12 +151,12 @@ pub enum Change {
         /// The draft.
         draft: DraftId,
         /// What became of it.
-        what: DraftUpdate,
+        update: DraftUpdate,
     },
     /// A rule answered what had waited for long enough.
-    Decided(ConversationId),
+    RuleApplied(ConversationId),
     /// A script said something.
-    Scripted {
+    ScriptReplied {
         /// The conversation it belongs to.
         conversation: ConversationId,
         /// Whether that was the end of the response.
@@ -170,10 +171,10 @@ impl Change {
             Self::Arrived { conversation, .. }
             | Self::Delivered { conversation, .. }
             | Self::ClientGone { conversation, .. }
-            | Self::AskedAgain { conversation }
+            | Self::RejectedAgain { conversation }
             | Self::Drafted { conversation, .. }
-            | Self::Decided(conversation)
-            | Self::Scripted { conversation, .. } => *conversation,
+            | Self::RuleApplied(conversation)
+            | Self::ScriptReplied { conversation, .. } => *conversation,
         }
     }
 }
@@ -208,18 +209,18 @@ impl Inbox {
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
             unreturned: HashMap::new(),
-            held: MemoryUse::default(),
-            most_bytes: MAX_BYTES,
+            memory: MemoryUse::default(),
+            max_bytes: MAX_BYTES,
             store,
             saving: None,
-            looked_at: None,
+            displayed: None,
             dismissed: dismissed.collect(),
             dropped: Vec::new(),
             deleted: Vec::new(),
             drafting: Drafting::default(),
-            making: HashMap::new(),
+            drafts_in_progress: HashMap::new(),
             modes,
-            due: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
             waiters: Vec::new(),
             claimed: None,
             study: Study::default(),
@@ -276,20 +277,24 @@ impl Inbox {
     /// Takes an event in. `None` if it changed nothing that can be seen.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
         let change = match event {
-            Event::Arrived(arrival) => Some(self.arrived(*arrival, now)),
-            Event::Delivered { id, ticket, tokens } => self.delivered(id, ticket, tokens, now),
-            Event::Gone { id } => self.gone(id, now),
-            Event::AskedAgain { conversation } => self.asked_again(conversation, now),
-            Event::Drafted { id, step } => self.drafted(id, step, now),
-            Event::Paced { id, plan } => {
-                self.time_paced(id, plan);
+            Event::Arrived(arrival) => Some(self.handle_arrival(*arrival, now)),
+            Event::Delivered { id, ticket, tokens } => {
+                self.handle_delivery(id, ticket, tokens, now)
+            }
+            Event::ClientGone { id } => self.handle_client_gone(id, now),
+            Event::RejectedAgain { conversation } => {
+                self.handle_repeated_request(conversation, now)
+            }
+            Event::Drafted { id, step } => self.handle_draft_step(id, step, now),
+            Event::Delayed { id, plan } => {
+                self.record_pacing(id, plan);
                 None
             }
-            Event::Asked(asked) => self.asked(*asked, now),
+            Event::Script(asked) => self.handle_script(*asked, now),
         };
         if let Some(change) = &change {
-            self.see(change.conversation(), now);
-            self.tell_waiters(change.conversation());
+            self.record_displayed(change.conversation(), now);
+            self.notify_waiters(change.conversation());
         }
         change
     }
@@ -311,7 +316,7 @@ impl Inbox {
     ) -> Result<(), ReplyError> {
         // Whoever says something has the pen.
         self.take_over(id, now);
-        self.attend(id);
+        self.suspend_automation(id);
         self.reply_as(id, reply, draft, Some(rest), now)
     }
 
@@ -334,7 +339,7 @@ impl Inbox {
         let (request, arrived) = (open.id, open.arrived);
         if open.responder.is_closed() {
             // The news of it is on its way; the text must not be.
-            if let Some(Change::ClientGone { returned, .. }) = self.gone(request, now)
+            if let Some(Change::ClientGone { returned, .. }) = self.handle_client_gone(request, now)
                 && !returned.is_empty()
             {
                 self.unreturned.insert(request, (id, returned));
@@ -343,11 +348,11 @@ impl Inbox {
         }
         let ends = reply.ends();
         let delay = match draft.sender {
-            Sender::Person | Sender::Script => self.delay(id),
+            Sender::Person | Sender::Script => self.reply_delay(id),
             Sender::Auto { .. } | Sender::Rule(_) => None,
         };
         let numbers = is_person.then(|| {
-            if self.get(id).is_some_and(|found| !found.has_said()) {
+            if self.get(id).is_some_and(|found| !found.has_replied()) {
                 self.statistics.first.add(arrived, now);
             }
             if ends {
@@ -359,12 +364,12 @@ impl Inbox {
         let store = self.store.clone();
         let mut written = Saving::default();
         let mut ended = None;
-        self.edit(id, |conversation, held| {
+        self.edit(id, |conversation, memory| {
             let Some(open) = conversation.open.front() else {
                 return;
             };
             let ticket = open.responder.next_ticket();
-            let before = conversation.said.len().saturating_sub(1);
+            let before = conversation.replies.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
                 let place = RequestKey {
                     conversation: id,
@@ -373,7 +378,7 @@ impl Inbox {
                 store.reject(place, &conversation.request, words);
                 conversation.rejected = Some(now);
             }
-            conversation.say(reply.clone(), draft, (request, ticket), &store, now);
+            conversation.add_reply(reply.clone(), draft, (request, ticket), &store, now);
             let rows = if store.has_journal() {
                 conversation.rows(before, request)
             } else {
@@ -387,30 +392,30 @@ impl Inbox {
                 std::thread::yield_now();
             }
             if ends {
-                conversation.remember(request, &store);
-                ended = conversation.end_drafting();
-                conversation.closed = Closed::Answered;
+                conversation.index_answer(request, &store);
+                ended = conversation.take_turn_drafts();
+                conversation.outcome = Outcome::Answered;
                 conversation.open.pop_front();
-                conversation.next_in_line(held, now);
+                conversation.show_next_request(memory, now);
             }
         });
         self.saving = Some(written);
-        self.time_said(request, ends, now);
+        self.record_reply_time(request, ends, now);
         if ends {
             self.end_turn(id, ended, now);
             // Another request may have stood in line behind this one.
-            self.consider(id, now);
-            self.see(id, now);
-            self.tell_waiters(id);
+            self.handle_automatically(id, now);
+            self.record_displayed(id, now);
+            self.notify_waiters(id);
         }
         Ok(())
     }
 
     /// Sets the conversation that the person has open.
-    pub fn look_at(&mut self, conversation: Option<ConversationId>, now: Timestamp) {
-        self.looked_at = conversation;
+    pub fn set_displayed(&mut self, conversation: Option<ConversationId>, now: Timestamp) {
+        self.displayed = conversation;
         if let Some(id) = conversation {
-            self.see(id, now);
+            self.record_displayed(id, now);
         }
     }
 
@@ -435,48 +440,48 @@ impl Inbox {
     }
 
     /// Lets a client ask again what was rejected in a conversation; says whether something was.
-    pub fn lift(&mut self, id: ConversationId) -> bool {
+    pub fn lift_rejections(&mut self, id: ConversationId) -> bool {
         let conversation = self.conversations.get_mut(&id);
         let rejected = conversation.and_then(|conversation| conversation.rejected.take());
-        rejected.is_some() && self.store.lift(id)
+        rejected.is_some() && self.store.lift_rejections(id)
     }
 
     /// A conversation in which something was rejected may have gone on.
-    fn go_on(&mut self, id: ConversationId) {
+    fn lift_rejection_on_progress(&mut self, id: ConversationId) {
         let conversation = self.conversations.get_mut(&id);
         let rejecting = conversation.filter(|conversation| conversation.rejected.is_some());
         if let Some(conversation) = rejecting
-            && self.store.lift_if_single(id)
+            && self.store.lift_single_rejection(id)
         {
             conversation.rejected = None;
         }
     }
 
     /// A rejection that did not arrive is none.
-    fn withdraw(&mut self, place: RequestKey) {
+    fn withdraw_rejection(&mut self, place: RequestKey) {
         if let Some(conversation) = self.conversations.get_mut(&place.conversation)
-            && self.store.withdraw(place)
+            && self.store.withdraw_rejection(place)
         {
             conversation.rejected = None;
         }
     }
 
-    fn asked_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
+    fn handle_repeated_request(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.edit(id, |conversation, _| {
             conversation.last_activity = now;
             if let Some(SentReply {
-                words: ReplyContent::Rejection(_),
-                refused,
+                content: ReplyContent::Rejection(_),
+                refused_retries,
                 ..
-            }) = conversation.said.last_mut()
+            }) = conversation.replies.last_mut()
             {
-                *refused += 1;
+                *refused_retries += 1;
             }
         })?;
-        Some(Change::AskedAgain { conversation: id })
+        Some(Change::RejectedAgain { conversation: id })
     }
 
-    fn arrived(&mut self, arrival: Arrival, now: Timestamp) -> Change {
+    fn handle_arrival(&mut self, arrival: Arrival, now: Timestamp) -> Change {
         let Arrival {
             id,
             conversation,
@@ -487,36 +492,36 @@ impl Inbox {
             answerer,
         } = arrival;
         let automatic = matches!(answerer, Answerer::Program(_));
-        self.go_on(conversation);
+        self.lift_rejection_on_progress(conversation);
         // A request that begins a conversation is shown at once; one that goes on with it may
         // have to queue.
         let returned = earlier
-            .map(|loaded| self.revive(*loaded, &request))
+            .map(|loaded| self.load_earlier(*loaded, &request))
             .unwrap_or_default();
         let mut queued = if self.conversations.contains_key(&conversation) {
             Some(request)
         } else {
             let begun = Conversation::new(conversation, request, agent, now);
-            self.held.add(begun.items());
+            self.memory.add(begun.items());
             self.order.insert(&begun);
             self.conversations.insert(conversation, begun);
             if parent.is_none() && !automatic {
-                self.begin_mode(conversation);
+                self.save_default_mode(conversation);
             }
             None
         };
         self.requests.insert(id, conversation);
         if !automatic {
-            self.begin_times(conversation, id);
+            self.begin_turn_times(conversation, id);
         }
         if let Some(parent) = parent {
             self.adopt_child(conversation, parent);
         }
-        let current = self.edit(conversation, |conversation, held| {
+        let current = self.edit(conversation, |conversation, memory| {
             conversation.last_activity = now;
             let is_idle = conversation.open.is_empty();
             if let Some(request) = queued.take_if(|_| is_idle || automatic) {
-                conversation.adopt(request, held, now);
+                conversation.show_request(request, memory, now);
             }
             match answerer {
                 Answerer::Person(responder) => conversation.open.push_back(OpenRequest {
@@ -530,8 +535,8 @@ impl Inbox {
                     let words = housekeeping.purpose.words();
                     conversation.title = words.into();
                     conversation.automatic = Some(words.into());
-                    conversation.said.push(SentReply {
-                        words: ReplyContent::Item(Body::message(
+                    conversation.replies.push(SentReply {
+                        content: ReplyContent::Item(Body::message(
                             housekeeping.answer,
                             Phase::FinalAnswer,
                         )),
@@ -541,7 +546,7 @@ impl Inbox {
                         id: 0,
                         request: id,
                         ticket: 0,
-                        refused: 0,
+                        refused_retries: 0,
                     });
                 }
             }
@@ -549,11 +554,11 @@ impl Inbox {
         });
         let is_current = current == Some(true);
         // One that was begun on behalf of another goes on as that does now.
-        let mode = self.first_mode(conversation);
+        let mode = self.initial_mode(conversation);
         if let Some(found) = self.conversations.get_mut(&conversation) {
             found.mode = mode;
         }
-        let attended = !automatic && is_current && self.consider(conversation, now);
+        let handled = !automatic && is_current && self.handle_automatically(conversation, now);
         if automatic {
             self.statistics.automatic += 1
         } else {
@@ -564,7 +569,7 @@ impl Inbox {
             conversation,
             automatic,
             current: is_current,
-            attended,
+            handled,
             returned,
         }
     }
@@ -572,7 +577,7 @@ impl Inbox {
     /// Takes in a conversation of an earlier run whose client comes back with a request. What was
     /// said to it last and is not known to have arrived did not, unless it is in what the client
     /// sends.
-    fn revive(&mut self, loaded: LoadedConversation, request: &Request) -> Vec<Draft> {
+    fn load_earlier(&mut self, loaded: LoadedConversation, request: &Request) -> Vec<Draft> {
         let id = loaded.header.id;
         self.insert(loaded.header.clone());
         self.load(loaded);
@@ -593,10 +598,10 @@ impl Inbox {
     pub fn insert(&mut self, header: ConversationHeader) {
         if !self.conversations.contains_key(&header.id) {
             if self.dismissed.remove(&header.id) {
-                self.keep_dismissed();
+                self.save_dismissed();
             }
             let mut conversation = Conversation::of_header(header);
-            conversation.mode = self.first_mode(conversation.id);
+            conversation.mode = self.initial_mode(conversation.id);
             self.order.insert(&conversation);
             self.conversations.insert(conversation.id, conversation);
         }
@@ -604,9 +609,9 @@ impl Inbox {
 
     /// Takes in what the journal has of a conversation that is listed.
     pub fn load(&mut self, loaded: LoadedConversation) {
-        self.edit(loaded.header.id, |conversation, held| {
+        self.edit(loaded.header.id, |conversation, memory| {
             if !conversation.is_loaded() {
-                conversation.fill(loaded, held);
+                conversation.load(loaded, memory);
             }
         });
     }
@@ -646,8 +651,8 @@ impl Inbox {
     pub(crate) fn dismiss(&mut self, id: ConversationId) -> bool {
         let is_dismissed = self.get(id).is_some() && !self.is_busy(id);
         if is_dismissed {
-            self.take_off(id);
-            self.keep_dismissed();
+            self.dismiss_now(id);
+            self.save_dismissed();
         }
         is_dismissed
     }
@@ -663,13 +668,13 @@ impl Inbox {
         let done = done.filter(|id| !busy.contains(id) && !is_spared(*id));
         let done: Vec<ConversationId> = done.collect();
         for id in &done {
-            self.take_off(*id);
+            self.dismiss_now(*id);
         }
-        self.keep_dismissed();
+        self.save_dismissed();
         done
     }
 
-    fn take_off(&mut self, id: ConversationId) {
+    fn dismiss_now(&mut self, id: ConversationId) {
         self.remove(id);
         self.store.forget(id);
         self.dismissed.insert(id);
@@ -678,7 +683,7 @@ impl Inbox {
         }
     }
 
-    fn keep_dismissed(&self) {
+    fn save_dismissed(&self) {
         if self.store.has_journal() {
             let ids: Vec<i64> = self.dismissed.iter().map(|id| id.0).collect();
             let ids = serde_json::to_string(&ids).unwrap_or_default();
@@ -686,7 +691,7 @@ impl Inbox {
         }
     }
 
-    fn keep_statistics(&self) -> Saving {
+    fn save_statistics(&self) -> Saving {
         if !self.store.has_journal() {
             return Saving::default();
         }
@@ -694,7 +699,7 @@ impl Inbox {
             .save_setting(STATISTICS, self.statistics.to_json())
     }
 
-    fn delivered(
+    fn handle_delivery(
         &mut self,
         id: RequestId,
         ticket: u64,
@@ -707,18 +712,18 @@ impl Inbox {
             return None;
         };
         // Nothing of it is listed by, so that it need not be listed anew.
-        let (is_done, is_kept) = found.delivered(id, ticket, &self.store);
+        let (is_done, is_kept) = found.mark_delivered(id, ticket, &self.store);
         if found.automatic.is_none() {
             self.statistics.output_tokens += tokens;
         }
         if is_done {
-            self.time_delivered(id, now);
+            self.record_delivery_time(id, now);
             self.requests.remove(&id);
         }
         // Each word of a model is delivered by itself, and nothing of that is kept.
         if is_kept {
             // The last of what this writes: what is called delivered must not come back as a draft.
-            self.saving = Some(self.keep_statistics());
+            self.saving = Some(self.save_statistics());
         }
         Some(Change::Delivered {
             conversation,
@@ -726,31 +731,31 @@ impl Inbox {
         })
     }
 
-    fn gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
+    fn handle_client_gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
         if let Some((conversation, returned)) = self.unreturned.remove(&id) {
             return Some(Change::ClientGone {
                 conversation,
                 returned,
             });
         }
-        self.time_gone(id, now);
+        self.record_disconnect_time(id, now);
         let conversation = self.requests.remove(&id)?;
         let store = self.store.clone();
         let (mut was_current, mut ended) = (false, None);
-        let returned = self.edit(conversation, |conversation, held| {
-            let returned = conversation.lose(id, &store);
+        let returned = self.edit(conversation, |conversation, memory| {
+            let returned = conversation.mark_undelivered(id, &store);
             was_current = conversation.open.front().is_some_and(|open| open.id == id);
             conversation.open.retain(|open| open.id != id);
-            conversation.closed = Closed::ClientGone;
+            conversation.outcome = Outcome::ClientGone;
             conversation.last_activity = now;
             if was_current {
-                ended = conversation.end_drafting();
-                conversation.next_in_line(held, now);
+                ended = conversation.take_turn_drafts();
+                conversation.show_next_request(memory, now);
             }
             returned
         })?;
         if !returned.is_empty() {
-            self.withdraw(RequestKey {
+            self.withdraw_rejection(RequestKey {
                 conversation,
                 request: id,
             });
@@ -758,7 +763,7 @@ impl Inbox {
         self.statistics.gone += 1;
         if was_current {
             self.end_turn(conversation, ended, now);
-            self.consider(conversation, now);
+            self.handle_automatically(conversation, now);
         }
         Some(Change::ClientGone {
             conversation,
@@ -774,11 +779,11 @@ impl Inbox {
     ) -> Option<T> {
         let conversation = self.conversations.get_mut(&id)?;
         self.order.remove(conversation);
-        let result = change(conversation, &mut self.held);
+        let result = change(conversation, &mut self.memory);
         self.order.insert(conversation);
         let active = conversation.last_activity;
         if let Some(family) = conversation.family.filter(|family| family.active < active) {
-            self.list_family(family.first, active);
+            self.list_family(family.root, active);
         }
         Some(result)
     }
@@ -788,7 +793,7 @@ impl Inbox {
         let Some(found) = self.conversations.get(&parent).filter(|_| child != parent) else {
             return;
         };
-        let first = found.family.map_or(parent, |family| family.first);
+        let first = found.family.map_or(parent, |family| family.root);
         // What was begun on its own behalf comes with it.
         let own = self.families.remove(&child).unwrap_or_default();
         let family = self.families.entry(first).or_default();
@@ -808,7 +813,10 @@ impl Inbox {
         for id in self.families.get(&first).into_iter().flatten() {
             if let Some(member) = self.conversations.get_mut(id) {
                 self.order.remove(member);
-                member.family = Some(Family { first, active });
+                member.family = Some(Family {
+                    root: first,
+                    active,
+                });
                 self.order.insert(member);
             }
         }
@@ -816,8 +824,8 @@ impl Inbox {
 
     /// Lets go of the oldest where there are too many.
     fn make_room(&mut self) {
-        while self.order.len() > MAX_CONVERSATIONS || self.held.bytes > self.most_bytes {
-            let Some(oldest) = self.order.oldest_done(self.looked_at) else {
+        while self.order.len() > MAX_CONVERSATIONS || self.memory.bytes > self.max_bytes {
+            let Some(oldest) = self.order.oldest_done(self.displayed) else {
                 return;
             };
             self.remove(oldest);
@@ -827,18 +835,18 @@ impl Inbox {
     }
 
     fn remove(&mut self, id: ConversationId) {
-        self.lift(id);
+        self.lift_rejections(id);
         if let Some(removed) = self.conversations.remove(&id) {
             self.order.remove(&removed);
             if let Some(family) = removed.family
-                && let Some(members) = self.families.get_mut(&family.first)
+                && let Some(members) = self.families.get_mut(&family.root)
             {
                 members.remove(&id);
                 if members.is_empty() {
-                    self.families.remove(&family.first);
+                    self.families.remove(&family.root);
                 }
             }
-            self.held.remove(removed.items());
+            self.memory.remove(removed.items());
         }
     }
 }

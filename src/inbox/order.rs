@@ -26,7 +26,7 @@ impl ListKey {
             Status::Waiting { since } => Self::Waiting(since, conversation.id),
             _ if conversation.automatic.is_some() => Self::Automatic(active, conversation.id),
             _ => match conversation.family {
-                Some(family) => Self::Done(Reverse(family.active), family.first, conversation.id),
+                Some(family) => Self::Done(Reverse(family.active), family.root, conversation.id),
                 None => Self::Done(active, conversation.id, conversation.id),
             },
         }

@@ -127,7 +127,7 @@ fn requests_of_a_thread_are_one_conversation_and_what_is_new_is_known() {
     assert_eq!(again, id);
     assert_eq!(desk.new_texts(id), ["more"]);
     assert!(
-        desk.inbox.get(id).unwrap().said().is_empty(),
+        desk.inbox.get(id).unwrap().replies().is_empty(),
         "the client has it: {:?}",
         desk.inbox
     );
@@ -278,7 +278,7 @@ fn a_retry_comes_back_to_its_conversation_with_what_was_said() {
         assert_eq!(again, id);
         let conversation = desk.inbox.get(id).unwrap();
         assert!(conversation.is_waiting());
-        assert_eq!(conversation.said().len(), 1);
+        assert_eq!(conversation.replies().len(), 1);
         assert_eq!(desk.new_texts(id), ["slow"]);
         desk.say(id, answer("done")).unwrap();
     }
@@ -301,8 +301,8 @@ fn notes_that_leave_with_the_answer_are_delivered_with_it() {
             tokens: 1
         }]
     );
-    let said = desk.inbox.get(id).unwrap().said();
-    assert!(said.iter().all(|said| said.state == Delivery::Delivered));
+    let said = desk.inbox.get(id).unwrap().replies();
+    assert!(said.iter().all(|reply| reply.state == Delivery::Delivered));
     assert!(desk.inbox.requests.is_empty());
 }
 
@@ -344,13 +344,13 @@ fn parallel_requests_of_a_thread_are_answered_in_turn() {
 #[test]
 fn the_number_of_waiting_requests_is_limited() {
     let mut desk = TestInbox::new();
-    let held: Vec<_> = (0..3).map(|_| desk.ask(None, json!("x")).0).collect();
+    let memory: Vec<_> = (0..3).map(|_| desk.ask(None, json!("x")).0).collect();
     assert_eq!(desk.intake.check(), Err(Refusal::Full(3)));
-    let refused = desk
+    let refused_retries = desk
         .intake
         .open(request(None, json!("x")), String::new(), None);
-    assert_eq!(refused.unwrap_err(), Refusal::Full(3));
-    drop(held);
+    assert_eq!(refused_retries.unwrap_err(), Refusal::Full(3));
+    drop(memory);
     assert_eq!(desk.intake.check(), Ok(()));
     drop(desk.events);
     assert_eq!(desk.intake.check(), Err(Refusal::Closed));
@@ -383,7 +383,7 @@ fn a_rejection_is_what_was_said() {
     .unwrap();
     let conversation = desk.inbox.get(id).unwrap();
     assert_eq!(
-        conversation.said()[0].words,
+        conversation.replies()[0].content,
         ReplyContent::Rejection(message)
     );
     assert_eq!(conversation.status(), Status::Answered);
@@ -405,7 +405,7 @@ fn old_conversations_make_room_but_waiting_ones_stay() {
 fn large_conversations_make_room_too() {
     const MAX: usize = 400_000;
     let mut desk = TestInbox::new();
-    desk.inbox.most_bytes = MAX;
+    desk.inbox.max_bytes = MAX;
     let (large, _) = desk.ask(Some("large"), json!("x".repeat(MAX / 40)));
     let ids: Vec<_> = (0..45)
         .map(|index| {
@@ -414,7 +414,7 @@ fn large_conversations_make_room_too() {
             id
         })
         .collect();
-    assert!(desk.inbox.held.bytes <= MAX);
+    assert!(desk.inbox.memory.bytes <= MAX);
     assert!(desk.inbox.conversations().any(Conversation::is_waiting));
     assert!(desk.inbox.get(ids[0]).is_none());
     assert!(desk.inbox.get(ids[44]).is_some());
@@ -446,6 +446,6 @@ fn a_family_that_is_adopted_stays_together() {
     assert_eq!(desk.inbox.families.len(), 1, "{:?}", desk.inbox.families);
     for id in asked {
         let family = desk.inbox.get(id).unwrap().family;
-        assert_eq!(family.map(|family| family.first), Some(first));
+        assert_eq!(family.map(|family| family.root), Some(first));
     }
 }

@@ -65,7 +65,7 @@ impl ActiveResponse {
         let counted = (request.items.clone(), Arc::clone(&request.tools));
         // Before it is stored: a request that is not accepted must not evict stored ones. And
         // before anything is logged or counted, so that the person sees it first.
-        let pending = state.intake.open_anywhere(request, agent, housekeeping);
+        let pending = state.intake.open_async(request, agent, housekeeping);
         let pending = pending.await;
         tracing::info!(
             response = writer.id(),
@@ -183,7 +183,7 @@ impl ActiveResponse {
             let request = self.pending.key().request;
             let delay = self.pending.delay();
             if let Some(plan) = self.pacing.begin(next, delay, request.0) {
-                self.pending.paced(plan);
+                self.pending.report_delay(plan);
             }
         }
         NextReply(Some(self.pacing.next().await))

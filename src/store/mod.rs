@@ -135,7 +135,7 @@ pub struct LoadedConversation {
     /// When that came, in milliseconds since 1970.
     pub arrived: i64,
     /// The replies to it.
-    pub said: Vec<SaidRow>,
+    pub replies: Vec<SaidRow>,
 }
 
 impl Store {
@@ -396,19 +396,19 @@ impl Store {
     }
 
     /// Forgets the rejections of a conversation. Returns whether there were any.
-    pub(crate) fn lift(&self, conversation: ConversationId) -> bool {
+    pub(crate) fn lift_rejections(&self, conversation: ConversationId) -> bool {
         self.rejections().lift(conversation)
     }
 
     /// Forgets the rejection of a request whose client did not get it. Returns whether no other request
     /// of the conversation is rejected.
-    pub(crate) fn withdraw(&self, key: RequestKey) -> bool {
+    pub(crate) fn withdraw_rejection(&self, key: RequestKey) -> bool {
         self.rejections().withdraw(key)
     }
 
     /// Forgets the rejection of a conversation that goes on, unless it has several. Returns whether
     /// there was one.
-    pub(crate) fn lift_if_single(&self, conversation: ConversationId) -> bool {
+    pub(crate) fn lift_single_rejection(&self, conversation: ConversationId) -> bool {
         self.rejections().lift_if_single(conversation)
     }
 
@@ -673,7 +673,7 @@ impl LoadedConversation {
             header: ConversationHeader::from(row),
             request: turn::request(newest, interner)?,
             arrived: newest.arrived,
-            said,
+            replies: said,
         })
     }
 }

@@ -471,11 +471,13 @@ pub(super) fn state(conversation: &Conversation, app: &App) -> String {
             };
             format!("waiting {}{behind}", elapsed(since, app.now))
         }
-        inbox::Status::Answered => match (&conversation.automatic, conversation.refused()) {
-            (Some(_), _) => "auto-answered".into(),
-            (None, 0) => "answered".into(),
-            (None, n) => format!("refused again ×{n}"),
-        },
+        inbox::Status::Answered => {
+            match (&conversation.automatic, conversation.refused_retries()) {
+                (Some(_), _) => "auto-answered".into(),
+                (None, 0) => "answered".into(),
+                (None, n) => format!("refused again ×{n}"),
+            }
+        }
         inbox::Status::ClientGone => "client gone".into(),
     }
 }

@@ -72,10 +72,13 @@ fn the_same_again_gets_the_same_words_at_once_in_the_same_entry() {
                     "param": null, "code": "invalid_prompt"}}),
             };
             assert_eq!(refused, expected);
-            assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+            assert_eq!(server.change(), Change::RejectedAgain { conversation: id });
         }
         assert_eq!(server.inbox.conversations().len(), 1);
-        assert_eq!(server.inbox.get(id).expect("it is there").refused(), 2);
+        assert_eq!(
+            server.inbox.get(id).expect("it is there").refused_retries(),
+            2
+        );
         assert_eq!(server.inbox.waiting(), 0);
     }
 }
@@ -107,7 +110,7 @@ fn two_programs_that_ask_the_same_under_other_instructions_are_told_apart() {
         assert_ne!(answered(&mut server, path, &[], other), id, "{path}");
         let (status, refused) = server.client.post_json(path, &[], &body);
         assert_eq!(status, 400, "{refused}");
-        assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+        assert_eq!(server.change(), Change::RejectedAgain { conversation: id });
     }
 }
 
@@ -134,7 +137,7 @@ fn in_a_session_other_tools_make_no_other_request_but_news_do() {
     let again = offering(25, std::slice::from_ref(&prompt));
     let (status, refused) = server.client.post_json(path, SESSION, &again);
     assert_eq!(status, 400, "{refused}");
-    assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+    assert_eq!(server.change(), Change::RejectedAgain { conversation: id });
 
     let ended = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
     let news = [
@@ -172,7 +175,7 @@ fn what_is_lifted_is_asked_in_the_same_entry() {
         let mut server = TestServer::start();
         let (path, body) = requests(1, false)[at].clone();
         let id = rejected(&mut server, path, &[], body.clone());
-        assert!(server.inbox.lift(id));
+        assert!(server.inbox.lift_rejections(id));
         assert_eq!(answered(&mut server, path, &[], body), id, "{path}");
     }
 }
@@ -194,7 +197,7 @@ fn a_socket_is_told_and_goes_on() {
         (&json!("error"), &json!(400))
     );
     assert_eq!(refused["error"]["message"], WORDS);
-    assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+    assert_eq!(server.change(), Change::RejectedAgain { conversation: id });
     socket.create(json!({"input": "Delete one file"}));
     let id = server.arrival();
     server.say(id, answer("done")).expect("somebody waits");
@@ -240,7 +243,7 @@ fn what_waits_in_one_conversation_and_is_rejected_stays_so_for_each_client() {
     let is_refused = |server: &mut TestServer| {
         for (words, why) in told.into_iter().chain(told) {
             let client = server.ask(body(words));
-            assert_eq!(server.change(), Change::AskedAgain { conversation: id });
+            assert_eq!(server.change(), Change::RejectedAgain { conversation: id });
             let (status, refused) = client.join().expect("an answer");
             assert_eq!(status, 400, "{refused}");
             assert_eq!(refused["error"]["message"], why);
@@ -250,7 +253,7 @@ fn what_waits_in_one_conversation_and_is_rejected_stays_so_for_each_client() {
     // Nor does it count what else is asked there, until the person lifts it.
     assert_eq!(answered(&mut server, path, &[], body("Look around")), id);
     is_refused(&mut server);
-    assert!(server.inbox.lift(id));
+    assert!(server.inbox.lift_rejections(id));
     for (words, _) in told {
         assert_eq!(answered(&mut server, path, &[], body(words)), id);
     }

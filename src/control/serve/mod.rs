@@ -216,8 +216,8 @@ impl ControlState {
         Ok(match answer {
             ScriptAnswer::Status(status) => documents::status(&status, &self.address),
             ScriptAnswer::List(list) => documents::list(&list),
-            ScriptAnswer::Shown(snapshot) => documents::conversation(&snapshot, all),
-            ScriptAnswer::Unloaded => match shown {
+            ScriptAnswer::Snapshot(snapshot) => documents::conversation(&snapshot, all),
+            ScriptAnswer::NotLoaded => match shown {
                 Some(id) => self.read(id, all).await?,
                 None => Value::Null,
             },

@@ -3,8 +3,8 @@
 //! The inbox knows no model. It gives an [`ModelOrder`] away, and whoever has models takes it and sends
 //! back [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or [`DraftStep::Failed`].
 
-mod keeping;
 mod model_draft;
+mod persistence;
 mod sending;
 mod turn;
 
@@ -42,7 +42,7 @@ pub struct DraftOrder {
     /// What the agent asks.
     pub request: Request,
     /// What was said to that already, in this response, oldest first.
-    pub said: Vec<Body>,
+    pub already_sent: Vec<Body>,
     /// The words of a message that has begun, which the model goes on with where they end.
     pub continues: Option<String>,
     /// What the person tells the model, besides.

@@ -23,7 +23,7 @@ pub struct ModelDraft {
     /// When it was asked for.
     pub begun: Timestamp,
     /// When its first word came.
-    pub first: Option<Timestamp>,
+    pub first_piece: Option<Timestamp>,
     /// When it came to its end.
     pub ended: Option<Timestamp>,
     /// How far it is.
@@ -35,9 +35,9 @@ pub struct ModelDraft {
     /// What the upstream counted.
     pub usage: Option<Usage>,
     /// How many of its items have been sent by themselves.
-    pub sent: usize,
+    pub sent_items: usize,
     /// How many bytes of the message after those have been, too.
-    pub(crate) sent_of_message: usize,
+    pub(crate) sent_message_bytes: usize,
     /// What a rule decided about it.
     pub(crate) decision: Option<Decision>,
 }
@@ -85,20 +85,20 @@ impl ModelDraft {
             hint: None,
             continues: None,
             begun: now,
-            first: None,
+            first_piece: None,
             ended: None,
             state: DraftState::Streaming,
             items: Vec::new(),
             partial: Partial::Nothing,
             usage: None,
-            sent: 0,
-            sent_of_message: 0,
+            sent_items: 0,
+            sent_message_bytes: 0,
             decision: None,
         }
     }
 
     /// What there is to be told of it.
-    pub(super) fn news(&self) -> DraftUpdate {
+    pub(super) fn update(&self) -> DraftUpdate {
         match &self.state {
             DraftState::Streaming => DraftUpdate::More,
             DraftState::Failed(_) => DraftUpdate::Failed,
@@ -107,14 +107,14 @@ impl ModelDraft {
     }
 
     /// Whether a message of it has left.
-    pub(super) fn has_said(&self) -> bool {
-        let sent = self.items.iter().take(self.sent);
+    pub(super) fn has_sent_message(&self) -> bool {
+        let sent = self.items.iter().take(self.sent_items);
         let mut messages = sent.filter(|item| matches!(item, Body::Message { .. }));
         messages.next().is_some()
     }
 
     /// Whether there is nothing in it but thoughts.
-    pub(super) fn is_thought(&self) -> bool {
+    pub(super) fn is_only_reasoning(&self) -> bool {
         let mut items = self.items.iter();
         items.all(|item| matches!(item, Body::Reasoning { .. }))
     }
@@ -127,23 +127,27 @@ impl ModelDraft {
     /// The items that were not sent by themselves. Of a message that was sent in part, and is open, it
     /// is what is left.
     pub fn unsent(&self) -> Vec<Body> {
-        let mut items = self.items.get(self.sent..).unwrap_or_default().to_vec();
-        if self.sent_of_message > 0
+        let mut items = self
+            .items
+            .get(self.sent_items..)
+            .unwrap_or_default()
+            .to_vec();
+        if self.sent_message_bytes > 0
             && let Some(Body::Message { content, .. }) = items.first_mut()
         {
             let words = joined_text(content);
-            let rest = words.get(self.sent_of_message..).unwrap_or_default();
+            let rest = words.get(self.sent_message_bytes..).unwrap_or_default();
             *content = vec![ContentPart::Text(rest.to_owned())];
         }
         items
     }
 
     /// Whether there is something in it that was not sent by itself and could be.
-    pub(crate) fn has_rest(&self) -> bool {
-        let mut unsent = self.items.iter().skip(self.sent);
+    pub(crate) fn has_unsent(&self) -> bool {
+        let mut unsent = self.items.iter().skip(self.sent_items);
         unsent.any(|item| !matches!(item, Body::Reasoning { .. }))
             || match &self.partial {
-                Partial::Text(text) => text.len() > self.sent_of_message,
+                Partial::Text(text) => text.len() > self.sent_message_bytes,
                 Partial::Call { .. } => true,
                 Partial::Nothing | Partial::Thought(_) => false,
             }
@@ -159,13 +163,13 @@ impl ModelDraft {
         match step {
             DraftStep::Failed(words) => self.end(DraftState::Failed(words), now),
             DraftStep::Piece(piece) => {
-                self.first.get_or_insert(now);
-                self.take_piece(piece, now);
+                self.first_piece.get_or_insert(now);
+                self.apply_piece(piece, now);
             }
         }
     }
 
-    fn take_piece(&mut self, piece: Piece, now: Timestamp) {
+    fn apply_piece(&mut self, piece: Piece, now: Timestamp) {
         match (piece, &mut self.partial) {
             (Piece::Text(more), Partial::Text(text)) => text.push_str(&more),
             (Piece::Text(text), partial) => *partial = Partial::Text(text),

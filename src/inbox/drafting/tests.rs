@@ -93,9 +93,9 @@ impl Bench {
         match self.take().pop() {
             Some(Change::Arrived {
                 conversation,
-                attended,
+                handled,
                 ..
-            }) => (pending, conversation, attended),
+            }) => (pending, conversation, handled),
             other => panic!("{other:?}"),
         }
     }
@@ -125,7 +125,7 @@ impl Bench {
         }
         let changes = self.take().into_iter();
         let drafted = changes.filter_map(|change| match change {
-            Change::Drafted { what, .. } => Some(what),
+            Change::Drafted { update, .. } => Some(update),
             _ => None,
         });
         drafted.collect()
@@ -167,8 +167,8 @@ fn end(items: Vec<Body>) -> Reply {
 #[test]
 fn a_draft_is_made_on_arrival_and_waits_for_the_person() {
     let mut bench = Bench::new(Mode::Draft);
-    let (_pending, id, attended) = bench.ask("list the files");
-    assert!(!attended);
+    let (_pending, id, handled) = bench.ask("list the files");
+    assert!(!handled);
     let order = bench.order();
     assert_eq!((order.model.as_str(), order.continues), ("qwen", None));
     assert_eq!(order.request.items.len(), 1);
@@ -194,15 +194,15 @@ fn a_draft_is_made_on_arrival_and_waits_for_the_person() {
         draft.items,
         [Body::message("I look", Phase::Commentary), call("ls")]
     );
-    assert!(bench.conversation(id).said().is_empty());
+    assert!(bench.conversation(id).replies().is_empty());
     assert!(bench.conversation(id).is_waiting());
 }
 
 #[tokio::test]
 async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
     let mut bench = Bench::new(Mode::Auto);
-    let (mut pending, id, attended) = bench.ask("list the files");
-    assert!(attended, "nobody needs to be called");
+    let (mut pending, id, handled) = bench.ask("list the files");
+    assert!(handled, "nobody needs to be called");
     let order = bench.order();
     assert_eq!(bench.conversation(id).sending(), Some(order.id));
     let drafted = bench.draft(order.id, [text("I "), text("look.")]);
@@ -228,7 +228,11 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
     );
     let conversation = bench.conversation(id);
     assert!(!conversation.is_waiting());
-    let said: Vec<&ReplyContent> = conversation.said().iter().map(|said| &said.words).collect();
+    let said: Vec<&ReplyContent> = conversation
+        .replies()
+        .iter()
+        .map(|reply| &reply.content)
+        .collect();
     assert_eq!(
         said,
         [
@@ -240,10 +244,10 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
         draft: order.id.0,
         model: "qwen".into(),
     };
-    let first = &conversation.said()[0].draft;
+    let first = &conversation.replies()[0].draft;
     assert_eq!(first.origin.spans()[0].source, model);
     assert_eq!(
-        conversation.said()[1].draft.sender,
+        conversation.replies()[1].draft.sender,
         Sender::Auto {
             draft: order.id.0,
             model: "qwen".into()
@@ -279,7 +283,7 @@ async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
         .inbox
         .reply(id, said, typed, &Draft::default(), now)
         .unwrap();
-    bench.inbox.hand_back(id, None, now).unwrap();
+    bench.inbox.start_model_reply(id, None, now).unwrap();
     let second = bench.order();
     assert_eq!(second.continues.as_deref(), Some("Once upon a time "));
     bench.draft(
@@ -299,7 +303,7 @@ async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
             end(Vec::new())
         ]
     );
-    let said = bench.conversation(id).said();
+    let said = bench.conversation(id).replies();
     assert_eq!(said.len(), 1, "one message in the end");
     let sources: Vec<(usize, bool)> = said[0]
         .draft
@@ -323,14 +327,14 @@ fn a_failure_leaves_the_turn_to_the_person() {
     assert!(matches!(
         changes.as_slice(),
         [Change::Drafted {
-            what: DraftUpdate::Failed,
+            update: DraftUpdate::Failed,
             ..
         }]
     ));
     let conversation = bench.conversation(id);
     assert!(conversation.is_waiting() && conversation.sending().is_none());
     assert_eq!(
-        conversation.said()[0].words,
+        conversation.replies()[0].content,
         ReplyContent::Live("Hel".into(), Phase::FinalAnswer)
     );
     let draft = &conversation.drafts()[0];
@@ -350,7 +354,7 @@ fn what_must_not_be_sent_is_held() {
     let drafted = bench.draft(order.id, [Piece::Item(unknown), DONE]);
     assert_eq!(drafted, [DraftUpdate::Held, DraftUpdate::Ready]);
     let conversation = bench.conversation(id);
-    assert!(conversation.is_waiting() && conversation.said().is_empty());
+    assert!(conversation.is_waiting() && conversation.replies().is_empty());
     let decision = conversation.decision().unwrap();
     assert_eq!(decision.matched, "launch is not offered");
 }
@@ -364,7 +368,7 @@ fn a_model_that_says_nothing_or_too_much_leaves_it_to_the_person() {
     let now = bench.now();
     bench
         .inbox
-        .hand_back(id, Some("other".into()), now)
+        .start_model_reply(id, Some("other".into()), now)
         .unwrap();
     let order = bench.order();
     assert_eq!(order.model, "other");
@@ -399,8 +403,8 @@ fn a_client_that_goes_away_stops_its_models_and_gets_nobodys_words() {
 #[test]
 fn changing_the_mode_begins_and_stops_drafts() {
     let mut bench = Bench::new(Mode::Manual);
-    let (_pending, id, attended) = bench.ask("hello");
-    assert!(!attended && bench.orders.try_recv().is_err());
+    let (_pending, id, handled) = bench.ask("hello");
+    assert!(!handled && bench.orders.try_recv().is_err());
     let now = bench.now();
     assert!(bench.inbox.set_mode(id, Mode::Draft, now).is_some());
     let order = bench.order();
@@ -424,8 +428,8 @@ fn without_a_model_nothing_is_asked_for() {
         mode: Mode::Auto,
         ..Drafting::default()
     });
-    let (_pending, id, attended) = bench.ask("hello");
-    assert!(!attended, "the person has to be called");
+    let (_pending, id, handled) = bench.ask("hello");
+    assert!(!handled, "the person has to be called");
     let now = bench.now();
     let asked = bench.inbox.draft(id, DraftRequest::default(), now);
     assert_eq!(asked, Err(DraftError::NoModel));
@@ -495,8 +499,8 @@ async fn two_messages_are_two() {
     );
     let replies = replies(&mut pending, 4).await;
     assert_eq!(told(&replies), ["I look.", "well", "It is there."]);
-    let said = bench.conversation(id).said().iter();
-    let said: Vec<String> = said.map(|said| said.words.text()).collect();
+    let said = bench.conversation(id).replies().iter();
+    let said: Vec<String> = said.map(|reply| reply.content.text()).collect();
     assert_eq!(said, ["I look.", "well", "It is there."]);
 }
 
@@ -538,22 +542,22 @@ const HOLD_CALLS: &str = "[[rule]]\nname = \"a minute\"\ntool = \"shell\"\nactio
 
 #[tokio::test]
 async fn what_is_held_for_a_while_is_sent_unless_the_person_is_at_it() {
-    for is_attended in [false, true] {
+    for is_suspended in [false, true] {
         let mut bench = Bench::with_rules(Mode::Auto, HOLD_CALLS);
         let (mut pending, id, _) = bench.ask("look");
         let order = bench.order();
         let drafted = bench.draft(order.id, [Piece::Item(call("ls")), DONE]);
         assert_eq!(drafted[0], DraftUpdate::Held);
-        assert!(bench.inbox.next_due().is_some());
-        if is_attended {
-            bench.inbox.attend(id);
+        assert!(bench.inbox.next_deadline().is_some());
+        if is_suspended {
+            bench.inbox.suspend_automation(id);
         }
         bench.clock += 100;
-        let changes = bench.inbox.do_due(at(bench.clock));
-        if is_attended {
+        let changes = bench.inbox.process_deadlines(at(bench.clock));
+        if is_suspended {
             assert!(changes.is_empty() && bench.conversation(id).is_waiting())
         } else {
-            assert_eq!(changes, [Change::Decided(id)]);
+            assert_eq!(changes, [Change::RuleApplied(id)]);
             assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
         }
     }
@@ -570,7 +574,7 @@ fn leave_of_one_rule_is_none_of_another() {
         [Piece::Item(call("ls")), Piece::Item(call("rm a")), DONE],
     );
     bench.clock += 100;
-    bench.inbox.do_due(at(bench.clock));
+    bench.inbox.process_deadlines(at(bench.clock));
     assert!(bench.conversation(id).is_waiting(), "rm was not held");
     assert_eq!(bench.conversation(id).decision().unwrap().rule, "no rm");
 }

@@ -33,13 +33,13 @@ pub(in crate::inbox) struct TurnDrafts {
     /// What a rule decided about the request, or about the draft that it stopped.
     pub(crate) decision: Option<Decision>,
     /// The draft that this is about.
-    pub held: Option<DraftId>,
+    pub held_draft: Option<DraftId>,
     /// When the decision is over, and something else happens.
-    pub due: Option<Timestamp>,
+    pub deadline: Option<Timestamp>,
     /// Whether the person is at it, so that nothing happens by itself.
-    pub(crate) attended: bool,
+    pub(crate) automation_suspended: bool,
     /// When what a model says by itself was last written down, or began.
-    pub kept: Option<Timestamp>,
+    pub saved_at: Option<Timestamp>,
 }
 
 impl TurnDrafts {
@@ -49,10 +49,10 @@ impl TurnDrafts {
             drafts: Vec::new(),
             sending: None,
             decision: None,
-            held: None,
-            due: None,
-            attended: false,
-            kept: None,
+            held_draft: None,
+            deadline: None,
+            automation_suspended: false,
+            saved_at: None,
         }
     }
 }
@@ -65,31 +65,32 @@ impl Conversation {
 
     /// The drafts for the request that waits, oldest first.
     pub fn drafts(&self) -> &[ModelDraft] {
-        self.turn().map_or(&[], |turn| &turn.drafts)
+        self.turn_drafts().map_or(&[], |turn| &turn.drafts)
     }
 
     /// The draft that is sent while it is made.
     pub fn sending(&self) -> Option<DraftId> {
-        self.turn()?.sending
+        self.turn_drafts()?.sending
     }
 
     /// Whether the person is at the answer to the request that waits.
-    pub(super) fn is_attended(&self) -> bool {
-        self.turn().is_some_and(|turn| turn.attended)
+    pub(super) fn is_automation_suspended(&self) -> bool {
+        self.turn_drafts()
+            .is_some_and(|turn| turn.automation_suspended)
     }
 
     /// What a rule decided about the request that waits.
     pub(crate) fn decision(&self) -> Option<&Decision> {
-        self.turn()?.decision.as_ref()
+        self.turn_drafts()?.decision.as_ref()
     }
 
-    fn turn(&self) -> Option<&TurnDrafts> {
+    fn turn_drafts(&self) -> Option<&TurnDrafts> {
         let open = self.open_request()?;
         self.drafting.as_deref().filter(|turn| turn.request == open)
     }
 
     /// What is drafted for the request that waits; nothing if none does.
-    pub(super) fn turn_mut(&mut self) -> Option<&mut TurnDrafts> {
+    pub(super) fn turn_drafts_mut(&mut self) -> Option<&mut TurnDrafts> {
         let open = self.open_request()?;
         let turn = self
             .drafting
@@ -111,20 +112,20 @@ impl Conversation {
     }
 
     /// The message that is open: it was sent in part.
-    fn open_words(&self) -> Option<&str> {
-        let last = self.said.last()?;
-        match &last.words {
+    fn live_text(&self) -> Option<&str> {
+        let last = self.replies.last()?;
+        match &last.content {
             ReplyContent::Live(text, _) if Some(last.request) == self.open_request() => Some(text),
             _ => None,
         }
     }
 
     /// The items that were said to the request that waits.
-    fn said_items(&self) -> Vec<Body> {
+    fn already_sent(&self) -> Vec<Body> {
         let current = self.open_request();
-        let own = self.said.iter();
-        let own = own.filter(|said| Some(said.request) == current);
-        own.filter_map(|said| match &said.words {
+        let own = self.replies.iter();
+        let own = own.filter(|reply| Some(reply.request) == current);
+        own.filter_map(|reply| match &reply.content {
             ReplyContent::Item(item) => Some(item.clone()),
             ReplyContent::Live(..) | ReplyContent::Rejection(_) => None,
         })
@@ -162,8 +163,8 @@ impl Inbox {
         now: Timestamp,
     ) -> Option<Change> {
         self.conversations.get_mut(&id)?.mode = mode;
-        self.know_mode(id, mode);
-        self.lead(id, mode, now);
+        self.save_mode(id, mode);
+        self.propagate_mode(id, mode, now);
         match mode {
             Mode::Manual => self.take_over(id, now).then_some(())?,
             Mode::Draft => {
@@ -188,14 +189,15 @@ impl Inbox {
                 let decision = rules.of_request(&conversation.subject());
                 return match decision {
                     Some(decision) => {
-                        self.carry_out(id, decision, None, now);
-                        self.newest_draft(id).or(Some(Change::Decided(id)))
+                        self.apply_decision(id, decision, None, now);
+                        self.newest_draft_change(id)
+                            .or(Some(Change::RuleApplied(id)))
                     }
-                    None => self.go_auto(id, now),
+                    None => self.start_auto_reply(id, now),
                 };
             }
         }
-        self.newest_draft(id)
+        self.newest_draft_change(id)
     }
 
     /// Asks a model for a draft of the answer to the request that waits.
@@ -220,49 +222,51 @@ impl Inbox {
         let draft = DraftId(self.store.next_draft_id());
         let conversation = self.conversations.get_mut(&id);
         let conversation = conversation.ok_or(DraftError::NobodyWaits)?;
-        let begun = conversation.open_words().map(str::to_owned);
+        let live_text = conversation.live_text().map(str::to_owned);
         let order = DraftOrder {
             id: draft,
             model: model.clone(),
             request: conversation.request.clone(),
-            said: conversation.said_items(),
+            already_sent: conversation.already_sent(),
             // What has left already is not to be said again.
-            continues: ask.continues.clone().or(begun),
+            continues: ask.continues.clone().or(live_text),
             hint: ask.hint.clone(),
         };
-        let turn = conversation.turn_mut().ok_or(DraftError::NobodyWaits)?;
-        let mut made = ModelDraft::new(draft, turn.request, model, now);
-        made.hint = ask.hint;
-        made.continues = ask.continues;
-        turn.drafts.push(made);
+        let turn = conversation
+            .turn_drafts_mut()
+            .ok_or(DraftError::NobodyWaits)?;
+        let mut model_draft = ModelDraft::new(draft, turn.request, model, now);
+        model_draft.hint = ask.hint;
+        model_draft.continues = ask.continues;
+        turn.drafts.push(model_draft);
         let dropped = (turn.drafts.len() > MAX_DRAFTS).then(|| turn.drafts.remove(0));
         if let Some(mut dropped) = dropped {
             self.stop(&mut dropped, now);
-            self.keep_model_draft(id, &dropped, DraftFate::Unused);
+            self.save_model_draft(id, &dropped, DraftFate::Unused);
         }
         orders
             .send(ModelOrder::Begin(Box::new(order)))
             .map_err(|_| DraftError::NoModel)?;
-        self.making.insert(draft, id);
-        if let Some(made) = self.draft_of(id, draft) {
-            self.keep_model_draft(id, made, DraftFate::Open);
+        self.drafts_in_progress.insert(draft, id);
+        if let Some(model_draft) = self.draft_of(id, draft) {
+            self.save_model_draft(id, model_draft, DraftFate::Open);
         }
         Ok(draft)
     }
 
     /// Stops a draft; what there is of it stays. Says whether it was being made.
     pub fn cancel_draft(&mut self, draft: DraftId, now: Timestamp) -> bool {
-        let Some(id) = self.making.remove(&draft) else {
+        let Some(id) = self.drafts_in_progress.remove(&draft) else {
             return false;
         };
-        self.order(ModelOrder::Cancel(draft));
-        if let Some(turn) = self.turn_of(id) {
+        self.send_order(ModelOrder::Cancel(draft));
+        if let Some(turn) = self.turn_drafts_mut(id) {
             turn.sending.take_if(|sending| *sending == draft);
         }
         if let Some(found) = self.draft_mut(id, draft) {
             found.end(DraftState::Cancelled, now);
         }
-        self.keep_draft_of(id, draft);
+        self.save_ended_draft(id, draft);
         true
     }
 
@@ -272,11 +276,11 @@ impl Inbox {
         let Some(draft) = self.get(id).and_then(Conversation::sending) else {
             return false;
         };
-        if let Some(turn) = self.turn_of(id) {
+        if let Some(turn) = self.turn_drafts_mut(id) {
             turn.sending = None;
         }
         self.cancel_draft(draft, now);
-        self.keep_said_by_model(id);
+        self.save_live_message(id);
         true
     }
 
@@ -285,7 +289,7 @@ impl Inbox {
     /// # Errors
     ///
     /// As [`Inbox::draft`].
-    pub(crate) fn hand_back(
+    pub(crate) fn start_model_reply(
         &mut self,
         id: ConversationId,
         model: Option<String>,
@@ -300,28 +304,30 @@ impl Inbox {
         let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
         let ask = DraftRequest {
             model,
-            continues: conversation.open_words().map(str::to_owned),
+            continues: conversation.live_text().map(str::to_owned),
             hint: None,
         };
         self.take_over(id, now);
         let draft = self.draft(id, ask, now)?;
-        if let Some(turn) = self.turn_of(id) {
+        if let Some(turn) = self.turn_drafts_mut(id) {
             turn.sending = Some(draft);
-            (turn.decision, turn.due, turn.held) = (None, None, None);
-            turn.attended = false;
+            (turn.decision, turn.deadline, turn.held_draft) = (None, None, None);
+            turn.automation_suspended = false;
         }
         Ok(draft)
     }
 
     /// The person is at the answer: nothing happens by itself for this request any more.
-    pub(crate) fn attend(&mut self, id: ConversationId) {
-        let has_turn = self.get(id).is_some_and(|found| found.turn().is_some());
-        let Some(turn) = self.turn_of(id).filter(|_| has_turn) else {
+    pub(crate) fn suspend_automation(&mut self, id: ConversationId) {
+        let has_drafts = self
+            .get(id)
+            .is_some_and(|found| found.turn_drafts().is_some());
+        let Some(turn) = self.turn_drafts_mut(id).filter(|_| has_drafts) else {
             return;
         };
-        turn.attended = true;
-        if let Some(at) = turn.due.take() {
-            self.due.remove(&(at, id));
+        turn.automation_suspended = true;
+        if let Some(at) = turn.deadline.take() {
+            self.deadlines.remove(&(at, id));
         }
     }
 
@@ -335,9 +341,9 @@ impl Inbox {
     }
 
     /// Conversations that were begun on behalf of another take its mode, unless they have one of their own.
-    fn lead(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
+    fn propagate_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
         let first = self.get(id).and_then(|found| found.family);
-        let members = first.and_then(|family| self.families.get(&family.first));
+        let members = first.and_then(|family| self.families.get(&family.root));
         let members: Vec<ConversationId> = members.into_iter().flatten().copied().collect();
         for member in members {
             let is_own = self
@@ -350,31 +356,33 @@ impl Inbox {
                 if mode != Mode::Auto {
                     self.take_over(member, now);
                 }
-                self.lead(member, mode, now);
+                self.propagate_mode(member, mode, now);
             }
         }
     }
 
     /// When something is to happen by itself.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let first = self.due.first().filter(|_| self.paused.is_none());
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let first = self.deadlines.first().filter(|_| self.paused.is_none());
         first.map(|(at, _)| *at)
     }
 
     /// Does what is due: what rules decided where nobody did anything for long enough.
-    pub(crate) fn do_due(&mut self, now: Timestamp) -> Vec<Change> {
+    pub(crate) fn process_deadlines(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.paused.is_some() {
             return changes;
         }
-        while let Some((at, id)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
-            self.due.pop_first();
-            let turn = self.turn_of(id).filter(|turn| turn.due == Some(at));
+        while let Some((at, id)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
+            self.deadlines.pop_first();
+            let turn = self
+                .turn_drafts_mut(id)
+                .filter(|turn| turn.deadline == Some(at));
             let decision = turn.and_then(|turn| {
-                turn.due = None;
-                Some((turn.decision.take()?, turn.held.take(), turn.request))
+                turn.deadline = None;
+                Some((turn.decision.take()?, turn.held_draft.take(), turn.request))
             });
-            if let Some((decision, held, request)) = decision
+            if let Some((decision, held_draft, request)) = decision
                 && let Some((_, action)) = decision.timeout.clone()
             {
                 let decision = Decision {
@@ -383,24 +391,29 @@ impl Inbox {
                     waited: true,
                     ..decision
                 };
-                self.carry_out(id, decision, held, now);
+                self.apply_decision(id, decision, held_draft, now);
                 let now_open = self.get(id).and_then(Conversation::open_request);
                 if now_open != Some(request) {
-                    changes.push(Change::Decided(id));
+                    changes.push(Change::RuleApplied(id));
                 }
-                changes.extend(self.newest_draft(id));
+                changes.extend(self.newest_draft_change(id));
             }
         }
         changes
     }
 
     /// Decides about a request that the person is about to see; says whether they need not look.
-    pub(in crate::inbox) fn consider(&mut self, id: ConversationId, now: Timestamp) -> bool {
+    pub(in crate::inbox) fn handle_automatically(
+        &mut self,
+        id: ConversationId,
+        now: Timestamp,
+    ) -> bool {
         let Some(conversation) = self.conversations.get_mut(&id) else {
             return false;
         };
         let is_paused = self.paused.is_some();
-        if is_paused || conversation.turn_mut().is_none() || conversation.automatic.is_some() {
+        if is_paused || conversation.turn_drafts_mut().is_none() || conversation.automatic.is_some()
+        {
             return false;
         }
         let decision = self.drafting.rules.clone();
@@ -408,13 +421,13 @@ impl Inbox {
             .get(id)
             .and_then(|found| decision.of_request(&found.subject()));
         if let Some(decision) = decision {
-            return self.carry_out(id, decision, None, now);
+            return self.apply_decision(id, decision, None, now);
         }
         match self.mode(id) {
             Mode::Manual => false,
             Mode::Draft => {
-                let kept = self.get(id).map_or(&[][..], Conversation::drafts);
-                if kept.is_empty() {
+                let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
+                if drafts.is_empty() {
                     // Without a model there is nothing but the person.
                     let _ = self.draft(id, DraftRequest::default(), now);
                 }
@@ -425,7 +438,7 @@ impl Inbox {
                 let _ = self.draft(id, DraftRequest::default(), now);
                 false
             }
-            Mode::Auto => self.go_auto(id, now).is_some(),
+            Mode::Auto => self.start_auto_reply(id, now).is_some(),
         }
     }
 
@@ -435,20 +448,20 @@ impl Inbox {
     }
 
     /// Has a model answer.
-    fn go_auto(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
-        self.hand_back(id, None, now).ok()?;
-        self.newest_draft(id)
+    fn start_auto_reply(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
+        self.start_model_reply(id, None, now).ok()?;
+        self.newest_draft_change(id)
     }
 
     /// Does what a rule decided about a request; says whether the person need not look.
-    pub(super) fn carry_out(
+    pub(super) fn apply_decision(
         &mut self,
         id: ConversationId,
         decision: Decision,
         draft: Option<DraftId>,
         now: Timestamp,
     ) -> bool {
-        self.keep_decision(id, &decision, draft, now);
+        self.save_decision(id, &decision, draft, now);
         let rule = decision.rule.clone();
         match decision.action.clone() {
             RuleAction::Hold => {
@@ -465,20 +478,20 @@ impl Inbox {
                     message,
                 };
                 let items = Vec::new();
-                self.end_by(id, Reply::End { items, ending }, rule, now)
+                self.end_by_rule(id, Reply::End { items, ending }, rule, now)
             }
             RuleAction::Answer(text) => {
                 let reply = Reply::End {
                     items: vec![Body::message(text, Phase::FinalAnswer)],
                     ending: Ending::Completed,
                 };
-                self.end_by(id, reply, rule, now)
+                self.end_by_rule(id, reply, rule, now)
             }
             RuleAction::Draft(model) => {
                 let is_auto = self.mode(id) == Mode::Auto;
                 let model = Some(model);
                 if is_auto {
-                    return self.hand_back(id, model, now).is_ok();
+                    return self.start_model_reply(id, model, now).is_ok();
                 }
                 let ask = DraftRequest {
                     model,
@@ -499,19 +512,26 @@ impl Inbox {
         now: Timestamp,
     ) {
         let wait = decision.timeout.as_ref().map(|(wait, _)| *wait);
-        let due = wait.and_then(|wait| now.checked_add(SignedDuration::try_from(wait).ok()?).ok());
-        let Some(turn) = self.turn_of(id) else {
+        let deadline =
+            wait.and_then(|wait| now.checked_add(SignedDuration::try_from(wait).ok()?).ok());
+        let Some(turn) = self.turn_drafts_mut(id) else {
             return;
         };
-        let due = due.filter(|_| !turn.attended);
+        let deadline = deadline.filter(|_| !turn.automation_suspended);
         turn.decision = Some(decision);
-        turn.held = draft;
-        turn.due = due;
-        self.due.extend(due.map(|at| (at, id)));
+        turn.held_draft = draft;
+        turn.deadline = deadline;
+        self.deadlines.extend(deadline.map(|at| (at, id)));
     }
 
     /// Ends the turn as a rule says.
-    fn end_by(&mut self, id: ConversationId, reply: Reply, rule: String, now: Timestamp) -> bool {
+    fn end_by_rule(
+        &mut self,
+        id: ConversationId,
+        reply: Reply,
+        rule: String,
+        now: Timestamp,
+    ) -> bool {
         let text: String = reply.items().iter().map(|item| item.words()).collect();
         let draft = Draft {
             origin: Origin::of(&text, Source::Rule(rule.clone())),
@@ -523,28 +543,28 @@ impl Inbox {
     }
 
     /// The newest draft, as one that has changed.
-    fn newest_draft(&self, id: ConversationId) -> Option<Change> {
+    fn newest_draft_change(&self, id: ConversationId) -> Option<Change> {
         let draft = self.get(id)?.drafts().last()?;
         Some(Change::Drafted {
             conversation: id,
             draft: draft.id,
-            what: draft.news(),
+            update: draft.update(),
         })
     }
 
-    pub(super) fn order(&self, order: ModelOrder) {
+    pub(super) fn send_order(&self, order: ModelOrder) {
         if let Some(orders) = &self.drafting.orders {
             // Nobody to stop is no error: the program is going away.
             let _ = orders.send(order);
         }
     }
 
-    pub(super) fn turn_of(&mut self, id: ConversationId) -> Option<&mut TurnDrafts> {
-        self.conversations.get_mut(&id)?.turn_mut()
+    pub(super) fn turn_drafts_mut(&mut self, id: ConversationId) -> Option<&mut TurnDrafts> {
+        self.conversations.get_mut(&id)?.turn_drafts_mut()
     }
 
     /// How a conversation goes on, as far as that is known.
-    pub(in crate::inbox) fn first_mode(&self, id: ConversationId) -> Mode {
+    pub(in crate::inbox) fn initial_mode(&self, id: ConversationId) -> Mode {
         let parent = self.get(id).and_then(|found| found.parent);
         let of_parent = parent.map(|parent| self.mode(parent));
         let known = self.modes.get(&id).copied();
@@ -552,19 +572,19 @@ impl Inbox {
     }
 
     /// A conversation begins as the configuration says, and goes on so whatever that says later.
-    pub(in crate::inbox) fn begin_mode(&mut self, id: ConversationId) {
+    pub(in crate::inbox) fn save_default_mode(&mut self, id: ConversationId) {
         let mode = self.drafting.mode;
         if mode != Mode::Manual {
-            self.know_mode(id, mode);
+            self.save_mode(id, mode);
         }
     }
 
-    fn know_mode(&mut self, id: ConversationId, mode: Mode) {
+    fn save_mode(&mut self, id: ConversationId, mode: Mode) {
         self.modes.insert(id, mode);
         while self.modes.len() > MAX_MODES {
             self.modes.pop_first();
         }
-        self.keep_modes();
+        self.write_modes();
     }
 
     pub(in crate::inbox) fn read_modes(setting: Option<String>) -> BTreeMap<ConversationId, Mode> {
@@ -578,7 +598,7 @@ impl Inbox {
         MODES
     }
 
-    fn keep_modes(&self) {
+    fn write_modes(&self) {
         if self.store.has_journal() {
             let modes: Vec<(i64, Mode)> =
                 self.modes.iter().map(|(id, mode)| (id.0, *mode)).collect();

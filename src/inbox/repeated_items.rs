@@ -37,10 +37,10 @@ impl RepeatedItems {
     pub(crate) fn seen_in(
         mut self,
         items: &[Arc<Item>],
-        said: &[SentReply],
+        replies: &[SentReply],
         now: Timestamp,
     ) -> Vec<Timestamp> {
-        let mut said_at = said.iter().map(|said| said.at);
+        let mut reply_times = replies.iter().map(|reply| reply.at);
         let mut old = 0;
         let mut seen = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
@@ -52,11 +52,11 @@ impl RepeatedItems {
                     at
                 }
                 None if item.is_from_model() => {
-                    if self.has_moved && said.iter().any(|said| said.words.are(item)) {
+                    if self.has_moved && replies.iter().any(|reply| reply.content.matches(item)) {
                         old = index + 1;
                     }
                     // What comes back of what was said was there when it was said.
-                    said_at.next().unwrap_or(now)
+                    reply_times.next().unwrap_or(now)
                 }
                 None => now,
             };

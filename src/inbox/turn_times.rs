@@ -80,8 +80,8 @@ impl Inbox {
                 let waiting: Vec<ConversationId> = self.longest_waiting().collect();
                 for id in waiting {
                     // What is decided without the person had to wait too.
-                    self.consider(id, now);
-                    self.tell_waiters(id);
+                    self.handle_automatically(id, now);
+                    self.notify_waiters(id);
                 }
             }
             _ => return false,
@@ -107,13 +107,13 @@ impl Inbox {
     }
 
     /// How slowly what is said in a conversation leaves.
-    pub(super) fn delay(&self, id: ConversationId) -> Option<Delay> {
+    pub(super) fn reply_delay(&self, id: ConversationId) -> Option<Delay> {
         let request = self.get(id)?.request();
         self.study.delay(request.assignment.as_deref()).cloned()
     }
 
     /// The person pressed keys while a conversation was open.
-    pub fn typed(&mut self, id: ConversationId, keys: usize, now: Timestamp) {
+    pub fn record_keys(&mut self, id: ConversationId, keys: usize, now: Timestamp) {
         let open = self.get(id).and_then(Conversation::open_request);
         if let Some(times) = open.and_then(|open| self.times.get_mut(&open)) {
             times.first_key.get_or_insert(now.as_millisecond());
@@ -124,7 +124,7 @@ impl Inbox {
     }
 
     /// A request waits for the person from now on.
-    pub(super) fn begin_times(&mut self, id: ConversationId, request: RequestId) {
+    pub(super) fn begin_turn_times(&mut self, id: ConversationId, request: RequestId) {
         let times = TurnTime {
             turn: request.0,
             conversation: id.0,
@@ -136,16 +136,16 @@ impl Inbox {
     }
 
     /// What waits in a conversation is on the screen, if that is open.
-    pub(super) fn see(&mut self, id: ConversationId, now: Timestamp) {
+    pub(super) fn record_displayed(&mut self, id: ConversationId, now: Timestamp) {
         let open = self.get(id).and_then(Conversation::open_request);
-        let open = open.filter(|_| self.looked_at == Some(id));
+        let open = open.filter(|_| self.displayed == Some(id));
         if let Some(times) = open.and_then(|open| self.times.get_mut(&open)) {
             times.seen.get_or_insert(now.as_millisecond());
         }
     }
 
     /// Something was said to a request.
-    pub(super) fn time_said(&mut self, request: RequestId, ended: bool, now: Timestamp) {
+    pub(super) fn record_reply_time(&mut self, request: RequestId, ended: bool, now: Timestamp) {
         let now = now.as_millisecond();
         let phase = self.phase_name();
         if let Some(times) = self.times.get_mut(&request) {
@@ -155,40 +155,40 @@ impl Inbox {
                 (times.sent, times.ended) = (Some(now), Some(now));
             }
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
     }
 
     /// All that was said to a request has reached its client.
-    pub(super) fn time_delivered(&mut self, request: RequestId, now: Timestamp) {
+    pub(super) fn record_delivery_time(&mut self, request: RequestId, now: Timestamp) {
         if let Some(times) = self.times.get_mut(&request) {
             times.delivered = Some(now.as_millisecond());
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
         self.times.remove(&request);
     }
 
     /// The client of a request has gone.
-    pub(super) fn time_gone(&mut self, request: RequestId, now: Timestamp) {
+    pub(super) fn record_disconnect_time(&mut self, request: RequestId, now: Timestamp) {
         self.add_pause(request, now);
         if let Some(times) = self.times.get_mut(&request) {
             times.ended.get_or_insert(now.as_millisecond());
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
         self.times.remove(&request);
     }
 
     /// A reply leaves slowly.
-    pub(super) fn time_paced(&mut self, request: RequestId, plan: DelayPlan) {
+    pub(super) fn record_pacing(&mut self, request: RequestId, plan: DelayPlan) {
         if let Some(times) = self.times.get_mut(&request) {
             let plans = serde_json::from_str::<Vec<DelayPlan>>(&times.delays);
             let mut plans = plans.unwrap_or_default();
             plans.push(plan);
             times.delays = serde_json::to_string(&plans).unwrap_or_default();
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
     }
 
-    fn keep_times(&self, request: RequestId) {
+    fn save_turn_times(&self, request: RequestId) {
         let times = self
             .times
             .get(&request)

@@ -20,9 +20,12 @@ pub(in crate::inbox) struct EndedTurn {
 
 impl Conversation {
     /// Ends what is drafted for the request that was answered last.
-    pub(in crate::inbox) fn end_drafting(&mut self) -> Option<EndedTurn> {
+    pub(in crate::inbox) fn take_turn_drafts(&mut self) -> Option<EndedTurn> {
         let turn = self.drafting.take()?;
-        let own = self.said.iter().filter(|said| said.request == turn.request);
+        let own = self
+            .replies
+            .iter()
+            .filter(|reply| reply.request == turn.request);
         let own: Vec<&SentReply> = own.collect();
         let fates = turn.drafts.iter().map(|draft| fate(draft, &own)).collect();
         Some(EndedTurn { turn, fates })
@@ -41,40 +44,40 @@ impl Inbox {
         let Some(EndedTurn { turn, fates }) = ended else {
             return;
         };
-        if let Some(at) = turn.due {
-            self.due.remove(&(at, id));
+        if let Some(at) = turn.deadline {
+            self.deadlines.remove(&(at, id));
         }
         let TurnDrafts { drafts, .. } = *turn;
         for (mut draft, fate) in drafts.into_iter().zip(fates) {
             self.stop(&mut draft, now);
-            self.keep_model_draft(id, &draft, fate);
+            self.save_model_draft(id, &draft, fate);
         }
     }
 
     /// Stops a draft that is still being made.
     pub(super) fn stop(&mut self, draft: &mut ModelDraft, now: Timestamp) {
-        if self.making.remove(&draft.id).is_some() {
-            self.order(ModelOrder::Cancel(draft.id));
+        if self.drafts_in_progress.remove(&draft.id).is_some() {
+            self.send_order(ModelOrder::Cancel(draft.id));
         }
         draft.end(DraftState::Cancelled, now);
     }
 
     /// Writes down a draft that has come to its end while its request still waits.
-    pub(super) fn keep_draft_of(&self, id: ConversationId, draft: DraftId) {
+    pub(super) fn save_ended_draft(&self, id: ConversationId, draft: DraftId) {
         let found = self.draft_of(id, draft);
         if let Some(found) = found.filter(|found| !found.is_streaming()) {
-            self.keep_model_draft(id, found, DraftFate::Open);
+            self.save_model_draft(id, found, DraftFate::Open);
         }
     }
 
-    pub(super) fn keep_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
+    pub(super) fn save_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
         if self.store.has_journal() {
             self.store.save_model_draft(row(id, draft, fate));
         }
     }
 
     /// Writes down what a rule decided: about a draft, if it is about one.
-    pub(super) fn keep_decision(
+    pub(super) fn save_decision(
         &self,
         id: ConversationId,
         decision: &Decision,
@@ -115,7 +118,7 @@ fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::Mode
         model: draft.model.clone(),
         hint: draft.hint.clone(),
         begun: draft.begun.as_millisecond(),
-        first: draft.first.map(Timestamp::as_millisecond),
+        first: draft.first_piece.map(Timestamp::as_millisecond),
         ended: draft.ended.map(Timestamp::as_millisecond),
         state,
         failure,
@@ -124,7 +127,7 @@ fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::Mode
         usage: draft
             .usage
             .and_then(|usage| serde_json::to_string(&usage).ok()),
-        sent: i64::try_from(draft.sent).unwrap_or(i64::MAX),
+        sent: i64::try_from(draft.sent_items).unwrap_or(i64::MAX),
         fate,
     }
 }
@@ -144,21 +147,23 @@ fn partial(partial: &Partial) -> Option<Body> {
 }
 
 /// What became of a draft, by what was said to its request.
-fn fate(draft: &ModelDraft, said: &[&SentReply]) -> DraftFate {
-    let by_itself = |said: &&SentReply| matches!(said.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
-    if draft.sent > 0 || draft.sent_of_message > 0 || said.iter().any(by_itself) {
+fn fate(draft: &ModelDraft, replies: &[&SentReply]) -> DraftFate {
+    let by_itself = |reply: &&SentReply| matches!(reply.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
+    if draft.sent_items > 0 || draft.sent_message_bytes > 0 || replies.iter().any(by_itself) {
         return DraftFate::Automatic;
     }
-    let own = said.iter().filter(|said| is_made_of(&said.draft, draft.id));
-    let mut sent = own.map(|said| &said.words).peekable();
+    let own = replies
+        .iter()
+        .filter(|reply| is_made_of(&reply.draft, draft.id));
+    let mut sent = own.map(|reply| &reply.content).peekable();
     if sent.peek().is_none() {
         return DraftFate::Unused;
     }
     // Thoughts are read, and may be left out.
-    let is_thought = |item: &&Body| matches!(item, Body::Reasoning { .. });
-    let mut drafted = draft.items.iter().filter(|item| !is_thought(item));
+    let is_only_reasoning = |item: &&Body| matches!(item, Body::Reasoning { .. });
+    let mut drafted = draft.items.iter().filter(|item| !is_only_reasoning(item));
     let mut sent =
-        sent.filter(|words| !matches!(words, ReplyContent::Item(item) if is_thought(&item)));
+        sent.filter(|words| !matches!(words, ReplyContent::Item(item) if is_only_reasoning(&item)));
     let is_same = sent.all(|words| match (words, drafted.next()) {
         (ReplyContent::Item(sent), Some(drafted)) => sent.is_echoed_by(drafted),
         _ => false,
