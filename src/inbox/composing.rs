@@ -1,4 +1,5 @@
-//! What stands in the way of a reply: whether it is what the request asks for, whoever says it.
+//! Composes replies from text and items, and checks them against what the request asks for. The terminal
+//! and scripts share these checks.
 
 use serde_json::{Map, Value};
 
@@ -10,20 +11,20 @@ use crate::api::{
 use crate::draft::ReplyKind;
 use crate::tokens::{count, count_body, truncate};
 
-/// Why no command can be sent.
+/// The message where a request offers no shell.
 pub(crate) const NO_SHELL: &str = "this request offers no shell";
 
-/// Why something is not sent.
+/// Why a reply is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendProblem {
-    /// What stands in the way.
+    /// What is wrong, for the person or the script.
     pub message: String,
-    /// Whether it goes all the same where somebody insists.
+    /// Whether the reply can be sent all the same, by sending it again or by force.
     pub(crate) soft: bool,
 }
 
 impl SendProblem {
-    /// One that nobody can insist on.
+    /// A problem with which the reply cannot be sent at all.
     pub fn hard(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -31,7 +32,7 @@ impl SendProblem {
         }
     }
 
-    /// One that may be known, and meant.
+    /// A problem that the person may accept.
     pub(crate) fn soft(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -40,8 +41,9 @@ impl SendProblem {
     }
 }
 
-/// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and the
-/// client would take it for the answer. `why` is why no command can be sent, if none can.
+/// The problem of a message that begins with `!`: whoever typed that most likely wanted to run a
+/// command, and the client would take it for the answer. `why` is why no command can be sent, if none
+/// can.
 pub(crate) fn command_sent_as_text(
     kind: ReplyKind,
     text: &str,
@@ -51,7 +53,7 @@ pub(crate) fn command_sent_as_text(
         kind,
         ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
     );
-    // A picture in Markdown is none.
+    // A picture in Markdown begins with `![`.
     let is_command = text.starts_with('!') && !text.starts_with("![");
     (is_message && is_command).then(|| match why {
         Some(why) => SendProblem::soft(format!("not sent: {why}, so it would go as text")),
@@ -59,7 +61,7 @@ pub(crate) fn command_sent_as_text(
     })
 }
 
-/// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to send.
+/// The output item that a text becomes as a reply of this kind; `None` if the text is blank.
 ///
 /// # Errors
 ///
@@ -87,11 +89,11 @@ pub(crate) fn item_of_text(
     }))
 }
 
-/// A rejection in these words.
+/// A reply that rejects the request with these words.
 ///
 /// # Errors
 ///
-/// If there are none.
+/// If the words are blank.
 pub(crate) fn rejection(words: &str) -> Result<Reply, SendProblem> {
     let message = words.trim_end_matches('\n').to_owned();
     if message.trim().is_empty() {
@@ -114,14 +116,14 @@ impl Conversation {
         tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }
 
-    /// Whether a patch has to go through the shell, because no tool takes it.
+    /// Whether a patch has to be sent as a shell command, because no tool takes patches.
     pub(crate) fn patches_by_shell(&self) -> bool {
         let named = |name: &str| self.tools().iter().any(|tool| tool.name == name);
         // Codex looks for patches in the commands of its own shells only.
         named("exec_command") && !named("apply_patch")
     }
 
-    /// Why a kind of reply cannot be sent now, if it cannot.
+    /// Why a kind of reply cannot be sent to this request, if it cannot.
     pub(crate) fn unavailable_reason(&self, kind: ReplyKind) -> Option<&'static str> {
         let request = self.request();
         match kind {
@@ -147,7 +149,8 @@ impl Conversation {
         }
     }
 
-    /// The shell that is only taken for one, by name, and the question whether it is.
+    /// The name of a tool that only seems to be a shell, by its name and parameter, and the problem that
+    /// asks whether it is one.
     pub(crate) fn guessed_shell(&self) -> Option<(String, SendProblem)> {
         let shell = self.shell()?;
         let (name, parameter) = (shell.name().to_owned(), shell.guessed_parameter()?);
@@ -157,14 +160,15 @@ impl Conversation {
         Some((name, question))
     }
 
-    /// Why an item is not the answer in the form that the request asks for.
+    /// The problem of an answer that does not have the output format that the request asks for.
     pub(crate) fn output_format_problem(&self, item: &Body) -> Option<SendProblem> {
         let is_answer = item.phase() == Some(Phase::FinalAnswer);
         let checked = is_answer.then(|| check_answer(&self.request().output_format, &item.words()));
         checked?.err().map(SendProblem::soft)
     }
 
-    /// What the request asks that these items do not give.
+    /// The problem of items that do not keep to the `tool_choice` and `parallel_tool_calls` of the
+    /// request. `ends` says that they end the response.
     pub(crate) fn unmet_tool_choice(&self, items: &[Body], ends: bool) -> Option<SendProblem> {
         let request = self.request();
         let choice = &request.tool_choice;
@@ -194,11 +198,12 @@ impl Conversation {
         None
     }
 
-    /// Items as one reply, which ends the response if one of them does.
+    /// Makes one reply of some items. It ends the response if one of them is a call or a final answer.
+    /// `accepts` says whether a problem is accepted.
     ///
     /// # Errors
     ///
-    /// What the request asks and they do not give, where that is not accepted.
+    /// The first problem that is not accepted.
     pub(crate) fn compose_reply(
         &self,
         mut items: Vec<Body>,
@@ -217,7 +222,7 @@ impl Conversation {
         Ok(Reply::End { items, ending })
     }
 
-    /// Cuts the answer off where the response would be longer than the request allows.
+    /// Cuts the answer off where the response would have more tokens than the request allows.
     fn cut_to_output_limit(
         &self,
         items: &mut Vec<Body>,
@@ -243,7 +248,7 @@ impl Conversation {
         }
         let kept = truncate(&last.words(), most.saturating_sub(before));
         if kept.is_empty() {
-            // A message without a word is none.
+            // Nothing is left of the message.
             items.pop();
         } else if let Body::Message { content, .. } = last {
             *content = vec![ContentPart::Text(kept)];

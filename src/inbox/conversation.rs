@@ -1,4 +1,4 @@
-//! A conversation: the requests of one thread, and what was said to them.
+//! A conversation: the requests of one thread, and the replies to them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
@@ -25,47 +25,53 @@ use crate::store::{
 /// request is the conversation.
 #[derive(Debug)]
 pub struct Conversation {
-    /// Its name.
+    /// Its id.
     pub id: ConversationId,
-    /// The program on the other side.
+    /// The name of the agent that sends its requests.
     pub agent: String,
-    /// Why the program answered by itself, if it did.
+    /// The purpose of its requests, if the program answers them by itself.
     pub automatic: Option<String>,
-    /// When something last happened.
+    /// When something last happened in it.
     pub(crate) last_activity: Timestamp,
-    /// What the person makes of it and of its turns.
+    /// The marks of the person on it and on its turns.
     pub(super) marks: Vec<Marked>,
-    /// The conversation on whose behalf it was begun, as a sub-agent's is.
+    /// The conversation on whose behalf it was begun, if it is that of a sub-agent.
     pub parent: Option<ConversationId>,
-    /// The conversations that it belongs together with.
+    /// The conversations that are listed together with it.
     pub(super) family: Option<Family>,
     pub(super) title: String,
+    /// The newest request, or the one that is answered next.
     pub(super) request: Request,
+    /// When each item of the request was first seen.
     pub(super) seen: Vec<Timestamp>,
+    /// The index of the first item that is new since the last reply.
     pub(super) new_from: usize,
+    /// Whether there are items before the new ones.
     pub(super) continued: bool,
     pub(super) changes: Vec<String>,
+    /// The requests that wait, the one that is answered next in front.
     pub(super) open: VecDeque<OpenRequest>,
+    /// The replies that the client has not sent back as items yet.
     pub(super) replies: Vec<SentReply>,
     pub(super) outcome: Outcome,
-    /// When its request was rejected, if that still holds.
+    /// When its request was rejected, as long as the same request is refused for that.
     pub(super) rejected: Option<Timestamp>,
-    /// How it goes on when its agent asks something.
+    /// Who answers its requests.
     pub(super) mode: Mode,
-    /// What models draft for the request that waits, in a few conversations of thousands.
+    /// The drafts of models for the request that waits. In a box, because most conversations have none.
     pub(super) drafting: Option<Box<TurnDrafts>>,
-    /// Whether its request is there, or has to be read from the journal first.
+    /// Whether its request is in memory; else it has to be loaded from the journal.
     loaded: bool,
-    /// The folder that its request names, once somebody has looked for it.
+    /// The folder that the items name, once [`Conversation::directory`] has looked for it.
     directory: OnceLock<Option<String>>,
-    /// How many items need not be looked at for that again, and the folder that they name.
+    /// How many items were searched for a folder already, and the folder that they name.
     scanned_directory: (usize, Option<String>),
 }
 
-/// Conversations that were begun on behalf of one.
+/// A conversation together with those that sub-agents began on its behalf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Family {
-    /// The one.
+    /// The conversation that began the others.
     pub root: ConversationId,
     /// When something last happened in any of them.
     pub active: Timestamp,
@@ -77,42 +83,44 @@ pub(super) struct OpenRequest {
     pub id: RequestId,
     pub(crate) responder: Responder,
     pub arrived: Timestamp,
-    /// The request, while another one of the conversation is answered first.
+    /// The request itself, as long as another one of the conversation is answered first.
     pub queued: Option<Request>,
 }
 
-/// Something the person said that the client has not sent back yet.
+/// A reply, or one item of it, that the client has not sent back as an item of a later request yet.
 #[derive(Debug, Clone)]
 pub struct SentReply {
-    /// The reply, as it was kept.
+    /// What was sent.
     pub content: ReplyContent,
-    /// As it was composed: it comes back should the client not get it. All that left with one
-    /// reply shares it.
+    /// What the person composed, which is returned if the client does not get it. All items of one reply
+    /// share it.
     pub draft: Arc<Draft>,
-    /// When it was said.
+    /// When it was sent.
     pub at: Timestamp,
-    /// How far it got.
+    /// Whether it was delivered.
     pub state: Delivery,
+    /// The id of its row in the journal.
     pub(super) id: i64,
     pub(super) request: RequestId,
+    /// The number that [`Responder::send`] gave it.
     pub(super) ticket: u64,
-    /// How often a client asked the same again and got this again, for a rejection.
+    /// How many retries of the request were refused with it, if it is a rejection.
     pub refused_retries: u32,
 }
 
 impl SentReply {
-    /// The request that it was said to.
+    /// The request that it answers.
     pub fn request(&self) -> RequestId {
         self.request
     }
 
-    /// Whether the other is this one, at another stage of its delivery perhaps.
+    /// Whether another value is the same reply, whatever the state of its delivery is.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.request, self.ticket, &self.content) == (other.request, other.ticket, &other.content)
     }
 
-    /// Whether the client would not have it if it went now: a message that is not whole is lost
-    /// with all of its lines.
+    /// Whether the client would lose it if it went away now. A message that is still typed live is lost
+    /// with all that was delivered of it.
     pub(super) fn can_be_lost(&self) -> bool {
         match self.state {
             Delivery::Sent => true,
@@ -122,19 +130,19 @@ impl SentReply {
     }
 }
 
-/// What a person can say to a request.
+/// The content of a reply, or of one item of it. The names of its variants are part of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ReplyContent {
     /// An output item of the response.
     Item(Body),
-    /// A message that was typed live.
+    /// A message that is typed live and has not ended.
     Live(String, Phase),
-    /// Why the request will not be answered.
+    /// The words with which the request was rejected.
     Rejection(String),
 }
 
 impl ReplyContent {
-    /// What a model would have had to write.
+    /// Its text, as a model would have written it.
     pub fn text(&self) -> String {
         match self {
             Self::Item(item) => item.text().into_owned(),
@@ -142,7 +150,7 @@ impl ReplyContent {
         }
     }
 
-    /// The text by which they are found: none as long as it is typed live.
+    /// Its text for the search index; empty as long as it is typed live.
     pub(super) fn search_text(&self) -> String {
         match self {
             Self::Live(..) => String::new(),
@@ -150,10 +158,10 @@ impl ReplyContent {
         }
     }
 
-    /// Whether an item that a client sends is these words, which it got then.
+    /// Whether an item of a request is this reply, so that its client has got it.
     pub(crate) fn matches(&self, item: &Item) -> bool {
         let Self::Item(sent) = self else {
-            // The others are not whole, or no items.
+            // Live messages have not ended, and rejections are no items.
             return false;
         };
         let echoed = item.said().filter(|_| item.is_from_model());
@@ -161,12 +169,12 @@ impl ReplyContent {
     }
 }
 
-/// How far something that was said got.
+/// Whether a reply was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// On its way.
+    /// It is on its way.
     Sent,
-    /// Handed to the client's connection.
+    /// It was written to the client's connection.
     Delivered,
     /// The client went away first.
     Undelivered,
@@ -189,10 +197,10 @@ pub(super) enum Outcome {
     ClientGone,
 }
 
-/// What a conversation is doing.
+/// Whether a conversation waits, and how it ended if it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// A client waits for the person.
+    /// A request waits.
     Waiting {
         /// Since when.
         since: Timestamp,
@@ -241,7 +249,7 @@ impl Conversation {
         conversation
     }
 
-    /// A conversation of an earlier run, of which only what a list shows is in memory.
+    /// A conversation of which only what a list shows is in memory.
     pub(super) fn of_header(header: ConversationHeader) -> Self {
         let at = Timestamp::from_millisecond(header.active).unwrap_or_default();
         let mut conversation = Self::new(
@@ -260,7 +268,7 @@ impl Conversation {
         conversation
     }
 
-    /// Takes in what the journal has of it.
+    /// Fills it with what was loaded from the journal.
     pub(super) fn load(&mut self, loaded: LoadedConversation, memory: &mut MemoryUse) {
         let arrived = Timestamp::from_millisecond(loaded.arrived).unwrap_or_default();
         let known = Self::new(self.id, loaded.request, self.agent.clone(), arrived);
@@ -275,7 +283,7 @@ impl Conversation {
             let Ok(content) = serde_json::from_str(&row.words) else {
                 continue;
             };
-            // What left with one reply shares its draft.
+            // All items of one reply share its draft.
             let shared = drafts.last().filter(|(typed, _)| *typed == row.typed);
             let draft = match shared {
                 Some((_, draft)) => Arc::clone(draft),
@@ -300,7 +308,7 @@ impl Conversation {
         self.loaded = true;
     }
 
-    /// All that the journal has of it.
+    /// A conversation as it was loaded from the journal.
     pub(crate) fn of_loaded(loaded: LoadedConversation) -> Self {
         let mut conversation = Self::of_header(loaded.header.clone());
         conversation.load(loaded, &mut MemoryUse::default());
@@ -320,18 +328,17 @@ impl Conversation {
         }
     }
 
-    /// What the person makes of it as a whole, and then of its turns.
+    /// The marks of the person: that of the conversation, then those of its turns.
     pub fn marks(&self) -> &[Marked] {
         &self.marks
     }
 
-    /// Whether its request is in memory; else it has to be loaded to be looked at.
+    /// Whether its request is in memory; else it has to be loaded before it can be shown.
     pub(crate) fn is_loaded(&self) -> bool {
         self.loaded
     }
 
-    /// The rows of what was said to a request, from a place on, each with the text by which it is
-    /// found.
+    /// The rows of the replies to a request, from an index on, each with its text for the search index.
     pub(super) fn rows(&self, from: usize, request: RequestId) -> Vec<(journal::SaidRow, String)> {
         let replies = self.replies.iter().skip(from);
         let own = replies.filter(|reply| reply.request == request);
@@ -352,7 +359,7 @@ impl Conversation {
         }
     }
 
-    /// The first words of what was asked first, in a line.
+    /// The beginning of its first prompt, in one line.
     pub fn title(&self) -> &str {
         &self.title
     }
@@ -367,12 +374,12 @@ impl Conversation {
         self.directory.get_or_init(find).as_deref()
     }
 
-    /// The newest request.
+    /// The newest request, or the one that is answered next.
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// The items of the newest request, oldest first.
+    /// The items of the request, oldest first.
     pub fn items(&self) -> &[Arc<Item>] {
         &self.request.items
     }
@@ -382,27 +389,27 @@ impl Conversation {
         self.seen.get(index).copied()
     }
 
-    /// The first item that came since the last reply.
+    /// The index of the first item that is new since the last reply.
     pub fn new_from(&self) -> usize {
         self.new_from
     }
 
-    /// Whether there was something before what is new.
+    /// Whether there are items before the new ones.
     pub(crate) fn is_continued(&self) -> bool {
         self.continued
     }
 
-    /// What the newest request changed besides going on: instructions, tools, parameters.
+    /// What the agent changed in the newest request, apart from new items: instructions, tools, parameters.
     pub fn changes(&self) -> &[String] {
         &self.changes
     }
 
-    /// What was said to the newest request, oldest first.
+    /// The replies that the client has not sent back as items yet, oldest first.
     pub fn replies(&self) -> &[SentReply] {
         &self.replies
     }
 
-    /// The tools that the newest request offers.
+    /// The tools that the request offers.
     pub fn tools(&self) -> &[Tool] {
         self.request.tools.tools()
     }
@@ -412,7 +419,7 @@ impl Conversation {
         self.request.tools.shell().ok()
     }
 
-    /// What the conversation is doing.
+    /// Whether it waits, and how it ended if it does not.
     pub fn status(&self) -> Status {
         match (self.open.front(), self.outcome) {
             (Some(open), _) => Status::Waiting {
@@ -423,28 +430,28 @@ impl Conversation {
         }
     }
 
-    /// Whether whoever asks the same again is refused at once.
+    /// Whether the same request is refused if it is sent again now.
     pub fn rejects(&self, now: Timestamp) -> bool {
         let since = |at| Duration::try_from(now.duration_since(at)).unwrap_or_default();
         self.rejected.is_some_and(|at| since(at) < REJECTED_FOR)
     }
 
-    /// How often a client asked again what was rejected, and was refused.
+    /// How many retries of its rejected request were refused.
     pub fn refused_retries(&self) -> u32 {
         self.replies.last().map_or(0, |reply| reply.refused_retries)
     }
 
-    /// Whether a client waits for the person.
+    /// Whether a request waits.
     pub fn is_waiting(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// How many requests of this conversation wait; more than one if the agent asks in parallel.
+    /// How many requests wait; more than one if the agent sends them in parallel.
     pub fn waiting(&self) -> usize {
         self.open.len()
     }
 
-    /// Whether something was already said to the request that waits.
+    /// Whether there is a reply to the request that waits.
     pub(crate) fn has_replied(&self) -> bool {
         let current = self.open.front().map(|open| open.id);
         self.replies
@@ -452,7 +459,7 @@ impl Conversation {
             .any(|reply| Some(reply.request) == current)
     }
 
-    /// The newest item that is worth a line in the inbox.
+    /// The newest item that is worth a line in the list.
     pub fn newest_item(&self) -> Option<&Arc<Item>> {
         let opening = InventedTurns::of(&self.request);
         let mut new = (self.new_from..self.items().len()).rev();
@@ -460,8 +467,7 @@ impl Conversation {
         newest.map_or(self.items().last(), |index| self.items().get(index))
     }
 
-    /// For each item, whether its agent put it in by itself, and it is no news: instructions in the middle
-    /// of a conversation may be the result of a tool.
+    /// Tells for the index of an item whether the agent inserted the item by itself and it is no news.
     pub(crate) fn agent_inserted_items(&self) -> impl Fn(usize) -> bool {
         let opening = InventedTurns::of(&self.request);
         move |index| self.is_agent_inserted(opening, index)
@@ -472,23 +478,25 @@ impl Conversation {
             return false;
         };
         let is_new = self.continued && index >= self.new_from;
-        let is_told = || matches!(item.role(), Some("system" | "developer"));
-        // What comes with a prompt is context; what comes with the work of the model is a part of it.
-        let is_amid = || {
+        let is_instruction = || matches!(item.role(), Some("system" | "developer"));
+        // What the agent adds to a prompt is context. Instructions after calls or messages of the model
+        // may be the result of a tool.
+        let is_within_model_turn = || {
             let mut before = self.items()[..index].iter().rev();
-            let near = before.find(|item| !item.is_boilerplate());
-            near.is_some_and(|item| !item.is_prompt())
+            let nearest = before.find(|item| !item.is_boilerplate());
+            nearest.is_some_and(|item| !item.is_prompt())
         };
-        let is_news = || is_new && is_told() && !item.is_tagged() && is_amid();
-        opening.contains(self.items(), index) && !is_news()
+        let is_tool_result =
+            || is_new && is_instruction() && !item.is_tagged() && is_within_model_turn();
+        opening.contains(self.items(), index) && !is_tool_result()
     }
 
-    /// The request that waits and is answered next, if there is one.
+    /// The id of the request that is answered next, if one waits.
     pub(crate) fn open_request(&self) -> Option<RequestId> {
         self.open.front().map(|open| open.id)
     }
 
-    /// All that was said so far to the request that waits, one after the other.
+    /// The text of all replies to the request that waits, one after the other.
     pub(crate) fn text_sent_to_current(&self) -> String {
         let current = self.open.front().map(|open| open.id);
         let replies = self
@@ -498,7 +506,7 @@ impl Conversation {
         replies.map(|reply| reply.content.text()).collect()
     }
 
-    /// What the message is that is being typed live to the request that waits, if there is one.
+    /// The phase of the message that is being typed live to the request that waits, if there is one.
     pub(crate) fn live_phase(&self) -> Option<Phase> {
         let current = self.open.front().map(|open| open.id);
         let last = self.replies.last();
@@ -509,7 +517,8 @@ impl Conversation {
         }
     }
 
-    /// Ends the message that was typed live to a request, which is delivered when that reply is.
+    /// Ends the message that was typed live to a request. It counts as delivered when the reply with
+    /// this ticket is.
     pub(super) fn end_live(&mut self, request: RequestId, ticket: u64) {
         let last = self
             .replies
@@ -524,16 +533,15 @@ impl Conversation {
         }
     }
 
-    /// What was said, is not known to have arrived, and is not in what the client now sends, as it
-    /// was composed, oldest first.
+    /// The drafts of replies that are neither known to be delivered nor in the items of a new request,
+    /// oldest first.
     pub(super) fn missing_from(&self, request: &Request) -> Vec<Draft> {
         let items = request.items.iter().skip(self.items().len());
         let sent: Vec<&Item> = items.map(|item| &**item).collect();
         self.undelivered_where(|reply| !sent.iter().any(|item| reply.content.matches(item)))
     }
 
-    /// What was said to one request and is not known to have arrived, as it was composed, oldest
-    /// first.
+    /// The drafts of replies to a request that are not known to be delivered, oldest first.
     pub(super) fn undelivered_to(&self, request: RequestId) -> Vec<Draft> {
         self.undelivered_where(|reply| reply.request == request)
     }
@@ -551,7 +559,7 @@ impl Conversation {
             .collect()
     }
 
-    /// Adds to the message that is typed live, which is the last thing said if there is one.
+    /// Adds to the message that is typed live, or begins one.
     pub(super) fn add_live(
         &mut self,
         delta: &str,
@@ -591,7 +599,7 @@ impl Conversation {
         });
     }
 
-    /// Adds what was said with a reply, which was composed as `draft`.
+    /// Adds a reply, which was composed as `draft`.
     pub(super) fn add_reply(
         &mut self,
         reply: Reply,
@@ -633,7 +641,7 @@ impl Conversation {
         }));
     }
 
-    /// Has requests found by all that was said to this one, where clients give their threads no names.
+    /// Has later requests found by the answer to this one, for clients that do not name their threads.
     pub(super) fn index_answer(&self, id: RequestId, store: &Store) {
         let request = &self.request;
         if request.thread.is_some() {
@@ -647,15 +655,15 @@ impl Conversation {
             ReplyContent::Item(item @ Body::Message { .. }) => Some(item.words()),
             _ => None,
         });
-        // The clients get them as one message, or as one after the other.
+        // Some clients send the messages of one answer back as one.
         let words = messages.collect::<Vec<_>>().join("\n");
         if !words.trim().is_empty() {
             store.add_answer(self.id, &prompt_title(asked), &words);
         }
     }
 
-    /// A reply to a request reached the client; tells whether nothing is left of the request, and whether
-    /// that is worth being kept.
+    /// Marks the replies to a request up to this ticket as delivered. Returns whether the request is
+    /// done, and whether anything was written.
     pub(super) fn mark_delivered(
         &mut self,
         id: RequestId,
@@ -666,11 +674,11 @@ impl Conversation {
         let mut is_done = true;
         let mut reached = Vec::new();
         for reply in own {
-            // Replies leave in order, so those before it are delivered too: a client that does not
+            // Replies leave in order, so those before it are delivered too. A client that does not
             // stream gets all of them at once.
             if reply.ticket <= ticket && reply.state != Delivery::Delivered {
                 reply.state = Delivery::Delivered;
-                // What a model is still saying is written down at its end.
+                // A message that a model is still streaming is written at its end.
                 let is_whole = !matches!(reply.content, ReplyContent::Live(..));
                 if is_whole || reply.draft.sender.is_person() {
                     reached.push((reply.id, SaidState::Delivered));
@@ -684,8 +692,7 @@ impl Conversation {
         (is_done && !is_open, is_kept)
     }
 
-    /// The client of a request is gone; returns what had been said and did not reach it, as it was
-    /// composed.
+    /// Marks the replies to a request that its client has lost as undelivered, and returns their drafts.
     pub(super) fn mark_undelivered(&mut self, id: RequestId, store: &Store) -> Vec<Draft> {
         let returned = self.undelivered_to(id);
         let own = self.replies.iter_mut().filter(|reply| reply.request == id);
@@ -698,7 +705,7 @@ impl Conversation {
         returned
     }
 
-    /// Makes the next request the one that is shown.
+    /// Shows the request that is answered next, if one waits.
     pub(super) fn show_next_request(&mut self, memory: &mut MemoryUse, now: Timestamp) {
         let next = self.open.front_mut().and_then(|open| open.queued.take());
         if let Some(request) = next {
@@ -706,7 +713,7 @@ impl Conversation {
         }
     }
 
-    /// Makes `request` the conversation and finds out what is new in it.
+    /// Makes `request` the one that is shown, and finds out which of its items are new.
     pub(super) fn show_request(
         &mut self,
         request: Request,
@@ -736,15 +743,15 @@ impl Conversation {
             let again = RepeatedItems::of(&old.items, before, common);
             self.seen
                 .extend(again.seen_in(&new.items[common..], &self.replies, now));
-            // What the server had stored was there before.
+            // Items that the server had stored are not new.
             let stored = match new.earlier {
                 0 => 0,
                 earlier => new.preamble + earlier,
             };
             let stored = stored.min(new.items.len());
             self.seen.resize(self.seen.len().max(stored), now);
-            // A client whose connection broke sends the notes that it got and nothing else; what
-            // was new then still is.
+            // A client whose connection broke sends the replies that it got and nothing else. What was
+            // new before is still new then.
             if self.seen.len() < new.items.len() {
                 self.new_from = self.seen.len();
                 self.changes = changes(&old, new);
@@ -754,7 +761,7 @@ impl Conversation {
             self.replies.clear();
         }
         self.seen.resize(new.items.len(), now);
-        // Whoever takes the first prompt back and asks for something else has begun anew.
+        // A person who took the first prompt back and asks for something else begins anew.
         let begins_anew = || self.request.is_beginning() && old.is_beginning();
         if self.title.is_empty() || (is_taken_back && begins_anew()) {
             self.title = self.request.title();

@@ -1,7 +1,16 @@
-//! The conversations with the requests that wait for the person: the state that server and terminal share.
+//! The inbox: the conversations, and the requests in them that wait for the person.
 //!
-//! [`channel`] is how requests come in and replies go out; [`Inbox`] is the state that the person
-//! sees, changed by [`Event`]s and replies. It reads no clock and does no I/O of its own.
+//! [`channel`] connects the server with the person: requests come in through it, and replies go out.
+//! [`Inbox`] is the state that the terminal shows; it is changed by [`Event`]s and by replies. It reads
+//! no clock: every method that needs the time takes it as `now`. All that it writes goes through the
+//! [`Store`].
+//!
+//! Whoever replies, the person, a script, a rule or a model, does so through the inbox:
+//!
+//! - `composing` checks a reply against what the request asks for
+//! - `control` answers scripts
+//! - `drafting` has models draft replies, and applies the rules
+//! - `turn_times` and `statistics` measure how long all of that takes
 
 mod changes;
 mod channel;
@@ -36,7 +45,7 @@ pub use drafting::{
     Drafting, Mode, ModelDraft, ModelOrder as DraftingOrder, Partial,
 };
 use order::ListOrder;
-pub use statistics::{ResponseStatistics, Spread};
+pub use statistics::{DurationTotals, ResponseStatistics};
 
 use crate::api::{Body, Phase, Reply, Request};
 use crate::draft::{Draft, Sender};
@@ -46,70 +55,72 @@ use crate::store::{ConversationHeader, LoadedConversation, MemoryUse, RequestKey
 pub use crate::store::{ConversationId, RequestId};
 use crate::study::Study;
 
-/// How many conversations are kept; the oldest that nobody waits in goes first.
+/// How many conversations are in memory; the oldest in which no request waits is dropped first.
 const MAX_CONVERSATIONS: usize = 500;
-/// How many bytes of JSON all conversations together may hold before the oldest that nobody waits
-/// in goes.
+/// How many bytes the items of all conversations may take in memory before the oldest in which no
+/// request waits is dropped.
 const MAX_BYTES: usize = 1 << 30;
 
-/// How many conversations of earlier runs are listed; the others are found by a search.
+/// How many conversations of earlier runs are listed at the start; a search finds the others.
 const MAX_RESTORED: u32 = 200;
-/// The setting that has the statistics.
+/// The name of the setting that holds the statistics.
 const STATISTICS: &str = "statistics";
-/// The setting that has the dismissed conversations.
+/// The name of the setting that holds the ids of the dismissed conversations.
 const DISMISSED: &str = "dismissed";
-/// How many dismissed conversations are remembered; the oldest go first.
+/// How many dismissed conversations are remembered; the oldest are forgotten first.
 const MAX_DISMISSED: usize = 1_000;
 
-/// All conversations.
+/// All conversations in memory, and the requests that wait.
 #[derive(Debug)]
 pub struct Inbox {
     conversations: HashMap<ConversationId, Conversation>,
     order: ListOrder,
+    /// The requests that are not done, because they wait or because not all replies to them were delivered.
     requests: HashMap<RequestId, ConversationId>,
-    /// Conversations that were begun on behalf of another, by the first of them, which is among them.
+    /// The conversations of sub-agents together with the one that began them, by the latter.
     families: HashMap<ConversationId, BTreeSet<ConversationId>>,
-    /// Replies that a client did not get, where that was noticed before the event that it has gone; that
-    /// event hands them out.
-    unreturned: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
+    /// Drafts of replies that a client did not get, where [`Inbox::reply`] found out that it has gone.
+    /// The event that says so comes later, and returns them.
+    lost_drafts: HashMap<RequestId, (ConversationId, Vec<Draft>)>,
     statistics: ResponseStatistics,
     memory: MemoryUse,
     max_bytes: usize,
     store: Store,
-    /// The last write of a reply, until [`Inbox::take_saving`].
+    /// The last write of a reply, a delivery or a mark, until [`Inbox::take_saving`] takes it.
     saving: Option<Saving>,
-    /// The conversation that the person has open. It is never dropped to make room.
+    /// The conversation on the screen. It is never dropped to make room.
     displayed: Option<ConversationId>,
-    /// The conversations that the person dismissed: they are not listed when the program starts again.
+    /// The conversations that the person took off the list: they are not listed at the next start.
     dismissed: BTreeSet<ConversationId>,
-    /// The conversations that were dropped to make room, until [`Inbox::take_dropped`].
+    /// The conversations that were dropped to make room, until [`Inbox::take_dropped`] takes them.
     dropped: Vec<ConversationId>,
-    /// The conversations that a script has deleted, with their positions in the list, until
-    /// [`Inbox::take_deleted`].
+    /// The conversations that a script has deleted, with their indexes in the list, until
+    /// [`Inbox::take_deleted`] takes them.
     deleted: Vec<(ConversationId, usize)>,
-    /// The models that draft replies and the rules that decide.
+    /// The models, the rules and the default mode.
     drafting: Drafting,
     /// The drafts that models are writing, and their conversations.
     drafts_in_progress: HashMap<DraftId, ConversationId>,
     /// The modes of the conversations for which one was set.
     modes: BTreeMap<ConversationId, Mode>,
-    /// The deadlines of what rules decided.
+    /// When the decisions of rules time out.
     deadlines: BTreeSet<(Timestamp, ConversationId)>,
     /// Scripts that wait for a request.
     waiters: Vec<Waiter>,
-    /// The request that the person has answered with a reply that is not sent yet; no script may answer it.
+    /// The request to which the person has just replied, as long as the reply can still be taken back.
+    /// No script may answer it.
     claimed: Option<RequestId>,
-    /// The settings of a study.
+    /// The settings of the study.
     study: Study,
     /// When the study was paused; `None` if it is not.
     paused: Option<Timestamp>,
     /// The index of the current phase of the study.
     phase: usize,
-    /// The times of the requests that are not done.
+    /// The times that are measured of the requests that are not done.
     times: HashMap<RequestId, TurnTime>,
 }
 
-/// What an [`Event`] changed, for whoever draws it.
+/// What an [`Event`] or a deadline changed, so that the terminal can show it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// A request came in.
@@ -120,12 +131,12 @@ pub enum Change {
         automatic: bool,
         /// Whether it is the one that the conversation now shows; else it waits behind another.
         current: bool,
-        /// Whether a model or a rule answers it, so that the person need not look.
+        /// Whether a model or a rule answers it, so that the person need not be called.
         handled: bool,
-        /// What was said in an earlier run and is not known to have reached the client.
+        /// The drafts of replies of an earlier run that the client is not known to have got, oldest first.
         returned: Vec<Draft>,
     },
-    /// A reply reached the client.
+    /// A reply was delivered to the client.
     Delivered {
         /// The conversation it belongs to.
         conversation: ConversationId,
@@ -136,36 +147,36 @@ pub enum Change {
     ClientGone {
         /// The conversation it belongs to.
         conversation: ConversationId,
-        /// What had been said and did not reach it, as it was composed, oldest first.
+        /// The drafts of replies that it did not get, oldest first.
         returned: Vec<Draft>,
     },
-    /// A client asked what was rejected, and got the same words again.
+    /// A client sent a rejected request again, which was rejected with the same words.
     RejectedAgain {
         /// The conversation it belongs to.
         conversation: ConversationId,
     },
-    /// A model went on with a draft, or came to its end.
+    /// A model continued a draft, or ended it.
     Drafted {
         /// The conversation it belongs to.
         conversation: ConversationId,
         /// The draft.
         draft: DraftId,
-        /// What became of it.
+        /// How it changed.
         update: DraftUpdate,
     },
-    /// A rule answered what had waited for long enough.
+    /// A rule was applied to the request that waited here: at its deadline, or when the mode was changed.
     RuleApplied(ConversationId),
-    /// A script said something.
+    /// A script has replied.
     ScriptReplied {
         /// The conversation it belongs to.
         conversation: ConversationId,
-        /// Whether that was the end of the response.
+        /// Whether the reply ended the response.
         ended: bool,
     },
 }
 
 impl Change {
-    /// Where it happened.
+    /// The conversation that changed.
     pub fn conversation(&self) -> ConversationId {
         match self {
             Self::Arrived { conversation, .. }
@@ -182,10 +193,10 @@ impl Change {
 /// Why a reply could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    /// No request is open in the conversation.
+    /// No request waits in the conversation.
     #[error("no request waiting here; the text is kept for the next one")]
     NobodyWaits,
-    /// The study stands still.
+    /// The study is paused.
     #[error("the study is paused; the text is kept")]
     Paused,
     /// The client went away.
@@ -194,7 +205,8 @@ pub enum ReplyError {
 }
 
 impl Inbox {
-    /// An inbox with nothing in it.
+    /// An inbox without conversations. Statistics, modes and dismissed conversations are read from the
+    /// store.
     pub fn new(store: Store) -> Self {
         let statistics = store.setting(STATISTICS);
         let statistics = statistics.and_then(|numbers| serde_json::from_str(&numbers).ok());
@@ -208,7 +220,7 @@ impl Inbox {
             requests: HashMap::new(),
             families: HashMap::new(),
             statistics: statistics.unwrap_or_default(),
-            unreturned: HashMap::new(),
+            lost_drafts: HashMap::new(),
             memory: MemoryUse::default(),
             max_bytes: MAX_BYTES,
             store,
@@ -230,31 +242,32 @@ impl Inbox {
         }
     }
 
-    /// Where all of it is kept.
+    /// The store of the conversations.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// All conversations: those that wait, the longest wait first, then the newest activity; those
-    /// that the program answers come last.
+    /// All conversations in the order of the list: first those in which a request waits, the longest
+    /// wait on top; then the others, the newest activity on top; those that the program answers come
+    /// last.
     pub fn conversations(&self) -> impl ExactSizeIterator<Item = &Conversation> {
         self.conversations_from(0)
     }
 
-    /// The conversations from a place in the list on. It takes no longer the further down that is.
+    /// The conversations from an index of the list on, without walking over those before.
     pub(crate) fn conversations_from(
         &self,
-        place: usize,
+        index: usize,
     ) -> impl ExactSizeIterator<Item = &Conversation> {
-        self.order.from(place).map(|id| &self.conversations[&id])
+        self.order.from(index).map(|id| &self.conversations[&id])
     }
 
-    /// One conversation.
+    /// A conversation in memory.
     pub fn get(&self, id: ConversationId) -> Option<&Conversation> {
         self.conversations.get(&id)
     }
 
-    /// The place of a conversation in the list.
+    /// The index of a conversation in the list.
     pub fn position(&self, id: ConversationId) -> Option<usize> {
         self.order.position(self.get(id)?)
     }
@@ -264,17 +277,17 @@ impl Inbox {
         self.order.waiting_requests()
     }
 
-    /// The conversations that wait, the one that has waited longest first.
+    /// The conversations in which a request waits, the longest wait first.
     pub(crate) fn longest_waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         self.order.waiting()
     }
 
-    /// Numbers since the program was first used.
+    /// The statistics since the program was first used with this journal.
     pub fn statistics(&self) -> &ResponseStatistics {
         &self.statistics
     }
 
-    /// Takes an event in. `None` if it changed nothing that can be seen.
+    /// Applies an event. Returns `None` if it changed nothing that is shown.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Option<Change> {
         let change = match event {
             Event::Arrived(arrival) => Some(self.handle_arrival(*arrival, now)),
@@ -290,7 +303,7 @@ impl Inbox {
                 self.record_pacing(id, plan);
                 None
             }
-            Event::Script(asked) => self.handle_script(*asked, now),
+            Event::Script(script) => self.handle_script(*script, now),
         };
         if let Some(change) = &change {
             self.record_displayed(change.conversation(), now);
@@ -299,13 +312,13 @@ impl Inbox {
         change
     }
 
-    /// Says something to the request that waits in a conversation. `draft` is how the person
-    /// composed it, which comes back should the client not get it; `rest` is what is left of it
-    /// to be sent later.
+    /// Sends a reply of the person to the request that waits in a conversation. `draft` is what the
+    /// person composed, which is returned if the client does not get the reply; `rest` is the part of
+    /// the draft that stays in the composer.
     ///
     /// # Errors
     ///
-    /// A [`ReplyError`] if there is nobody to say it to; nothing is sent then.
+    /// A [`ReplyError`] if nobody can get it; nothing is sent then.
     pub fn reply(
         &mut self,
         id: ConversationId,
@@ -314,13 +327,14 @@ impl Inbox {
         rest: &Draft,
         now: Timestamp,
     ) -> Result<(), ReplyError> {
-        // Whoever says something has the pen.
+        // A model that is writing the reply stops.
         self.take_over(id, now);
         self.suspend_automation(id);
         self.reply_as(id, reply, draft, Some(rest), now)
     }
 
-    /// Says something for whoever `draft` says sends it; without `rest`, the person's draft stays as it is.
+    /// Sends a reply in the name of the sender that `draft` has. Without `rest`, the person's own draft
+    /// stays as it is.
     fn reply_as(
         &mut self,
         id: ConversationId,
@@ -338,11 +352,12 @@ impl Inbox {
         }
         let (request, arrived) = (open.id, open.arrived);
         if open.responder.is_closed() {
-            // The news of it is on its way; the text must not be.
+            // The event that says so is still on its way. The reply is refused here, so that its text
+            // stays.
             if let Some(Change::ClientGone { returned, .. }) = self.handle_client_gone(request, now)
                 && !returned.is_empty()
             {
-                self.unreturned.insert(request, (id, returned));
+                self.lost_drafts.insert(request, (id, returned));
             }
             return Err(ReplyError::ClientGone);
         }
@@ -371,11 +386,11 @@ impl Inbox {
             let ticket = open.responder.next_ticket();
             let before = conversation.replies.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
-                let place = RequestKey {
+                let key = RequestKey {
                     conversation: id,
                     request,
                 };
-                store.reject(place, &conversation.request, words);
+                store.reject(key, &conversation.request, words);
                 conversation.rejected = Some(now);
             }
             conversation.add_reply(reply.clone(), draft, (request, ticket), &store, now);
@@ -384,11 +399,12 @@ impl Inbox {
             } else {
                 Vec::new()
             };
-            // Should the client be gone by now, the news of it brings the words back.
+            // If the client has gone since, the event that says so returns the draft.
             written = store.save_replies(rows, rest.map(|rest| (id, rest)), numbers);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send_slowly(reply, written, delay);
-                // The client waits for those who were woken by this, and nobody for this thread.
+                // Lets the threads run that were just woken: a client waits for them, and nobody for
+                // this one.
                 std::thread::yield_now();
             }
             if ends {
@@ -403,7 +419,7 @@ impl Inbox {
         self.record_reply_time(request, ends, now);
         if ends {
             self.end_turn(id, ended, now);
-            // Another request may have stood in line behind this one.
+            // Another request may have been queued behind this one.
             self.handle_automatically(id, now);
             self.record_displayed(id, now);
             self.notify_waiters(id);
@@ -411,7 +427,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Sets the conversation that the person has open.
+    /// Sets the conversation that is on the screen.
     pub fn set_displayed(&mut self, conversation: Option<ConversationId>, now: Timestamp) {
         self.displayed = conversation;
         if let Some(id) = conversation {
@@ -419,34 +435,36 @@ impl Inbox {
         }
     }
 
-    /// Whether something was said or delivered since [`Inbox::take_saving`] was asked.
+    /// Whether [`Inbox::take_saving`] would return a write.
     pub(crate) fn has_saving(&self) -> bool {
         self.saving.is_some()
     }
 
-    /// The last write of something said or delivered since this was asked; `None` if nothing was.
+    /// The last write of a reply, a delivery or a mark since the last call; `None` if there was none.
     pub(crate) fn take_saving(&mut self) -> Option<Saving> {
         self.saving.take()
     }
 
-    /// The conversations that had to make room for others since this was asked.
+    /// The conversations that were dropped to make room since the last call.
     pub(crate) fn take_dropped(&mut self) -> Vec<ConversationId> {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Those that a script has deleted since this was asked, and where they stood in the list.
+    /// The conversations that a script has deleted since the last call, with the indexes that they had
+    /// in the list.
     pub(crate) fn take_deleted(&mut self) -> Vec<(ConversationId, usize)> {
         std::mem::take(&mut self.deleted)
     }
 
-    /// Lets a client ask again what was rejected in a conversation; says whether something was.
+    /// Forgets the rejections of a conversation, so that its clients may ask again. Returns whether
+    /// there were any.
     pub fn lift_rejections(&mut self, id: ConversationId) -> bool {
         let conversation = self.conversations.get_mut(&id);
         let rejected = conversation.and_then(|conversation| conversation.rejected.take());
         rejected.is_some() && self.store.lift_rejections(id)
     }
 
-    /// A conversation in which something was rejected may have gone on.
+    /// Forgets the rejection of a conversation in which a new request comes, unless it has several.
     fn lift_rejection_on_progress(&mut self, id: ConversationId) {
         let conversation = self.conversations.get_mut(&id);
         let rejecting = conversation.filter(|conversation| conversation.rejected.is_some());
@@ -457,10 +475,10 @@ impl Inbox {
         }
     }
 
-    /// A rejection that did not arrive is none.
-    fn withdraw_rejection(&mut self, place: RequestKey) {
-        if let Some(conversation) = self.conversations.get_mut(&place.conversation)
-            && self.store.withdraw_rejection(place)
+    /// Forgets a rejection that the client did not get.
+    fn withdraw_rejection(&mut self, key: RequestKey) {
+        if let Some(conversation) = self.conversations.get_mut(&key.conversation)
+            && self.store.withdraw_rejection(key)
         {
             conversation.rejected = None;
         }
@@ -493,8 +511,7 @@ impl Inbox {
         } = arrival;
         let automatic = matches!(answerer, Answerer::Program(_));
         self.lift_rejection_on_progress(conversation);
-        // A request that begins a conversation is shown at once; one that goes on with it may
-        // have to queue.
+        // The first request of a conversation is shown at once; a later one may have to wait in the queue.
         let returned = earlier
             .map(|loaded| self.load_earlier(*loaded, &request))
             .unwrap_or_default();
@@ -531,7 +548,7 @@ impl Inbox {
                     queued,
                 }),
                 Answerer::Program(housekeeping) => {
-                    // What the agent asked for is not what anybody would look for in the list.
+                    // The purpose says more in the list than the prompt, which the agent wrote.
                     let words = housekeeping.purpose.words();
                     conversation.title = words.into();
                     conversation.automatic = Some(words.into());
@@ -553,7 +570,7 @@ impl Inbox {
             is_idle || automatic
         });
         let is_current = current == Some(true);
-        // One that was begun on behalf of another goes on as that does now.
+        // A sub-agent's conversation takes the mode of the one that began it.
         let mode = self.initial_mode(conversation);
         if let Some(found) = self.conversations.get_mut(&conversation) {
             found.mode = mode;
@@ -574,9 +591,9 @@ impl Inbox {
         }
     }
 
-    /// Takes in a conversation of an earlier run whose client comes back with a request. What was
-    /// said to it last and is not known to have arrived did not, unless it is in what the client
-    /// sends.
+    /// Adds a conversation that was loaded because a request belongs to it. Returns the drafts of its
+    /// last replies that are neither known to be delivered nor in the items of the request: the client
+    /// did not get them.
     fn load_earlier(&mut self, loaded: LoadedConversation, request: &Request) -> Vec<Draft> {
         let id = loaded.header.id;
         self.insert(loaded.header.clone());
@@ -585,7 +602,7 @@ impl Inbox {
         found.map_or_else(Vec::new, |found| found.missing_from(request))
     }
 
-    /// Lists the newest conversations of earlier runs.
+    /// Lists the newest conversations of earlier runs that were not dismissed.
     pub fn restore(&mut self) {
         let dismissed = u32::try_from(self.dismissed.len()).unwrap_or(0);
         let recent = self.store.recent(MAX_RESTORED + dismissed).into_iter();
@@ -607,7 +624,7 @@ impl Inbox {
         }
     }
 
-    /// Takes in what the journal has of a conversation that is listed.
+    /// Fills a conversation that is listed with what was loaded from the journal.
     pub fn load(&mut self, loaded: LoadedConversation) {
         self.edit(loaded.header.id, |conversation, memory| {
             if !conversation.is_loaded() {
@@ -616,7 +633,7 @@ impl Inbox {
         });
     }
 
-    /// Keeps what the person makes of a conversation or of one of its turns.
+    /// Sets and writes the mark of a conversation or of one of its turns.
     pub fn mark(&mut self, marked: Marked) {
         self.saving = Some(self.store.save_mark(marked.mark.clone()));
         let id = ConversationId(marked.mark.conversation);
@@ -630,13 +647,13 @@ impl Inbox {
         }
     }
 
-    /// Whether somebody waits in a conversation, or has not got all that was said to them.
+    /// Whether a request waits in a conversation, or not all of its replies were delivered.
     pub fn is_busy(&self, id: ConversationId) -> bool {
         self.get(id).is_some_and(Conversation::is_waiting)
             || self.requests.values().any(|busy| *busy == id)
     }
 
-    /// Deletes a conversation for good, unless it is busy; says whether it is gone.
+    /// Deletes a conversation for good, unless it is busy. Returns whether it was deleted.
     pub fn delete(&mut self, id: ConversationId) -> bool {
         let is_deleted = self.get(id).is_some() && !self.is_busy(id);
         if is_deleted {
@@ -646,8 +663,8 @@ impl Inbox {
         is_deleted
     }
 
-    /// Takes a conversation off the list, unless it is busy; says whether it is off. The journal
-    /// keeps it, and a search or its client brings it back.
+    /// Takes a conversation off the list, unless it is busy. Returns whether it was. It stays in the
+    /// journal, and a search or a request of its client brings it back.
     pub(crate) fn dismiss(&mut self, id: ConversationId) -> bool {
         let is_dismissed = self.get(id).is_some() && !self.is_busy(id);
         if is_dismissed {
@@ -657,7 +674,7 @@ impl Inbox {
         is_dismissed
     }
 
-    /// Takes all off the list that nobody waits in, but for those to be spared; says which.
+    /// Takes all conversations off the list that are not busy and not `is_spared`, and returns them.
     pub(crate) fn dismiss_done(
         &mut self,
         is_spared: impl Fn(ConversationId) -> bool,
@@ -711,7 +728,7 @@ impl Inbox {
             self.requests.remove(&id);
             return None;
         };
-        // Nothing of it is listed by, so that it need not be listed anew.
+        // A delivery does not change the place in the list, so this need not go through `edit`.
         let (is_done, is_kept) = found.mark_delivered(id, ticket, &self.store);
         if found.automatic.is_none() {
             self.statistics.output_tokens += tokens;
@@ -720,9 +737,10 @@ impl Inbox {
             self.record_delivery_time(id, now);
             self.requests.remove(&id);
         }
-        // Each word of a model is delivered by itself, and nothing of that is kept.
+        // Each piece of a streaming model is delivered on its own, and nothing is written for that.
         if is_kept {
-            // The last of what this writes: what is called delivered must not come back as a draft.
+            // Written after the delivery itself, so that the terminal, which waits for this write before
+            // it shows the delivery, never shows one that a restart would return as a draft.
             self.saving = Some(self.save_statistics());
         }
         Some(Change::Delivered {
@@ -732,7 +750,7 @@ impl Inbox {
     }
 
     fn handle_client_gone(&mut self, id: RequestId, now: Timestamp) -> Option<Change> {
-        if let Some((conversation, returned)) = self.unreturned.remove(&id) {
+        if let Some((conversation, returned)) = self.lost_drafts.remove(&id) {
             return Some(Change::ClientGone {
                 conversation,
                 returned,
@@ -771,7 +789,7 @@ impl Inbox {
         })
     }
 
-    /// Changes a conversation, and lists it where it belongs then.
+    /// Changes a conversation, and moves it to its new place in the list.
     fn edit<T>(
         &mut self,
         id: ConversationId,
@@ -788,13 +806,13 @@ impl Inbox {
         Some(result)
     }
 
-    /// Lists a conversation with the one on whose behalf it was begun.
+    /// Lists a conversation of a sub-agent below the one that began it.
     fn adopt_child(&mut self, child: ConversationId, parent: ConversationId) {
         let Some(found) = self.conversations.get(&parent).filter(|_| child != parent) else {
             return;
         };
         let first = found.family.map_or(parent, |family| family.root);
-        // What was begun on its own behalf comes with it.
+        // The conversations that it began itself come with it.
         let own = self.families.remove(&child).unwrap_or_default();
         let family = self.families.entry(first).or_default();
         family.extend([first, child].into_iter().chain(own));
@@ -808,7 +826,7 @@ impl Inbox {
         }
     }
 
-    /// Lists conversations that belong together by when something last happened in any of them.
+    /// Lists the conversations of a family by the newest activity in any of them.
     fn list_family(&mut self, first: ConversationId, active: Timestamp) {
         for id in self.families.get(&first).into_iter().flatten() {
             if let Some(member) = self.conversations.get_mut(id) {
@@ -822,7 +840,7 @@ impl Inbox {
         }
     }
 
-    /// Lets go of the oldest where there are too many.
+    /// Drops the oldest conversations from memory until the rest is within the limits.
     fn make_room(&mut self) {
         while self.order.len() > MAX_CONVERSATIONS || self.memory.bytes > self.max_bytes {
             let Some(oldest) = self.order.oldest_done(self.displayed) else {

@@ -1,4 +1,4 @@
-//! What is written down of drafts and of what rules decided.
+//! Writes drafts of models and decisions of rules to the journal.
 
 use jiff::Timestamp;
 
@@ -10,16 +10,16 @@ use crate::inbox::{Conversation, ConversationId, Inbox, ReplyContent, RequestId,
 use crate::journal::{self, DraftFate};
 use crate::rules::Decision;
 
-/// What was drafted for a request that waits no longer.
+/// The drafts for a request that waits no longer.
 #[derive(Debug)]
 pub(in crate::inbox) struct EndedTurn {
     turn: Box<TurnDrafts>,
-    /// What became of each draft.
+    /// What became of each draft, in the same order.
     fates: Vec<DraftFate>,
 }
 
 impl Conversation {
-    /// Ends what is drafted for the request that was answered last.
+    /// Takes the drafts for a request that has just ended, with what became of each.
     pub(in crate::inbox) fn take_turn_drafts(&mut self) -> Option<EndedTurn> {
         let turn = self.drafting.take()?;
         let own = self
@@ -33,8 +33,8 @@ impl Conversation {
 }
 
 impl Inbox {
-    /// Writes down what became of the drafts of a request that waits no longer, and stops those that are
-    /// still being made.
+    /// Writes what became of the drafts for a request that has ended, and stops those that are still
+    /// being written.
     pub(in crate::inbox) fn end_turn(
         &mut self,
         id: ConversationId,
@@ -54,7 +54,7 @@ impl Inbox {
         }
     }
 
-    /// Stops a draft that is still being made.
+    /// Stops a draft that is still being written.
     pub(super) fn stop(&mut self, draft: &mut ModelDraft, now: Timestamp) {
         if self.drafts_in_progress.remove(&draft.id).is_some() {
             self.send_order(ModelOrder::Cancel(draft.id));
@@ -62,7 +62,7 @@ impl Inbox {
         draft.end(DraftState::Cancelled, now);
     }
 
-    /// Writes down a draft that has come to its end while its request still waits.
+    /// Writes a draft that has ended while its request still waits.
     pub(super) fn save_ended_draft(&self, id: ConversationId, draft: DraftId) {
         let found = self.draft_of(id, draft);
         if let Some(found) = found.filter(|found| !found.is_streaming()) {
@@ -76,7 +76,7 @@ impl Inbox {
         }
     }
 
-    /// Writes down what a rule decided: about a draft, if it is about one.
+    /// Writes the decision of a rule about the request that waits, or about one of its drafts.
     pub(super) fn save_decision(
         &self,
         id: ConversationId,
@@ -132,7 +132,7 @@ fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::Mode
     }
 }
 
-/// What there is of an item, as if it were whole.
+/// What there is of an unfinished item, as a whole item.
 fn partial(partial: &Partial) -> Option<Body> {
     Some(match partial {
         Partial::Nothing => return None,
@@ -146,7 +146,7 @@ fn partial(partial: &Partial) -> Option<Body> {
     })
 }
 
-/// What became of a draft, by what was said to its request.
+/// What became of a draft, by the replies to its request.
 fn fate(draft: &ModelDraft, replies: &[&SentReply]) -> DraftFate {
     let by_itself = |reply: &&SentReply| matches!(reply.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
     if draft.sent_items > 0 || draft.sent_message_bytes > 0 || replies.iter().any(by_itself) {
@@ -159,7 +159,7 @@ fn fate(draft: &ModelDraft, replies: &[&SentReply]) -> DraftFate {
     if sent.peek().is_none() {
         return DraftFate::Unused;
     }
-    // Thoughts are read, and may be left out.
+    // Reasoning does not count: the person may leave it out.
     let is_only_reasoning = |item: &&Body| matches!(item, Body::Reasoning { .. });
     let mut drafted = draft.items.iter().filter(|item| !is_only_reasoning(item));
     let mut sent =
@@ -175,7 +175,7 @@ fn fate(draft: &ModelDraft, replies: &[&SentReply]) -> DraftFate {
     }
 }
 
-/// Whether anything in what was composed comes from a draft of a model.
+/// Whether any part of what the person composed comes from a draft of a model.
 fn is_made_of(composed: &Draft, id: DraftId) -> bool {
     let calls = composed.parts.iter().filter_map(|part| part.call.as_ref());
     let is_drafted = |call: &Call| {

@@ -1,4 +1,5 @@
-//! Taking in what models draft, and sending it while it is made where nobody has to decide.
+//! Applies the steps of drafts. In [`Mode::Auto`], a draft is sent while the model writes it, as far as
+//! no rule holds it; else rules may decide about it when it has ended.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -10,13 +11,13 @@ use crate::inbox::{Change, Conversation, ConversationId, Inbox};
 use crate::rules::{Decision, RuleAction};
 use crate::store::Saving;
 
-/// How long the words of a model that sends by itself may not be written down.
+/// How often the live message of a model is written to the journal.
 const SAVE_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
-/// The name of what stops a draft that no rule stops.
+/// The name that stands for a rule where the program itself holds a draft.
 const PROGRAM_RULE: &str = "humanllm";
 
 impl Inbox {
-    /// Takes in a step of a draft.
+    /// Applies a step of a draft.
     pub(in crate::inbox) fn handle_draft_step(
         &mut self,
         draft: DraftId,
@@ -65,7 +66,7 @@ impl Inbox {
         drafts.iter().find(|found| found.id == draft)
     }
 
-    /// Sends what has come of a draft that is sent by itself, as far as rules let it.
+    /// Sends the newest piece of a draft, unless it has to wait or a rule holds it.
     fn send_piece(
         &mut self,
         id: ConversationId,
@@ -91,7 +92,7 @@ impl Inbox {
         let Some(conversation) = self.get(id) else {
             return DraftUpdate::More;
         };
-        // Whether it is the JSON that was asked for is known at its end.
+        // Whether a text is the JSON that the request asks for is known only at its end.
         if conversation.request().output_format != OutputFormat::Text {
             return DraftUpdate::More;
         }
@@ -101,7 +102,7 @@ impl Inbox {
         let Partial::Text(text) = &model_draft.partial else {
             return DraftUpdate::More;
         };
-        // What comes behind something that waits for the end waits too.
+        // Items before it wait to be sent, so it waits too.
         if model_draft.sent_items < model_draft.items.len() {
             return DraftUpdate::More;
         }
@@ -115,7 +116,7 @@ impl Inbox {
         self.send_words(id, draft, more, now)
     }
 
-    /// Sends more of the message that is open.
+    /// Sends more of the live message.
     fn send_words(
         &mut self,
         id: ConversationId,
@@ -149,7 +150,7 @@ impl Inbox {
         conversation.add_live(more, phase, (now, reply_id), request, ticket, words);
         if let Some(open) = conversation.open.front_mut() {
             let delta = more.to_owned();
-            // Nobody typed it, so that it need not be kept before it leaves; but soon after.
+            // No words of the person: it need not be in the journal before it leaves, but soon after.
             open.responder
                 .send(Reply::Live { delta, phase }, Saving::default());
         }
@@ -163,7 +164,7 @@ impl Inbox {
         DraftUpdate::Sent
     }
 
-    /// Ends the message that the draft has said before the one that begins now.
+    /// Ends the live message if it is an earlier one of the draft than that which begins now.
     fn end_previous_message(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) {
         let is_open = self
             .get(id)
@@ -197,7 +198,7 @@ impl Inbox {
                     return DraftUpdate::More;
                 };
                 let words = item.words().into_owned();
-                // What came without having been streamed, or differs at its end.
+                // What was not streamed before the complete message came.
                 let rest = words
                     .get(model_draft.sent_message_bytes..)
                     .unwrap_or_default();
@@ -220,7 +221,7 @@ impl Inbox {
                 else {
                     return DraftUpdate::More;
                 };
-                // In the middle of a message that goes on they would end it.
+                // Sent within a live message that the draft continues, reasoning would end that message.
                 let leaves = carries && (!is_open || model_draft.has_sent_message());
                 model_draft.sent_items += 1;
                 if !leaves {
@@ -231,12 +232,12 @@ impl Inbox {
                 let _ = self.reply_as(id, reply, words, None, now);
                 DraftUpdate::Sent
             }
-            // Calls leave together, when it is known that no rule holds one of them.
+            // Calls are sent together at the end, when it is known that no rule holds one of them.
             _ => DraftUpdate::More,
         }
     }
 
-    /// Sends what is left, and ends the response.
+    /// Sends the rest of a draft, and ends the response.
     fn send_end(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> DraftUpdate {
         let Some(model_draft) = self.draft_of(id, draft) else {
             return DraftUpdate::More;
@@ -249,7 +250,7 @@ impl Inbox {
             return self.fail_empty_draft(id, draft);
         }
         if is_cut {
-            // How it goes on is not for a program to decide.
+            // Whether the response ends here is for the person to decide.
             self.stop_sending(id, draft);
             return DraftUpdate::Held;
         }
@@ -268,8 +269,8 @@ impl Inbox {
         }
     }
 
-    /// Decides about a draft that nobody sends by itself: rules may, where the person does not answer
-    /// all alone.
+    /// Applies the rules to a draft that has ended and is not sent while it is written. They decide in
+    /// [`Mode::Draft`], unless the person has begun to reply.
     fn apply_rules_to_draft(
         &mut self,
         id: ConversationId,
@@ -288,7 +289,7 @@ impl Inbox {
         let items = model_draft.items.clone();
         let is_whole = model_draft.state == DraftState::Complete && model_draft.continues.is_none();
         let is_free = conversation.decision().is_none() && !conversation.is_automation_suspended();
-        // Leave is given by a key of the person and by nothing else.
+        // Permission for an action of the agent is given by a key of the person and by nothing else.
         let is_check = conversation.request().purpose == Purpose::PermissionCheck;
         let may_act = conversation.mode() == Mode::Draft && is_free && !is_check;
         let subject = conversation.subject();
@@ -298,14 +299,14 @@ impl Inbox {
         let is_send = |decision: &Decision| decision.action == RuleAction::Send;
         let stops = decisions.iter().flatten().find(|found| !is_send(found));
         let stops = stops.cloned();
-        // All that says anything to the agent must be allowed.
+        // A draft is sent only if a rule sends each of its items but reasoning.
         let mut others = items.iter().zip(&decisions);
         let all_sent = others.all(|(item, decision)| {
             matches!(item, Body::Reasoning { .. }) || decision.as_ref().is_some_and(is_send)
         });
         let sends = decisions.into_iter().flatten().find(is_send);
         if let Some(model_draft) = self.draft_mut(id, draft) {
-            // What has stopped it while it was sent still does.
+            // A decision that stopped it while it was sent still holds.
             let found = stops.clone().or_else(|| sends.clone());
             model_draft.decision = model_draft.decision.take().or(found);
         }
@@ -322,7 +323,7 @@ impl Inbox {
         }
     }
 
-    /// A draft that says nothing to the agent is none.
+    /// Lets a draft fail that has nothing for the agent.
     fn fail_empty_draft(&mut self, id: ConversationId, draft: DraftId) -> DraftUpdate {
         if let Some(model_draft) = self.draft_mut(id, draft) {
             let words = if model_draft.items.is_empty() {
@@ -335,8 +336,8 @@ impl Inbox {
         DraftUpdate::Failed
     }
 
-    /// The items that have not left, as the agent takes them. Of a message that has begun to leave, it is
-    /// what is left.
+    /// The items of a draft that were not sent, without reasoning if the format of the request has none.
+    /// Of a message that was sent in part, only the rest.
     fn unsent_items(&self, id: ConversationId, draft: DraftId) -> Vec<Body> {
         let Some((found, model_draft)) = self.get(id).zip(self.draft_of(id, draft)) else {
             return Vec::new();
@@ -347,8 +348,9 @@ impl Inbox {
         items
     }
 
-    /// Sends a draft that is whole, because a rule says so of it. Where another rule or the request says
-    /// otherwise, the person decides.
+    /// Sends a complete draft because a rule has decided that, and ends the response. If another rule
+    /// holds one of its items, or they do not keep to what the request asks for, the person decides.
+    /// Returns whether it was sent.
     pub(super) fn send_draft(
         &mut self,
         id: ConversationId,
@@ -361,7 +363,7 @@ impl Inbox {
         };
         let is_open = conversation.live_phase().is_some();
         let is_whole = model_draft.state == DraftState::Complete;
-        // Without the words that it goes on from it says something else.
+        // A continuation makes no sense without the message that it continues.
         if !is_whole || (model_draft.continues.is_some() && !is_open) {
             return false;
         }
@@ -384,7 +386,7 @@ impl Inbox {
             return false;
         }
         if goes_on && matches!(items.first(), Some(Body::Message { .. })) {
-            // What is left of it ends it.
+            // The rest of the live message ends it.
             let rest = items.remove(0);
             self.send_words(id, draft, &rest.words(), now);
         }
@@ -400,7 +402,7 @@ impl Inbox {
         self.reply_as(id, reply, draft, None, now).is_ok()
     }
 
-    /// Why an item must not leave by itself.
+    /// The decision that keeps an item from being sent without the person, if there is one.
     fn blocking_decision(&self, id: ConversationId, item: &Body) -> Option<Decision> {
         let conversation = self.get(id)?;
         let by_rule = self.drafting.rules.of_item(&conversation.subject(), item);
@@ -411,7 +413,7 @@ impl Inbox {
         }
     }
 
-    /// Stops sending a draft and does what a rule decided about it.
+    /// Stops sending a draft, and carries out the decision about it.
     fn stop_and_apply(
         &mut self,
         id: ConversationId,
@@ -424,7 +426,7 @@ impl Inbox {
         if let Some(model_draft) = self.draft_mut(id, draft) {
             model_draft.decision = Some(decision.clone());
         }
-        // Models that draft what a rule has the next one draft would do so for ever.
+        // Two rules that each name the other model would have them draft for ever.
         let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
         let has_drafted = |model: &String| {
             let mut own = drafts
@@ -442,7 +444,7 @@ impl Inbox {
                 DraftUpdate::Held
             }
             _ => {
-                // What the model would say besides does not matter any more.
+                // The rest of the draft does not matter any more.
                 self.cancel_draft(draft, now);
                 if self.apply_decision(id, decision, Some(draft), now) {
                     DraftUpdate::Finished
@@ -453,7 +455,7 @@ impl Inbox {
         }
     }
 
-    /// What is left of a draft is for the person.
+    /// Stops sending a draft; the rest of it is for the person.
     fn stop_sending(&mut self, id: ConversationId, draft: DraftId) {
         if let Some(turn) = self.turn_drafts_mut(id) {
             turn.sending.take_if(|sending| *sending == draft);
@@ -461,7 +463,7 @@ impl Inbox {
         self.save_live_message(id);
     }
 
-    /// Writes down the message that a model has begun, now that the person has the pen.
+    /// Writes the live message to the journal.
     pub(super) fn save_live_message(&mut self, id: ConversationId) {
         if !self.store.has_journal() {
             return;
@@ -479,7 +481,7 @@ impl Inbox {
     }
 }
 
-/// That something is held which no rule holds.
+/// The decision of the program itself to hold something.
 fn hold_decision(matched: String) -> Decision {
     Decision {
         rule: PROGRAM_RULE.into(),
@@ -490,7 +492,7 @@ fn hold_decision(matched: String) -> Decision {
     }
 }
 
-/// What the words of a draft come from, and who sends them where nobody else does.
+/// The source of the words of a draft, and the sender where the draft is sent without the person.
 fn source_and_sender(model_draft: &ModelDraft) -> (Source, Sender) {
     let source = Source::Model {
         draft: model_draft.id.0,
@@ -503,7 +505,7 @@ fn source_and_sender(model_draft: &ModelDraft) -> (Source, Sender) {
     (source, sender)
 }
 
-/// What is written down of items that a model makes and nobody composes.
+/// The draft that is written for items that are sent without the person.
 fn auto_draft(model_draft: &ModelDraft) -> Draft {
     let (_, sender) = source_and_sender(model_draft);
     Draft {
@@ -512,7 +514,7 @@ fn auto_draft(model_draft: &ModelDraft) -> Draft {
     }
 }
 
-/// What is wrong with an item, which the person would be told before they sent it.
+/// The problem of an item, which the person would be told before sending it.
 fn item_problem(conversation: &Conversation, item: &Body) -> Option<String> {
     let offers = |name: &str, namespace: Option<&String>| {
         let mut tools = conversation.tools().iter();

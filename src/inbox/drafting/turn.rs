@@ -1,4 +1,5 @@
-//! What is drafted for the request that waits in a conversation, and who has the pen.
+//! Begins and stops the drafts for the request that waits in a conversation, and applies the mode of the
+//! conversation and the rules to the request.
 
 use std::collections::BTreeMap;
 
@@ -14,31 +15,31 @@ use crate::inbox::{Change, Conversation, ConversationId, Inbox, ReplyContent, Re
 use crate::journal::DraftFate;
 use crate::rules::{Decision, RuleAction, Rules, Subject};
 
-/// How many drafts of one turn are kept, the newest.
+/// How many drafts of one turn are in memory, the newest.
 const MAX_DRAFTS: usize = 20;
-/// The name by which it is kept how conversations go on.
+/// The name of the setting that holds the modes of conversations.
 const MODES: &str = "modes";
-/// How many modes are remembered; the oldest go first.
+/// How many modes are remembered; those of the oldest conversations are forgotten first.
 const MAX_MODES: usize = 1_000;
 
-/// What is drafted for one request.
+/// The drafts for one request, and what is decided about it.
 #[derive(Debug)]
 pub(in crate::inbox) struct TurnDrafts {
     /// The request.
     pub request: RequestId,
     /// The drafts, oldest first.
     pub drafts: Vec<ModelDraft>,
-    /// The one that is sent while it is made.
+    /// The one that is sent while the model writes it.
     pub sending: Option<DraftId>,
-    /// What a rule decided about the request, or about the draft that it stopped.
+    /// The decision to hold the request, or a draft for it.
     pub(crate) decision: Option<Decision>,
-    /// The draft that this is about.
+    /// The draft that the decision holds.
     pub held_draft: Option<DraftId>,
-    /// When the decision is over, and something else happens.
+    /// When the decision times out, after which its other action is carried out.
     pub deadline: Option<Timestamp>,
-    /// Whether the person is at it, so that nothing happens by itself.
+    /// Whether the person has begun to reply, so that neither rules nor models reply any more.
     pub(crate) automation_suspended: bool,
-    /// When what a model says by itself was last written down, or began.
+    /// When the live message of a model was last written to the journal, or was begun.
     pub saved_at: Option<Timestamp>,
 }
 
@@ -58,7 +59,7 @@ impl TurnDrafts {
 }
 
 impl Conversation {
-    /// How it goes on when its agent asks something.
+    /// Who answers its requests.
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -68,18 +69,18 @@ impl Conversation {
         self.turn_drafts().map_or(&[], |turn| &turn.drafts)
     }
 
-    /// The draft that is sent while it is made.
+    /// The draft that is sent while the model writes it.
     pub fn sending(&self) -> Option<DraftId> {
         self.turn_drafts()?.sending
     }
 
-    /// Whether the person is at the answer to the request that waits.
+    /// Whether the person has begun to reply to the request that waits.
     pub(super) fn is_automation_suspended(&self) -> bool {
         self.turn_drafts()
             .is_some_and(|turn| turn.automation_suspended)
     }
 
-    /// What a rule decided about the request that waits.
+    /// The decision that holds the request that waits, or a draft for it.
     pub(crate) fn decision(&self) -> Option<&Decision> {
         self.turn_drafts()?.decision.as_ref()
     }
@@ -89,7 +90,7 @@ impl Conversation {
         self.drafting.as_deref().filter(|turn| turn.request == open)
     }
 
-    /// What is drafted for the request that waits; nothing if none does.
+    /// The drafts for the request that waits; `None` if none does.
     pub(super) fn turn_drafts_mut(&mut self) -> Option<&mut TurnDrafts> {
         let open = self.open_request()?;
         let turn = self
@@ -101,7 +102,7 @@ impl Conversation {
         Some(turn)
     }
 
-    /// What rules are asked about.
+    /// What rules match against.
     pub fn subject(&self) -> Subject<'_> {
         Subject {
             agent: &self.agent,
@@ -111,7 +112,7 @@ impl Conversation {
         }
     }
 
-    /// The message that is open: it was sent in part.
+    /// The text so far of the message that is sent live to the request that waits, if there is one.
     fn live_text(&self) -> Option<&str> {
         let last = self.replies.last()?;
         match &last.content {
@@ -120,7 +121,7 @@ impl Conversation {
         }
     }
 
-    /// The items that were said to the request that waits.
+    /// The items that were sent to the request that waits.
     fn already_sent(&self) -> Vec<Body> {
         let current = self.open_request();
         let own = self.replies.iter();
@@ -134,28 +135,28 @@ impl Conversation {
 }
 
 impl Inbox {
-    /// Says which models there are and what is decided without the person, from now on.
+    /// Sets the models, the rules and the default mode.
     pub fn set_drafting(&mut self, drafting: Drafting) {
         self.drafting = drafting;
     }
 
-    /// What is decided without the person.
+    /// The rules that decide without the person.
     pub fn rules(&self) -> &Rules {
         &self.drafting.rules
     }
 
-    /// The names of the models; the first is asked where nobody names another.
+    /// The names of the models; the first is the default.
     pub fn models(&self) -> &[String] {
         &self.drafting.models
     }
 
-    /// How a conversation goes on when its agent asks something.
+    /// Who answers the requests of a conversation; the default mode if it is not in memory.
     pub fn mode(&self, id: ConversationId) -> Mode {
         self.get(id).map_or(self.drafting.mode, Conversation::mode)
     }
 
-    /// Changes that. What waits and has no draft is drafted at once; where a model is writing to the
-    /// client and must not any more, it is stopped.
+    /// Changes the mode of a conversation, and applies the new one to the request that waits: a model
+    /// begins to draft or to reply, or one that is replying stops.
     pub(crate) fn set_mode(
         &mut self,
         id: ConversationId,
@@ -184,7 +185,7 @@ impl Inbox {
                 if self.is_permission_check(id) {
                     return None;
                 }
-                // A rule that came since may say otherwise.
+                // A rule may have been added since the request came.
                 let rules = self.drafting.rules.clone();
                 let decision = rules.of_request(&conversation.subject());
                 return match decision {
@@ -200,11 +201,11 @@ impl Inbox {
         self.newest_draft_change(id)
     }
 
-    /// Asks a model for a draft of the answer to the request that waits.
+    /// Begins a draft for the request that waits.
     ///
     /// # Errors
     ///
-    /// A [`DraftError`] if nobody waits, or there is no such model.
+    /// A [`DraftError`] if no request waits, or there is no such model.
     pub fn draft(
         &mut self,
         id: ConversationId,
@@ -228,7 +229,7 @@ impl Inbox {
             model: model.clone(),
             request: conversation.request.clone(),
             already_sent: conversation.already_sent(),
-            // What has left already is not to be said again.
+            // The model must not repeat what was sent already.
             continues: ask.continues.clone().or(live_text),
             hint: ask.hint.clone(),
         };
@@ -254,7 +255,8 @@ impl Inbox {
         Ok(draft)
     }
 
-    /// Stops a draft; what there is of it stays. Says whether it was being made.
+    /// Stops a draft that a model is writing; what there is of it stays. Returns whether there was such
+    /// a draft.
     pub fn cancel_draft(&mut self, draft: DraftId, now: Timestamp) -> bool {
         let Some(id) = self.drafts_in_progress.remove(&draft) else {
             return false;
@@ -270,8 +272,8 @@ impl Inbox {
         true
     }
 
-    /// Gives the person the pen where a model has it: what was sent stays, and nothing more of the
-    /// draft is sent by itself. Says whether a model had it.
+    /// Stops a model that is replying, so that the person can go on. What was sent stays. Returns
+    /// whether there was such a model.
     pub(crate) fn take_over(&mut self, id: ConversationId, now: Timestamp) -> bool {
         let Some(draft) = self.get(id).and_then(Conversation::sending) else {
             return false;
@@ -284,7 +286,8 @@ impl Inbox {
         true
     }
 
-    /// Has a model go on after all that was said, and sends what it says.
+    /// Has a model write the reply, or the rest of it after what was sent already, and sends it while it
+    /// is written.
     ///
     /// # Errors
     ///
@@ -297,7 +300,7 @@ impl Inbox {
     ) -> Result<DraftId, DraftError> {
         let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
         if conversation.live_phase() == Some(Phase::Commentary) {
-            // What the model says is the answer, and not more of a note.
+            // What the model writes is the answer, and must not be added to a note.
             let nothing = Reply::Items(Vec::new());
             let _ = self.reply_as(id, nothing, Draft::default(), None, now);
         }
@@ -317,7 +320,8 @@ impl Inbox {
         Ok(draft)
     }
 
-    /// The person is at the answer: nothing happens by itself for this request any more.
+    /// Keeps rules and models from replying to the request that waits, because the person has begun to
+    /// reply.
     pub(crate) fn suspend_automation(&mut self, id: ConversationId) {
         let has_drafts = self
             .get(id)
@@ -331,7 +335,7 @@ impl Inbox {
         }
     }
 
-    /// The model that a rule has draft for the request that waits.
+    /// The model that a rule names for the request that waits.
     fn model_by_rule(&self, id: ConversationId) -> Option<String> {
         let found = self.get(id).filter(|found| found.is_waiting())?;
         match self.drafting.rules.of_request(&found.subject())?.action {
@@ -340,7 +344,7 @@ impl Inbox {
         }
     }
 
-    /// Conversations that were begun on behalf of another take its mode, unless they have one of their own.
+    /// Gives a new mode of a conversation to those of its sub-agents that have no mode of their own.
     fn propagate_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
         let first = self.get(id).and_then(|found| found.family);
         let members = first.and_then(|family| self.families.get(&family.root));
@@ -361,13 +365,14 @@ impl Inbox {
         }
     }
 
-    /// When something is to happen by itself.
+    /// The next moment at which [`Inbox::process_deadlines`] has something to do; `None` while the study
+    /// is paused.
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
         let first = self.deadlines.first().filter(|_| self.paused.is_none());
         first.map(|(at, _)| *at)
     }
 
-    /// Does what is due: what rules decided where nobody did anything for long enough.
+    /// Carries out the actions of decisions that have timed out.
     pub(crate) fn process_deadlines(&mut self, now: Timestamp) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.paused.is_some() {
@@ -402,7 +407,8 @@ impl Inbox {
         changes
     }
 
-    /// Decides about a request that the person is about to see; says whether they need not look.
+    /// Applies the rules, or else the mode of the conversation, to the request that waits now. Returns
+    /// whether a rule or a model answers it, so that the person need not be called.
     pub(in crate::inbox) fn handle_automatically(
         &mut self,
         id: ConversationId,
@@ -428,12 +434,12 @@ impl Inbox {
             Mode::Draft => {
                 let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
                 if drafts.is_empty() {
-                    // Without a model there is nothing but the person.
+                    // Without a model, the person answers.
                     let _ = self.draft(id, DraftRequest::default(), now);
                 }
                 false
             }
-            // Leave is given by a key of the person and by nothing else.
+            // Permission for an action of the agent is given by a key of the person and by nothing else.
             Mode::Auto if self.is_permission_check(id) => {
                 let _ = self.draft(id, DraftRequest::default(), now);
                 false
@@ -447,13 +453,14 @@ impl Inbox {
         found.is_some_and(|found| found.request().purpose == Purpose::PermissionCheck)
     }
 
-    /// Has a model answer.
+    /// Has the default model write the reply.
     fn start_auto_reply(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.start_model_reply(id, None, now).ok()?;
         self.newest_draft_change(id)
     }
 
-    /// Does what a rule decided about a request; says whether the person need not look.
+    /// Carries out the decision of a rule about a request or one of its drafts. Returns whether that
+    /// answers the request, so that the person need not be called.
     pub(super) fn apply_decision(
         &mut self,
         id: ConversationId,
@@ -468,7 +475,7 @@ impl Inbox {
                 self.hold(id, decision, draft, now);
                 false
             }
-            // Of a draft that was held.
+            // A rule sends a draft; about a request without one, it decides nothing.
             RuleAction::Send => {
                 draft.is_some_and(|draft| self.send_draft(id, &decision, draft, now))
             }
@@ -503,7 +510,7 @@ impl Inbox {
         }
     }
 
-    /// Leaves it to the person.
+    /// Leaves the request to the person, until the decision times out.
     pub(super) fn hold(
         &mut self,
         id: ConversationId,
@@ -524,7 +531,7 @@ impl Inbox {
         self.deadlines.extend(deadline.map(|at| (at, id)));
     }
 
-    /// Ends the turn as a rule says.
+    /// Ends the response with a reply in the name of a rule.
     fn end_by_rule(
         &mut self,
         id: ConversationId,
@@ -542,7 +549,7 @@ impl Inbox {
         self.reply_as(id, reply, draft, None, now).is_ok()
     }
 
-    /// The newest draft, as one that has changed.
+    /// The change that shows the newest draft.
     fn newest_draft_change(&self, id: ConversationId) -> Option<Change> {
         let draft = self.get(id)?.drafts().last()?;
         Some(Change::Drafted {
@@ -554,7 +561,7 @@ impl Inbox {
 
     pub(super) fn send_order(&self, order: ModelOrder) {
         if let Some(orders) = &self.drafting.orders {
-            // Nobody to stop is no error: the program is going away.
+            // Without a receiver, the program is shutting down.
             let _ = orders.send(order);
         }
     }
@@ -563,7 +570,7 @@ impl Inbox {
         self.conversations.get_mut(&id)?.turn_drafts_mut()
     }
 
-    /// How a conversation goes on, as far as that is known.
+    /// The mode that was set for a conversation, or else that of the conversation that began it.
     pub(in crate::inbox) fn initial_mode(&self, id: ConversationId) -> Mode {
         let parent = self.get(id).and_then(|found| found.parent);
         let of_parent = parent.map(|parent| self.mode(parent));
@@ -571,7 +578,7 @@ impl Inbox {
         known.or(of_parent).unwrap_or_default()
     }
 
-    /// A conversation begins as the configuration says, and goes on so whatever that says later.
+    /// Gives a new conversation the default mode, which it keeps if the configuration changes later.
     pub(in crate::inbox) fn save_default_mode(&mut self, id: ConversationId) {
         let mode = self.drafting.mode;
         if mode != Mode::Manual {
@@ -593,7 +600,7 @@ impl Inbox {
         modes.map(|(id, mode)| (ConversationId(id), mode)).collect()
     }
 
-    /// The name by which it is kept how conversations go on.
+    /// The name of the setting that holds the modes.
     pub(in crate::inbox) const fn modes_setting() -> &'static str {
         MODES
     }
