@@ -64,14 +64,15 @@ fn boilerplate_change(
     is_such: fn(&Item) -> bool,
 ) -> Option<String> {
     let hashes = |items: &[Arc<Item>]| -> BTreeSet<Hash> {
-        let items = items.iter().filter(|item| item.is_boilerplate());
-        let items = items.filter(|item| is_such(item));
-        items.map(|item| item.likeness()).collect()
+        let compared = items
+            .iter()
+            .filter(|item| item.is_boilerplate() && is_such(item));
+        compared.map(|item| item.likeness()).collect()
     };
     // Nearly always there is none, which is found out without the items that both begin with.
-    let same = old.iter().zip(new).take_while(|(a, b)| Arc::ptr_eq(a, b));
-    let same = same.count();
-    if hashes(&old[same..]) == hashes(&new[same..]) {
+    let pairs = old.iter().zip(new);
+    let common = pairs.take_while(|(a, b)| Arc::ptr_eq(a, b)).count();
+    if hashes(&old[common..]) == hashes(&new[common..]) {
         return None;
     }
     let (old, new) = (hashes(old), hashes(new));

@@ -119,11 +119,11 @@ impl Responder {
 
     /// Sends a reply, which leaves when `saving` is settled.
     pub fn send(&mut self, reply: Reply, saving: Saving) {
-        self.send_slowly(reply, saving, None);
+        self.send_with_delay(reply, saving, None);
     }
 
     /// Sends a reply whose parts are delayed.
-    pub(crate) fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
+    pub(crate) fn send_with_delay(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let sent = QueuedReply {

@@ -744,12 +744,11 @@ impl Conversation {
             self.seen
                 .extend(again.seen_in(&new.items[common..], &self.replies, now));
             // Items that the server had stored are not new.
-            let stored = match new.earlier {
+            let stored_end = match new.earlier {
                 0 => 0,
-                earlier => new.preamble + earlier,
+                earlier => (new.preamble + earlier).min(new.items.len()),
             };
-            let stored = stored.min(new.items.len());
-            self.seen.resize(self.seen.len().max(stored), now);
+            self.seen.resize(self.seen.len().max(stored_end), now);
             // A client whose connection broke sends the replies that it got and nothing else. What was
             // new before is still new then.
             if self.seen.len() < new.items.len() {

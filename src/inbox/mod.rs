@@ -208,25 +208,28 @@ impl Inbox {
     /// An inbox without conversations. Statistics, modes and dismissed conversations are read from the
     /// store.
     pub fn new(store: Store) -> Self {
-        let statistics = store.setting(STATISTICS);
-        let statistics = statistics.and_then(|numbers| serde_json::from_str(&numbers).ok());
-        let dismissed = store.setting(DISMISSED);
-        let dismissed = dismissed.and_then(|ids| serde_json::from_str::<Vec<i64>>(&ids).ok());
-        let dismissed = dismissed.into_iter().flatten().map(ConversationId);
+        let statistics = store
+            .setting(STATISTICS)
+            .and_then(|json| serde_json::from_str(&json).ok())
+            .unwrap_or_default();
+        let dismissed = store
+            .setting(DISMISSED)
+            .and_then(|json| serde_json::from_str::<Vec<i64>>(&json).ok())
+            .unwrap_or_default();
         let modes = Self::read_modes(store.setting(Self::modes_setting()));
         Self {
             conversations: HashMap::new(),
             order: ListOrder::default(),
             requests: HashMap::new(),
             families: HashMap::new(),
-            statistics: statistics.unwrap_or_default(),
+            statistics,
             lost_drafts: HashMap::new(),
             memory: MemoryUse::default(),
             max_bytes: MAX_BYTES,
             store,
             saving: None,
             displayed: None,
-            dismissed: dismissed.collect(),
+            dismissed: dismissed.into_iter().map(ConversationId).collect(),
             dropped: Vec::new(),
             deleted: Vec::new(),
             drafting: Drafting::default(),
@@ -295,12 +298,10 @@ impl Inbox {
                 self.handle_delivery(id, ticket, tokens, now)
             }
             Event::ClientGone { id } => self.handle_client_gone(id, now),
-            Event::RejectedAgain { conversation } => {
-                self.handle_repeated_request(conversation, now)
-            }
+            Event::RejectedAgain { conversation } => self.handle_rejected_again(conversation, now),
             Event::Drafted { id, step } => self.handle_draft_step(id, step, now),
             Event::Delayed { id, plan } => {
-                self.record_pacing(id, plan);
+                self.record_delay_plan(id, plan);
                 None
             }
             Event::Script(script) => self.handle_script(*script, now),
@@ -366,7 +367,7 @@ impl Inbox {
             Sender::Person | Sender::Script => self.reply_delay(id),
             Sender::Auto { .. } | Sender::Rule(_) => None,
         };
-        let numbers = is_person.then(|| {
+        let statistics = is_person.then(|| {
             if self.get(id).is_some_and(|found| !found.has_replied()) {
                 self.statistics.first.add(arrived, now);
             }
@@ -377,14 +378,15 @@ impl Inbox {
             (STATISTICS, self.statistics.to_json())
         });
         let store = self.store.clone();
-        let mut written = Saving::default();
-        let mut ended = None;
+        let mut saving = Saving::default();
+        let mut ended_turn = None;
         self.edit(id, |conversation, memory| {
             let Some(open) = conversation.open.front() else {
                 return;
             };
             let ticket = open.responder.next_ticket();
-            let before = conversation.replies.len().saturating_sub(1);
+            // The last reply is written again: it may be a live message that this one adds to or ends.
+            let first_changed = conversation.replies.len().saturating_sub(1);
             if let Some(words) = reply.rejection() {
                 let key = RequestKey {
                     conversation: id,
@@ -395,30 +397,30 @@ impl Inbox {
             }
             conversation.add_reply(reply.clone(), draft, (request, ticket), &store, now);
             let rows = if store.has_journal() {
-                conversation.rows(before, request)
+                conversation.rows(first_changed, request)
             } else {
                 Vec::new()
             };
             // If the client has gone since, the event that says so returns the draft.
-            written = store.save_replies(rows, rest.map(|rest| (id, rest)), numbers);
+            saving = store.save_replies(rows, rest.map(|rest| (id, rest)), statistics);
             if let Some(open) = conversation.open.front_mut() {
-                open.responder.send_slowly(reply, written, delay);
+                open.responder.send_with_delay(reply, saving, delay);
                 // Lets the threads run that were just woken: a client waits for them, and nobody for
                 // this one.
                 std::thread::yield_now();
             }
             if ends {
                 conversation.index_answer(request, &store);
-                ended = conversation.take_turn_drafts();
+                ended_turn = conversation.take_turn_drafts();
                 conversation.outcome = Outcome::Answered;
                 conversation.open.pop_front();
                 conversation.show_next_request(memory, now);
             }
         });
-        self.saving = Some(written);
+        self.saving = Some(saving);
         self.record_reply_time(request, ends, now);
         if ends {
-            self.end_turn(id, ended, now);
+            self.end_turn(id, ended_turn, now);
             // Another request may have been queued behind this one.
             self.handle_automatically(id, now);
             self.record_displayed(id, now);
@@ -484,7 +486,7 @@ impl Inbox {
         }
     }
 
-    fn handle_repeated_request(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
+    fn handle_rejected_again(&mut self, id: ConversationId, now: Timestamp) -> Option<Change> {
         self.edit(id, |conversation, _| {
             conversation.last_activity = now;
             if let Some(SentReply {
@@ -605,10 +607,10 @@ impl Inbox {
     /// Lists the newest conversations of earlier runs that were not dismissed.
     pub fn restore(&mut self) {
         let dismissed = u32::try_from(self.dismissed.len()).unwrap_or(0);
-        let recent = self.store.recent(MAX_RESTORED + dismissed).into_iter();
-        let recent = recent.filter(|header| !self.dismissed.contains(&header.id));
-        let listed: Vec<ConversationHeader> = recent.take(MAX_RESTORED as usize).collect();
-        listed.into_iter().for_each(|header| self.insert(header));
+        let mut recent = self.store.recent(MAX_RESTORED + dismissed);
+        recent.retain(|header| !self.dismissed.contains(&header.id));
+        recent.truncate(MAX_RESTORED as usize);
+        recent.into_iter().for_each(|header| self.insert(header));
     }
 
     /// Lists a conversation of an earlier run, if it is not listed already.
@@ -680,10 +682,12 @@ impl Inbox {
         is_spared: impl Fn(ConversationId) -> bool,
     ) -> Vec<ConversationId> {
         let busy: BTreeSet<ConversationId> = self.requests.values().copied().collect();
-        let done = self.conversations().filter(|found| !found.is_waiting());
-        let done = done.map(|found| found.id);
-        let done = done.filter(|id| !busy.contains(id) && !is_spared(*id));
-        let done: Vec<ConversationId> = done.collect();
+        let done: Vec<ConversationId> = self
+            .conversations()
+            .filter(|found| !found.is_waiting())
+            .map(|found| found.id)
+            .filter(|id| !busy.contains(id) && !is_spared(*id))
+            .collect();
         for id in &done {
             self.dismiss_now(*id);
         }
@@ -703,8 +707,8 @@ impl Inbox {
     fn save_dismissed(&self) {
         if self.store.has_journal() {
             let ids: Vec<i64> = self.dismissed.iter().map(|id| id.0).collect();
-            let ids = serde_json::to_string(&ids).unwrap_or_default();
-            self.store.save_setting(DISMISSED, ids);
+            let json = serde_json::to_string(&ids).unwrap_or_default();
+            self.store.save_setting(DISMISSED, json);
         }
     }
 

@@ -181,7 +181,7 @@ impl Inbox {
     }
 
     /// Records how a reply is delayed.
-    pub(super) fn record_pacing(&mut self, request: RequestId, plan: DelayPlan) {
+    pub(super) fn record_delay_plan(&mut self, request: RequestId, plan: DelayPlan) {
         if let Some(times) = self.times.get_mut(&request) {
             let plans = serde_json::from_str::<Vec<DelayPlan>>(&times.delays);
             let mut plans = plans.unwrap_or_default();

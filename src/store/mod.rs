@@ -462,33 +462,33 @@ impl Store {
             return Vec::new();
         };
         let found: Vec<FoundConversation> = if words.trim().is_empty() {
-            let rows = reader
-                .recent(limit, None)
-                .unwrap_or_else(log_and_default)
-                .into_iter();
-            let found = rows.map(|row| FoundConversation {
-                header: ConversationHeader::from(row),
-                excerpt: Excerpt::default(),
-            });
-            found.collect()
+            let rows = reader.recent(limit, None).unwrap_or_else(log_and_default);
+            rows.into_iter()
+                .map(|row| FoundConversation {
+                    header: ConversationHeader::from(row),
+                    excerpt: Excerpt::default(),
+                })
+                .collect()
         } else {
             let hits = reader.search(words, limit).unwrap_or_else(log_and_default);
-            let found = hits.into_iter().filter_map(|hit| {
-                let row = reader.conversation(hit.conversation);
-                Some(FoundConversation {
-                    header: ConversationHeader::from(row.unwrap_or_else(log_and_default)?),
-                    excerpt: hit.excerpt,
+            hits.into_iter()
+                .filter_map(|hit| {
+                    let row = reader.conversation(hit.conversation);
+                    Some(FoundConversation {
+                        header: ConversationHeader::from(row.unwrap_or_else(log_and_default)?),
+                        excerpt: hit.excerpt,
+                    })
                 })
-            });
-            found.collect()
+                .collect()
         };
-        let headers = found.iter().map(|found| found.header.clone());
-        let headers = with_marks(&reader, headers);
-        let found = found.into_iter().zip(headers);
-        let found = found.map(|(found, header)| FoundConversation { header, ..found });
+        let headers = with_marks(&reader, found.iter().map(|found| found.header.clone()));
         let threads = self.threads();
-        let is_kept = |found: &FoundConversation| !threads.is_deleted(found.header.id);
-        found.filter(is_kept).collect()
+        found
+            .into_iter()
+            .zip(headers)
+            .map(|(found, header)| FoundConversation { header, ..found })
+            .filter(|found| !threads.is_deleted(found.header.id))
+            .collect()
     }
 
     /// Whether there are texts that are not in the search index yet, so that [`Store::find`] does not

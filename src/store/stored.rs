@@ -218,9 +218,12 @@ impl StoredResponses {
     ) -> Option<Vec<Record>> {
         let id = response.id();
         let entry = self.responses.get_mut(id).filter(|entry| entry.open)?;
-        let added = response.output().iter().skip(entry.output.len());
-        let added = added.map(|item| Arc::new(Item::of_text(Arc::clone(item))));
-        let added: Vec<_> = added.collect();
+        let added: Vec<Arc<Item>> = response
+            .output()
+            .iter()
+            .skip(entry.output.len())
+            .map(|item| Arc::new(Item::of_text(Arc::clone(item))))
+            .collect();
         self.memory.add(&added);
         let mut rows = Vec::new();
         for item in &added {

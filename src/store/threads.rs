@@ -167,12 +167,13 @@ impl Threads {
         journal_row: Option<ConversationRow>,
     ) -> AssignedRequest {
         // Looked up again: other requests were assigned while the journal was read.
-        let found = self.find(&keys, automatic);
-        let journal_row =
-            journal_row.filter(|row| found.is_none() && self.is_only_in_journal(row, automatic));
+        let in_memory = self.find(&keys, automatic);
+        let journal_row = journal_row
+            .filter(|row| in_memory.is_none() && self.is_only_in_journal(row, automatic));
         let from_journal = journal_row.is_some();
-        let found = found.or_else(|| journal_row.as_ref().map(|row| ConversationId(row.id)));
-        let found = found.or_else(|| self.find_likely(hints, automatic));
+        let found = in_memory
+            .or_else(|| journal_row.as_ref().map(|row| ConversationId(row.id)))
+            .or_else(|| self.find_likely(hints, automatic));
         let conversation = found.unwrap_or_else(|| {
             self.next_conversation += 1;
             ConversationId(self.next_conversation - 1)
@@ -295,15 +296,15 @@ impl Threads {
         };
         let automatic = known.automatic;
         // A key that comes again counts as new.
-        let again = known.answers.iter().position(|said| *said == key);
-        let again = again.and_then(|again| known.answers.remove(again));
+        let index = known.answers.iter().position(|known| *known == key);
+        let repeated = index.and_then(|index| known.answers.remove(index));
         known.answers.push_back(key.clone());
         let oldest = if known.answers.len() > MAX_ANSWER_KEYS {
             known.answers.pop_front()
         } else {
             None
         };
-        let old: Vec<ThreadKey> = again.into_iter().chain(oldest).collect();
+        let old: Vec<ThreadKey> = repeated.into_iter().chain(oldest).collect();
         self.remove_keys(conversation, automatic, &old);
         self.by_key
             .entry((key, automatic))
@@ -457,9 +458,9 @@ pub(super) fn find_in_journal(
         ThreadKey::Prefix(hash) => Some(*hash),
         _ => None,
     };
-    let same: Vec<Hash> = keys.repeats.iter().filter_map(hash).collect();
+    let whole: Vec<Hash> = keys.repeats.iter().filter_map(hash).collect();
     let same = reader
-        .by_prefix(&same)
+        .by_prefix(&whole)
         .unwrap_or_else(super::log_and_default);
     let lost = same.filter(|row| is_only_in_journal(row) && row.state != TurnState::Answered);
     lost.or_else(|| {

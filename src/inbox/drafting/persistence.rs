@@ -160,11 +160,11 @@ fn fate(draft: &ModelDraft, replies: &[&SentReply]) -> DraftFate {
         return DraftFate::Unused;
     }
     // Reasoning does not count: the person may leave it out.
-    let is_only_reasoning = |item: &&Body| matches!(item, Body::Reasoning { .. });
-    let mut drafted = draft.items.iter().filter(|item| !is_only_reasoning(item));
+    let is_reasoning = |item: &&Body| matches!(item, Body::Reasoning { .. });
+    let mut drafted = draft.items.iter().filter(|item| !is_reasoning(item));
     let mut sent =
-        sent.filter(|words| !matches!(words, ReplyContent::Item(item) if is_only_reasoning(&item)));
-    let is_same = sent.all(|words| match (words, drafted.next()) {
+        sent.filter(|content| !matches!(content, ReplyContent::Item(item) if is_reasoning(&item)));
+    let is_same = sent.all(|content| match (content, drafted.next()) {
         (ReplyContent::Item(sent), Some(drafted)) => sent.is_echoed_by(drafted),
         _ => false,
     });

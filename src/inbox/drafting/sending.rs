@@ -294,26 +294,28 @@ impl Inbox {
         let may_act = conversation.mode() == Mode::Draft && is_free && !is_check;
         let subject = conversation.subject();
         let rules = &self.drafting.rules;
-        let decisions = items.iter().map(|item| rules.of_item(&subject, item));
-        let decisions: Vec<Option<Decision>> = decisions.collect();
+        let decisions: Vec<Option<Decision>> = items
+            .iter()
+            .map(|item| rules.of_item(&subject, item))
+            .collect();
         let is_send = |decision: &Decision| decision.action == RuleAction::Send;
-        let stops = decisions.iter().flatten().find(|found| !is_send(found));
-        let stops = stops.cloned();
+        let mut found = decisions.iter().flatten();
+        let stop = found.find(|decision| !is_send(decision)).cloned();
         // A draft is sent only if a rule sends each of its items but reasoning.
-        let mut others = items.iter().zip(&decisions);
-        let all_sent = others.all(|(item, decision)| {
+        let mut decided = items.iter().zip(&decisions);
+        let all_sent = decided.all(|(item, decision)| {
             matches!(item, Body::Reasoning { .. }) || decision.as_ref().is_some_and(is_send)
         });
-        let sends = decisions.into_iter().flatten().find(is_send);
+        let send = decisions.into_iter().flatten().find(is_send);
         if let Some(model_draft) = self.draft_mut(id, draft) {
             // A decision that stopped it while it was sent still holds.
-            let found = stops.clone().or_else(|| sends.clone());
-            model_draft.decision = model_draft.decision.take().or(found);
+            let decision = stop.clone().or_else(|| send.clone());
+            model_draft.decision = model_draft.decision.take().or(decision);
         }
-        match (stops, sends) {
+        match (stop, send) {
             (Some(stop), _) if may_act => self.stop_and_apply(id, draft, stop, now),
-            (None, Some(sends)) if may_act && is_whole && all_sent => {
-                if self.apply_decision(id, sends, Some(draft), now) {
+            (None, Some(send)) if may_act && is_whole && all_sent => {
+                if self.apply_decision(id, send, Some(draft), now) {
                     DraftUpdate::Finished
                 } else {
                     DraftUpdate::Ready

@@ -209,14 +209,14 @@ impl Inbox {
     pub fn draft(
         &mut self,
         id: ConversationId,
-        ask: DraftRequest,
+        options: DraftRequest,
         now: Timestamp,
     ) -> Result<DraftId, DraftError> {
         let by_rule = self.model_by_rule(id);
         let Drafting { models, orders, .. } = &self.drafting;
         let orders = orders.clone().ok_or(DraftError::NoModel)?;
         let first = models.first().ok_or(DraftError::NoModel)?;
-        let model = ask.model.or(by_rule).unwrap_or_else(|| first.clone());
+        let model = options.model.or(by_rule).unwrap_or_else(|| first.clone());
         if !models.contains(&model) {
             return Err(DraftError::UnknownModel(model));
         }
@@ -230,15 +230,15 @@ impl Inbox {
             request: conversation.request.clone(),
             already_sent: conversation.already_sent(),
             // The model must not repeat what was sent already.
-            continues: ask.continues.clone().or(live_text),
-            hint: ask.hint.clone(),
+            continues: options.continues.clone().or(live_text),
+            hint: options.hint.clone(),
         };
         let turn = conversation
             .turn_drafts_mut()
             .ok_or(DraftError::NobodyWaits)?;
         let mut model_draft = ModelDraft::new(draft, turn.request, model, now);
-        model_draft.hint = ask.hint;
-        model_draft.continues = ask.continues;
+        model_draft.hint = options.hint;
+        model_draft.continues = options.continues;
         turn.drafts.push(model_draft);
         let dropped = (turn.drafts.len() > MAX_DRAFTS).then(|| turn.drafts.remove(0));
         if let Some(mut dropped) = dropped {
@@ -305,13 +305,13 @@ impl Inbox {
             let _ = self.reply_as(id, nothing, Draft::default(), None, now);
         }
         let conversation = self.get(id).ok_or(DraftError::NobodyWaits)?;
-        let ask = DraftRequest {
+        let options = DraftRequest {
             model,
             continues: conversation.live_text().map(str::to_owned),
             hint: None,
         };
         self.take_over(id, now);
-        let draft = self.draft(id, ask, now)?;
+        let draft = self.draft(id, options, now)?;
         if let Some(turn) = self.turn_drafts_mut(id) {
             turn.sending = Some(draft);
             (turn.decision, turn.deadline, turn.held_draft) = (None, None, None);
@@ -346,10 +346,9 @@ impl Inbox {
 
     /// Gives a new mode of a conversation to those of its sub-agents that have no mode of their own.
     fn propagate_mode(&mut self, id: ConversationId, mode: Mode, now: Timestamp) {
-        let first = self.get(id).and_then(|found| found.family);
-        let members = first.and_then(|family| self.families.get(&family.root));
-        let members: Vec<ConversationId> = members.into_iter().flatten().copied().collect();
-        for member in members {
+        let family = self.get(id).and_then(|found| found.family);
+        let members = family.and_then(|family| self.families.get(&family.root));
+        for member in members.cloned().unwrap_or_default() {
             let is_own = self
                 .get(member)
                 .is_some_and(|found| found.parent == Some(id));
@@ -422,10 +421,8 @@ impl Inbox {
         {
             return false;
         }
-        let decision = self.drafting.rules.clone();
-        let decision = self
-            .get(id)
-            .and_then(|found| decision.of_request(&found.subject()));
+        let found = self.get(id);
+        let decision = found.and_then(|found| self.drafting.rules.of_request(&found.subject()));
         if let Some(decision) = decision {
             return self.apply_decision(id, decision, None, now);
         }
@@ -500,11 +497,11 @@ impl Inbox {
                 if is_auto {
                     return self.start_model_reply(id, model, now).is_ok();
                 }
-                let ask = DraftRequest {
+                let options = DraftRequest {
                     model,
                     ..DraftRequest::default()
                 };
-                let _ = self.draft(id, ask, now);
+                let _ = self.draft(id, options, now);
                 false
             }
         }
@@ -518,13 +515,15 @@ impl Inbox {
         draft: Option<DraftId>,
         now: Timestamp,
     ) {
-        let wait = decision.timeout.as_ref().map(|(wait, _)| *wait);
-        let deadline =
-            wait.and_then(|wait| now.checked_add(SignedDuration::try_from(wait).ok()?).ok());
         let Some(turn) = self.turn_drafts_mut(id) else {
             return;
         };
-        let deadline = deadline.filter(|_| !turn.automation_suspended);
+        let timeout = decision
+            .timeout
+            .as_ref()
+            .filter(|_| !turn.automation_suspended);
+        let deadline = timeout
+            .and_then(|(wait, _)| now.checked_add(SignedDuration::try_from(*wait).ok()?).ok());
         turn.decision = Some(decision);
         turn.held_draft = draft;
         turn.deadline = deadline;
@@ -595,8 +594,8 @@ impl Inbox {
     }
 
     pub(in crate::inbox) fn read_modes(setting: Option<String>) -> BTreeMap<ConversationId, Mode> {
-        let modes = setting.and_then(|text| serde_json::from_str::<Vec<(i64, Mode)>>(&text).ok());
-        let modes = modes.into_iter().flatten();
+        let modes = setting.and_then(|json| serde_json::from_str::<Vec<(i64, Mode)>>(&json).ok());
+        let modes = modes.unwrap_or_default().into_iter();
         modes.map(|(id, mode)| (ConversationId(id), mode)).collect()
     }
 
@@ -609,8 +608,8 @@ impl Inbox {
         if self.store.has_journal() {
             let modes: Vec<(i64, Mode)> =
                 self.modes.iter().map(|(id, mode)| (id.0, *mode)).collect();
-            let modes = serde_json::to_string(&modes).unwrap_or_default();
-            self.store.save_setting(MODES, modes);
+            let json = serde_json::to_string(&modes).unwrap_or_default();
+            self.store.save_setting(MODES, json);
         }
     }
 }
