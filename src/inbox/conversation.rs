@@ -453,7 +453,7 @@ impl Conversation {
 
     /// Whether there is a reply to the request that waits.
     pub(crate) fn has_replied(&self) -> bool {
-        let current = self.open.front().map(|open| open.id);
+        let current = self.open_request();
         self.replies
             .iter()
             .any(|reply| Some(reply.request) == current)
@@ -498,7 +498,7 @@ impl Conversation {
 
     /// The text of all replies to the request that waits, one after the other.
     pub(crate) fn text_sent_to_current(&self) -> String {
-        let current = self.open.front().map(|open| open.id);
+        let current = self.open_request();
         let replies = self
             .replies
             .iter()
@@ -508,7 +508,7 @@ impl Conversation {
 
     /// The phase of the message that is being typed live to the request that waits, if there is one.
     pub(crate) fn live_phase(&self) -> Option<Phase> {
-        let current = self.open.front().map(|open| open.id);
+        let current = self.open_request();
         let last = self.replies.last();
         let last = last.filter(|reply| Some(reply.request) == current)?;
         match last.content {
@@ -546,8 +546,8 @@ impl Conversation {
         self.undelivered_where(|reply| reply.request == request)
     }
 
-    fn undelivered_where(&self, is_meant: impl Fn(&SentReply) -> bool) -> Vec<Draft> {
-        let replies = self.replies.iter().filter(|reply| is_meant(reply));
+    fn undelivered_where(&self, is_such: impl Fn(&SentReply) -> bool) -> Vec<Draft> {
+        let replies = self.replies.iter().filter(|reply| is_such(reply));
         let mut drafts: Vec<&Arc<Draft>> = replies
             .filter(|reply| reply.can_be_lost() && reply.draft.sender.is_person())
             .map(|reply| &reply.draft)
@@ -730,6 +730,7 @@ impl Conversation {
         let common = pairs
             .take_while(|(old, new)| old.says_the_same(new))
             .count();
+        // Only items that are added to the old ones have to be searched for a folder.
         match (common == old.items.len(), self.directory.take()) {
             (true, Some(known)) => self.scanned_directory = (common, known),
             (true, None) => {}
@@ -738,11 +739,11 @@ impl Conversation {
         memory.add(&new.items);
         memory.remove(&old.items);
         let is_retry = common == old.items.len() && common == new.items.len();
-        let before = self.seen.split_off(common.min(self.seen.len()));
+        let seen_after_common = self.seen.split_off(common.min(self.seen.len()));
         if !is_retry {
-            let again = RepeatedItems::of(&old.items, before, common);
-            self.seen
-                .extend(again.seen_in(&new.items[common..], &self.replies, now));
+            let repeated = RepeatedItems::of(&old.items, seen_after_common, common);
+            let seen_again = repeated.seen_in(&new.items[common..], &self.replies, now);
+            self.seen.extend(seen_again);
             // Items that the server had stored are not new.
             let stored_end = match new.earlier {
                 0 => 0,
