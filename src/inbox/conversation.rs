@@ -234,7 +234,7 @@ impl Conversation {
             continued: new_from > 0,
             changes: Vec::new(),
             request,
-            // Nearly always there is one, and thousands of conversations may wait.
+            // Room for one, because nearly always there is one, and thousands of conversations may wait.
             open: VecDeque::with_capacity(1),
             replies: Vec::new(),
             outcome: Outcome::Answered,
