@@ -1,27 +1,27 @@
-//! How many files and connections the system lets the program have open at once.
+//! The limit of file descriptors: how many files and connections the program may have open at once.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More than this is not asked for: some programs, and an editor may be one, go through all the
-/// descriptors that they might have inherited.
-const ENOUGH: u64 = 65_536;
+/// The highest limit that is asked for. Child processes inherit it, and some, an editor perhaps, close
+/// every descriptor up to the limit one by one when they start.
+const MAX_DESCRIPTORS: u64 = 65_536;
 
-/// Raises the number of descriptors that the program may use as far as it may do that by itself,
-/// and returns what holds from now on.
-pub fn raise() -> usize {
+/// Raises the soft limit of descriptors towards the hard limit, to [`MAX_DESCRIPTORS`] at most, and
+/// returns the limit that holds from now on.
+pub fn raise_limit() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // `None` is no limit.
-    let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH);
-    let mut holds = current.unwrap_or(u64::MAX);
-    if holds < wanted {
-        let limit = Rlimit {
+    let wanted = maximum.unwrap_or(MAX_DESCRIPTORS).min(MAX_DESCRIPTORS);
+    let mut limit = current.unwrap_or(u64::MAX);
+    if limit < wanted {
+        let raised = Rlimit {
             current: Some(wanted),
             maximum,
         };
-        match setrlimit(Resource::Nofile, limit) {
-            Ok(()) => holds = wanted,
-            Err(error) => tracing::warn!(%error, holds, "the limit of descriptors stays"),
+        match setrlimit(Resource::Nofile, raised) {
+            Ok(()) => limit = wanted,
+            Err(error) => tracing::warn!(%error, holds = limit, "the limit of descriptors stays"),
         }
     }
-    usize::try_from(holds).unwrap_or(usize::MAX)
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }

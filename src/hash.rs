@@ -1,29 +1,31 @@
-//! The hash by which parts of requests are known.
+//! The content hash that identifies parts of requests, in memory and in the journal.
 
 use std::fmt;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The first 128 bits of the BLAKE3 hash of some bytes. It is the same on every machine and in every
-/// version, because what is on disk is found by it; and nobody can make two texts that share it.
+/// The first 128 bits of the BLAKE3 hash of some bytes.
+///
+/// It is the same on every machine and in every version, because the journal looks contents up by it. It
+/// is cryptographic, so that no client can make one content stand for another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash([u8; 16]);
 
 impl Hash {
-    /// The hash of these bytes.
+    /// Hashes some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(bytes);
         Self::from_hasher(&hasher)
     }
 
-    /// The hash itself.
+    /// The 16 bytes of the hash, as the database stores them.
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// The hash of a sequence of hashes, from that of the sequence before its last member.
+    /// Extends the hash of a sequence by one member: the hash of both hashes one after the other.
     #[must_use]
     pub fn then(self, next: Self) -> Self {
         let mut both = [0; 32];
@@ -32,7 +34,7 @@ impl Hash {
         Self::of(&both)
     }
 
-    /// The hash of all that was written to a hasher.
+    /// The hash of all bytes that a hasher was given.
     pub(crate) fn from_hasher(hasher: &blake3::Hasher) -> Self {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
@@ -58,7 +60,7 @@ impl fmt::Debug for Hash {
     }
 }
 
-/// As it is shown.
+/// Written as its 32 hexadecimal digits, as [`fmt::Display`] shows it.
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

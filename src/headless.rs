@@ -39,10 +39,10 @@ impl HeadlessServer {
         let store = Store::new(config.server.max_stored);
         let (intake, events) = inbox::channel(config.server.max_waiting, store.clone());
         let intake = match screen {
-            Some(screen) => intake.screened(screen),
+            Some(screen) => intake.with_filter(screen),
             None => intake,
         };
-        let settings = config.server_settings(address, descriptors::raise());
+        let settings = config.server_settings(address, descriptors::raise_limit());
         let (stop, stopped) = watch::channel(false);
         let (server, closed) = Server::new(listener, server::router(intake, settings), stopped);
         Ok(Self {

@@ -1,5 +1,6 @@
-//! Files of the program in folders that it does not have for itself alone: what something else put
-//! there is neither followed, waited for, nor removed.
+//! Reading and writing files in folders that other programs use too: symbolic links that they put there
+//! are not followed, opening a FIFO of theirs does not block, and what is not a regular file is never
+//! removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
@@ -10,11 +11,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use tempfile::NamedTempFile;
 
-/// Makes a folder for its owner only, where there is none.
+/// Creates a folder and its missing parents with mode 0700, unless it exists.
 ///
 /// # Errors
 ///
-/// If it cannot be made.
+/// If it cannot be created.
 pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -22,12 +23,11 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
         .create(folder)
 }
 
-/// Reads a file; one that is no UTF-8 is read as far as it is. A link, a pipe or a device is an
-/// error, and nobody waits for it.
+/// Reads a whole file as text; bytes that are not UTF-8 become replacement characters.
 ///
 /// # Errors
 ///
-/// If it cannot be read or is no file.
+/// If it cannot be read or is not a regular file. A symbolic link, a FIFO and a device fail at once.
 pub fn read(path: &Path) -> io::Result<String> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut file = OpenOptions::new()
@@ -35,7 +35,7 @@ pub fn read(path: &Path) -> io::Result<String> {
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(is_no_file());
+        return Err(not_a_regular_file());
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
@@ -45,11 +45,11 @@ pub fn read(path: &Path) -> io::Result<String> {
     })
 }
 
-/// Makes a new file for its owner only.
+/// Creates a new file with mode 0600.
 ///
 /// # Errors
 ///
-/// If there is something of that name already, or it cannot be made.
+/// If it cannot be created, or anything has that name already.
 pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
@@ -58,28 +58,30 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// A new file for its owner only, which has its name when it is whole and not before: however the program
-/// ends, there is what was there before or all of it, and nothing half written beside it.
+/// A file with mode 0600 that is written without a name and gets its name when it is complete. However
+/// the program ends, the path leads to the old file or to the whole new one. Where the file system has
+/// no nameless files, a program that is killed leaves a temporary file beside it.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
     out: BufWriter<Unnamed>,
 }
 
-/// A file that has no name yet, or not its own.
+/// A file that does not have its final name yet.
 #[derive(Debug)]
 enum Unnamed {
-    /// Without any, where the system knows such files.
+    /// It has no name at all: opened with `O_TMPFILE`, which not every file system supports.
     Nameless(File),
+    /// It has a temporary name in the same folder.
     Temporary(NamedTempFile),
 }
 
 impl NewFile {
-    /// Begins one.
+    /// Begins the file that will be at `path`.
     ///
     /// # Errors
     ///
-    /// If there can be none in its folder.
+    /// If no file can be created in its folder.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let folder = folder_of(path);
         let nameless = rustix::fs::open(
@@ -89,7 +91,7 @@ impl NewFile {
         );
         let file = match nameless {
             Ok(file) => Unnamed::Nameless(file.into()),
-            Err(_) => Unnamed::Temporary(temporary().tempfile_in(folder)?),
+            Err(_) => Unnamed::Temporary(temporary_names().tempfile_in(folder)?),
         };
         Ok(Self {
             path: path.to_owned(),
@@ -97,53 +99,54 @@ impl NewFile {
         })
     }
 
-    /// The name that it gets.
+    /// The path that it will have.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Has what was written outlive a power failure.
+    /// Writes all of it to the disk, so that it outlives a power failure.
     ///
     /// # Errors
     ///
-    /// If it does not.
+    /// If the system cannot write it.
     pub fn sync(&mut self) -> io::Result<()> {
         self.out.flush()?;
         self.out.get_ref().file().sync_all()
     }
 
-    /// Gives it its name, in the place of what may be there if it `replaces` that.
+    /// Gives the file its name. With `replaces`, it takes the place of a file that has the name already.
     ///
     /// # Errors
     ///
-    /// If it cannot be written, or something has its name that it does not replace; what was there is as it
-    /// was then.
+    /// If it cannot be written, or something has the name already that it does not replace. What has the
+    /// name is unchanged then.
     pub fn finish(self, replaces: bool) -> io::Result<()> {
         let Self { path, out } = self;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         let file = match file {
             Unnamed::Nameless(file) => file,
             Unnamed::Temporary(file) => {
-                let named = match replaces {
-                    true => file.persist(&path),
-                    false => file.persist_noclobber(&path),
+                let persisted = if replaces {
+                    file.persist(&path)
+                } else {
+                    file.persist_noclobber(&path)
                 };
-                return named.map(drop).map_err(|error| error.error);
+                return persisted.map(drop).map_err(|error| error.error);
             }
         };
-        let own = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let give = |name: &Path| {
+        let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let link_as = |name: &Path| {
             let flags = AtFlags::SYMLINK_FOLLOW;
-            rustix::fs::linkat(CWD, &own, CWD, name, flags).map_err(io::Error::from)
+            rustix::fs::linkat(CWD, &descriptor, CWD, name, flags).map_err(io::Error::from)
         };
-        match give(&path) {
+        match link_as(&path) {
             Err(error) if replaces && error.kind() == io::ErrorKind::AlreadyExists => {
-                // It takes a name of its own for a moment, whole as it is.
-                let made = temporary().make_in(folder_of(&path), give)?;
-                made.persist(&path).map_err(|error| error.error)?;
+                // linkat(2) cannot replace a file, but a rename can, and that needs a name to begin with.
+                let linked = temporary_names().make_in(folder_of(&path), link_as)?;
+                linked.persist(&path).map_err(|error| error.error)?;
                 Ok(())
             }
-            given => given,
+            result => result,
         }
     }
 }
@@ -177,8 +180,8 @@ impl Write for NewFile {
     }
 }
 
-/// What files are called that have not got their name.
-fn temporary() -> tempfile::Builder<'static, 'static> {
+/// Makes the names of files that do not have their final name yet.
+fn temporary_names() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".humanllm-");
     builder
@@ -191,12 +194,11 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Writes a whole file, in the place of one that may be there, as [`NewFile`]; it outlives a power
-/// failure.
+/// Writes a whole file as a [`NewFile`] that replaces one of that name, and that outlives a power failure.
 ///
 /// # Errors
 ///
-/// If it cannot be written; what was there is as it was then.
+/// If it cannot be written; a file of that name is unchanged then.
 pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -207,11 +209,11 @@ pub fn replace(
     file.finish(true)
 }
 
-/// Removes a file, if there is one.
+/// Removes a file; it is no error if there is none.
 ///
 /// # Errors
 ///
-/// If it cannot be removed, or there is something of that name that is no file.
+/// If it cannot be removed, or is not a regular file.
 pub fn remove(path: &Path) -> io::Result<()> {
     check(path)?;
     match fs::remove_file(path) {
@@ -220,18 +222,18 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Looks at what has a name.
+/// Checks that a path leads to a regular file or to nothing.
 ///
 /// # Errors
 ///
-/// If that is something other than a file: a link, a pipe, a device, a folder.
+/// If anything else has that name: a symbolic link, a FIFO, a device, a folder.
 pub fn check(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => Err(is_no_file()),
+        Ok(found) if !found.is_file() => Err(not_a_regular_file()),
         _ => Ok(()),
     }
 }
 
-fn is_no_file() -> io::Error {
+fn not_a_regular_file() -> io::Error {
     io::Error::other("something else than a file has its name")
 }

@@ -97,7 +97,7 @@ pub fn run(
     let listener = listen(config.listen)?;
     let address = listener.local_addr()?;
     listening().map_err(StartError::Listening)?;
-    let descriptors = descriptors::raise();
+    let descriptors = descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -1,4 +1,5 @@
-//! The state folder: where the program keeps its files, and nobody else writes.
+//! The state folder, which holds the journal, the log and the control socket, and which nobody else may
+//! write to.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,10 +11,10 @@ use rustix::process::geteuid;
 
 use crate::private_file;
 
-/// Why the state folder is not used.
+/// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
-    /// It cannot be made or looked at.
+    /// It cannot be created, or its owner and mode cannot be read.
     #[error("cannot create the state folder {}: {error}; choose another with --state-dir", folder.display())]
     Create {
         /// The folder.
@@ -21,7 +22,7 @@ pub enum StateDirError {
         /// What the system says.
         error: io::Error,
     },
-    /// Somebody else could replace what is in it.
+    /// Other users may write to it, and could replace the files in it.
     #[error(
         "others can write to the state folder {folder}; say `chmod go-w {folder}` if they did not, \
          or choose another with --state-dir",
@@ -31,7 +32,7 @@ pub enum StateDirError {
         /// The folder.
         folder: PathBuf,
     },
-    /// Somebody else can do what they like with what is in it.
+    /// Another user owns it, and may change anything in it.
     #[error(
         "the state folder {} belongs to another user; choose one of your own with --state-dir",
         folder.display()
@@ -42,16 +43,16 @@ pub enum StateDirError {
     },
 }
 
-/// A folder that belongs to who runs the program, and that nobody else can write to.
+/// A folder that belongs to the user who runs the program, and that no other user can write to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir(PathBuf);
 
 impl StateDir {
-    /// The folder at `path`, which is made for its owner only if it is not there.
+    /// Opens the folder at `path`; creates it with mode 0700 if it does not exist.
     ///
     /// # Errors
     ///
-    /// If it cannot be made, belongs to another user, or can be written to by others: who can
+    /// If it cannot be created, belongs to another user, or can be written to by others: whoever can
     /// replace the files of a program can make it write, or say, what they like.
     pub fn open(path: &Path) -> Result<Self, StateDirError> {
         let folder = path.to_owned();
@@ -60,29 +61,29 @@ impl StateDir {
             error,
         };
         private_file::make_folder(path).map_err(fault)?;
-        let found = fs::metadata(path).map_err(fault)?;
-        if found.uid() != geteuid().as_raw() {
+        let metadata = fs::metadata(path).map_err(fault)?;
+        if metadata.uid() != geteuid().as_raw() {
             Err(StateDirError::Foreign { folder })
-        } else if found.mode() & 0o022 != 0 {
+        } else if metadata.mode() & 0o022 != 0 {
             Err(StateDirError::Writable { folder })
         } else {
             Ok(Self(folder))
         }
     }
 
-    /// Where it is.
+    /// Its path, as it was given.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Opens a file in the folder for writing at its end, and makes one that only its owner can
-    /// read if there is none.
+    /// Opens a file in the folder for appending; creates it with mode 0600 if it does not exist.
     ///
     /// # Errors
     ///
-    /// If something else than a regular file has that name, a symbolic link to one too.
+    /// If it cannot be opened, or anything but a regular file has that name: a symbolic link to one is
+    /// not followed.
     pub fn append(&self, name: &str) -> io::Result<File> {
-        // A FIFO that nobody reads must not hold up the program.
+        // Opening a FIFO that nobody reads would block without NONBLOCK.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = OpenOptions::new()
             .create(true)

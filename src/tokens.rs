@@ -1,34 +1,38 @@
-//! Counts tokens with the o200k vocabulary, which is part of the program.
+//! Counts the tokens of requests and replies with the o200k vocabulary, which is part of the program.
+//!
+//! The numbers are those that the program reports as usage and holds against limits. What a model of an
+//! upstream counts may differ.
 
 use std::sync::Arc;
 
 use crate::api::{Body, ContentPart, Item, ItemBody, ToolList};
 use crate::o200k;
 
-/// Tokens that stand around an item, for its role and its ends.
+/// Tokens that are added for each item, for its role and its delimiters.
 const PER_ITEM: u64 = 4;
-/// Tokens of a picture. What a model would count depends on its size in pixels.
+/// Tokens that any picture counts as. What a model would count depends on its size in pixels.
 const PER_IMAGE: u64 = 85;
 
-/// The tokens of a text. The first call loads the vocabulary, which takes a moment.
+/// How many tokens a text has. The first call loads the vocabulary, which takes some milliseconds.
 pub fn count(text: &str) -> u64 {
     o200k::count(text) as u64
 }
 
-/// The beginning of a text that is at most so many tokens long.
-pub fn fit(text: &str, most: u64) -> String {
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    o200k::fit(text, most).to_owned()
+/// The longest beginning of a text that has at most `limit` tokens.
+pub fn truncate(text: &str, limit: u64) -> String {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    o200k::truncate(text, limit).to_owned()
 }
 
-/// A text in its tokens, one after the other; those that end within a character stand together.
+/// Splits a text into its tokens. Tokens that end within a character are joined with those that follow,
+/// up to the end of the character.
 pub fn split(text: &str) -> Vec<&str> {
     o200k::split(text)
 }
 
-/// The tokens of a request. Each item, and each list of tools, is counted once for all requests that
-/// have it. That takes long for a large one: keep it off the draw loop and off the threads that
-/// serve.
+/// How many tokens a request has. Each item and each list of tools remembers its count, so that it is
+/// counted once for all requests that share it. Counting a large request takes long: call this neither
+/// from the draw loop nor from the threads that serve.
 pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     let items: u64 = items.iter().map(|item| count_item(item)).sum();
     let tools = tools.tokens().get_or_init(|| {
@@ -41,19 +45,21 @@ pub fn count_request(items: &[Arc<Item>], tools: &ToolList) -> u64 {
     items + tools
 }
 
-/// How many bytes of that nobody has counted yet.
-pub(crate) fn uncounted(items: &[Arc<Item>], tools: &ToolList) -> usize {
-    let is_new = tools.tokens().get().is_none() && tools.is_given();
-    let items = items.iter().filter(|item| item.tokens().get().is_none());
-    let items: usize = items.map(|item| item.raw().len()).sum();
-    items + if is_new { tools.raw().len() } else { 0 }
+/// How many bytes of JSON [`count_request`] would have to read, because their tokens are not counted yet.
+pub(crate) fn uncounted_bytes(items: &[Arc<Item>], tools: &ToolList) -> usize {
+    let new_items = items.iter().filter(|item| item.tokens().get().is_none());
+    let item_bytes: usize = new_items.map(|item| item.raw().len()).sum();
+    let has_new_tools = tools.is_given() && tools.tokens().get().is_none();
+    let tool_bytes = if has_new_tools { tools.raw().len() } else { 0 };
+    item_bytes + tool_bytes
 }
 
 fn count_item(item: &Item) -> u64 {
-    *item.tokens().get_or_init(|| PER_ITEM + count_input(item))
+    let tokens = item.tokens();
+    *tokens.get_or_init(|| PER_ITEM + count_item_content(item))
 }
 
-fn count_input(item: &Item) -> u64 {
+fn count_item_content(item: &Item) -> u64 {
     match item.body() {
         ItemBody::Said { body, .. } => count_body(body),
         ItemBody::ToolOutput { content, .. } => count_parts(content),
@@ -64,7 +70,7 @@ fn count_input(item: &Item) -> u64 {
     }
 }
 
-/// The tokens of what an item says.
+/// How many tokens the content of an output item has, without [`PER_ITEM`].
 pub(crate) fn count_body(body: &Body) -> u64 {
     match body {
         Body::Message { content, .. } => count_parts(content),
@@ -95,10 +101,10 @@ mod tests {
         assert_eq!(count(""), 0);
         assert_eq!(count("hello world"), 2);
         assert_eq!(count("こんにちは"), 1);
-        assert_eq!(fit("hello world", 1), "hello");
-        assert_eq!(fit("hello world", 2), "hello world");
-        assert_eq!(fit("hello world", 9), "hello world");
-        assert_eq!(fit("hello world", 0), "");
+        assert_eq!(truncate("hello world", 1), "hello");
+        assert_eq!(truncate("hello world", 2), "hello world");
+        assert_eq!(truncate("hello world", 9), "hello world");
+        assert_eq!(truncate("hello world", 0), "");
         let items = [Arc::new(Item::user_message("hello world"))];
         let none = ToolList::default();
         assert_eq!(count_request(&items, &none), 2 + PER_ITEM);

@@ -62,14 +62,14 @@ fn summary(listed: &ConversationSummary) -> Value {
         "directory": listed.directory,
         "active": active.map(|active| active.to_string()),
         "mode": listed.mode.label(),
-        "attended": listed.is_attended,
+        "attended": listed.is_model_replying,
         "automatic": header.automatic,
     })
 }
 
 /// A conversation with all of its items, or with the new ones only.
 pub(super) fn conversation(snapshot: &Snapshot, all: bool) -> Value {
-    let mut shown = summary(&snapshot.listed);
+    let mut shown = summary(&snapshot.summary);
     let request = &snapshot.request;
     let items = snapshot.items(all);
     let items = items.map(|(place, one)| item(place, one, place >= snapshot.new_from));
@@ -84,7 +84,7 @@ pub(super) fn conversation(snapshot: &Snapshot, all: bool) -> Value {
         "condition": request.assignment.as_ref().and_then(|it| it.condition.clone()),
         "items_before": request.items.len() - snapshot.items(all).count(),
         "items": items.collect::<Vec<_>>(),
-        "said": snapshot.said.iter().map(reply).collect::<Vec<_>>(),
+        "said": snapshot.replies.iter().map(reply).collect::<Vec<_>>(),
         "tools": tools.collect::<Vec<_>>(),
     });
     if let (Value::Object(shown), Value::Object(rest)) = (&mut shown, rest) {
@@ -170,7 +170,7 @@ fn item(place: usize, item: &Item, is_new: bool) -> Value {
 }
 
 fn reply(said: &SentReply) -> Value {
-    let kind = match &said.words {
+    let kind = match &said.content {
         ReplyContent::Item(body) => match body.full_tool_name() {
             Some(_) => "call",
             None => match body.phase() {
@@ -182,7 +182,7 @@ fn reply(said: &SentReply) -> Value {
         ReplyContent::Live(..) => "begun",
         ReplyContent::Rejection(_) => "rejection",
     };
-    let name = match &said.words {
+    let name = match &said.content {
         ReplyContent::Item(body) => body.full_tool_name().map(std::borrow::Cow::into_owned),
         ReplyContent::Live(..) | ReplyContent::Rejection(_) => None,
     };
@@ -190,7 +190,7 @@ fn reply(said: &SentReply) -> Value {
         "at": said.at.to_string(),
         "kind": kind,
         "name": name,
-        "text": said.words.text(),
+        "text": said.content.text(),
         "by": sender(&said.draft),
         "state": match said.state {
             Delivery::Sent => "sent",

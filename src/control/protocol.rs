@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::draft::ReplyKind;
 use crate::inbox::{
-    ConversationId, Filter, RequestId, ScriptCommand, ScriptError, ScriptPart, ScriptReply,
-    SendProblem, StudyWish,
+    ConversationId, RequestId, ScriptCommand, ScriptError, ScriptPart, ScriptReply, SendProblem,
+    StudyCommand, WaitFilter,
 };
 use crate::store::marks::{ChangeError, MarkChange};
 
@@ -284,7 +284,7 @@ impl ControlRequest {
                 agent,
                 after,
                 ..
-            } => ScriptCommand::Wait(Filter {
+            } => ScriptCommand::Wait(WaitFilter {
                 conversation: conversation.map(ConversationId),
                 agent,
                 after: after.map(RequestId),
@@ -301,9 +301,9 @@ impl ControlRequest {
                 force,
             })),
             Self::Study { action } => ScriptCommand::Study(match action {
-                StudyAction::Start => Some(StudyWish::Start),
-                StudyAction::Pause => Some(StudyWish::Pause),
-                StudyAction::Phase(name) => Some(StudyWish::Phase(name)),
+                StudyAction::Start => Some(StudyCommand::Start),
+                StudyAction::Pause => Some(StudyCommand::Pause),
+                StudyAction::Phase(name) => Some(StudyCommand::Phase(name)),
                 StudyAction::Status => None,
             }),
             Self::Reject {

@@ -297,12 +297,12 @@ impl ExportedConversation {
             HashMap::new()
         };
         if past.is_rewritten() {
-            for item in request.items.iter().take(past.kept) {
+            for item in request.items.iter().take(past.unchanged_items) {
                 take_seen(&mut sent_before, item);
             }
         }
         let mut new = Vec::new();
-        for (index, item) in request.items.iter().enumerate().skip(past.kept) {
+        for (index, item) in request.items.iter().enumerate().skip(past.unchanged_items) {
             if past.is_rewritten() && take_seen(&mut sent_before, item) {
                 continue;
             }

@@ -96,7 +96,7 @@ fn request_of(
     study: &mut ConversationStudy,
     mark: Option<&MarkRow>,
 ) -> RequestLine {
-    let (body, context) = store::asked(row).unzip();
+    let (body, context) = store::body_and_context(row).unzip();
     let study = study.take(row.id);
     RequestLine {
         conversation: row.conversation,

@@ -47,7 +47,7 @@ impl ConversationStudy {
     pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
         let mut study = Self::default();
         for timed in reader.timed_turns(conversation)? {
-            let assigned = store::assigned(&timed.detail);
+            let assigned = store::assignment(&timed.detail);
             let known = StudyFacts {
                 assigned: assigned.as_deref().cloned().unwrap_or_default(),
                 phase: timed.times.phase,

@@ -15,7 +15,7 @@ use crate::journal::{
     Blob, ConversationRow, DecisionRow, DraftFate, Journal, JournalOptions, ModelDraftRow,
     ModelDraftState, Record, SaidRow, SaidState, TurnRow, TurnState,
 };
-use crate::store::marks::mark_of;
+use crate::store::marks::find_or_new;
 
 const FORMATS: [ExportFormat; 6] = [
     ExportFormat::Atif,
@@ -249,7 +249,7 @@ fn a_model_learns_what_was_asked_for() {
 fn what_was_marked_is_chosen_or_left_out() {
     let journal = three_turns();
     let mark = |turn: Option<i64>, change: &dyn Fn(&mut MarkRow)| {
-        let mut mark = mark_of(&[], 1, turn);
+        let mut mark = find_or_new(&[], 1, turn);
         change(&mut mark);
         journal.write(vec![Record::Mark(mark)]);
     };
@@ -401,7 +401,7 @@ proptest! {
             Record::Mark(MarkRow {
                 note: words("note"),
                 labels: vec![secret.clone()],
-                ..mark_of(&[], 1, Some(2))
+                ..find_or_new(&[], 1, Some(2))
             }),
             Record::Decision(DecisionRow {
                 id: 1,

@@ -143,7 +143,7 @@ struct ListedConversation {
 impl ListedConversation {
     fn of(reader: &JournalReader, row: ConversationRow) -> Result<Self, ReadError> {
         let detail = reader.newest_detail(row.id)?;
-        let assigned = detail.and_then(|detail| store::assigned(&detail));
+        let assigned = detail.and_then(|detail| store::assignment(&detail));
         Ok(Self {
             row,
             assigned: assigned.as_deref().cloned().unwrap_or_default(),
@@ -314,7 +314,7 @@ fn label(
     changes: Vec<MarkChange>,
     state_dir: &Path,
 ) -> Result<TurnMarks, HistoryError> {
-    let mut mark = marks::found(&reader, id, turn)?.mark;
+    let mut mark = marks::find(&reader, id, turn)?.mark;
     for change in &changes {
         change.apply(&mut mark).map_err(ChangeError::from)?;
     }

@@ -12,7 +12,7 @@ use crate::journal::{DecisionRow, ModelDraftRow, SaidState, TurnState};
 use crate::plain;
 use crate::rules::RuleAction;
 use crate::store::LoadedConversation;
-use crate::store::marks::words;
+use crate::store::marks::describe;
 use crate::tui::text::format::size;
 use crate::tui::transcript::Transcript;
 
@@ -53,7 +53,7 @@ pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
     let conversation = inbox::Conversation::of_loaded(loaded);
     let mut transcript = Transcript::default();
     transcript.sync(&conversation);
-    let said = conversation.said().len();
+    let said = conversation.replies().len();
     let first_said = transcript.blocks().len().saturating_sub(said);
     for (index, block) in transcript.blocks().iter().enumerate() {
         let _ = write!(out, "\n── {}", plain::line(&block.label));
@@ -63,7 +63,7 @@ pub(super) fn show(mut whole: ConversationRows, zone: &TimeZone) -> String {
             .map(|at| time(at.as_millisecond(), zone))
             .unwrap_or_default();
         let said = index.checked_sub(first_said);
-        let said = said.and_then(|index| conversation.said().get(index));
+        let said = said.and_then(|index| conversation.replies().get(index));
         let origin = said.map(|said| provenance::summary(&said.draft));
         for fact in [plain::line(&block.detail), at, origin.unwrap_or_default()] {
             if !fact.is_empty() {
@@ -261,7 +261,7 @@ pub(super) fn marks(marks: &TurnMarks) -> String {
             Some(number) => format!("turn {number}"),
             None => "conversation".into(),
         };
-        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&words(mark)));
+        let _ = writeln!(out, "{:8}{what}: {}", "", plain::line(&describe(mark)));
     }
     out
 }

@@ -1,4 +1,5 @@
-//! What an agent changed from one request of a conversation to the next, besides going on.
+//! What an agent changed from one request of a conversation to the next, apart from the new items:
+//! instructions, tools, parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,10 +7,10 @@ use std::sync::Arc;
 use crate::api::{Item, Request, Tool, ToolList};
 use crate::hash::Hash;
 
-/// Parameters that are not compared: they differ with every request and say nothing to a reader, or
-/// are compared in another way.
-const NOISE: [&str; 13] = [
-    // These are items too, and compared as such.
+/// Fields of a request that are not compared, because they differ with every request and tell the person
+/// nothing, or are compared in another way.
+const IGNORED_FIELDS: [&str; 13] = [
+    // These become items and tools, which are compared as such.
     "instructions",
     "tools",
     "functions",
@@ -17,29 +18,35 @@ const NOISE: [&str; 13] = [
     "messages",
     "system",
     "client_metadata",
-    // How a request goes on differs from one to the next, and says nothing new.
+    // These are new with every request.
     "previous_response_id",
     "generate",
     "metadata",
-    // How the response travels.
+    // These say how the response is sent.
     "stream",
     "stream_options",
     "background",
 ];
 
-/// Characters of a value that are worth showing.
-const LONGEST_VALUE: usize = 40;
+/// How many characters of a value are shown.
+const MAX_VALUE_CHARS: usize = 40;
 
 /// The differences, each in a few words: instructions, tools, and any other parameter.
 pub(super) fn changes(old: &Request, new: &Request) -> Vec<String> {
     let mut found = Vec::new();
-    found.extend(added("instructions", &old.items, &new.items, |item| {
-        item.role() != Some("user")
-    }));
+    found.extend(boilerplate_change(
+        "instructions",
+        &old.items,
+        &new.items,
+        |item| item.role() != Some("user"),
+    ));
     // What agents say in the user's name: the environment, an interruption.
-    found.extend(added("context", &old.items, &new.items, |item| {
-        item.role() == Some("user")
-    }));
+    found.extend(boilerplate_change(
+        "context",
+        &old.items,
+        &new.items,
+        |item| item.role() == Some("user"),
+    ));
     if !Arc::ptr_eq(&old.tools, &new.tools) {
         found.extend(tools(&old.tools, &new.tools));
     }
@@ -47,32 +54,35 @@ pub(super) fn changes(old: &Request, new: &Request) -> Vec<String> {
     found
 }
 
-/// What agents add by themselves is compared by what it says, wherever it stands: they put new
-/// instructions behind the old, and leave those that hold no longer out.
-fn added(
-    what: &str,
+/// The difference between the boilerplate items of two requests for which `is_such` holds. They are
+/// compared as sets, because agents append new instructions after the old ones, and leave out those that
+/// do not apply any more.
+fn boilerplate_change(
+    name: &str,
     old: &[Arc<Item>],
     new: &[Arc<Item>],
     is_such: fn(&Item) -> bool,
 ) -> Option<String> {
-    let prints = |items: &[Arc<Item>]| -> BTreeSet<Hash> {
-        let items = items.iter().filter(|item| item.is_boilerplate());
-        let items = items.filter(|item| is_such(item));
-        items.map(|item| item.likeness()).collect()
+    let hashes = |items: &[Arc<Item>]| -> BTreeSet<Hash> {
+        let compared = items
+            .iter()
+            .filter(|item| item.is_boilerplate() && is_such(item));
+        compared.map(|item| item.likeness()).collect()
     };
-    // Nearly always there is nothing, which is known without what both begin with.
-    let same = old.iter().zip(new).take_while(|(a, b)| Arc::ptr_eq(a, b));
-    let same = same.count();
-    if prints(&old[same..]) == prints(&new[same..]) {
+    // Nearly always there is none, which is found out without the items that both begin with.
+    let pairs = old.iter().zip(new);
+    let common = pairs.take_while(|(a, b)| Arc::ptr_eq(a, b)).count();
+    if hashes(&old[common..]) == hashes(&new[common..]) {
         return None;
     }
-    let (old, new) = (prints(old), prints(new));
-    let (gone, come) = (old.difference(&new).count(), new.difference(&old).count());
-    match (gone, come) {
+    let (old, new) = (hashes(old), hashes(new));
+    let removed = old.difference(&new).count();
+    let added = new.difference(&old).count();
+    match (removed, added) {
         (0, 0) => None,
-        (0, n) => Some(format!("{what}: {n} added")),
-        (n, 0) => Some(format!("{what}: {n} removed")),
-        (gone, come) => Some(format!("{what}: {gone} replaced by {come}")),
+        (0, added) => Some(format!("{name}: {added} added")),
+        (removed, 0) => Some(format!("{name}: {removed} removed")),
+        _ => Some(format!("{name}: {removed} replaced by {added}")),
     }
 }
 
@@ -99,7 +109,7 @@ fn params(old: &Request, new: &Request) -> Vec<String> {
     let fields = |request: &Request| -> BTreeMap<String, String> {
         let fields = request.fields().into_iter();
         fields
-            .filter(|(name, _)| !NOISE.contains(&name.as_str()))
+            .filter(|(name, _)| !IGNORED_FIELDS.contains(&name.as_str()))
             .collect()
     };
     let (old, new) = (fields(old), fields(new));
@@ -121,7 +131,7 @@ fn short(json: Option<&String>) -> String {
     let Some(json) = json else {
         return "absent".into();
     };
-    let mut cut: String = json.chars().take(LONGEST_VALUE).collect();
+    let mut cut: String = json.chars().take(MAX_VALUE_CHARS).collect();
     if cut.len() < json.len() {
         cut.push('…');
     }

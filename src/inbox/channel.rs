@@ -1,4 +1,5 @@
-//! The two ends of a request: the server waits at one, the person answers at the other.
+//! The channel between server and inbox. A request becomes two ends: the server holds a
+//! [`PendingRequest`] and waits for replies, the inbox gets a [`Responder`] and sends them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,62 +17,62 @@ use crate::store::{
 };
 use crate::study::{Delay, DelayPlan};
 
-/// Something that happened to a request, on its way to the person.
+/// Something that happened outside of the inbox, on its way to it.
 #[derive(Debug)]
 pub enum Event {
-    /// A client asks.
+    /// A request came in.
     Arrived(Box<Arrival>),
-    /// A reply, and all before it, was handed to the client's connection.
+    /// A reply, and all before it, was written to the client's connection.
     Delivered {
         /// The request.
         id: RequestId,
-        /// The reply, as numbered by [`Responder::send`].
+        /// The number that [`Responder::send`] gave the reply.
         ticket: u64,
-        /// Its tokens.
+        /// How many output tokens were delivered since the last event of this kind.
         tokens: u64,
     },
     /// The client went away before the response had ended.
-    Gone {
+    ClientGone {
         /// The request.
         id: RequestId,
     },
-    /// A client asked what was rejected, and got the same words again.
-    AskedAgain {
-        /// Where it was rejected.
+    /// A client sent a rejected request again, which was rejected with the same words.
+    RejectedAgain {
+        /// The conversation in which it was rejected first.
         conversation: ConversationId,
     },
-    /// A model goes on with a draft.
+    /// A model continued a draft.
     Drafted {
         /// The draft.
         id: DraftId,
-        /// What the model has done.
+        /// What the model has added.
         step: DraftStep,
     },
-    /// A reply leaves slowly.
-    Paced {
+    /// A reply is delayed, as a study asks for.
+    Delayed {
         /// The request.
         id: RequestId,
-        /// How slowly.
+        /// When its parts leave.
         plan: DelayPlan,
     },
-    /// A script asks something.
-    Asked(Box<ScriptRequest>),
+    /// A script sent a command.
+    Script(Box<ScriptRequest>),
 }
 
 /// A request that has just come in.
 #[derive(Debug)]
 pub struct Arrival {
-    /// Its name.
+    /// Its id.
     pub id: RequestId,
-    /// The conversation that it goes on with or begins.
+    /// The conversation that it belongs to, which may be new.
     pub conversation: ConversationId,
-    /// The one on whose behalf that was begun.
+    /// The conversation on whose behalf that was begun.
     pub parent: Option<ConversationId>,
-    /// What it asks.
+    /// The request itself.
     pub request: Request,
-    /// The conversation as an earlier run left it, where it goes on with such.
+    /// The conversation as the journal has it, if it was not in memory.
     pub earlier: Option<Box<LoadedConversation>>,
-    /// The program that asks, in the words of its headers.
+    /// The name of the agent that sent it, by its headers.
     pub agent: String,
     /// Who answers it.
     pub(crate) answerer: Answerer,
@@ -80,14 +81,14 @@ pub struct Arrival {
 /// Who answers a request.
 #[derive(Debug)]
 pub enum Answerer {
-    /// The person, through this.
+    /// The person, through this responder.
     Person(Responder),
-    /// The program has answered already.
+    /// The program, which has answered already.
     Program(Housekeeping),
 }
 
-/// The person's end of an open request. Dropping it without an end tells the client that the
-/// response has failed.
+/// The inbox's end of an open request. If it is dropped before a reply has ended the response, the
+/// response of the client fails.
 #[derive(Debug)]
 pub struct Responder {
     replies: replies::UnboundedSender<QueuedReply>,
@@ -99,14 +100,14 @@ pub struct Responder {
 struct QueuedReply {
     ticket: u64,
     reply: Reply,
-    /// It leaves when this is in the journal.
+    /// The write that has to be settled before it may leave.
     saving: Saving,
-    /// How slowly it leaves.
+    /// By how much its parts are delayed.
     delay: Option<Delay>,
 }
 
 impl Responder {
-    /// By what the delivery of the next reply will be told.
+    /// The number that the next reply will get.
     pub(crate) fn next_ticket(&self) -> u64 {
         self.next_ticket
     }
@@ -116,13 +117,13 @@ impl Responder {
         self.replies.is_closed()
     }
 
-    /// Hands a reply over, which leaves when it is saved.
+    /// Sends a reply, which leaves when `saving` is settled.
     pub fn send(&mut self, reply: Reply, saving: Saving) {
-        self.send_slowly(reply, saving, None);
+        self.send_with_delay(reply, saving, None);
     }
 
-    /// Sends a reply that leaves as slowly as `delay` says.
-    pub(crate) fn send_slowly(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
+    /// Sends a reply whose parts are delayed.
+    pub(crate) fn send_with_delay(&mut self, reply: Reply, saving: Saving, delay: Option<Delay>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         let sent = QueuedReply {
@@ -131,36 +132,36 @@ impl Responder {
             saving,
             delay,
         };
-        // A client that has gone is found out by what it leaves behind.
+        // If the client has gone, `Event::ClientGone` says so.
         let _ = self.replies.unbounded_send(sent);
     }
 }
 
-/// Why a request is not put before the person.
+/// Why a request does not get into the inbox.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The limit is reached.
+    /// As many requests as may be open are open.
     #[error("{0} requests are waiting for the person already; try again later")]
     Full(usize),
-    /// The program is going away.
+    /// The program is shutting down.
     #[error("the server is shutting down")]
     Closed,
-    /// The person has rejected it before, with these words.
+    /// The person has rejected the same request before, with these words.
     #[error("{0}")]
     Rejected(String),
-    /// It is none of those that are expected, for this reason.
+    /// A [`RequestFilter`] refuses it, for this reason.
     #[error("{0}")]
     Unexpected(String),
 }
 
-/// Looks at requests before anybody else does, and says why one is not expected.
+/// A check that every request has to pass before it gets into the inbox. It says why one does not.
 #[derive(Clone)]
 pub struct RequestFilter(Arc<FilterFn>);
 
 type FilterFn = dyn Fn(&Request) -> Result<(), String> + Send + Sync;
 
 impl RequestFilter {
-    /// One that asks this.
+    /// A filter by a function.
     pub fn new(look: impl Fn(&Request) -> Result<(), String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(look))
     }
@@ -168,86 +169,86 @@ impl RequestFilter {
 
 impl fmt::Debug for RequestFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Screen").finish_non_exhaustive()
+        f.debug_struct("RequestFilter").finish_non_exhaustive()
     }
 }
 
-/// Where the server hands requests in.
+/// The server's side of the channel, through which requests come in. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Intake {
     events: mpsc::UnboundedSender<Event>,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     limit: usize,
     store: Store,
-    screen: Option<RequestFilter>,
+    filter: Option<RequestFilter>,
 }
 
-/// The channel between server and person, with room for `limit` open requests.
+/// Makes a channel through which at most `limit` requests are open at once.
 pub fn channel(limit: usize, store: Store) -> (Intake, mpsc::UnboundedReceiver<Event>) {
     let (events, receiver) = mpsc::unbounded_channel();
     let intake = Intake {
         events,
-        places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
+        slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
         limit,
         store,
-        screen: None,
+        filter: None,
     };
     (intake, receiver)
 }
 
 impl Intake {
-    /// An intake that has `screen` look at each request first.
+    /// The same intake with a filter.
     #[must_use]
-    pub(crate) fn screened(self, screen: RequestFilter) -> Self {
+    pub(crate) fn with_filter(self, filter: RequestFilter) -> Self {
         Self {
-            screen: Some(screen),
+            filter: Some(filter),
             ..self
         }
     }
 
-    /// Whether a request would be taken now, so that a full server need not read its body.
+    /// Checks whether there is room for a request, so that a full server need not read its body.
     ///
     /// # Errors
     ///
-    /// Why it would not.
+    /// If there is none, or the program is shutting down.
     pub fn check(&self) -> Result<(), Refusal> {
         if self.events.is_closed() {
             Err(Refusal::Closed)
-        } else if self.places.available_permits() == 0 {
+        } else if self.slots.available_permits() == 0 {
             Err(Refusal::Full(self.limit))
         } else {
             Ok(())
         }
     }
 
-    /// What was asked and said before.
+    /// The store of the conversations.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Where models send what they draft.
+    /// The sender through which models send the steps of their drafts.
     pub fn draft_events(&self) -> DraftEvents {
         DraftEvents(self.events.clone())
     }
 
-    /// Where scripts ask.
+    /// The sender through which scripts send their commands.
     pub fn scripts(&self) -> Scripts {
         Scripts(self.events.clone())
     }
 
-    /// Waits until nobody will ever answer again.
+    /// Waits until the inbox is gone, after which nothing is answered any more.
     pub async fn closed(&self) {
         self.events.closed().await;
     }
 
-    /// Puts a request before the person; or, with `housekeeping`, answers it and only tells the
-    /// person. Reads from the disk if the request goes on with something that is not in memory, so
-    /// whoever must not wait uses `open_anywhere`.
+    /// Puts a request into the inbox. One with `housekeeping` is answered at once, and only listed.
+    /// Blocks on the disk if the conversation of the request is not in memory; on threads that must not
+    /// block, use [`Intake::open_async`].
     ///
     /// # Errors
     ///
-    /// A [`Refusal`] if too many are waiting, nobody will ever answer, the person has rejected the same
-    /// request not long ago, or it is not expected.
+    /// A [`Refusal`] if too many requests are open, the program is shutting down, the person has
+    /// rejected the same request not long ago, or the filter refuses it.
     pub fn open(
         &self,
         request: Request,
@@ -255,14 +256,14 @@ impl Intake {
         housekeeping: Option<Housekeeping>,
     ) -> Result<PendingRequest, Refusal> {
         if housekeeping.is_none()
-            && let Some((conversation, words)) = self.store.rejected(&request)
+            && let Some((conversation, words)) = self.store.find_rejection(&request)
         {
-            let again = Event::AskedAgain { conversation };
+            let again = Event::RejectedAgain { conversation };
             self.events.send(again).map_err(|_| Refusal::Closed)?;
             return Err(Refusal::Rejected(words));
         }
         if housekeeping.is_none()
-            && let Some(RequestFilter(look)) = &self.screen
+            && let Some(RequestFilter(look)) = &self.filter
         {
             look(&request).map_err(Refusal::Unexpected)?;
         }
@@ -271,29 +272,29 @@ impl Intake {
             .as_ref()
             .map(|housekeeping| housekeeping.purpose.words());
         let opened = self.store.open(&request, &agent, purpose);
-        self.put(permit, opened, request, agent, housekeeping)
+        self.enqueue(permit, opened, request, agent, housekeeping)
     }
 
-    /// Opens a request as [`Intake::open`] does, on a thread that may block where the disk has to be read.
+    /// As [`Intake::open`], but reads the disk on a thread that may block.
     ///
     /// # Errors
     ///
     /// As [`Intake::open`].
-    pub(crate) async fn open_anywhere(
+    pub(crate) async fn open_async(
         &self,
         request: Request,
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<PendingRequest, Refusal> {
         let purpose = housekeeping.as_ref().map(|known| known.purpose.words());
-        if self.store.has_at_hand(&request, purpose) {
+        if self.store.can_open_from_memory(&request, purpose) {
             return self.open(request, agent, housekeeping);
         }
         let intake = self.clone();
         blocking(move || intake.open(request, agent, housekeeping)).await
     }
 
-    /// Puts a request of an earlier run before the person again.
+    /// Puts a request of an earlier run into the inbox again.
     ///
     /// # Errors
     ///
@@ -304,15 +305,15 @@ impl Intake {
         opened: Opened,
         agent: String,
     ) -> Result<PendingRequest, Refusal> {
-        self.put(self.permit()?, opened, request, agent, None)
+        self.enqueue(self.permit()?, opened, request, agent, None)
     }
 
     fn permit(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let permit = Arc::clone(&self.places).try_acquire_owned();
+        let permit = Arc::clone(&self.slots).try_acquire_owned();
         permit.map_err(|_| Refusal::Full(self.limit))
     }
 
-    fn put(
+    fn enqueue(
         &self,
         permit: OwnedSemaphorePermit,
         opened: Opened,
@@ -320,7 +321,7 @@ impl Intake {
         agent: String,
         housekeeping: Option<Housekeeping>,
     ) -> Result<PendingRequest, Refusal> {
-        // One that takes room for what is said and not before: thousands may wait.
+        // A channel that allocates nothing before the first reply: thousands of requests may wait.
         let (replies, receiver) = replies::unbounded();
         let mut responder = Responder {
             replies,
@@ -341,13 +342,13 @@ impl Intake {
             None => Answerer::Person(responder),
         };
         let Opened {
-            place,
+            key,
             parent,
             earlier,
             saving,
         } = opened;
         let pending = PendingRequest {
-            place,
+            key,
             saving,
             store: self.store.clone(),
             replies: receiver,
@@ -358,8 +359,8 @@ impl Intake {
             _permit: permit,
         };
         let arrival = Arrival {
-            id: place.request,
-            conversation: place.conversation,
+            id: key.request,
+            conversation: key.conversation,
             parent,
             earlier,
             request,
@@ -372,11 +373,11 @@ impl Intake {
     }
 }
 
-/// The server's end of an open request. Dropping it before the end was delivered tells the person
-/// that the client is gone.
+/// The server's end of an open request. If it is dropped before the end of the response was delivered,
+/// the inbox is told that the client has gone.
 #[derive(Debug)]
 pub struct PendingRequest {
-    place: RequestKey,
+    key: RequestKey,
     saving: Saving,
     store: Store,
     replies: replies::UnboundedReceiver<QueuedReply>,
@@ -388,8 +389,8 @@ pub struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// The next reply with its ticket; `None` when there will never be one because the person's
-    /// side is gone. It may leave when it is in the journal: [`PendingRequest`] knows its last write.
+    /// Waits for the next reply, and returns its ticket and the reply; `None` if the inbox's end is
+    /// gone, so that there will be none. The reply may leave when [`PendingRequest::saving`] is settled.
     pub async fn next(&mut self) -> Option<(u64, Reply)> {
         let sent = self.replies.next().await?;
         self.saving = self.saving.max(sent.saving);
@@ -404,39 +405,40 @@ impl PendingRequest {
         Some((sent.ticket, sent.reply))
     }
 
-    /// The last write of the request and of what was said to it: nothing of that leaves before.
+    /// The last write of the request and of the replies to it. It has to be settled before anything
+    /// about them leaves the program.
     pub(crate) fn saving(&self) -> Saving {
         self.saving
     }
 
-    /// How slowly the reply leaves that came last.
+    /// The delay of the last reply.
     pub(crate) fn delay(&self) -> Option<&Delay> {
         self.delay.as_ref()
     }
 
-    /// Tells the person that a reply leaves slowly.
-    pub(crate) fn paced(&self, plan: DelayPlan) {
-        let id = self.place.request;
-        let _ = self.events.send(Event::Paced { id, plan });
+    /// Tells the inbox how a reply is delayed.
+    pub(crate) fn report_delay(&self, plan: DelayPlan) {
+        let id = self.key.request;
+        let _ = self.events.send(Event::Delayed { id, plan });
     }
 
-    /// Where all of it is kept.
+    /// The store of the conversations.
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The request and its conversation.
-    pub(crate) fn place(&self) -> RequestKey {
-        self.place
+    /// The ids of the request and of its conversation.
+    pub(crate) fn key(&self) -> RequestKey {
+        self.key
     }
 
-    /// Tells the person that a reply, and with it all before it, was handed to the connection:
-    /// so many tokens since this was last told; `end` if it was the last reply.
+    /// Tells the inbox that a reply, and with it all before it, was written to the connection. `tokens`
+    /// are those since the last call; `end` says that it was the end of the response.
     pub fn delivered(&mut self, ticket: u64, tokens: u64, end: bool) {
         self.ended |= end;
-        // Nobody to tell is no error: the program is going away.
+        // Without an inbox, the program is shutting down.
         let _ = self.events.send(Event::Delivered {
-            id: self.place.request,
+            id: self.key.request,
             ticket,
             tokens,
         });
@@ -445,10 +447,10 @@ impl PendingRequest {
 
 impl Drop for PendingRequest {
     fn drop(&mut self) {
-        self.store.close(self.place, !self.ended, self.rejected);
+        self.store.close(self.key, !self.ended, self.rejected);
         if !self.ended {
-            let id = self.place.request;
-            let _ = self.events.send(Event::Gone { id });
+            let id = self.key.request;
+            let _ = self.events.send(Event::ClientGone { id });
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What stands in the way of a reply: whether it is what the request asks for, whoever says it.
+//! Composes replies from text and items, and checks them against what the request asks for. The terminal
+//! and scripts share these checks.
 
 use serde_json::{Map, Value};
 
@@ -8,22 +9,22 @@ use crate::api::{
     ToolChoice, check_answer,
 };
 use crate::draft::ReplyKind;
-use crate::tokens::{count, count_body, fit};
+use crate::tokens::{count, count_body, truncate};
 
-/// Why no command can be sent.
+/// The message where a request offers no shell.
 pub(crate) const NO_SHELL: &str = "this request offers no shell";
 
-/// Why something is not sent.
+/// Why a reply is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendProblem {
-    /// What stands in the way.
+    /// What is wrong, for the person or the script.
     pub message: String,
-    /// Whether it goes all the same where somebody insists.
+    /// Whether the reply can be sent all the same, by sending it again or by force.
     pub(crate) soft: bool,
 }
 
 impl SendProblem {
-    /// One that nobody can insist on.
+    /// A problem with which the reply cannot be sent at all.
     pub fn hard(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -31,7 +32,7 @@ impl SendProblem {
         }
     }
 
-    /// One that may be known, and meant.
+    /// A problem that the person may accept.
     pub(crate) fn soft(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -40,14 +41,19 @@ impl SendProblem {
     }
 }
 
-/// Why a message is not sent that looks like a command: whoever typed `!` wanted it to run, and the
-/// client would take it for the answer. `why` is why no command can be sent, if none can.
-pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Option<SendProblem> {
+/// The problem of a message that begins with `!`: whoever typed that most likely wanted to run a
+/// command, and the client would take it for the answer. `why` is why no command can be sent, if none
+/// can.
+pub(crate) fn command_sent_as_text(
+    kind: ReplyKind,
+    text: &str,
+    why: Option<&str>,
+) -> Option<SendProblem> {
     let is_message = matches!(
         kind,
         ReplyKind::Send | ReplyKind::Progress | ReplyKind::Think
     );
-    // A picture in Markdown is none.
+    // A picture in Markdown begins with `![`.
     let is_command = text.starts_with('!') && !text.starts_with("![");
     (is_message && is_command).then(|| match why {
         Some(why) => SendProblem::soft(format!("not sent: {why}, so it would go as text")),
@@ -55,7 +61,7 @@ pub(crate) fn lost_command(kind: ReplyKind, text: &str, why: Option<&str>) -> Op
     })
 }
 
-/// What a text becomes when it is sent as a reply of some kind; `None` if there is nothing to send.
+/// The output item that a text becomes as a reply of this kind; `None` if the text is blank.
 ///
 /// # Errors
 ///
@@ -83,11 +89,11 @@ pub(crate) fn item_of_text(
     }))
 }
 
-/// A rejection in these words.
+/// A reply that rejects the request with these words.
 ///
 /// # Errors
 ///
-/// If there are none.
+/// If the words are blank.
 pub(crate) fn rejection(words: &str) -> Result<Reply, SendProblem> {
     let message = words.trim_end_matches('\n').to_owned();
     if message.trim().is_empty() {
@@ -105,24 +111,26 @@ pub(crate) fn rejection(words: &str) -> Result<Reply, SendProblem> {
 
 impl Conversation {
     /// The tools that can be called by name.
-    pub(crate) fn callable(&self) -> impl Iterator<Item = &Tool> {
+    pub(crate) fn callable_tools(&self) -> impl Iterator<Item = &Tool> {
         let tools = self.tools().iter();
         tools.filter(|tool| matches!(tool.kind.as_str(), "function" | "custom"))
     }
 
-    /// Whether a patch has to go through the shell, because no tool takes it.
+    /// Whether a patch has to be sent as a shell command, because no tool takes patches.
     pub(crate) fn patches_by_shell(&self) -> bool {
         let named = |name: &str| self.tools().iter().any(|tool| tool.name == name);
         // Codex looks for patches in the commands of its own shells only.
         named("exec_command") && !named("apply_patch")
     }
 
-    /// Why a kind of reply cannot be sent now, if it cannot.
-    pub(crate) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
+    /// Why a kind of reply cannot be sent to this request, if it cannot.
+    pub(crate) fn unavailable_reason(&self, kind: ReplyKind) -> Option<&'static str> {
         let request = self.request();
         match kind {
             ReplyKind::Command if self.shell().is_none() => Some(NO_SHELL),
-            ReplyKind::Tool if self.callable().next().is_none() && !self.patches_by_shell() => {
+            ReplyKind::Tool
+                if self.callable_tools().next().is_none() && !self.patches_by_shell() =>
+            {
                 Some("this request offers no callable tools")
             }
             ReplyKind::Progress if !request.format.carries_commentary() => {
@@ -141,7 +149,8 @@ impl Conversation {
         }
     }
 
-    /// The shell that is only taken for one, by name, and the question whether it is.
+    /// The name of a tool that only seems to be a shell, by its name and parameter, and the problem that
+    /// asks whether it is one.
     pub(crate) fn guessed_shell(&self) -> Option<(String, SendProblem)> {
         let shell = self.shell()?;
         let (name, parameter) = (shell.name().to_owned(), shell.guessed_parameter()?);
@@ -151,15 +160,16 @@ impl Conversation {
         Some((name, question))
     }
 
-    /// Why an item is not the answer in the form that the request asks for.
-    pub(crate) fn out_of_form(&self, item: &Body) -> Option<SendProblem> {
+    /// The problem of an answer that does not have the output format that the request asks for.
+    pub(crate) fn output_format_problem(&self, item: &Body) -> Option<SendProblem> {
         let is_answer = item.phase() == Some(Phase::FinalAnswer);
         let checked = is_answer.then(|| check_answer(&self.request().output_format, &item.words()));
         checked?.err().map(SendProblem::soft)
     }
 
-    /// What the request asks that these items do not give.
-    pub(crate) fn broken(&self, items: &[Body], ends: bool) -> Option<SendProblem> {
+    /// The problem of items that do not keep to the `tool_choice` and `parallel_tool_calls` of the
+    /// request. `ends` says that they end the response.
+    pub(crate) fn unmet_tool_choice(&self, items: &[Body], ends: bool) -> Option<SendProblem> {
         let request = self.request();
         let choice = &request.tool_choice;
         let calls = items.iter().filter_map(Body::tool_name);
@@ -188,31 +198,32 @@ impl Conversation {
         None
     }
 
-    /// Items as one reply, which ends the response if one of them does.
+    /// Makes one reply of some items. It ends the response if one of them is a call or a final answer.
+    /// `accepts` says whether a problem is accepted.
     ///
     /// # Errors
     ///
-    /// What the request asks and they do not give, where that is not accepted.
-    pub(crate) fn reply_of(
+    /// The first problem that is not accepted.
+    pub(crate) fn compose_reply(
         &self,
         mut items: Vec<Body>,
         accepts: impl Fn(&SendProblem) -> bool,
     ) -> Result<Reply, SendProblem> {
         let is_answer = |item: &Body| item.is_call() || item.phase() == Some(Phase::FinalAnswer);
         let ends = items.iter().any(is_answer);
-        match self.broken(&items, ends) {
-            Some(broken) if !accepts(&broken) => return Err(broken),
+        match self.unmet_tool_choice(&items, ends) {
+            Some(problem) if !accepts(&problem) => return Err(problem),
             _ => {}
         }
         if !ends {
             return Ok(Reply::Items(items));
         }
-        let ending = self.cut(&mut items, accepts)?;
+        let ending = self.cut_to_output_limit(&mut items, accepts)?;
         Ok(Reply::End { items, ending })
     }
 
-    /// Cuts the answer off where the response would be longer than the request allows.
-    fn cut(
+    /// Cuts the answer off where the response would have more tokens than the request allows.
+    fn cut_to_output_limit(
         &self,
         items: &mut Vec<Body>,
         accepts: impl Fn(&SendProblem) -> bool,
@@ -224,7 +235,7 @@ impl Conversation {
             return Ok(Ending::Completed);
         };
         let before: u64 = others.iter().map(count_body).sum();
-        let before = before + count(&self.said_to_current());
+        let before = before + count(&self.text_sent_to_current());
         let all = before + count_body(last);
         if all <= most {
             return Ok(Ending::Completed);
@@ -235,9 +246,9 @@ impl Conversation {
         if !accepts(&problem) {
             return Err(problem);
         }
-        let kept = fit(&last.words(), most.saturating_sub(before));
+        let kept = truncate(&last.words(), most.saturating_sub(before));
         if kept.is_empty() {
-            // A message without a word is none.
+            // Nothing is left of the message.
             items.pop();
         } else if let Body::Message { content, .. } = last {
             *content = vec![ContentPart::Text(kept)];

@@ -1,5 +1,5 @@
-//! What scripts ask of the inbox and are answered: each of them is the person for one turn, is told
-//! what the person would be told before they send something, and leaves the person's draft alone.
+//! The commands of scripts, and their answers. A script can be the person for one turn: its replies go
+//! through the same checks, and the person's own draft stays as it is.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot};
 
-use super::composing::{SendProblem, item_of_text, lost_command, rejection};
+use super::composing::{SendProblem, command_sent_as_text, item_of_text, rejection};
 use super::{
     Change, Conversation, ConversationId, Event, Inbox, Mode, ReplyError, RequestId, SentReply,
     Status,
@@ -15,81 +15,81 @@ use super::{
 use crate::api::validation::check_arguments;
 use crate::api::{Body, Item, Reply, Request, ShellTool, Tool, patch};
 use crate::draft::{Call, CallTarget, Draft, Editor, Origin, Part, ReplyKind, Sender, Source};
-use crate::store::marks::{self, MarkError, Marked, mark_of};
+use crate::store::marks::{self, MarkError, Marked, find_or_new};
 use crate::store::{ConversationHeader, Saving};
 
-/// The name of the tool that takes patches.
+/// The name under which a patch is sent, whether there is such a tool or the shell applies it.
 const APPLY_PATCH: &str = "apply_patch";
 
-/// Something that a script asks, and where the answer goes.
+/// A command of a script, with the sender of its answer.
 #[derive(Debug)]
 pub struct ScriptRequest {
-    wish: ScriptCommand,
+    command: ScriptCommand,
     answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
-/// Where scripts ask. Clones ask at the same place.
+/// Sends commands of scripts to the inbox. Clones send to the same inbox.
 #[derive(Debug, Clone)]
 pub struct Scripts(pub(super) mpsc::UnboundedSender<Event>);
 
 impl Scripts {
-    /// Asks something; `None` if nobody answers any more. Whoever gives this up before there is an
-    /// answer has not asked.
-    pub async fn ask(&self, wish: ScriptCommand) -> Option<Result<ScriptAnswer, ScriptError>> {
-        let (answer, answered) = oneshot::channel();
-        let asked = Box::new(ScriptRequest { wish, answer });
-        self.0.send(Event::Asked(asked)).ok()?;
-        answered.await.ok()
+    /// Sends a command and waits for its answer; `None` if the inbox is gone. A command whose future is
+    /// dropped before the inbox has read it is not carried out.
+    pub async fn ask(&self, command: ScriptCommand) -> Option<Result<ScriptAnswer, ScriptError>> {
+        let (answer, receiver) = oneshot::channel();
+        let script = Box::new(ScriptRequest { command, answer });
+        self.0.send(Event::Script(script)).ok()?;
+        receiver.await.ok()
     }
 }
 
-/// What a script can ask.
+/// A command of a script.
 #[derive(Debug)]
 pub enum ScriptCommand {
-    /// How things stand.
+    /// Asks how many requests wait, and for how long.
     Status,
-    /// Which conversations there are.
+    /// Asks for the listed conversations.
     List,
-    /// What a conversation holds.
+    /// Asks for the content of a conversation.
     Show(ConversationId),
-    /// The request that waits longest, as soon as there is one.
-    Wait(Filter),
-    /// Says something.
+    /// Asks for the request that waits longest, as soon as there is one.
+    Wait(WaitFilter),
+    /// Sends a reply.
     Reply(Box<ScriptReply>),
-    /// Changes how it is with the study, or only says how.
-    Study(Option<StudyWish>),
-    /// Changes what the person makes of something, of which this much is in the journal.
+    /// Changes the state of the study, or only asks for it.
+    Study(Option<StudyCommand>),
+    /// Changes a mark, which is given as the journal has it.
     Mark(Marked, Vec<marks::MarkChange>),
     /// Deletes conversations for good, all of them or none.
     Delete(Vec<ConversationId>),
-    /// Rejects what waits in a conversation, in these words.
+    /// Rejects the request that waits in a conversation.
     Reject {
-        /// The conversation it belongs to.
+        /// The conversation.
         conversation: ConversationId,
-        /// The one request that is meant; else whichever waits.
+        /// The request that must be the one that waits; without it, any is rejected.
         request: Option<RequestId>,
         /// The reason, which the client is told.
         words: String,
     },
 }
 
-/// What a script can change of a study.
+/// A change of the state of the study.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StudyWish {
-    /// It goes on.
+pub enum StudyCommand {
+    /// Starts or resumes it.
     Start,
-    /// It stands still.
+    /// Pauses it.
     Pause,
-    /// This phase of it is on from now on.
+    /// Makes the phase of this name the current one.
     Phase(String),
 }
 
-/// How it is with a study.
+/// The state of the study.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StudyState {
-    /// Since when it stands still, if it does.
+    /// Since when it is paused, if it is.
     pub paused: Option<Timestamp>,
-    /// The phase that is on.
+    /// The current phase.
     pub phase: Option<String>,
     /// All of its phases, in order.
     pub phases: Vec<String>,
@@ -97,157 +97,157 @@ pub struct StudyState {
 
 /// Which requests a script waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct WaitFilter {
     /// Only those of this conversation.
     pub conversation: Option<ConversationId>,
-    /// Only those of agents whose name has this in it, in any case of letters.
+    /// Only those of agents whose name contains this, in upper or lower case.
     pub agent: Option<String>,
-    /// Only those that came after this one.
+    /// Only those that came after this request.
     pub after: Option<RequestId>,
 }
 
-/// What a script says.
+/// A reply of a script.
 #[derive(Debug)]
 pub struct ScriptReply {
-    /// The conversation it belongs to.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// The one request that is meant; else whichever waits.
+    /// The request that must be the one that waits; without it, any is answered.
     pub request: Option<RequestId>,
-    /// What, in order.
+    /// The parts, in order.
     pub parts: Vec<ScriptPart>,
-    /// Whether it goes although something is wrong with it that can be insisted on.
+    /// Whether problems are accepted that the person could accept.
     pub force: bool,
 }
 
-/// A part of what a script says.
+/// A part of a reply of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScriptPart {
-    /// Words: an answer, a note, a thought, a command.
+    /// A text: an answer, a note, a thought or a command.
     Text {
-        /// What they are.
+        /// Which of these it is.
         kind: ReplyKind,
-        /// The words.
+        /// The text.
         text: String,
-        /// What a command is given besides the command line.
+        /// Arguments of a command besides the command line.
         options: Map<String, Value>,
     },
     /// A call of a tool.
     Call {
-        /// The tool, as it is shown: with its namespace, if it has one.
+        /// The name of the tool, as it is shown: with its namespace, if it has one.
         tool: String,
-        /// Its arguments as JSON, or the text that a free-form tool takes.
+        /// Its arguments as JSON, or the input of a tool that takes free text.
         arguments: String,
     },
 }
 
-/// What a script is answered.
+/// The answer to a command.
 #[derive(Debug)]
 pub enum ScriptAnswer {
-    /// How things stand.
+    /// How many requests wait.
     Status(InboxStatus),
-    /// The conversations in the order of the inbox.
+    /// The conversations in the order of the list.
     List(Vec<ConversationSummary>),
-    /// What a conversation holds.
-    Shown(Box<Snapshot>),
-    /// It is in the journal and has to be read there.
-    Unloaded,
-    /// Something was said.
+    /// The content of a conversation.
+    Snapshot(Box<Snapshot>),
+    /// The conversation is not in memory, and has to be read from the journal.
+    NotLoaded,
+    /// The reply was sent.
     Sent(ReplyReceipt),
-    /// How it is with the study.
+    /// The state of the study.
     Study(StudyState),
-    /// It is so, once that is written.
+    /// It is done when this write is settled.
     Done(Saving),
 }
 
-/// How things stand.
+/// How many requests and conversations there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxStatus {
     /// How many requests wait.
     pub waiting: usize,
-    /// Since when the longest does.
+    /// When the one that waits longest came in.
     pub since: Option<Timestamp>,
     /// How many conversations are listed.
     pub conversations: usize,
 }
 
-/// A conversation as a list shows it.
+/// What a list shows scripts of a conversation.
 #[derive(Debug, Clone)]
 pub struct ConversationSummary {
-    /// Its name, its agent, its title.
+    /// Its id, agent, title and marks.
     pub header: ConversationHeader,
-    /// What it is doing.
+    /// Whether it waits, and how it ended if it does not.
     pub status: Status,
     /// The request that is answered next.
     pub request: Option<RequestId>,
-    /// How many wait.
+    /// How many requests wait.
     pub waiting: usize,
-    /// How it goes on.
+    /// Who answers its requests.
     pub mode: Mode,
-    /// Whether a model answers at the moment.
-    pub(crate) is_attended: bool,
-    /// The folder that its agent works in, where it says so.
+    /// Whether a model is writing a reply now.
+    pub(crate) is_model_replying: bool,
+    /// The folder that its agent works in, if it says so.
     pub directory: Option<String>,
 }
 
-/// What a conversation holds at a moment.
+/// The content of a conversation at a moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// What a list shows of it.
-    pub listed: ConversationSummary,
-    /// The newest request.
+    pub summary: ConversationSummary,
+    /// The newest request, or the one that is answered next.
     pub request: Request,
-    /// The first item that came since the last reply.
+    /// The index of the first item that is new since the last reply.
     pub new_from: usize,
-    /// What was said to it.
-    pub said: Vec<SentReply>,
+    /// The replies to it.
+    pub replies: Vec<SentReply>,
 }
 
 impl Snapshot {
-    /// The items that are new, each with its place.
+    /// The new items, or with `all` every item, each with its index.
     pub fn items(&self, all: bool) -> impl Iterator<Item = (usize, &Arc<Item>)> {
         let from = if all { 0 } else { self.new_from };
         self.request.items.iter().enumerate().skip(from)
     }
 }
 
-/// What became of what a script said.
+/// The receipt for a reply of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyReceipt {
-    /// The conversation it belongs to.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// Whom it answers.
+    /// The request that was answered.
     pub request: RequestId,
-    /// Whether that was the end of the response.
+    /// Whether the reply ended the response.
     pub ended: bool,
-    /// The write that it leaves after.
+    /// The write that has to be settled before the reply leaves.
     pub saving: Saving,
 }
 
-/// Why a script does not get what it asks.
+/// Why a command is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScriptError {
-    /// There is no such conversation in the list.
+    /// The conversation is not in memory.
     #[error("there is no conversation {}", .0.0)]
     Unknown(ConversationId),
-    /// Nobody waits there.
+    /// No request waits in the conversation.
     #[error("no request waits in conversation {}", .0.0)]
     NobodyWaits(ConversationId),
-    /// Another request waits there than the one that is meant.
+    /// Another request waits than the one that the command names.
     #[error("request {} does not wait any more; request {} does", .0.0, .1.0)]
     AnotherWaits(RequestId, RequestId),
-    /// The person has answered it, and that leaves in a moment.
+    /// The person has just replied to it, and can still take that back.
     #[error("the person has answered this; it is about to leave")]
     Answered,
-    /// The study stands still.
+    /// The study is paused.
     #[error("the study is paused; `humanllm study start` has it go on")]
     Paused,
-    /// Somebody waits there, or has not got all that was said to them.
+    /// A request waits in the conversation, or not all of its replies were delivered.
     #[error("somebody waits in conversation {}; answer or reject that first", .0.0)]
     Busy(ConversationId),
-    /// It cannot be marked so.
+    /// The change of the mark is refused.
     #[error(transparent)]
     Mark(#[from] MarkError),
-    /// There is no study.
+    /// No study is configured.
     #[error("no study is run: `enabled = true` below [study] in the configuration begins one")]
     NoStudy,
     /// The study has no such phase.
@@ -261,7 +261,7 @@ pub enum ScriptError {
     /// The client went away.
     #[error("the client is gone; nothing was sent")]
     ClientGone,
-    /// Something is wrong with what is said.
+    /// The reply has a problem that was not accepted.
     #[error("{}", .0.message)]
     Problem(SendProblem),
 }
@@ -282,13 +282,13 @@ impl From<SendProblem> for ScriptError {
 /// A script that waits for a request.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    filter: Filter,
+    filter: WaitFilter,
     answer: oneshot::Sender<Result<ScriptAnswer, ScriptError>>,
 }
 
-impl Filter {
-    /// Whether a script that waits for this would take what waits in a conversation. What a model
-    /// answers at the moment waits for nobody.
+impl WaitFilter {
+    /// Whether the request that waits in a conversation is one that the script waits for. One that a
+    /// model is answering waits for nobody.
     fn takes(&self, conversation: &Conversation) -> bool {
         let Some(open) = conversation.open_request() else {
             return false;
@@ -305,83 +305,90 @@ impl Filter {
 }
 
 impl Inbox {
-    /// Reserves the request that the person has answered with a reply that is not sent yet: scripts may not
-    /// answer it.
+    /// Reserves a request for the person, who has replied but can still take the reply back: no script
+    /// may answer it. `None` ends that.
     pub(crate) fn claim(&mut self, request: Option<RequestId>) {
         self.claimed = request;
     }
 
-    /// Answers a script, or has it wait.
-    pub(super) fn asked(&mut self, asked: ScriptRequest, now: Timestamp) -> Option<Change> {
-        let ScriptRequest { wish, answer } = asked;
+    /// Carries out the command of a script and answers it, or has the script wait.
+    pub(super) fn handle_script(
+        &mut self,
+        script: ScriptRequest,
+        now: Timestamp,
+    ) -> Option<Change> {
+        let ScriptRequest { command, answer } = script;
         if answer.is_closed() {
-            // Whoever has gone must not be taken at their word.
+            // The script has given up before its command was read.
             return None;
         }
-        let (answered, change) = match wish {
-            ScriptCommand::Status => (Ok(ScriptAnswer::Status(self.standing())), None),
+        let (answered, change) = match command {
+            ScriptCommand::Status => (Ok(ScriptAnswer::Status(self.status())), None),
             ScriptCommand::List => {
-                let list = self.conversations().map(Conversation::listed).collect();
+                let list = self.conversations().map(Conversation::summary).collect();
                 (Ok(ScriptAnswer::List(list)), None)
             }
-            ScriptCommand::Show(id) => (self.shown(id), None),
-            ScriptCommand::Wait(filter) => match self.longest_for(&filter) {
-                Some(id) if self.paused.is_none() => (self.shown(id), None),
+            ScriptCommand::Show(id) => (self.snapshot_answer(id), None),
+            ScriptCommand::Wait(filter) => match self.longest_waiting_for(&filter) {
+                Some(id) if self.paused.is_none() => (self.snapshot_answer(id), None),
                 _ => {
                     self.waiters.retain(|waiter| !waiter.answer.is_closed());
                     self.waiters.push(Waiter { filter, answer });
                     return None;
                 }
             },
-            ScriptCommand::Study(wish) => {
-                (self.change_study(wish, now).map(ScriptAnswer::Study), None)
-            }
+            ScriptCommand::Study(command) => (
+                self.change_study(command, now).map(ScriptAnswer::Study),
+                None,
+            ),
             ScriptCommand::Mark(marked, changes) => (
                 self.change_mark(marked, &changes).map(ScriptAnswer::Done),
                 None,
             ),
             ScriptCommand::Delete(ids) => (self.delete_all(&ids).map(ScriptAnswer::Done), None),
             ScriptCommand::Reply(reply) => {
-                let said = self.compose(&reply).and_then(|(words, draft)| {
+                let result = self.compose(&reply).and_then(|(words, draft)| {
                     self.say_for_script(reply.conversation, words, draft, now)
                 });
-                of_sent(reply.conversation, said)
+                reply_outcome(reply.conversation, result)
             }
             ScriptCommand::Reject {
                 conversation,
                 request,
                 words,
             } => {
-                let checked = self.meant(conversation, request).map(|_| ());
-                let said = checked.and_then(|()| {
+                let checked = self
+                    .conversation_to_answer(conversation, request)
+                    .map(|_| ());
+                let result = checked.and_then(|()| {
                     let reply = rejection(&words)?;
                     let draft = Draft {
                         kind: ReplyKind::Reject,
-                        ..of_script(&words)
+                        ..script_draft(&words)
                     };
                     self.say_for_script(conversation, reply, draft, now)
                 });
-                of_sent(conversation, said)
+                reply_outcome(conversation, result)
             }
         };
-        // One that has gone in this moment has lost nothing but the news.
+        // A script that has gone meanwhile misses the answer and nothing else.
         let _ = answer.send(answered);
         change
     }
 
-    /// Changes what the person makes of something.
+    /// Changes a mark.
     fn change_mark(
         &mut self,
         mut marked: Marked,
         changes: &[marks::MarkChange],
     ) -> Result<Saving, ScriptError> {
         if let Some(conversation) = self.get(ConversationId(marked.mark.conversation)) {
-            // What is in memory is newer than what was read.
+            // The mark in memory is newer than the one that was read from the journal.
             let mut known = conversation.marks().iter();
             let known = known.find(|known| known.turn == marked.turn);
             marked.mark = match known {
                 Some(known) => known.mark.clone(),
-                None => mark_of(&[], marked.mark.conversation, marked.mark.turn),
+                None => find_or_new(&[], marked.mark.conversation, marked.mark.turn),
             };
         }
         for change in changes {
@@ -391,7 +398,7 @@ impl Inbox {
         Ok(self.saving.unwrap_or_default())
     }
 
-    /// Deletes conversations for good, those too that are not listed.
+    /// Deletes conversations for good, whether or not they are in memory.
     fn delete_all(&mut self, ids: &[ConversationId]) -> Result<Saving, ScriptError> {
         if let Some(busy) = ids.iter().find(|id| self.is_busy(**id)) {
             return Err(ScriptError::Busy(*busy));
@@ -407,21 +414,21 @@ impl Inbox {
         Ok(saving)
     }
 
-    /// Changes how it is with the study, and says how it is then.
+    /// Changes the state of the study, and returns the new one.
     fn change_study(
         &mut self,
-        wish: Option<StudyWish>,
+        command: Option<StudyCommand>,
         now: Timestamp,
     ) -> Result<StudyState, ScriptError> {
         let phases = || self.phases().iter().map(|phase| phase.name.clone());
         let phases: Vec<String> = phases().collect();
-        let pauses = match &wish {
-            Some(StudyWish::Start) => Some(false),
-            Some(StudyWish::Pause) => Some(true),
-            Some(StudyWish::Phase(_)) | None => None,
+        let pauses = match &command {
+            Some(StudyCommand::Start) => Some(false),
+            Some(StudyCommand::Pause) => Some(true),
+            Some(StudyCommand::Phase(_)) | None => None,
         };
         let paused = self.set_paused(pauses, now)?;
-        if let Some(StudyWish::Phase(name)) = wish
+        if let Some(StudyCommand::Phase(name)) = command
             && !self.go_to_phase(&name)
         {
             let known = phases;
@@ -434,8 +441,9 @@ impl Inbox {
         })
     }
 
-    /// Answers the scripts that wait for what waits in a conversation now: only one of them gets it.
-    pub(super) fn tell_waiters(&mut self, id: ConversationId) {
+    /// Answers a script that waits for the request that waits in a conversation now. Only one of them
+    /// gets it.
+    pub(super) fn notify_waiters(&mut self, id: ConversationId) {
         if self.waiters.is_empty() || self.paused.is_some() {
             return;
         }
@@ -445,14 +453,14 @@ impl Inbox {
         let takes = |waiter: &Waiter| waiter.filter.takes(conversation);
         while let Some(at) = self.waiters.iter().position(takes) {
             let waiter = self.waiters.remove(at);
-            let answer = Ok(ScriptAnswer::Shown(Box::new(conversation.snapshot())));
+            let answer = Ok(ScriptAnswer::Snapshot(Box::new(conversation.snapshot())));
             if waiter.answer.send(answer).is_ok() {
                 return;
             }
         }
     }
 
-    fn standing(&self) -> InboxStatus {
+    fn status(&self) -> InboxStatus {
         let longest = self.longest_waiting().next().and_then(|id| self.get(id));
         InboxStatus {
             waiting: self.waiting(),
@@ -464,21 +472,23 @@ impl Inbox {
         }
     }
 
-    fn shown(&self, id: ConversationId) -> Result<ScriptAnswer, ScriptError> {
+    fn snapshot_answer(&self, id: ConversationId) -> Result<ScriptAnswer, ScriptError> {
         match self.get(id) {
-            Some(found) if found.is_loaded() => Ok(ScriptAnswer::Shown(Box::new(found.snapshot()))),
-            // One that is not listed any more may be in the journal too.
-            _ => Ok(ScriptAnswer::Unloaded),
+            Some(found) if found.is_loaded() => {
+                Ok(ScriptAnswer::Snapshot(Box::new(found.snapshot())))
+            }
+            // A conversation that is not in memory may be in the journal.
+            _ => Ok(ScriptAnswer::NotLoaded),
         }
     }
 
-    fn longest_for(&self, filter: &Filter) -> Option<ConversationId> {
+    fn longest_waiting_for(&self, filter: &WaitFilter) -> Option<ConversationId> {
         let mut waiting = self.longest_waiting();
         waiting.find(|id| self.get(*id).is_some_and(|found| filter.takes(found)))
     }
 
-    /// The conversation in which a script answers, if it may.
-    fn meant(
+    /// The conversation with the request that a script answers, if the script may do that.
+    fn conversation_to_answer(
         &self,
         id: ConversationId,
         request: Option<RequestId>,
@@ -493,9 +503,9 @@ impl Inbox {
         }
     }
 
-    /// What a script says as a reply, and as it is written down.
+    /// Composes the reply of a script, and the draft that is written with it.
     fn compose(&self, reply: &ScriptReply) -> Result<(Reply, Draft), ScriptError> {
-        let conversation = self.meant(reply.conversation, reply.request)?;
+        let conversation = self.conversation_to_answer(reply.conversation, reply.request)?;
         let accepts = |problem: &SendProblem| problem.soft && reply.force;
         if conversation.live_phase().is_some() {
             let problem = SendProblem::soft("a message is being written here and would be ended");
@@ -504,20 +514,20 @@ impl Inbox {
         let mut items = Vec::new();
         let mut parts = Vec::new();
         for part in &reply.parts {
-            let (item, part) = conversation.composed(part, accepts)?;
+            let (item, part) = conversation.compose_part(part, accepts)?;
             items.push(item);
             parts.push(part);
         }
         let Some(last) = parts.pop() else {
             return Err(SendProblem::hard("nothing to send").into());
         };
-        let words = conversation.reply_of(items, accepts)?;
+        let words = conversation.compose_reply(items, accepts)?;
         let draft = Draft {
             kind: last.kind,
             options: last.options,
             call: last.call,
             parts,
-            ..of_script(&last.text)
+            ..script_draft(&last.text)
         };
         Ok((words, draft))
     }
@@ -532,10 +542,10 @@ impl Inbox {
         let request = self.get(id).and_then(Conversation::open_request);
         let request = request.ok_or(ScriptError::NobodyWaits(id))?;
         let ended = reply.ends();
-        // Whoever says something has the pen.
+        // A model that is writing the reply stops.
         self.take_over(id, now);
-        let said = self.reply_as(id, reply, draft, None, now);
-        said.map_err(|error| match error {
+        let result = self.reply_as(id, reply, draft, None, now);
+        result.map_err(|error| match error {
             ReplyError::NobodyWaits => ScriptError::NobodyWaits(id),
             ReplyError::ClientGone => ScriptError::ClientGone,
             ReplyError::Paused => ScriptError::Paused,
@@ -551,30 +561,30 @@ impl Inbox {
 
 impl Conversation {
     /// What a list shows of it.
-    fn listed(&self) -> ConversationSummary {
+    fn summary(&self) -> ConversationSummary {
         ConversationSummary {
             header: self.header(),
             status: self.status(),
             request: self.open_request(),
             waiting: self.waiting(),
             mode: self.mode(),
-            is_attended: self.sending().is_some(),
+            is_model_replying: self.sending().is_some(),
             directory: self.directory().map(str::to_owned),
         }
     }
 
-    /// What it holds now.
+    /// Its content now.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
-            listed: self.listed(),
+            summary: self.summary(),
             request: self.request().clone(),
             new_from: self.new_from(),
-            said: self.said().to_vec(),
+            replies: self.replies().to_vec(),
         }
     }
 
-    /// A part of a reply as an item, and as it is written down.
-    fn composed(
+    /// Composes a part of a reply: the item, and the part of the draft that is written with it.
+    fn compose_part(
         &self,
         part: &ScriptPart,
         accepts: impl Fn(&SendProblem) -> bool + Copy,
@@ -585,17 +595,17 @@ impl Conversation {
                 text,
                 options,
             } => {
-                if let Some(why) = self.unavailable(*kind) {
+                if let Some(why) = self.unavailable_reason(*kind) {
                     return Err(SendProblem::hard(why));
                 }
-                let no_command = self.unavailable(ReplyKind::Command);
-                accept(lost_command(*kind, text, no_command), accepts)?;
+                let no_command = self.unavailable_reason(ReplyKind::Command);
+                accept(command_sent_as_text(*kind, text, no_command), accepts)?;
                 let item = item_of_text(*kind, text, options, self.shell())?;
                 let item = item.ok_or_else(|| SendProblem::hard("nothing to send"))?;
                 if *kind == ReplyKind::Command {
                     accept(self.guessed_shell().map(|(_, question)| question), accepts)?;
                 }
-                accept(self.out_of_form(&item), accepts)?;
+                accept(self.output_format_problem(&item), accepts)?;
                 let part = Part {
                     kind: *kind,
                     text: text.clone(),
@@ -605,26 +615,26 @@ impl Conversation {
                 };
                 Ok((item, part))
             }
-            ScriptPart::Call { tool, arguments } => self.called(tool, arguments, accepts),
+            ScriptPart::Call { tool, arguments } => self.compose_call(tool, arguments, accepts),
         }
     }
 
-    /// A call of a tool by the name that is shown, or by the one that the client calls it by.
-    fn called(
+    /// Composes a call of a tool by the name that is shown, or by the one without its namespace.
+    fn compose_call(
         &self,
         name: &str,
         arguments: &str,
         accepts: impl Fn(&SendProblem) -> bool,
     ) -> Result<(Body, Part), SendProblem> {
-        if let Some(why) = self.unavailable(ReplyKind::Tool) {
+        if let Some(why) = self.unavailable_reason(ReplyKind::Tool) {
             return Err(SendProblem::hard(why));
         }
-        let found = self.callable().find(|tool| tool.title() == name);
-        let found = found.or_else(|| self.callable().find(|tool| tool.name == name));
+        let found = self.callable_tools().find(|tool| tool.title() == name);
+        let found = found.or_else(|| self.callable_tools().find(|tool| tool.name == name));
         let (target, item, problem) = match (found, self.shell()) {
-            (Some(tool), _) => called_by_name(tool, arguments),
+            (Some(tool), _) => tool_call(tool, arguments),
             (None, Some(shell)) if name == APPLY_PATCH && self.patches_by_shell() => {
-                patched_by_shell(shell, arguments)
+                shell_patch_call(shell, arguments)
             }
             _ => {
                 let words = format!("this request offers no tool {name} that can be called");
@@ -648,11 +658,11 @@ impl Conversation {
     }
 }
 
-fn called_by_name(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<String>) {
+fn tool_call(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<String>) {
     let name = tool.name.clone();
     if tool.kind == "custom" {
         let problem = match name.as_str() {
-            APPLY_PATCH => fault_of_patch(arguments),
+            APPLY_PATCH => patch_problem(arguments),
             _ => None,
         };
         let item = Body::CustomToolCall {
@@ -676,13 +686,13 @@ fn called_by_name(tool: &Tool, arguments: &str) -> (CallTarget, Body, Option<Str
     (target, item, problem)
 }
 
-fn patched_by_shell(shell: &ShellTool, text: &str) -> (CallTarget, Body, Option<String>) {
+fn shell_patch_call(shell: &ShellTool, text: &str) -> (CallTarget, Body, Option<String>) {
     let item = shell.call(&patch::shell_command(text), &Map::new());
     let target = CallTarget::PatchByShell(shell.clone());
-    (target, item, fault_of_patch(text))
+    (target, item, patch_problem(text))
 }
 
-fn fault_of_patch(text: &str) -> Option<String> {
+fn patch_problem(text: &str) -> Option<String> {
     patch::check(text).err().map(|error| error.to_string())
 }
 
@@ -696,8 +706,8 @@ fn accept(
     }
 }
 
-/// Words of a script.
-fn of_script(text: &str) -> Draft {
+/// The draft of a text that a script sends.
+fn script_draft(text: &str) -> Draft {
     Draft {
         text: text.to_owned(),
         origin: Origin::of(text, Source::Script),
@@ -706,21 +716,21 @@ fn of_script(text: &str) -> Draft {
     }
 }
 
-fn of_sent(
+fn reply_outcome(
     conversation: ConversationId,
-    said: Result<ReplyReceipt, ScriptError>,
+    result: Result<ReplyReceipt, ScriptError>,
 ) -> (Result<ScriptAnswer, ScriptError>, Option<Change>) {
-    let change = match &said {
-        Ok(sent) => Some(Change::Scripted {
+    let change = match &result {
+        Ok(sent) => Some(Change::ScriptReplied {
             conversation,
             ended: sent.ended,
         }),
-        // That it has gone was found out here.
+        // This reply found out that the client has gone. The drafts are returned by the event that says so.
         Err(ScriptError::ClientGone) => Some(Change::ClientGone {
             conversation,
             returned: Vec::new(),
         }),
         Err(_) => None,
     };
-    (said.map(ScriptAnswer::Sent), change)
+    (result.map(ScriptAnswer::Sent), change)
 }

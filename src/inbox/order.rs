@@ -1,4 +1,4 @@
-//! The order in which conversations are listed, kept as they change.
+//! The order of the list of conversations, updated whenever one of them changes.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use super::{Conversation, Status};
 use crate::store::ConversationId;
 
-/// Where a conversation is listed: those that wait come first, the longest wait on top, then the
-/// newest activity, sub-agents below the conversation that began them. What the program answers by
-/// itself comes last.
+/// The sort key of a conversation. Those in which a request waits come first, the longest wait on top;
+/// then the others, the newest activity on top, with sub-agents below the conversation that began them;
+/// those that the program answers by itself come last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ListKey {
     Waiting(Timestamp, ConversationId),
-    /// By the newest activity among those that belong together, and by the first of them.
+    /// The newest activity in its family, the root of the family, and its own id. Without a family, it
+    /// is the root.
     Done(Reverse<Timestamp>, ConversationId, ConversationId),
     Automatic(Reverse<Timestamp>, ConversationId),
 }
@@ -26,7 +27,7 @@ impl ListKey {
             Status::Waiting { since } => Self::Waiting(since, conversation.id),
             _ if conversation.automatic.is_some() => Self::Automatic(active, conversation.id),
             _ => match conversation.family {
-                Some(family) => Self::Done(Reverse(family.active), family.first, conversation.id),
+                Some(family) => Self::Done(Reverse(family.active), family.root, conversation.id),
                 None => Self::Done(active, conversation.id, conversation.id),
             },
         }
@@ -39,10 +40,10 @@ impl ListKey {
     }
 }
 
-/// All conversations in order. What is asked of it does not take longer the more there are.
+/// The conversations in order. Look-ups are a binary search at most.
 #[derive(Debug, Default)]
 pub(super) struct ListOrder {
-    /// What changes is near the front, so little is moved.
+    /// Conversations change mostly near the front, where a deque moves little.
     listed: VecDeque<ListKey>,
     /// How many requests wait.
     requests: usize,
@@ -56,7 +57,8 @@ impl ListOrder {
         self.requests += conversation.waiting();
     }
 
-    /// Takes a conversation out, which must not have changed since it was put in.
+    /// Takes a conversation out of the list. It must not have changed since it was inserted, because it
+    /// is found by its key.
     pub fn remove(&mut self, conversation: &Conversation) {
         if let Some(at) = self.position(conversation) {
             self.listed.remove(at);
@@ -73,33 +75,33 @@ impl ListOrder {
         self.requests
     }
 
-    /// The conversations from a place in the list on.
+    /// The conversations from an index on.
     pub fn from(
         &self,
-        place: usize,
+        index: usize,
     ) -> impl DoubleEndedIterator<Item = ConversationId> + ExactSizeIterator {
-        let place = place.min(self.listed.len());
-        self.listed.range(place..).map(|key| key.id())
+        let index = index.min(self.listed.len());
+        self.listed.range(index..).map(|key| key.id())
     }
 
     pub fn position(&self, conversation: &Conversation) -> Option<usize> {
         self.listed.binary_search(&ListKey::of(conversation)).ok()
     }
 
-    /// The conversations that wait, the one that has waited longest first.
+    /// The conversations in which a request waits, the longest wait first.
     pub fn waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         let waiting = self.first_done();
         self.listed.range(..waiting).map(|key| key.id())
     }
 
-    /// The one that nobody waits in and in which nothing has happened for longest, but neither the
-    /// newest of these nor the one to be spared.
+    /// The oldest conversation in which no request waits, except for the newest of these and the one to
+    /// be spared.
     pub(crate) fn oldest_done(&self, spared: Option<ConversationId>) -> Option<ConversationId> {
         let done = self.from(self.first_done()).skip(1);
         done.rev().find(|id| Some(*id) != spared)
     }
 
-    /// The place of the first that nobody waits in.
+    /// The index of the first conversation in which no request waits.
     fn first_done(&self) -> usize {
         self.listed
             .partition_point(|key| matches!(key, ListKey::Waiting(..)))

@@ -1,9 +1,9 @@
-//! How the person does as a model.
+//! Statistics of the responses: how many, how many tokens, and how fast.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Numbers of one response, or of many added up. Times are in seconds.
+/// Numbers of all responses since the journal was begun. The names of the fields are part of the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ResponseStatistics {
@@ -15,28 +15,28 @@ pub struct ResponseStatistics {
     pub answered: u64,
     /// Requests whose client went away.
     pub gone: u64,
-    /// Tokens said.
+    /// Output tokens that were delivered.
     pub output_tokens: u64,
-    /// From a request to the first thing said to it.
-    pub first: Spread,
-    /// From a request to the end of its response.
-    pub whole: Spread,
+    /// The times from a request to the first reply to it.
+    pub first: DurationTotals,
+    /// The times from a request to the end of its response.
+    pub whole: DurationTotals,
 }
 
-/// Some times, added up.
+/// Number, sum and maximum of some durations. The names of the fields are part of the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Spread {
+pub struct DurationTotals {
     /// How many.
     pub count: u64,
-    /// All of them together, in seconds.
+    /// Their sum, in seconds.
     pub total: f64,
     /// The longest, in seconds.
     pub longest: f64,
 }
 
-impl Spread {
-    /// Adds the time from one moment to another.
+impl DurationTotals {
+    /// Adds the duration from one moment to another.
     pub fn add(&mut self, from: Timestamp, to: Timestamp) {
         let seconds = (to - from)
             .total(jiff::Unit::Second)
@@ -47,19 +47,19 @@ impl Spread {
         self.longest = self.longest.max(seconds);
     }
 
-    /// The mean, in seconds; `None` without any.
+    /// Their mean, in seconds; `None` if there are none.
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.total / self.count as f64)
     }
 }
 
 impl ResponseStatistics {
-    /// As they are kept.
+    /// The JSON that is written as a setting.
     pub(super) fn to_json(self) -> String {
         serde_json::to_string(&self).unwrap_or_default()
     }
 
-    /// Tokens a second, of the time in which somebody waited.
+    /// Output tokens per second, over the time in which a client waited for a response.
     pub fn tokens_per_second(&self) -> Option<f64> {
         (self.whole.total > 0.0).then(|| self.output_tokens as f64 / self.whole.total)
     }

@@ -130,7 +130,7 @@ impl Applier {
 
     /// Deletes something, with the contents that nothing else has.
     pub fn deleting(&mut self, delete: impl FnOnce() -> Result<()>) -> Result<()> {
-        // A row that goes may be another content's soon.
+        // SQLite may give the id of a deleted row to another content.
         self.forget();
         delete()
     }
@@ -222,7 +222,7 @@ impl Applier {
             row.detail
         ])?;
         if inserted == 0 {
-            // All is written once more, and what it has become since is too.
+            // The turn is there already: records may be applied twice. Only its state can have changed.
             return run(
                 db,
                 "UPDATE turn SET state = ?2 WHERE id = ?1",
@@ -432,7 +432,7 @@ fn mark(db: &Connection, row: &MarkRow) -> Result<()> {
         );
     }
     let labels = serde_json::to_string(&row.labels).unwrap_or_default();
-    // Whoever marks it may not know yet that it was deleted.
+    // The conversation may have been deleted while this record was on its way.
     run(
         db,
         "INSERT INTO mark (conversation, turn, updated, labels, rating, note, excluded)

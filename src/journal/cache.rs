@@ -27,7 +27,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
 
     pub fn get(&mut self, key: &K) -> Option<&V> {
         if let Some((key, value)) = self.old.remove_entry(key) {
-            // What it weighed is not known any more; the old half is gone soon all the same.
+            // The weight of the replaced value is not known any more. That is no harm: the old half goes soon.
             self.insert(key, value, 1);
         }
         self.young.get(key)

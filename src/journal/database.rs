@@ -87,7 +87,7 @@ pub(super) fn open_to_read(files: &JournalFiles) -> Result<Connection, OpenError
         error,
     };
     let connection = connect(files, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(database)?;
-    // Here the full-text search makes its excerpts.
+    // The full-text search makes excerpts in a temporary table.
     let memory = connection.pragma_update(None, "temp_store", "MEMORY");
     memory.map_err(database)?;
     match check_version(files, &connection)? {
@@ -138,7 +138,7 @@ fn set_up(
     durability: Durability,
     steps: &[&str],
 ) -> rusqlite::Result<()> {
-    // Heeded only where there is nothing yet: free pages go back to the system in small steps.
+    // Lets free pages go back to the system in small steps. SQLite takes this only for an empty database.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let synchronous = match durability {
@@ -146,7 +146,7 @@ fn set_up(
         Durability::Power => "FULL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    // What is deleted is gone from the file.
+    // Overwrites what is deleted with zeros in the file.
     connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     // The writer does that itself, in moments when nobody waits.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;

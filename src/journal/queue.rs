@@ -120,11 +120,12 @@ impl JournalQueue {
             // The writer tries it again when it tries all the others.
             self.advance(self.saved(), seq);
         }
-        let by = match is_in_tail {
-            true => Instant::now() + COMMIT_DELAY,
-            false => Instant::now(),
+        let by = if is_in_tail {
+            Instant::now() + COMMIT_DELAY
+        } else {
+            Instant::now()
         };
-        // Who waits already for something earlier is not woken.
+        // A writer that will wake up before that is left alone.
         let wakes = waiting.due.is_none_or(|due| by < due);
         if wakes {
             waiting.due = Some(by);
@@ -295,7 +296,7 @@ impl JournalQueue {
 
     /// Whether a write is in the journal; `None` as long as that is open.
     fn outcome(&self, seq: Seq) -> Option<bool> {
-        // Copied, so that its lock is not held.
+        // Copied, because holding the value borrowed from the channel would block whoever sends the next.
         let progress = *self.progress.borrow();
         progress.outcome(seq)
     }
@@ -335,7 +336,7 @@ impl QueuedRecords {
     /// Lets go what there is no memory for: drafts that later ones replace, and then the oldest of
     /// what is not the person's words.
     fn trim(&mut self) {
-        // Not at every write: what cannot go is looked at again only when there is more.
+        // Not at every write: what could not go is looked at again only when more has come in.
         if self.bytes < MAX_BYTES || self.bytes < self.trimmed_to + MAX_BYTES / 16 {
             return;
         }

@@ -134,7 +134,7 @@ impl JournalReader {
         };
         let files = JournalFiles::in_folder(state_dir).map_err(missing)?;
         if let Err(error) = tail::apply_to_database(&files) {
-            // There to read is what others may change alone.
+            // A user who may read the database but not write to it reads it without what is in the tail.
             tracing::debug!(%error, "the tail of the journal is not taken in");
         }
         let connection = database::open_to_read(&files)?;

@@ -81,9 +81,11 @@ impl Tail {
         let Some(open) = &mut self.open else {
             return false;
         };
-        let appended = match self.files.identity_of_tail() == Some(open.identity) {
-            true => open.append([batch]),
-            false => Err(io::ErrorKind::NotFound.into()),
+        let is_in_place = self.files.identity_of_tail() == Some(open.identity);
+        let appended = if is_in_place {
+            open.append([batch])
+        } else {
+            Err(io::ErrorKind::NotFound.into())
         };
         if let Err(error) = &appended {
             tracing::warn!(%error, "the tail of the journal cannot be written");
@@ -173,7 +175,7 @@ impl Open {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         if let Err(error) = self.file.write_all_at(&bytes, self.length) {
-            // Half of a write is none.
+            // A write that is only half in the file counts as not written.
             let _ = self.file.set_len(self.length);
             return Err(error);
         }
@@ -211,10 +213,13 @@ pub(super) fn apply_to_database(files: &JournalFiles) -> Result<(), OpenError> {
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let filled = begun.and_then(|transaction| {
         let left = unapplied(files, database::applied(&transaction)?);
-        let left = left.and_then(|left| match left.is_damaged {
-            // What comes after it must not be in the database before it is.
-            true => Err(io::ErrorKind::InvalidData.into()),
-            false => Ok(left.batches),
+        let left = left.and_then(|left| {
+            if left.is_damaged {
+                // Writes after the damage must not get into the database before it is repaired.
+                Err(io::ErrorKind::InvalidData.into())
+            } else {
+                Ok(left.batches)
+            }
         });
         let left = left.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         let Some(last) = left.last() else {

@@ -274,7 +274,7 @@ fn retire_one(
 
 /// Gives some free pages back to the system. Returns whether there are more.
 fn free_some(db: &Connection) -> Result<bool> {
-    // Each page is a row, and who does not ask for the next one frees no more.
+    // The pragma returns a row for each page that it frees, and frees only as many as rows are read.
     db.pragma(None, "incremental_vacuum", VACUUM_STEP, |_| Ok(()))?;
     let free: i64 = db.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     Ok(free > 0)

@@ -129,7 +129,7 @@ impl JournalWriter {
             match ErrorClass::of(&error) {
                 ErrorClass::Passing => return Err(self.explain(&error)),
                 ErrorClass::Refused => return self.commit_one_by_one(batches),
-                // What was mended and is broken again will not be mended by doing it once more.
+                // Damage that is back right after a repair is not repaired a second time.
                 _ if mended => return Err(self.explain(&error)),
                 fault => self.repair(fault, &error)?,
             }
@@ -159,7 +159,7 @@ impl JournalWriter {
             let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
             return Err(rusqlite::Error::SqliteFailure(error, None));
         };
-        // Statements that stay prepared: whoever waits for this waits for no parser.
+        // Statements that stay prepared, so that nobody who waits for this waits for the SQL parser.
         let mut transact = || {
             apply::run(connection, "BEGIN", [])?;
             for record in batches.iter().flat_map(|batch| &batch.records) {
@@ -177,7 +177,7 @@ impl JournalWriter {
             {
                 tracing::error!(%error, "what was not written was not taken back");
             }
-            // It may remember rows that there will never be.
+            // It may remember rows of the transaction that was rolled back.
             self.applier.forget();
         }
         written
@@ -210,7 +210,7 @@ impl JournalWriter {
             self.upkeep.reindex();
             return renewed.map_err(|error| self.explain(&error));
         }
-        // Without a handle on it, nothing goes into it any more.
+        // Closed first, so that nothing is written to the file that is renamed.
         self.connection = None;
         let aside = self.files.put_aside();
         let aside = aside.map_err(|error| format!("{}: {error}", self.files.database.display()))?;

@@ -71,7 +71,7 @@ impl Client {
         } = &self.upstream;
         let ask = DraftContext {
             request: &order.request,
-            said: &order.said,
+            said: &order.already_sent,
             continues: order.continues.as_deref(),
             hint: order.hint.as_deref(),
             model,

@@ -1,30 +1,31 @@
-//! Byte-pair encoding: what the bytes of a piece become when, again and again, the two neighbours
-//! that make the token of the lowest rank are joined.
+//! Byte-pair encoding of a piece: starting from single bytes, the two neighbours that together are the
+//! token of the lowest rank are joined, until no two neighbours are a token.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::vocabulary::Vocabulary;
 
-/// Bytes that are merged at once. What merging needs besides its result is several times that.
+/// How many bytes are merged at once. The memory for that is a multiple of it, however long the piece is.
 const WINDOW: usize = 8 * 1024;
 
-/// Tokens at the end of a window that are found again in the next: were there more bytes, they
-/// might be others.
+/// How many tokens at the end of a window are merged once more in the next: with the bytes that follow,
+/// they might become others.
 const OVERLAP: usize = 8;
 
-/// Merges one piece after the other, in memory that is used again.
+/// Merges pieces one after the other, and reuses its memory.
 pub(super) struct Merge<'v> {
     vocabulary: &'v Vocabulary,
-    /// How many bytes are merged at once, unless they do not go with those before.
+    /// [`WINDOW`], or less in tests. It grows for a piece where windows of this size do not fit together.
     window: usize,
-    /// The tokens found so far, by their length in bytes.
+    /// The lengths in bytes of the tokens found so far.
     lengths: Vec<usize>,
-    /// For each byte that a part begins with, where the part ends; 0 for all others.
+    /// By the first byte of each part: where the part ends. 0 for all other bytes.
     ends: Vec<usize>,
-    /// For each byte that a part begins with, where the part before it begins.
-    before: Vec<Option<usize>>,
-    /// Neighbours that make a token: its rank, its begin and its end. Many are out of date.
+    /// By the first byte of each part: where the part before it begins.
+    previous: Vec<Option<usize>>,
+    /// Neighbours that together are a token: its rank, begin and end. Pairs of which a part was merged with
+    /// another meanwhile stay in it, and are skipped.
     pairs: BinaryHeap<Reverse<(u32, usize, usize)>>,
 }
 
@@ -35,12 +36,12 @@ impl<'v> Merge<'v> {
             window: WINDOW,
             lengths: Vec::new(),
             ends: Vec::new(),
-            before: Vec::new(),
+            previous: Vec::new(),
             pairs: BinaryHeap::new(),
         }
     }
 
-    /// The tokens of a piece, by their length in bytes.
+    /// The lengths in bytes of the tokens of a piece.
     pub(super) fn tokens(&mut self, piece: &[u8]) -> impl ExactSizeIterator<Item = usize> {
         self.lengths.clear();
         if self.vocabulary.rank(piece).is_some() {
@@ -51,18 +52,18 @@ impl<'v> Merge<'v> {
         self.lengths.iter().copied()
     }
 
-    /// Tokens are what merging makes of all bytes if any two neighbours are what it makes of
-    /// theirs. So a piece of any size can be merged a window at a time, as long as the first token
-    /// of each goes with the one before.
+    /// Merges a piece a window at a time. A list of tokens is what merging makes of all the bytes if
+    /// each two neighbours are what it makes of the bytes of these two. So it is enough to check the two
+    /// tokens where one window meets the next.
     fn merge_in_windows(&mut self, piece: &[u8]) {
         let (mut start, mut size) = (0, self.window);
         loop {
             let end = piece.len().min(start + size);
             let known = self.lengths.len();
             self.merge(&piece[start..end]);
-            if !self.has_seam(piece, start, known) {
-                // Back to where it does not matter, or to the beginning at last. The size stays,
-                // or the same windows might come again.
+            if !self.fits_at(piece, start, known) {
+                // Go back some tokens, and try a larger window. It stays that large for this piece, or
+                // the same two windows might be tried for ever.
                 let kept = known.saturating_sub(OVERLAP);
                 start -= self.lengths[kept..known].iter().sum::<usize>();
                 self.lengths.truncate(kept);
@@ -78,9 +79,9 @@ impl<'v> Merge<'v> {
         }
     }
 
-    /// Whether the last of the known tokens and the first behind it are what merging makes of
-    /// their bytes. They meet at `seam`.
-    fn has_seam(&mut self, piece: &[u8], seam: usize, known: usize) -> bool {
+    /// Whether the last of the `known` tokens, which ends at `seam`, and the first token after it are what
+    /// merging makes of their bytes.
+    fn fits_at(&mut self, piece: &[u8], seam: usize, known: usize) -> bool {
         let Some(last) = known.checked_sub(1) else {
             return true;
         };
@@ -92,16 +93,16 @@ impl<'v> Merge<'v> {
         is_same
     }
 
-    /// Adds what all bytes become when they are merged at once.
+    /// Merges all these bytes at once, and adds the lengths of the tokens.
     fn merge(&mut self, bytes: &[u8]) {
         self.ends.clear();
         self.ends.extend(1..=bytes.len());
-        self.before.clear();
-        let before = (0..bytes.len()).map(|begin| begin.checked_sub(1));
-        self.before.extend(before);
+        self.previous.clear();
+        let previous = (0..bytes.len()).map(|begin| begin.checked_sub(1));
+        self.previous.extend(previous);
         self.pairs.clear();
         for end in 2..=bytes.len() {
-            self.offer(bytes, end - 2, end);
+            self.push_pair(bytes, end - 2, end);
         }
         while let Some(Reverse((_, begin, end))) = self.pairs.pop() {
             let middle = self.ends[begin];
@@ -112,11 +113,11 @@ impl<'v> Merge<'v> {
             self.ends[begin] = end;
             self.ends[middle] = 0;
             if end < bytes.len() {
-                self.before[end] = Some(begin);
-                self.offer(bytes, begin, self.ends[end]);
+                self.previous[end] = Some(begin);
+                self.push_pair(bytes, begin, self.ends[end]);
             }
-            if let Some(before) = self.before[begin] {
-                self.offer(bytes, before, end);
+            if let Some(previous) = self.previous[begin] {
+                self.push_pair(bytes, previous, end);
             }
         }
         let mut begin = 0;
@@ -127,7 +128,8 @@ impl<'v> Merge<'v> {
         }
     }
 
-    fn offer(&mut self, bytes: &[u8], begin: usize, end: usize) {
+    /// Adds a pair of neighbours, if it is a token.
+    fn push_pair(&mut self, bytes: &[u8], begin: usize, end: usize) {
         if let Some(rank) = self.vocabulary.rank(&bytes[begin..end]) {
             self.pairs.push(Reverse((rank, begin, end)));
         }

@@ -1,22 +1,23 @@
-//! Tokens of the o200k vocabulary, which is part of the program: how many a text has, and where
-//! each of them ends.
+//! A tokenizer for the o200k vocabulary, which is part of the program: how many tokens a text has, and
+//! where each of them ends.
 //!
-//! A text falls into [`pieces`], and each piece into the tokens that [`merge`] makes of its bytes by
-//! the ranks of the [`vocabulary`]. It takes 6 MB of memory in all, and milliseconds to load. What was
-//! [`counted`] is remembered as long as one text is counted: most of its words come again.
+//! A text is cut into [`pieces`], and each piece into the tokens that [`merge`] makes of its bytes by
+//! the ranks of the [`vocabulary`]. The tokenizer takes 6 MB of memory, and milliseconds to load. While
+//! one text is counted, [`count_cache`] keeps the counts of its pieces, and [`chunks`] lets several
+//! threads count a large one.
 
-mod counted;
+mod chunks;
+mod count_cache;
 mod merge;
 mod pieces;
-mod shares;
 mod vocabulary;
 
 use std::sync::LazyLock;
 
-use counted::Counted;
+use chunks::{PARALLEL_BYTES, chunks};
+use count_cache::CountCache;
 use merge::Merge;
 use pieces::Pieces;
-use shares::{LARGE, shares};
 use vocabulary::Vocabulary;
 
 static O200K: LazyLock<O200k> = LazyLock::new(|| O200k {
@@ -30,27 +31,29 @@ struct O200k {
 }
 
 /// How many tokens a text has. The first call loads the vocabulary. A large text is counted by as many
-/// threads as may run at once.
+/// threads as the processor runs at once.
 pub fn count(text: &str) -> usize {
-    match text.len() < LARGE {
-        true => counter(text)(text),
-        false => shares::sum(shares(text), || counter(text)),
+    if text.len() < PARALLEL_BYTES {
+        counter(text)(text)
+    } else {
+        chunks::count_in_parallel(chunks(text), || counter(text))
     }
 }
 
-/// Counts the tokens of a text, or of one share of it after the other.
+/// A function that counts the tokens of a text, or of one chunk of it after the other.
 fn counter(text: &str) -> impl FnMut(&str) -> usize {
     let mut merge = Merge::new(&O200K.vocabulary);
-    let mut counted = Counted::for_text(text);
-    move |share| {
-        let pieces = O200K.pieces.split(share).map(str::as_bytes);
+    let mut cache = CountCache::for_text(text);
+    move |chunk| {
+        let pieces = O200K.pieces.split(chunk).map(str::as_bytes);
         pieces
-            .map(|piece| counted.get_or(piece, |piece| merge.tokens(piece).len()))
+            .map(|piece| cache.get_or_count(piece, |piece| merge.tokens(piece).len()))
             .sum()
     }
 }
 
-/// A text in its tokens; those that end in the middle of a character stand together.
+/// Splits a text into its tokens. Tokens that end within a character are joined with those that follow,
+/// up to the end of the character.
 pub fn split(text: &str) -> Vec<&str> {
     let mut merge = Merge::new(&O200K.vocabulary);
     let (mut begin, mut end) = (0, 0);
@@ -67,11 +70,10 @@ pub fn split(text: &str) -> Vec<&str> {
     tokens
 }
 
-/// The longest beginning of a text that is at most so many tokens long. A token may end in the
-/// middle of a character, and the beginning ends before such a one.
-pub fn fit(text: &str, most: usize) -> &str {
+/// The longest beginning of a text that has at most `limit` tokens and does not end within a character.
+pub fn truncate(text: &str, limit: usize) -> &str {
     let mut merge = Merge::new(&O200K.vocabulary);
-    let (mut end, mut fitting, mut left) = (0, 0, most);
+    let (mut end, mut fitting, mut left) = (0, 0, limit);
     for piece in O200K.pieces.split(text) {
         for length in merge.tokens(piece.as_bytes()) {
             if left == 0 {

@@ -1,11 +1,11 @@
-//! Where a text is cut before its bytes are merged: about at its words.
+//! Cuts a text into the pieces whose bytes are merged to tokens: about its words, numbers and punctuation.
 
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 
-/// What a piece may be; the first that fits is it. The vocabulary was made with these, but for the
-/// last of them: it has `\s+(?!\S)`, and this engine, which takes no longer for any text, cannot
-/// look ahead.
+/// The patterns of a piece, of which the first that matches counts. They are those that the vocabulary
+/// was made with, but for spaces: there it is `\s+(?!\S)`, and this regex engine, whose time is linear
+/// in the length of any text, has no look-ahead. [`SPACES`] and [`SPACE`] stand for that.
 const PIECES: [&str; 6] = [
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
@@ -15,10 +15,12 @@ const PIECES: [&str; 6] = [
     r"\s+$",
 ];
 
-/// Spaces before something else, of which the last belongs to what follows.
+/// Several spaces before something else. The last of them is not part of the piece: it begins the next.
 const SPACES: &str = r"\s+\s";
+/// A single space that no other pattern takes.
 const SPACE: &str = r"\s+";
 
+/// The compiled patterns.
 pub(super) struct Pieces(Regex);
 
 impl Pieces {
@@ -27,19 +29,19 @@ impl Pieces {
         Self(Regex::new_many(&patterns).expect("patterns that are always the same"))
     }
 
-    /// Cuts a text.
+    /// The pieces of a text, in order.
     pub(super) fn split<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         let mut rest = text;
         std::iter::from_fn(move || {
-            let end = plain(rest.as_bytes()).or_else(|| self.searched(rest))?;
+            let end = end_of_ascii(rest.as_bytes()).or_else(|| self.end_by_patterns(rest))?;
             let (piece, after) = rest.split_at(end);
             rest = after;
             Some(piece)
         })
     }
 
-    /// Where the first piece ends, as the patterns say it.
-    fn searched(&self, text: &str) -> Option<usize> {
+    /// Where the first piece ends, by the patterns.
+    fn end_by_patterns(&self, text: &str) -> Option<usize> {
         let found = self.0.search(&Input::new(text).anchored(Anchored::Yes))?;
         let end = found.end();
         match found.pattern().as_usize() {
@@ -49,9 +51,9 @@ impl Pieces {
     }
 }
 
-/// Where the first piece of a text ends that begins with ASCII alone, which is found without the
-/// patterns; `None` where they have to say it, or where nothing is left.
-fn plain(text: &[u8]) -> Option<usize> {
+/// Where the first piece of a text ends, found without the patterns, which takes longer; `None` where
+/// that depends on characters that are not ASCII, or where nothing is left.
+fn end_of_ascii(text: &[u8]) -> Option<usize> {
     let (&first, after) = text.split_first()?;
     let is_before_letter = after.first().is_some_and(u8::is_ascii_alphabetic);
     let may_stand_before = first.is_ascii() && !matches!(first, b'\r' | b'\n' | b'0'..=b'9');
@@ -59,21 +61,21 @@ fn plain(text: &[u8]) -> Option<usize> {
         let start = usize::from(!first.is_ascii_alphabetic());
         let middle = run(text, start, u8::is_ascii_uppercase);
         let end = run(text, middle, u8::is_ascii_lowercase);
-        // More letters may follow, or what English has behind an apostrophe.
+        // After these, more letters may follow, or an English ending such as 's.
         return (!matches!(text.get(end), Some(b'\'' | 0x80..))).then_some(end);
     }
     let end = match first {
         0x80.. => return None,
         b'0'..=b'9' => {
             let end = run(&text[..text.len().min(3)], 0, u8::is_ascii_digit);
-            // Only behind less than three does it matter what follows.
-            return (end == 3 || is_plain(text, end)).then_some(end);
+            // After fewer than three digits, one that is not ASCII might follow.
+            return (end == 3 || is_ascii_at(text, end)).then_some(end);
         }
         b' ' if after.first().is_some_and(is_sign) => run(text, 1, is_sign),
         _ if is_sign(&first) => run(text, 0, is_sign),
         _ => {
             let end = run(text, 0, is_space);
-            if !is_plain(text, end) {
+            if !is_ascii_at(text, end) {
                 return None;
             }
             let spaces = &text[..end];
@@ -81,25 +83,25 @@ fn plain(text: &[u8]) -> Option<usize> {
             return Some(match broken {
                 Some(last) => last + 1,
                 None if end == text.len() || end == 1 => end,
-                // The last belongs to what follows.
+                // The last space begins the next piece.
                 None => end - 1,
             });
         }
     };
-    if !is_plain(text, end) {
+    if !is_ascii_at(text, end) {
         return None;
     }
     Some(run(text, end, |c| matches!(c, b'\r' | b'\n' | b'/')))
 }
 
-/// Where the bytes end that are such, from a place on.
+/// Where the run of bytes for which `is_such` holds ends, from a place on.
 fn run(text: &[u8], from: usize, is_such: impl Fn(&u8) -> bool) -> usize {
     let count = text[from..].iter().take_while(|c| is_such(c)).count();
     from + count
 }
 
-/// Whether there is no character beyond ASCII at a place.
-fn is_plain(text: &[u8], at: usize) -> bool {
+/// Whether what begins at a place is ASCII, or the end of the text.
+fn is_ascii_at(text: &[u8], at: usize) -> bool {
     text.get(at).is_none_or(u8::is_ascii)
 }
 
@@ -107,7 +109,7 @@ fn is_space(c: &u8) -> bool {
     matches!(c, b' ' | b'\t'..=b'\r')
 }
 
-/// Whether a character of ASCII is no letter, digit or space.
+/// Whether a byte is an ASCII character other than a letter, a digit or white space.
 fn is_sign(c: &u8) -> bool {
     c.is_ascii() && !c.is_ascii_alphanumeric() && !is_space(c)
 }
@@ -128,9 +130,9 @@ mod tests {
         ) {
             let mut rest = &*text;
             while !rest.is_empty() {
-                let end = O200K.pieces.searched(rest).expect("a piece");
-                if let Some(plain) = plain(rest.as_bytes()) {
-                    prop_assert_eq!(plain, end, "of {:?}", rest);
+                let end = O200K.pieces.end_by_patterns(rest).expect("a piece");
+                if let Some(end_of_ascii) = end_of_ascii(rest.as_bytes()) {
+                    prop_assert_eq!(end_of_ascii, end, "of {:?}", rest);
                 }
                 rest = &rest[end..];
             }
@@ -142,7 +144,7 @@ mod tests {
         let text = "Fix the  parser (of src/main.rs, line 1024):\n\n    fn main() {}\n\t// END\n";
         let mut rest = text;
         while !rest.is_empty() {
-            let end = plain(rest.as_bytes()).unwrap_or_else(|| panic!("{rest:?}"));
+            let end = end_of_ascii(rest.as_bytes()).unwrap_or_else(|| panic!("{rest:?}"));
             rest = &rest[end..];
         }
     }

@@ -1,24 +1,24 @@
-//! The tokens and their ranks.
+//! The tokens of o200k and their ranks, looked up by their bytes.
 
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use splintr_vocab_o200k::O200K_BASE_VOCAB_PACKED;
 
-/// Behind eight letters and the number of tokens, each token: its rank, its length and its bytes.
-/// Both numbers are LEB128.
+/// The packed vocabulary: eight letters that name the format, the number of tokens in four bytes, and
+/// then each token as its rank, its length and its bytes. Rank and length are LEB128.
 static PACKED: &[u8] = O200K_BASE_VOCAB_PACKED;
 
-/// Bytes before the first token.
-const HEAD: usize = 12;
+/// How many bytes stand before the first token.
+const HEADER_BYTES: usize = 12;
 
-/// How many tokens there are about.
+/// About how many tokens there are.
 const TOKENS: usize = 200_000;
 
-/// Finds the rank of a token by its bytes. The bytes stay where they are in the program, which
-/// leaves a few megabytes of places in memory.
+/// Finds the rank of a token by its bytes. The bytes stay in [`PACKED`], a part of the program: in
+/// memory is only where each token begins, a few megabytes.
 pub(super) struct Vocabulary {
-    /// Where each token begins.
+    /// Where each token begins in [`PACKED`].
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -31,7 +31,7 @@ struct Token {
 }
 
 impl Token {
-    /// The token that begins at a place; none at the end.
+    /// The token that begins at a place of [`PACKED`]; `None` at the end.
     fn at(place: usize) -> Option<Self> {
         let mut rest = PACKED.get(place..)?;
         let rank = varint(&mut rest)?;
@@ -53,7 +53,7 @@ impl Vocabulary {
             let token = Token::at(*place as usize);
             hasher.hash_one(token.map_or(&[][..], |token| token.bytes))
         };
-        let mut place = HEAD;
+        let mut place = HEADER_BYTES;
         while let (Some(token), Ok(here)) = (Token::at(place), u32::try_from(place)) {
             places.insert_unique(hasher.hash_one(token.bytes), here, hash);
             place = token.end;
@@ -61,7 +61,7 @@ impl Vocabulary {
         Self { places, hasher }
     }
 
-    /// The rank of a token; none if these bytes are not one.
+    /// The rank of the token with these bytes; `None` if there is none.
     pub(super) fn rank(&self, bytes: &[u8]) -> Option<u32> {
         let mut rank = None;
         self.places.find(self.hasher.hash_one(bytes), |place| {
@@ -73,7 +73,8 @@ impl Vocabulary {
     }
 }
 
-/// Reads a number of seven bits a byte, the lowest first; the last byte has no eighth.
+/// Reads a LEB128 number: seven bits a byte, the lowest first; the eighth bit is set in all bytes but
+/// the last.
 fn varint(rest: &mut &'static [u8]) -> Option<u32> {
     let mut number = 0;
     for shift in (0..u32::BITS).step_by(7) {

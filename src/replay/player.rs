@@ -189,7 +189,7 @@ impl Player {
                     self.script().finish(open.place);
                 }
             }
-            Event::Gone { id } => {
+            Event::ClientGone { id } => {
                 if let Some(open) = self.open.remove(&id) {
                     open.task.abort();
                     match open.last {
@@ -199,11 +199,11 @@ impl Player {
                     }
                 }
             }
-            Event::AskedAgain { .. } => {
+            Event::RejectedAgain { .. } => {
                 self.counts.repeated += 1;
             }
             // There are no drafts, no delays and no scripts in a replay.
-            Event::Drafted { .. } | Event::Paced { .. } | Event::Asked(_) => {}
+            Event::Drafted { .. } | Event::Delayed { .. } | Event::Script(_) => {}
         }
     }
 
@@ -219,7 +219,7 @@ impl Player {
             self.counts.automatic += 1;
             return;
         };
-        self.store.go_on(conversation);
+        self.store.lift_single_rejection(conversation);
         let fingerprint = Fingerprint::of(&request);
         let (found, answer) = {
             let mut script = self.script();

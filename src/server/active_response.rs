@@ -65,7 +65,7 @@ impl ActiveResponse {
         let counted = (request.items.clone(), Arc::clone(&request.tools));
         // Before it is stored: a request that is not accepted must not evict stored ones. And
         // before anything is logged or counted, so that the person sees it first.
-        let pending = state.intake.open_anywhere(request, agent, housekeeping);
+        let pending = state.intake.open_async(request, agent, housekeeping);
         let pending = pending.await;
         tracing::info!(
             response = writer.id(),
@@ -79,7 +79,7 @@ impl ActiveResponse {
         let pending = pending?;
         let token_counter = TokenCounter::start(counted.0, counted.1);
         let record = kept.zip(writer.response()).map(|(request, response)| {
-            let turn = Some(pending.place().request);
+            let turn = Some(pending.key().request);
             ResponseRecorder::begin(places, &request, response, turn)
         });
         drop(reservation);
@@ -180,10 +180,10 @@ impl ActiveResponse {
             let Some(next) = self.pending.next().await else {
                 return NextReply(None);
             };
-            let request = self.pending.place().request;
+            let request = self.pending.key().request;
             let delay = self.pending.delay();
             if let Some(plan) = self.pacing.begin(next, delay, request.0) {
-                self.pending.paced(plan);
+                self.pending.report_delay(plan);
             }
         }
         NextReply(Some(self.pacing.next().await))
@@ -200,8 +200,10 @@ impl ActiveResponse {
         self.undelivered = ticket;
         self.ended = reply.ends();
         let frames = self.writer.reply(&reply, unix_now(), usage);
-        let conversation = self.pending.place().conversation;
-        self.pending.store().called(conversation, self.calls.take());
+        let conversation = self.pending.key().conversation;
+        self.pending
+            .store()
+            .add_calls(conversation, self.calls.take());
         self.record_frames(&frames);
         self.wait_until_recorded().await;
         frames
@@ -210,7 +212,7 @@ impl ActiveResponse {
     /// Releases a response that will be resumed later.
     pub(super) fn suspend(mut self) {
         if let Some(record) = self.recorder.take() {
-            record.leave();
+            record.leave_open();
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn resume_all(state: &AppState) {
 /// Runs a response until it has ended, or was cancelled or deleted.
 pub(super) async fn run(mut active: ActiveResponse, state: AppState) {
     let stored = state.store.responses();
-    let mut changes = stored.changes();
+    let mut changes = stored.subscribe();
     active.start();
     while active.is_stored() && !active.has_ended() {
         changes.mark_unchanged();
@@ -32,7 +32,7 @@ pub(super) async fn run(mut active: ActiveResponse, state: AppState) {
         tokio::select! {
             biased;
             next = active.next_reply() => {
-                if next.is_closed() && state.store.keeps() {
+                if next.is_closed() && state.store.has_journal() {
                     // It is resumed in the next run.
                     return active.suspend();
                 }

@@ -35,7 +35,7 @@ pub(super) async fn create(
 /// `GET /v1/conversations/{id}`.
 pub(super) async fn retrieve(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
-    let found = responses.with(&id, |stored, id| stored.conversation(id).cloned());
+    let found = responses.with_loaded(&id, |stored, id| stored.conversation(id).cloned());
     Ok(Json(found.await?))
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn retrieve(State(state): State<AppState>, Id(id): Id) -> JsonR
 pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
     let deleted = responses
-        .with(&id, StoredResponses::delete_conversation)
+        .with_loaded(&id, StoredResponses::delete_conversation)
         .await?;
     state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
@@ -57,7 +57,7 @@ pub(super) async fn items(
 ) -> HandlerResult {
     let page = PageQuery::read(&query)?;
     let responses = state.store.responses();
-    let items = responses.with(&id, move |stored, id| stored.conversation_items(id, &page));
+    let items = responses.with_loaded(&id, move |stored, id| stored.conversation_items(id, &page));
     let items = items.await?;
     // The store has items before they are in the journal.
     state.store.settled(responses.saving()).await;
@@ -73,7 +73,7 @@ pub(super) async fn add_items(
 ) -> HandlerResult {
     let ((mut items, _), _reservation) = receive(&state, &headers, body, parse_items).await?;
     let responses = state.store.responses();
-    let added = responses.with(&id, move |stored, id| {
+    let added = responses.with_loaded(&id, move |stored, id| {
         resolve_items(&mut items, &[stored], "items")?;
         stored.add_items(id, items)
     });

@@ -209,7 +209,7 @@ impl SocketSession {
         if let Some(previous) = previous.filter(|_| failed) {
             // The response that a failed request continued is forgotten, so that the client begins
             // anew (Open Responses, 2026-04-24). Stored responses stay.
-            self.remembered.lock().forget(&previous);
+            self.remembered.lock().remove(&previous);
         }
         Ok(())
     }

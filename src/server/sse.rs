@@ -44,7 +44,7 @@ pub(super) fn live(active: ActiveResponse, heartbeat: Duration) -> Response {
 /// new ones as they come.
 pub(super) fn replay(state: &AppState, id: String, after: Option<u64>) -> Response {
     let state = ReplayStream {
-        changes: state.store.responses().changes(),
+        changes: state.store.responses().subscribe(),
         store: state.store.clone(),
         intake: state.intake.clone(),
         id,
@@ -164,7 +164,8 @@ impl ReplayStream {
             // It was deleted in the meantime.
             let after = self.after;
             let responses = self.store.responses().clone();
-            let replay = responses.with(&self.id, move |stored, id| stored.replay(id, after));
+            let replay =
+                responses.with_loaded(&self.id, move |stored, id| stored.replay(id, after));
             let replay = replay.await.ok()?;
             let count = replay.frames.len() as u64;
             self.after = match (self.after, count) {
@@ -187,7 +188,7 @@ impl ReplayStream {
                 changed = self.changes.changed() => changed.ok()?,
                 // It is resumed in the next run. If nothing is stored on disk, its end is still to
                 // come.
-                () = self.intake.closed(), if self.store.keeps() => return None,
+                () = self.intake.closed(), if self.store.has_journal() => return None,
                 _ = self.heartbeats.tick() => {
                     self.queue.extend(responses.lock().heartbeat(&self.id));
                     self.store.settled(responses.saving()).await;

@@ -47,7 +47,7 @@ pub(super) async fn retrieve(
     };
     if value("stream").is_none_or(|stream| stream != "true") {
         // Cloned first, so that the store is not locked while it is serialized.
-        let response = responses.with(&id, |stored, id| stored.get(id).cloned());
+        let response = responses.with_loaded(&id, |stored, id| stored.get(id).cloned());
         let response = response.await?;
         state.store.settled(responses.saving()).await;
         return Ok(json(response.to_json()));
@@ -63,7 +63,7 @@ pub(super) async fn retrieve(
         })?),
     };
     // Errors are reported before the stream begins.
-    let replay = responses.with(&id, move |stored, id| stored.replay(id, after).map(drop));
+    let replay = responses.with_loaded(&id, move |stored, id| stored.replay(id, after).map(drop));
     replay.await?;
     Ok(sse::replay(&state, id, after))
 }
@@ -71,8 +71,8 @@ pub(super) async fn retrieve(
 /// `DELETE /v1/responses/{id}`.
 pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonResult {
     let responses = state.store.responses();
-    let deleted = responses.with(&id, StoredResponses::delete).await?;
-    responses.tell();
+    let deleted = responses.with_loaded(&id, StoredResponses::delete).await?;
+    responses.notify();
     state.store.settled(responses.saving()).await;
     Ok(Json(deleted))
 }
@@ -80,9 +80,9 @@ pub(super) async fn delete(State(state): State<AppState>, Id(id): Id) -> JsonRes
 /// `POST /v1/responses/{id}/cancel`.
 pub(super) async fn cancel(State(state): State<AppState>, Id(id): Id) -> HandlerResult {
     let responses = state.store.responses();
-    let cancelled = responses.with(&id, |stored, id| stored.cancel(id).cloned());
+    let cancelled = responses.with_loaded(&id, |stored, id| stored.cancel(id).cloned());
     let cancelled = cancelled.await?;
-    responses.tell();
+    responses.notify();
     state.store.settled(responses.saving()).await;
     Ok(json(cancelled.to_json()))
 }
@@ -95,6 +95,6 @@ pub(super) async fn input_items(
 ) -> HandlerResult {
     let page = PageQuery::read(&query)?;
     let responses = state.store.responses();
-    let items = responses.with(&id, move |stored, id| stored.input_items(id, &page));
+    let items = responses.with_loaded(&id, move |stored, id| stored.input_items(id, &page));
     Ok(json(items.await?))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::api::{Body, Item, Reply, ToolList, Usage};
-use crate::tokens::{count, count_body, count_request, uncounted};
+use crate::tokens::{count, count_body, count_request, uncounted_bytes};
 
 /// Bytes that are counted in place: going to another thread takes longer.
 const SHORT_BYTES: usize = 2048;
@@ -29,7 +29,7 @@ impl TokenCounter {
     /// Starts to count the items and tools of a request. Shared ones that were counted before are
     /// not counted again.
     pub(super) fn start(items: Vec<Arc<Item>>, tools: Arc<ToolList>) -> Self {
-        let input = if uncounted(&items, &tools) <= SHORT_BYTES {
+        let input = if uncounted_bytes(&items, &tools) <= SHORT_BYTES {
             InputTokens::Counted(count_request(&items, &tools))
         } else {
             InputTokens::Counting(spawn_blocking(move || count_request(&items, &tools)))

@@ -147,7 +147,7 @@ pub(crate) fn of_conversation(
             agent: row.agent.clone(),
             format: timed.format,
             state: timed.state,
-            assigned: store::assigned(&timed.detail),
+            assigned: store::assignment(&timed.detail),
             arrived: timed.arrived,
             delays: serde_json::from_str(&timed.times.delays).unwrap_or_default(),
             times: timed.times,

@@ -1,4 +1,4 @@
-//! Requests that others keep: what is known of one besides its text.
+//! What it takes besides the body of a request to read it again outside of the journal, as in a recording.
 
 use std::sync::Arc;
 
@@ -7,23 +7,25 @@ use serde::{Deserialize, Serialize};
 use crate::agents::purpose;
 use crate::api::{ApiError, Format, Interner, Item, Request};
 
-/// What is known of a request besides its text.
+/// The facts about a request that its body does not say, because they depend on its headers and on what
+/// was stored when it came.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Context {
-    /// The items that were not sent, because they were stored.
+    /// The items that it goes on from and that the client did not send, as JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Arc<str>>,
-    /// What stands in the place of items that only refer to others: where, and its JSON.
+    /// What item references were resolved to: the index of the reference among the items that the client
+    /// sent, and the item as JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<(usize, Arc<str>)>,
-    /// What identifies the thread.
+    /// The client's name for the thread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
-    /// The thread on whose behalf that was begun.
+    /// The name of the thread on whose behalf that was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// What requests that go on from one another by id have in common.
+    /// The id that requests which go on from one another have in common.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<String>,
 }
@@ -44,20 +46,20 @@ impl Context {
         }
     }
 
-    /// The request with this text.
+    /// The request with this body.
     ///
     /// # Errors
     ///
-    /// If the text is not a request.
+    /// If the body is not a request.
     pub fn request(
         self,
         format: Format,
-        whole: &[u8],
+        body: &[u8],
         interner: &Interner,
     ) -> Result<Request, ApiError> {
-        let mut request = format.parse(whole, interner)?;
+        let mut request = format.parse(body, interner)?;
         let start = request.preamble;
-        resolve(&mut request, start, self.references);
+        resolve_references(&mut request, start, self.references);
         let earlier = self.earlier.into_iter().map(Item::of_text);
         let earlier: Vec<_> = earlier.map(Arc::new).collect();
         request.earlier = earlier.len();
@@ -70,9 +72,13 @@ impl Context {
     }
 }
 
-/// Puts what was meant in the place of items that only refer to others, each at its place behind `start`,
-/// and keeps those aside.
-pub(super) fn resolve(request: &mut Request, start: usize, references: Vec<(usize, Arc<str>)>) {
+/// Replaces item references by what they refer to, each at its index after `start`, and moves the
+/// references to [`Request::references`].
+pub(super) fn resolve_references(
+    request: &mut Request,
+    start: usize,
+    references: Vec<(usize, Arc<str>)>,
+) {
     for (at, raw) in references {
         if let Some(item) = request.items.get_mut(start + at) {
             let resolved = Arc::new(Item::of_text(raw));

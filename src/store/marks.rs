@@ -1,11 +1,11 @@
-//! What the person makes of conversations and turns: labels, a rating, a note, and what stays out of
-//! exports.
+//! Marks: the labels, the rating, the note and the exclusion from exports that the person gives a
+//! conversation or a turn.
 
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{JournalReader, MarkRow, ReadError, now};
 
-/// What the person makes of a conversation, or of one of its turns.
+/// The mark of a conversation, or of one of its turns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marked {
     /// The number of the turn in its conversation, from 1; `None` is the conversation as a whole.
@@ -15,8 +15,8 @@ pub struct Marked {
 }
 
 impl Marked {
-    /// What it is about, in words.
-    pub fn about(&self) -> String {
+    /// What is marked, in words.
+    pub fn target(&self) -> String {
         match self.turn {
             Some(number) => format!("turn {number}"),
             None => "conversation".into(),
@@ -24,8 +24,8 @@ impl Marked {
     }
 }
 
-/// What the person makes of something, in words; none if nothing.
-pub fn words(mark: &MarkRow) -> String {
+/// A mark in words; empty if there is nothing in it.
+pub fn describe(mark: &MarkRow) -> String {
     let labels = (!mark.labels.is_empty()).then(|| mark.labels.join(", "));
     let note = Some(&mark.note).filter(|note| !note.is_empty());
     let facts = [
@@ -38,10 +38,10 @@ pub fn words(mark: &MarkRow) -> String {
     facts.join(" · ")
 }
 
-/// The longest label, in characters.
-const LONGEST_LABEL: usize = 64;
+/// The most characters of a label.
+const MAX_LABEL_CHARS: usize = 64;
 
-/// A change of what the person makes of something.
+/// A change of a mark. Its names are part of the protocol of scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkChange {
@@ -59,13 +59,13 @@ pub enum MarkChange {
     Clear,
 }
 
-/// The labels in a text that has commas between them.
-pub(crate) fn labels_in(text: &str) -> impl Iterator<Item = &str> {
+/// The labels in a text, between commas and line breaks.
+pub(crate) fn parse_labels(text: &str) -> impl Iterator<Item = &str> {
     let labels = text.split([',', '\n']).map(str::trim);
     labels.filter(|label| !label.is_empty())
 }
 
-/// Why something cannot be marked so.
+/// Why a change of a mark is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MarkError {
     /// The text cannot be a label.
@@ -78,7 +78,7 @@ pub enum MarkError {
     Rating,
 }
 
-/// Why something cannot be found to be marked, or not be marked so.
+/// Why a mark cannot be found or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// There is no such conversation.
@@ -87,7 +87,7 @@ pub enum ChangeError {
     /// There is no such turn.
     #[error("conversation {0} has no turn {1}; it has {2}")]
     UnknownTurn(i64, u64, usize),
-    /// It cannot be marked so.
+    /// The change is refused.
     #[error(transparent)]
     Mark(#[from] MarkError),
     /// The journal cannot be read.
@@ -96,22 +96,22 @@ pub enum ChangeError {
 }
 
 impl MarkChange {
-    /// Makes the change.
+    /// Makes the change, and sets when the mark was updated.
     ///
     /// # Errors
     ///
-    /// If a label or a rating is none.
+    /// If the label or the rating is not valid.
     pub fn apply(&self, mark: &mut MarkRow) -> Result<(), MarkError> {
         mark.updated = now();
         match self {
             Self::Add(label) => {
-                let label = checked(label)?;
+                let label = check_label(label)?;
                 if let Err(place) = mark.labels.binary_search(&label) {
                     mark.labels.insert(place, label);
                 }
             }
             Self::Remove(label) => {
-                let label = checked(label)?;
+                let label = check_label(label)?;
                 mark.labels.retain(|known| *known != label);
             }
             Self::Rate(Some(rating)) if !(1..=5).contains(rating) => {
@@ -133,8 +133,9 @@ impl MarkChange {
     }
 }
 
-/// What is known of something, among what is known of its conversation; a new one if nothing is.
-pub(crate) fn mark_of(marks: &[MarkRow], conversation: i64, turn: Option<i64>) -> MarkRow {
+/// The mark of a turn, or with `None` of the conversation itself, among the marks of a conversation; an
+/// empty one if there is none.
+pub(crate) fn find_or_new(marks: &[MarkRow], conversation: i64, turn: Option<i64>) -> MarkRow {
     let known = marks.iter().find(|mark| mark.turn == turn);
     known.cloned().unwrap_or(MarkRow {
         conversation,
@@ -143,12 +144,13 @@ pub(crate) fn mark_of(marks: &[MarkRow], conversation: i64, turn: Option<i64>) -
     })
 }
 
-/// What the journal has of a conversation, or of its turn of this number, to be changed.
+/// Reads the mark of a conversation, or of its turn with this number, from the journal; an empty one if
+/// there is none.
 ///
 /// # Errors
 ///
 /// If there is no such conversation or turn, or the journal cannot be read.
-pub fn found(
+pub fn find(
     reader: &JournalReader,
     conversation: i64,
     turn: Option<u64>,
@@ -166,16 +168,18 @@ pub fn found(
             Some(*found.ok_or(unknown)?)
         }
     };
-    let mark = mark_of(&reader.marks(conversation)?, conversation, id);
+    let mark = find_or_new(&reader.marks(conversation)?, conversation, id);
     Ok(Marked { turn, mark })
 }
 
-fn checked(label: &str) -> Result<String, MarkError> {
+fn check_label(label: &str) -> Result<String, MarkError> {
     let label = label.trim();
     let is_odd = |c: char| c.is_control() || c == ',';
-    match label.is_empty() || label.contains(is_odd) || label.chars().count() > LONGEST_LABEL {
-        true => Err(MarkError::Label(label.to_owned())),
-        false => Ok(label.to_owned()),
+    let is_too_long = label.chars().count() > MAX_LABEL_CHARS;
+    if label.is_empty() || label.contains(is_odd) || is_too_long {
+        Err(MarkError::Label(label.to_owned()))
+    } else {
+        Ok(label.to_owned())
     }
 }
 
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn changes_are_made_one_by_one() {
-        let mut mark = mark_of(&[], 3, Some(7));
+        let mut mark = find_or_new(&[], 3, Some(7));
         assert_eq!((mark.conversation, mark.turn), (3, Some(7)));
         let add = |label: &str| MarkChange::Add(label.into());
         for change in [

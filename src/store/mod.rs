@@ -1,22 +1,22 @@
-//! Requests and replies, stored once for the server and the inbox, which share it.
+//! The store: requests and replies, which the server and the inbox share.
 //!
-//! - `turn` is how a request is written down and read again
-//! - `threads` decides which requests belong together
-//! - `stored` and `responses` keep what later requests of the Responses API go on from
-//! - `context` is what is known of a request that others keep
-//! - `past` reads the turns of a conversation again, one after the other
-//! - [`marks`] is what the person makes of conversations and turns
-//! - `archive` is what only the journal has of those
-//! - `rejections` knows what the person has rejected, for a while
-//! - `account` counts what all of that takes
+//! - `turn` turns a request into a row of the journal, and back
+//! - `threads` decides which conversation a request belongs to
+//! - `stored` has the responses and conversations of the Responses API that later requests go on from,
+//!   `responses` shares them among connections, and `archive` finds those in the journal that are not in
+//!   memory
+//! - `context` is what it takes besides its body to read a request again
+//! - `past` reads the turns of a conversation one after the other, and `outline` lists them
+//! - [`marks`] are labels, ratings and notes of the person
+//! - `rejections` remembers what the person has rejected, for a while
+//! - `memory_use` counts the bytes that items take in memory
 //!
-//! With a [`journal`], all of it is on disk too, and what is not in memory any more is
-//! found there.
+//! With a [`journal`], all of it is on disk too, and is read from there when it is not in memory.
 
-mod account;
 mod archive;
 mod context;
 pub mod marks;
+mod memory_use;
 mod outline;
 mod past;
 mod rejections;
@@ -43,12 +43,12 @@ use crate::api::{Interner, Request};
 use crate::draft::Draft;
 use crate::journal::{
     self, Blob, ConversationRow, DecisionRow, Excerpt, Health, Journal, JournalReader, MarkRow,
-    ModelDraftRow, Recall, Record as Row, SaidRow, SaidState, Seq, TurnRow, TurnState, TurnTime,
+    ModelDraftRow, Recall, Record, SaidRow, SaidState, Seq, TurnRow, TurnState, TurnTime,
 };
 
 pub(crate) use crate::journal::now;
-pub(crate) use account::MemoryUse;
 pub(crate) use context::Context;
+pub(crate) use memory_use::MemoryUse;
 pub use outline::{Outline, OutlinedTurn};
 pub use past::{PastTurn, PastTurns};
 pub use rejections::REJECTED_FOR;
@@ -56,38 +56,40 @@ pub(crate) use responses::{ResponseRecorder, Responses};
 pub use stored::{History, Replay, StoredResponses, resolve, resolve_items};
 pub(crate) use threads::RequestKey;
 pub use threads::{ConversationId, RequestId};
-pub(crate) use turn::{asked, assigned};
+pub(crate) use turn::{assignment, body_and_context};
 
-/// What was asked and what was said. Clones are the same store.
+/// The requests and replies of all conversations. Clones share one store.
 #[derive(Debug, Clone)]
 pub struct Store {
     interner: Arc<Interner>,
     responses: Responses,
     threads: Arc<Mutex<Threads>>,
     rejections: Arc<Mutex<Rejections>>,
-    next_said: Arc<AtomicI64>,
-    next_draft: Arc<AtomicI64>,
-    next_decision: Arc<AtomicI64>,
+    next_reply_id: Arc<AtomicI64>,
+    next_draft_id: Arc<AtomicI64>,
+    next_decision_id: Arc<AtomicI64>,
     journal: Option<Arc<Journal>>,
 }
 
-/// A write that may not be in the journal yet.
+/// A handle of a write to the journal, to wait for it with [`Store::settled`]. Later writes are greater,
+/// and are in the journal later; the default one stands for no write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Saving(Option<Seq>);
 
-/// A request that was put where it belongs.
+/// A request that was assigned to a conversation.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub place: RequestKey,
-    /// The conversation on whose behalf it was begun, if that is in memory.
+    pub key: RequestKey,
+    /// The conversation on whose behalf its conversation was begun, if that is in memory.
     pub parent: Option<ConversationId>,
-    /// The conversation as it was, if it has to be read again.
+    /// Its conversation as the journal has it, if that was not in memory.
     pub earlier: Option<Box<LoadedConversation>>,
+    /// The write of the request.
     pub saving: Saving,
 }
 
 impl Opened {
-    /// The program that asks, for a conversation of an earlier run.
+    /// The agent that sent it, where its conversation was read from the journal; else empty.
     pub fn agent(&self) -> &str {
         self.earlier
             .as_ref()
@@ -95,112 +97,113 @@ impl Opened {
     }
 }
 
-/// A conversation from an earlier run, as far as a list shows it.
+/// What a list shows of a conversation.
 #[derive(Debug, Clone)]
 pub struct ConversationHeader {
     /// The id of the conversation.
     pub id: ConversationId,
-    /// The program on the other side.
+    /// The name of the agent that sends the requests.
     pub agent: String,
-    /// Its title.
+    /// The beginning of its first prompt, in one line.
     pub title: String,
-    /// Why the program answers in it by itself.
+    /// The purpose of its requests, if the program answers them by itself.
     pub automatic: Option<String>,
-    /// When something last happened, in milliseconds since 1970.
+    /// When something last happened in it, in milliseconds since 1970.
     pub active: i64,
-    /// Whether its last client went away without an answer.
+    /// Whether the client of its last request went away without an answer.
     pub gone: bool,
-    /// What the person makes of it and of its turns.
+    /// The marks of the person on it and on its turns.
     pub marks: Vec<Marked>,
 }
 
-/// A conversation that was found.
+/// A conversation that a search found.
 #[derive(Debug, Clone)]
 pub struct FoundConversation {
-    /// What a list shows.
+    /// What a list shows of it.
     pub header: ConversationHeader,
-    /// Some of the text in which it was found; empty where nothing was searched for.
+    /// A part of the text that was found; empty where no words were searched for.
     pub(crate) excerpt: Excerpt,
 }
 
-/// All that is known of a conversation from an earlier run.
+/// A conversation as it was read from the journal.
 #[derive(Debug)]
 pub struct LoadedConversation {
-    /// What a list shows.
+    /// What a list shows of it.
     pub header: ConversationHeader,
     /// Its newest request.
     pub request: Request,
     /// When that came, in milliseconds since 1970.
     pub arrived: i64,
-    /// What was said to it.
-    pub said: Vec<SaidRow>,
+    /// The replies to it.
+    pub replies: Vec<SaidRow>,
 }
 
 impl Store {
-    /// A store in memory alone, with room for this many responses and conversations of the
+    /// A store without a journal, which keeps at most `max_responses` responses and conversations of the
     /// Responses API.
-    pub fn new(most_responses: usize) -> Self {
+    pub fn new(max_responses: usize) -> Self {
         Self {
             interner: Arc::default(),
-            responses: Responses::new(StoredResponses::new(most_responses)),
+            responses: Responses::new(StoredResponses::new(max_responses)),
             threads: Arc::new(Mutex::new(Threads::new(1, 1))),
             rejections: Arc::default(),
-            next_said: Arc::new(AtomicI64::new(1)),
-            next_draft: Arc::new(AtomicI64::new(1)),
-            next_decision: Arc::new(AtomicI64::new(1)),
+            next_reply_id: Arc::new(AtomicI64::new(1)),
+            next_draft_id: Arc::new(AtomicI64::new(1)),
+            next_decision_id: Arc::new(AtomicI64::new(1)),
             journal: None,
         }
     }
 
-    /// A store that keeps all in a journal too.
+    /// A store with a journal; `max_responses` is how many responses and conversations of the Responses
+    /// API are in memory.
     ///
     /// # Errors
     ///
     /// If the journal cannot be read.
     pub fn with_journal(
-        most_responses: usize,
+        max_responses: usize,
         journal: Journal,
     ) -> Result<Self, journal::ReadError> {
         let next = journal.reader().next_ids()?;
-        journal.write(vec![Row::NobodyWaits]);
+        journal.write(vec![Record::NobodyWaits]);
         let (journal, interner) = (Arc::new(journal), Arc::<Interner>::default());
         Ok(Self {
             threads: Arc::new(Mutex::new(Threads::new(next.conversation, next.turn))),
             rejections: Arc::default(),
-            next_said: Arc::new(AtomicI64::new(next.said)),
-            next_draft: Arc::new(AtomicI64::new(next.model_draft)),
-            next_decision: Arc::new(AtomicI64::new(next.decision)),
+            next_reply_id: Arc::new(AtomicI64::new(next.said)),
+            next_draft_id: Arc::new(AtomicI64::new(next.model_draft)),
+            next_decision_id: Arc::new(AtomicI64::new(next.decision)),
             journal: Some(Arc::clone(&journal)),
             responses: Responses::new(StoredResponses::with_archive(
-                most_responses,
+                max_responses,
                 Archive::new(journal, Arc::clone(&interner)),
             )),
             interner,
         })
     }
 
-    /// The interner, which has what was parsed before.
+    /// The interner, which shares the items and tools that several requests have.
     pub(crate) fn interner(&self) -> &Arc<Interner> {
         &self.interner
     }
 
-    /// The responses that later requests can go on from.
+    /// The stored responses of the Responses API, which later requests can go on from.
     pub(crate) fn responses(&self) -> &Responses {
         &self.responses
     }
 
-    /// Whether anything is written.
-    pub(crate) fn keeps(&self) -> bool {
+    /// Whether there is a journal.
+    pub(crate) fn has_journal(&self) -> bool {
         self.journal.is_some()
     }
 
-    /// How writing goes; `None` where nothing is written.
+    /// Whether writing to the journal succeeds; `None` without a journal.
     pub fn health(&self) -> Option<watch::Receiver<Health>> {
         self.journal.as_ref().map(|journal| journal.health())
     }
 
-    /// Waits until a write is in the journal, or is known not to be; tells which. What it stands for
-    /// may leave then.
+    /// Waits until a write is in the journal or has failed, and returns whether it is there. A reply may
+    /// leave the program in either case.
     pub(crate) async fn settled(&self, saving: Saving) -> bool {
         match (&self.journal, saving) {
             (Some(journal), Saving(Some(seq))) => journal.settled(seq).await,
@@ -208,7 +211,7 @@ impl Store {
         }
     }
 
-    /// Waits for a write on a thread that may block; tells whether it is in the journal.
+    /// As [`Store::settled`], for threads that may block.
     pub fn settled_blocking(&self, saving: Saving) -> bool {
         match (&self.journal, saving) {
             (Some(journal), Saving(Some(seq))) => journal.settled_blocking(seq),
@@ -216,7 +219,7 @@ impl Store {
         }
     }
 
-    fn write(&self, rows: Vec<Row>) -> Saving {
+    fn write(&self, rows: Vec<Record>) -> Saving {
         let journal = self.journal.as_ref().filter(|_| !rows.is_empty());
         Saving(journal.map(|journal| journal.write(rows)))
     }
@@ -225,7 +228,7 @@ impl Store {
         self.journal.as_ref().map(|journal| journal.reader())
     }
 
-    /// What the journal has, to be read by others than the store; `None` where nothing is written.
+    /// A reader of the journal; `None` without one.
     pub fn journal_reader(&self) -> Option<JournalReader> {
         self.reader()
     }
@@ -238,72 +241,77 @@ impl Store {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether [`Store::open`] finds in memory all that it needs, and reads nothing from the disk.
-    pub(crate) fn has_at_hand(&self, request: &Request, automatic: Option<&str>) -> bool {
-        // Without a past the names of the request are not even looked at.
+    /// Whether [`Store::open`] would find the conversation of a request in memory, and read nothing from
+    /// the disk.
+    pub(crate) fn can_open_from_memory(&self, request: &Request, automatic: Option<&str>) -> bool {
+        // The keys are only computed where they are needed, because that means reading the items.
         self.journal.is_none()
-            || !self.threads().has_past()
-            || !self.needs_past(&self.names(request), automatic)
+            || !self.threads().journal_may_have_more()
+            || !self.needs_journal(&self.keys(request), automatic)
     }
 
-    /// The names by which the conversation of a request is found.
-    fn names(&self, request: &Request) -> ThreadKeys {
-        // Made of what is parsed for it, before anything is locked.
-        let names = ThreadKeys::of(request);
-        self.threads().aside(names)
+    /// The sure keys by which the conversation of a request is found.
+    fn keys(&self, request: &Request) -> ThreadKeys {
+        // Computed before anything is locked, because that may parse items.
+        let keys = ThreadKeys::of(request);
+        self.threads().split_off_side_request(keys)
     }
 
-    fn needs_past(&self, names: &ThreadKeys, automatic: Option<&str>) -> bool {
-        self.threads().needs_past(names, automatic.is_some())
+    fn needs_journal(&self, keys: &ThreadKeys, automatic: Option<&str>) -> bool {
+        self.threads().needs_journal(keys, automatic.is_some())
     }
 
-    /// What only the journal has of the conversation that a request goes on with.
-    fn past(
+    /// Finds the conversation of a request in the journal, if it is not in memory, and loads it.
+    fn find_in_journal(
         &self,
-        names: &ThreadKeys,
+        keys: &ThreadKeys,
         automatic: Option<&str>,
     ) -> Option<(ConversationRow, Option<Box<LoadedConversation>>)> {
         let reader = self
             .reader()
-            .filter(|_| self.needs_past(names, automatic))?;
-        let is_past = |row: &ConversationRow| self.threads().is_past(row, automatic.is_some());
-        let row = threads::find_past(names, automatic, &reader, is_past)?;
+            .filter(|_| self.needs_journal(keys, automatic))?;
+        let is_only_in_journal =
+            |row: &ConversationRow| self.threads().is_only_in_journal(row, automatic.is_some());
+        let row = threads::find_in_journal(keys, automatic, &reader, is_only_in_journal)?;
         let loaded = self.load_with(&reader, ConversationId(row.id));
         Some((row, loaded.map(Box::new)))
     }
 
-    /// Puts a request where it belongs, and writes it down. `automatic` is why the program answers by
-    /// itself, if it does. May wait for the disk, unless [`Store::has_at_hand`] all of it.
+    /// Assigns a request to a conversation, and writes it to the journal. `automatic` is the purpose of
+    /// a request that the program answers by itself. May wait for the disk, unless
+    /// [`Store::can_open_from_memory`].
     pub(crate) fn open(&self, request: &Request, agent: &str, automatic: Option<&str>) -> Opened {
-        let names = self.names(request);
-        let past = self.past(&names, automatic);
-        let (past, earlier) = past.map_or((None, None), |(row, loaded)| (Some(row), loaded));
+        let keys = self.keys(request);
+        let (journal_row, earlier) = match self.find_in_journal(&keys, automatic) {
+            Some((row, loaded)) => (Some(row), loaded),
+            None => (None, None),
+        };
         let items = request.items.len();
-        let is_known = past.is_some() || self.threads().knows(&names, automatic.is_some());
+        let is_known = journal_row.is_some() || self.threads().knows(&keys, automatic.is_some());
         let hints = if is_known {
             LikelyKeys::default()
         } else {
-            LikelyKeys::of(request, &names)
+            LikelyKeys::of(request, &keys)
         };
-        let placed = self
+        let assigned = self
             .threads()
-            .place(names, &hints, items, automatic.is_some(), past);
-        let earlier = earlier.filter(|_| placed.is_cold);
+            .assign(keys, &hints, items, automatic.is_some(), journal_row);
+        let earlier = earlier.filter(|_| assigned.from_journal);
         let now = now();
         let mut rows = Vec::new();
         if self.journal.is_some() {
-            let title = match (&placed.row, automatic) {
-                (Some(row), _) if !placed.begins_anew => row.title.clone(),
+            let title = match (&assigned.row, automatic) {
+                (Some(row), _) if !assigned.begins_anew => row.title.clone(),
                 (_, Some(purpose)) => purpose.to_owned(),
                 (_, None) => request.title(),
             };
-            let row = placed.row.as_ref();
+            let row = assigned.row.as_ref();
             let row = ConversationRow {
-                id: placed.place.conversation.0,
-                thread: placed.thread.clone(),
+                id: assigned.key.conversation.0,
+                thread: assigned.thread.clone(),
                 chain: request.chain.clone().filter(|_| request.thread.is_none()),
                 automatic: automatic.map(str::to_owned),
-                prefix: placed.prefix,
+                prefix: assigned.prefix,
                 agent: row.map_or(agent, |row| &row.agent).to_owned(),
                 title,
                 begun: row.map_or(now, |row| row.begun),
@@ -311,58 +319,58 @@ impl Store {
                 state: TurnState::Waiting,
             };
             self.threads().remember(row.clone());
-            rows.push(Row::Conversation(row));
-            rows.push(Row::Turn(Box::new(turn::row(placed.place, request, now))));
-            rows.extend(texts(
-                placed.place.conversation,
+            rows.push(Record::Conversation(row));
+            rows.push(Record::Turn(Box::new(turn::row(
+                assigned.key,
                 request,
-                match earlier
-                    .as_ref()
-                    .map_or(placed.known_items, |known| known.request.items.len())
-                {
-                    known if known <= request.items.len() => known,
-                    // It is not what came before with something added; what is known is not indexed twice.
-                    _ => 0,
-                },
-            ));
+                now,
+            ))));
+            let known_items = earlier
+                .as_ref()
+                .map_or(assigned.known_items, |known| known.request.items.len());
+            // An agent that sends fewer items has rewritten its history. A text that is in the index
+            // already is not added twice.
+            let first_new = if known_items <= items { known_items } else { 0 };
+            rows.extend(item_texts(assigned.key.conversation, request, first_new));
         }
         Opened {
-            place: placed.place,
-            parent: placed.parent,
+            key: assigned.key,
+            parent: assigned.parent,
             earlier,
             saving: self.write(rows),
         }
     }
 
-    /// Requests with the output of these calls belong to a conversation from now on, whatever else they
-    /// say.
-    pub(crate) fn called(&self, conversation: ConversationId, call_ids: Vec<String>) {
+    /// Has requests with an output of one of these calls found as requests of this conversation.
+    pub(crate) fn add_calls(&self, conversation: ConversationId, call_ids: Vec<String>) {
         if !call_ids.is_empty() {
             let mut threads = self.threads();
             let ids = call_ids.into_iter();
-            ids.for_each(|id| threads.called(conversation, id));
+            ids.for_each(|id| threads.add_call(conversation, id));
         }
     }
 
-    /// Requests in which these words answer what has this title belong to a conversation from now on.
-    pub(crate) fn answered(&self, conversation: ConversationId, title: &str, words: &str) {
-        self.threads().answered(conversation, title, words);
+    /// Has requests in which these words answer a prompt of this title found as requests of this
+    /// conversation.
+    pub(crate) fn add_answer(&self, conversation: ConversationId, title: &str, words: &str) {
+        self.threads().add_answer(conversation, title, words);
     }
 
-    /// A request was answered, with a rejection perhaps, or its client went away.
-    pub(crate) fn close(&self, place: RequestKey, gone: bool, rejected: bool) {
-        // Held until it is in the queue: the last one to close says last how it stands.
+    /// Closes a request that was answered, or rejected, or whose client has `gone`.
+    pub(crate) fn close(&self, key: RequestKey, gone: bool, rejected: bool) {
+        // Locked until the records are in the queue, so that records of the same conversation are in it
+        // in the order in which its requests were closed.
         let mut threads = self.threads();
-        let row = threads.close(place.conversation, gone, rejected);
-        let turn = Row::TurnState {
-            id: place.request.0,
+        let row = threads.close(key.conversation, gone, rejected);
+        let turn = Record::TurnState {
+            id: key.request.0,
             state: if gone {
                 TurnState::Gone
             } else {
                 TurnState::Answered
             },
         };
-        let conversation = row.map(|row| Row::ConversationState {
+        let conversation = row.map(|row| Record::ConversationState {
             id: row.id,
             active: row.active,
             state: row.state,
@@ -375,33 +383,36 @@ impl Store {
         rejections.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request was rejected with these words, which it gets again for a while. After that, it goes
-    /// on with this conversation.
-    pub(crate) fn reject(&self, place: RequestKey, request: &Request, words: &str) {
-        self.rejections().add(place, request, words, Instant::now());
+    /// Remembers that a request was rejected with these words. For a while, the same request is refused
+    /// with them.
+    pub(crate) fn reject(&self, key: RequestKey, request: &Request, words: &str) {
+        self.rejections().add(key, request, words, Instant::now());
     }
 
-    /// The conversation in which the same request was rejected not long ago, and the words for it.
-    pub(crate) fn rejected(&self, request: &Request) -> Option<(ConversationId, String)> {
-        self.rejections().of(request, Instant::now())
+    /// The conversation in which the same request was rejected not long ago, and the words that it was
+    /// rejected with.
+    pub(crate) fn find_rejection(&self, request: &Request) -> Option<(ConversationId, String)> {
+        self.rejections().find(request, Instant::now())
     }
 
-    /// What was rejected in a conversation is not any more; says whether something was.
-    pub(crate) fn lift(&self, conversation: ConversationId) -> bool {
+    /// Forgets the rejections of a conversation. Returns whether there were any.
+    pub(crate) fn lift_rejections(&self, conversation: ConversationId) -> bool {
         self.rejections().lift(conversation)
     }
 
-    /// A client did not get its rejection; says whether nothing else was rejected in its conversation.
-    pub(crate) fn withdraw(&self, place: RequestKey) -> bool {
-        self.rejections().withdraw(place)
+    /// Forgets the rejection of a request whose client did not get it. Returns whether no other request
+    /// of the conversation is rejected.
+    pub(crate) fn withdraw_rejection(&self, key: RequestKey) -> bool {
+        self.rejections().withdraw(key)
     }
 
-    /// A conversation goes on; says whether that lifts what was rejected in it.
-    pub(crate) fn go_on(&self, conversation: ConversationId) -> bool {
-        self.rejections().go_on(conversation)
+    /// Forgets the rejection of a conversation that goes on, unless it has several. Returns whether
+    /// there was one.
+    pub(crate) fn lift_single_rejection(&self, conversation: ConversationId) -> bool {
+        self.rejections().lift_if_single(conversation)
     }
 
-    /// Forgets a conversation that the inbox does not hold in memory any more.
+    /// Drops a conversation from memory, because the inbox has dropped it.
     pub(crate) fn forget(&self, conversation: ConversationId) {
         self.threads().forget(conversation);
     }
@@ -409,19 +420,19 @@ impl Store {
     /// Deletes a conversation for good.
     pub fn delete(&self, conversation: ConversationId) -> Saving {
         self.threads().delete(conversation);
-        self.write(vec![Row::DeleteConversation { id: conversation.0 }])
+        self.write(vec![Record::DeleteConversation { id: conversation.0 }])
     }
 
-    /// The conversations of earlier runs, the newest first.
-    pub fn recent(&self, most: u32) -> Vec<ConversationHeader> {
+    /// The newest conversations of the journal, at most `limit`, the newest first.
+    pub fn recent(&self, limit: u32) -> Vec<ConversationHeader> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
-        let found = reader.recent(most, None).unwrap_or_else(failed);
+        let found = reader.recent(limit, None).unwrap_or_else(log_and_default);
         with_marks(&reader, found.into_iter().map(ConversationHeader::from))
     }
 
-    /// A conversation of an earlier run.
+    /// Reads a conversation from the journal.
     pub fn load(&self, conversation: ConversationId) -> Option<LoadedConversation> {
         self.load_with(&self.reader()?, conversation)
     }
@@ -431,202 +442,214 @@ impl Store {
         reader: &JournalReader,
         conversation: ConversationId,
     ) -> Option<LoadedConversation> {
-        let row = reader.conversation(conversation.0).unwrap_or_else(failed)?;
-        let newest = reader.newest_turn(conversation.0).unwrap_or_else(failed)?;
-        let said = reader.said(conversation.0).unwrap_or_else(failed);
+        let row = reader
+            .conversation(conversation.0)
+            .unwrap_or_else(log_and_default)?;
+        let newest = reader
+            .newest_turn(conversation.0)
+            .unwrap_or_else(log_and_default)?;
+        let said = reader.said(conversation.0).unwrap_or_else(log_and_default);
         let mut loaded = LoadedConversation::of_rows(row, &newest, said, &self.interner)?;
         let marks = reader.numbered_marks(&[conversation.0]);
-        loaded.header.marks = marked(marks.unwrap_or_else(failed));
+        loaded.header.marks = to_marked(marks.unwrap_or_else(log_and_default));
         Some(loaded)
     }
 
-    /// Conversations that have all of these words, the best first; without any words, the newest.
-    pub fn find(&self, words: &str, most: u32) -> Vec<FoundConversation> {
+    /// At most `limit` conversations that have all of these words, the best first; without words, the
+    /// newest.
+    pub fn find(&self, words: &str, limit: u32) -> Vec<FoundConversation> {
         let Some(reader) = self.searcher() else {
             return Vec::new();
         };
         let found: Vec<FoundConversation> = if words.trim().is_empty() {
-            let rows = reader.recent(most, None).unwrap_or_else(failed).into_iter();
-            let found = rows.map(|row| FoundConversation {
-                header: ConversationHeader::from(row),
-                excerpt: Excerpt::default(),
-            });
-            found.collect()
-        } else {
-            let hits = reader.search(words, most).unwrap_or_else(failed);
-            let found = hits.into_iter().filter_map(|hit| {
-                let row = reader.conversation(hit.conversation);
-                Some(FoundConversation {
-                    header: ConversationHeader::from(row.unwrap_or_else(failed)?),
-                    excerpt: hit.excerpt,
+            let rows = reader.recent(limit, None).unwrap_or_else(log_and_default);
+            rows.into_iter()
+                .map(|row| FoundConversation {
+                    header: ConversationHeader::from(row),
+                    excerpt: Excerpt::default(),
                 })
-            });
-            found.collect()
+                .collect()
+        } else {
+            let hits = reader.search(words, limit).unwrap_or_else(log_and_default);
+            hits.into_iter()
+                .filter_map(|hit| {
+                    let row = reader.conversation(hit.conversation);
+                    Some(FoundConversation {
+                        header: ConversationHeader::from(row.unwrap_or_else(log_and_default)?),
+                        excerpt: hit.excerpt,
+                    })
+                })
+                .collect()
         };
-        let headers = found.iter().map(|found| found.header.clone());
-        let headers = with_marks(&reader, headers);
-        let found = found.into_iter().zip(headers);
-        let found = found.map(|(found, header)| FoundConversation { header, ..found });
+        let headers = with_marks(&reader, found.iter().map(|found| found.header.clone()));
         let threads = self.threads();
-        let there = |found: &FoundConversation| !threads.is_deleted(found.header.id);
-        found.filter(there).collect()
+        found
+            .into_iter()
+            .zip(headers)
+            .map(|(found, header)| FoundConversation { header, ..found })
+            .filter(|found| !threads.is_deleted(found.header.id))
+            .collect()
     }
 
-    /// Whether something was kept that [`Store::find`] does not find by its words yet.
+    /// Whether there are texts that are not in the search index yet, so that [`Store::find`] does not
+    /// find them.
     pub fn index_is_behind(&self) -> bool {
         let searcher = self.searcher();
-        searcher.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(failed))
+        searcher.is_some_and(|reader| reader.index_is_behind().unwrap_or_else(log_and_default))
     }
 
-    /// The next id for a reply of the person.
-    pub(crate) fn next_said(&self) -> i64 {
-        self.next_said.fetch_add(1, Ordering::Relaxed)
+    /// A new id for a reply.
+    pub(crate) fn next_reply_id(&self) -> i64 {
+        self.next_reply_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Writes down what is said before it leaves, with the text by which it is found, what is left of the
-    /// draft, and a setting.
-    pub(crate) fn say(
+    /// Writes replies before they leave, each with its text for the search index. With them, in one
+    /// write: what is left of the draft, and a setting.
+    pub(crate) fn save_replies(
         &self,
         said: Vec<(SaidRow, String)>,
         rest: Option<(ConversationId, &Draft)>,
         setting: Option<(&str, String)>,
     ) -> Saving {
-        let (said, texts): (Vec<Row>, Vec<_>) = said
+        let (said, texts): (Vec<Record>, Vec<_>) = said
             .into_iter()
             .map(|(said, text)| {
                 let text = (said.conversation, text);
-                (Row::Said(said), text)
+                (Record::Said(said), text)
             })
             .unzip();
         let rest = rest.map(|(id, draft)| draft_row(Some(id), draft));
         let setting = setting.map(|(key, value)| {
             let key = key.to_owned();
-            Row::Setting { key, value }
+            Record::Setting { key, value }
         });
         let rows = said.into_iter().chain(rest);
-        let rows = rows.chain(found_by(texts)).chain(setting);
+        let rows = rows.chain(text_records(texts)).chain(setting);
         self.write(rows.collect())
     }
 
-    /// Records how far a reply got.
-    pub(crate) fn said(&self, states: impl Iterator<Item = (i64, SaidState)>) {
-        let rows = states.map(|(id, state)| Row::SaidState { id, state });
+    /// Writes how far replies got.
+    pub(crate) fn save_deliveries(&self, states: impl Iterator<Item = (i64, SaidState)>) {
+        let rows = states.map(|(id, state)| Record::SaidState { id, state });
         self.write(rows.collect());
     }
 
-    /// The next id for a draft of a model.
-    pub fn next_draft(&self) -> i64 {
-        self.next_draft.fetch_add(1, Ordering::Relaxed)
+    /// A new id for a draft of a model.
+    pub fn next_draft_id(&self) -> i64 {
+        self.next_draft_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Keeps what a model drafted, new or as it is now.
-    pub fn keep_model_draft(&self, draft: ModelDraftRow) -> Saving {
-        self.write(vec![Row::ModelDraft(Box::new(draft))])
+    /// Writes a draft of a model, new or as it is now.
+    pub fn save_model_draft(&self, draft: ModelDraftRow) -> Saving {
+        self.write(vec![Record::ModelDraft(Box::new(draft))])
     }
 
-    /// The next id for a decision of a rule.
-    pub(crate) fn next_decision(&self) -> i64 {
-        self.next_decision.fetch_add(1, Ordering::Relaxed)
+    /// A new id for a decision of a rule.
+    pub(crate) fn next_decision_id(&self) -> i64 {
+        self.next_decision_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Keeps the times of a turn.
-    pub(crate) fn keep_times(&self, times: TurnTime) -> Saving {
-        self.write(vec![Row::TurnTime(times)])
+    /// Writes the times of a turn.
+    pub(crate) fn save_times(&self, times: TurnTime) -> Saving {
+        self.write(vec![Record::TurnTime(times)])
     }
 
-    /// Keeps what a rule decided.
-    pub(crate) fn keep_decision(&self, decision: DecisionRow) -> Saving {
-        self.write(vec![Row::Decision(decision)])
+    /// Writes a decision of a rule.
+    pub(crate) fn save_decision(&self, decision: DecisionRow) -> Saving {
+        self.write(vec![Record::Decision(decision)])
     }
 
-    /// Keeps what the person makes of a conversation or of one of its turns, new or as it is now.
-    pub(crate) fn keep_mark(&self, mark: MarkRow) -> Saving {
-        self.write(vec![Row::Mark(mark)])
+    /// Writes the mark of a conversation or of one of its turns, new or as it is now.
+    pub(crate) fn save_mark(&self, mark: MarkRow) -> Saving {
+        self.write(vec![Record::Mark(mark)])
     }
 
-    /// Keeps what is typed in a conversation; without one, what is typed before there is any.
-    pub fn keep_draft(&self, conversation: Option<ConversationId>, draft: &Draft) -> Saving {
+    /// Writes the draft of a conversation; with `None`, the draft that was typed before there was any
+    /// conversation. An empty draft deletes the one that is there.
+    pub fn save_draft(&self, conversation: Option<ConversationId>, draft: &Draft) -> Saving {
         self.write(vec![draft_row(conversation, draft)])
     }
 
-    /// What was typed in a conversation and not sent.
+    /// Reads the draft of a conversation, or with `None` the one that was typed before there was any.
     pub fn draft(&self, conversation: Option<ConversationId>) -> Option<Draft> {
         let id = conversation.map_or(0, |id| id.0);
-        let row = self.reader()?.draft(id).unwrap_or_else(failed)?;
+        let row = self.reader()?.draft(id).unwrap_or_else(log_and_default)?;
         Some(Draft::from_json(&row.body))
     }
 
-    /// The conversations in which something was typed and not sent.
+    /// The conversations that have a draft.
     pub fn drafts(&self) -> Vec<ConversationId> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
-        let drafts = reader.drafts().unwrap_or_else(failed).into_iter();
+        let drafts = reader.drafts().unwrap_or_else(log_and_default).into_iter();
         drafts.map(ConversationId).collect()
     }
 
-    /// Keeps something to be said again, and where it was said.
-    pub fn keep_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
-        self.write(vec![Row::Recall(Recall {
+    /// Writes an entry of the composer's history, and the conversation where it was sent.
+    pub fn save_recall(&self, text: &str, conversation: Option<ConversationId>) -> Saving {
+        self.write(vec![Record::Recall(Recall {
             text: text.to_owned(),
             at: now(),
             conversation: conversation.map(|id| id.0),
         })])
     }
 
-    /// What was kept to be said again, the oldest first, and where each was said.
+    /// Reads the composer's history, the oldest entry first, each with the conversation where it was sent.
     pub fn recalls(&self) -> Vec<(String, Option<ConversationId>)> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
-        let rows = reader.recalls().unwrap_or_else(failed);
+        let rows = reader.recalls().unwrap_or_else(log_and_default);
         let texts = rows.into_iter().rev();
         texts
             .map(|row| (row.text, row.conversation.map(ConversationId)))
             .collect()
     }
 
-    /// Writes a setting, which outlives the program.
-    pub(crate) fn keep_setting(&self, key: &str, value: String) -> Saving {
+    /// Writes a value that is read again at the next start.
+    pub(crate) fn save_setting(&self, key: &str, value: String) -> Saving {
         let key = key.to_owned();
-        self.write(vec![Row::Setting { key, value }])
+        self.write(vec![Record::Setting { key, value }])
     }
 
-    /// The value of a setting.
+    /// Reads a value that an earlier run or this one has written.
     pub(crate) fn setting(&self, key: &str) -> Option<String> {
-        self.reader()?.setting(key).unwrap_or_else(failed)
+        self.reader()?.setting(key).unwrap_or_else(log_and_default)
     }
 
-    /// The background responses of an earlier run that nobody has finished: their requests, and
-    /// where the writer of each was.
+    /// The background responses that an earlier run did not finish: the request of each, and the
+    /// checkpoint of its response.
     pub(crate) fn open_background(&self) -> Vec<(Request, Opened, String)> {
         let Some(reader) = self.reader() else {
             return Vec::new();
         };
-        let open = reader.open_background().unwrap_or_else(failed);
+        let open = reader.open_background().unwrap_or_else(log_and_default);
         let resumed = open.into_iter().filter_map(|response| {
-            let turn = reader.turn(response.turn?).unwrap_or_else(failed)?;
+            let turn = reader
+                .turn(response.turn?)
+                .unwrap_or_else(log_and_default)?;
             let request = turn::request(&turn, &self.interner)?;
             let row = reader
                 .conversation(turn.conversation)
-                .unwrap_or_else(failed)?;
+                .unwrap_or_else(log_and_default)?;
             let id = ConversationId(turn.conversation);
             let row = ConversationRow {
                 state: TurnState::Waiting,
                 ..row
             };
-            let waits = Row::TurnState {
+            let turn_state = Record::TurnState {
                 id: turn.id,
                 state: TurnState::Waiting,
             };
-            let talk = Row::ConversationState {
+            let conversation_state = Record::ConversationState {
                 id: row.id,
                 active: row.active,
                 state: row.state,
             };
-            let saving = self.write(vec![talk, waits]);
+            let saving = self.write(vec![conversation_state, turn_state]);
             let opened = Opened {
-                place: self.threads().reopen(row, turn.id, &request),
+                key: self.threads().reopen(row, turn.id, &request),
                 parent: None,
                 earlier: self.load_with(&reader, id).map(Box::new),
                 saving,
@@ -638,7 +661,7 @@ impl Store {
 }
 
 impl LoadedConversation {
-    /// What these rows say of a conversation; `None` if its newest request cannot be read any more.
+    /// The conversation of these rows of the journal; `None` if its newest request cannot be read any more.
     pub(crate) fn of_rows(
         row: ConversationRow,
         newest: &TurnRow,
@@ -650,7 +673,7 @@ impl LoadedConversation {
             header: ConversationHeader::from(row),
             request: turn::request(newest, interner)?,
             arrived: newest.arrived,
-            said,
+            replies: said,
         })
     }
 }
@@ -663,23 +686,23 @@ impl From<ConversationRow> for ConversationHeader {
             title: row.title,
             automatic: row.automatic,
             active: row.active,
-            // Whoever waited when the program ended does not any more.
+            // A client that waited when the program ended has lost its connection.
             gone: row.state != TurnState::Answered,
             marks: Vec::new(),
         }
     }
 }
 
-/// The same with what the person makes of them, read at once.
+/// Adds their marks to headers, all of which are read at once.
 fn with_marks(
     reader: &JournalReader,
     headers: impl Iterator<Item = ConversationHeader>,
 ) -> Vec<ConversationHeader> {
     let mut headers: Vec<ConversationHeader> = headers.collect();
     let ids: Vec<i64> = headers.iter().map(|header| header.id.0).collect();
-    let marks = reader.numbered_marks(&ids).unwrap_or_else(failed);
+    let marks = reader.numbered_marks(&ids).unwrap_or_else(log_and_default);
     let mut of: HashMap<i64, Vec<Marked>> = HashMap::new();
-    for marked in marked(marks) {
+    for marked in to_marked(marks) {
         of.entry(marked.mark.conversation).or_default().push(marked);
     }
     for header in &mut headers {
@@ -688,17 +711,17 @@ fn with_marks(
     headers
 }
 
-fn marked(marks: Vec<(Option<u64>, MarkRow)>) -> Vec<Marked> {
+fn to_marked(marks: Vec<(Option<u64>, MarkRow)>) -> Vec<Marked> {
     let marks = marks.into_iter();
     marks.map(|(turn, mark)| Marked { turn, mark }).collect()
 }
 
-fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
+fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Record {
     let conversation = conversation.map_or(0, |id| id.0);
     if draft.is_empty() {
-        Row::ClearDraft { conversation }
+        Record::ClearDraft { conversation }
     } else {
-        Row::Draft(journal::DraftRow {
+        Record::Draft(journal::DraftRow {
             conversation,
             updated: now(),
             body: draft.to_json(),
@@ -706,10 +729,10 @@ fn draft_row(conversation: Option<ConversationId>, draft: &Draft) -> Row {
     }
 }
 
-/// What can be searched for in these texts of conversations.
-fn found_by(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Item = Row> {
+/// The records that add texts of conversations to the search index.
+fn text_records(texts: impl IntoIterator<Item = (i64, String)>) -> impl Iterator<Item = Record> {
     let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    texts.map(|(conversation, text)| Row::Text {
+    texts.map(|(conversation, text)| Record::Text {
         conversation,
         text: Blob::new(text),
     })
@@ -720,42 +743,42 @@ pub(crate) fn request_of(turn: &TurnRow, interner: &Interner) -> Option<Request>
     turn::request(turn, interner)
 }
 
-/// What can be searched for in the items of a request from a place on.
-fn texts(
+/// The records that add the items of a request, from an index on, to the search index.
+fn item_texts(
     conversation: ConversationId,
     request: &Request,
     from: usize,
-) -> impl Iterator<Item = Row> {
-    /// What is longer is output that nobody searches for.
-    const MAX_LENGTH: usize = 64 * 1024;
+) -> impl Iterator<Item = Record> {
+    /// Longer texts, in bytes, are not indexed: they are output of tools that nobody searches for.
+    const MAX_BYTES: usize = 64 * 1024;
     let opening = InventedTurns::of(request);
     let new = request.items.iter().enumerate().skip(from);
     let new = new.filter(move |(index, _)| !opening.contains(&request.items, *index));
     let texts = new
         .map(|(_, item)| item)
         .map(|item| item.text())
-        .filter(|text| text.len() <= MAX_LENGTH && !text.trim().is_empty());
-    texts.map(move |text| Row::Text {
+        .filter(|text| text.len() <= MAX_BYTES && !text.trim().is_empty());
+    texts.map(move |text| Record::Text {
         conversation: conversation.0,
         text: Blob::new(text),
     })
 }
 
-/// Does what may wait for the disk where that holds up nobody. It is done even if nobody waits for it
-/// any more.
+/// Runs something that may wait for the disk on a thread that may block. It runs to its end even if the
+/// future is dropped.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime goes away, and whoever waits goes with it.
+            // It was cancelled: the runtime shuts down, and drops the task that waits here.
             Err(_) => pending().await,
         },
     }
 }
 
-/// What there is where the journal cannot be read, which its health tells the person.
-fn failed<T: Default>(error: journal::ReadError) -> T {
+/// Logs that the journal cannot be read, and returns what stands for nothing.
+fn log_and_default<T: Default>(error: journal::ReadError) -> T {
     tracing::error!(%error, "the journal cannot be read");
     T::default()
 }
@@ -790,17 +813,17 @@ mod tests {
         let aside = request("Say what a page is about.", json!([]));
         let first = store();
         first.open(&turn, "Claude Code", None);
-        let page = first.open(&aside, "Claude Code", None).place.conversation;
-        assert!(first.settled_blocking(first.write(vec![Row::NobodyWaits])));
+        let page = first.open(&aside, "Claude Code", None).key.conversation;
+        assert!(first.settled_blocking(first.write(vec![Record::NobodyWaits])));
         drop(first);
 
         let second = store();
         second.open(&turn, "Claude Code", None);
-        assert!(second.has_at_hand(&turn, None));
-        assert!(!second.has_at_hand(&aside, None));
+        assert!(second.can_open_from_memory(&turn, None));
+        assert!(!second.can_open_from_memory(&aside, None));
         let again = second.open(&aside, "Claude Code", None);
-        assert_eq!(again.place.conversation, page);
-        assert!(second.has_at_hand(&aside, None));
+        assert_eq!(again.key.conversation, page);
+        assert!(second.can_open_from_memory(&aside, None));
     }
 
     #[test]
@@ -827,18 +850,16 @@ mod tests {
         ];
         let first = store();
         let opened = first.open(&chat(&talk[..3]), "pi", None);
-        first.close(opened.place, false, false);
-        assert!(first.settled_blocking(first.write(vec![Row::NobodyWaits])));
+        first.close(opened.key, false, false);
+        assert!(first.settled_blocking(first.write(vec![Record::NobodyWaits])));
         drop(first);
 
         let second = store();
-        let other = second
-            .open(&chat(&[("user", "continue")]), "pi", None)
-            .place;
-        second.answered(other.conversation, "continue", "ok");
+        let other = second.open(&chat(&[("user", "continue")]), "pi", None).key;
+        second.add_answer(other.conversation, "continue", "ok");
         second.close(other, false, false);
-        assert!(!second.has_at_hand(&chat(&talk), None));
+        assert!(!second.can_open_from_memory(&chat(&talk), None));
         let again = second.open(&chat(&talk), "pi", None);
-        assert_eq!(again.place.conversation, opened.place.conversation);
+        assert_eq!(again.key.conversation, opened.key.conversation);
     }
 }

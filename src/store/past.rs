@@ -1,5 +1,5 @@
-//! The turns of a conversation that the journal has, one after the other: what a turn has in common
-//! with the one before it is read once.
+//! Reads the turns of a conversation from the journal one after the other. What a turn has in common
+//! with the one before it is read and parsed once.
 
 use std::sync::Arc;
 use std::vec;
@@ -13,12 +13,12 @@ use crate::journal::{JournalReader, ReadError, TurnState};
 pub struct PastTurns {
     reader: JournalReader,
     interner: Interner,
-    /// The turns that are not read yet, each with its number in the conversation.
+    /// The ids of the turns that are not read yet, each with its index in the conversation.
     left: std::iter::Enumerate<vec::IntoIter<i64>>,
-    /// What the turn before it was made of.
-    known: PreviousTurn,
-    /// The items of the turn before it.
-    before: Vec<Arc<Item>>,
+    /// The parsed parts of the turn that was read last.
+    previous: PreviousTurn,
+    /// The items of the turn that was read last.
+    previous_items: Vec<Arc<Item>>,
 }
 
 /// A turn that was read from the journal.
@@ -30,25 +30,25 @@ pub struct PastTurn {
     pub number: usize,
     /// When its request came, in milliseconds since 1970.
     pub arrived: i64,
-    /// What became of it.
+    /// Whether its request waits, was answered, or lost its client.
     pub state: TurnState,
-    /// What was asked; `None` if it cannot be read any more.
+    /// Its request; `None` if it cannot be read any more.
     pub request: Option<Request>,
-    /// How many items, from the first on, say what those of the turn before it say.
-    pub kept: usize,
+    /// How many items, from the first on, say the same as those of the turn before it.
+    pub unchanged_items: usize,
     /// How many items the turn before it had.
-    pub before: usize,
+    pub previous_items: usize,
 }
 
 impl PastTurn {
-    /// Whether the agent has changed what was said before, and not only gone on.
+    /// Whether the agent has changed items that it sent before, and not only added some.
     pub(crate) fn is_rewritten(&self) -> bool {
-        self.kept < self.before
+        self.unchanged_items < self.previous_items
     }
 }
 
 impl PastTurns {
-    /// The turns of this conversation.
+    /// The turns of the conversation with this id.
     ///
     /// # Errors
     ///
@@ -58,42 +58,42 @@ impl PastTurns {
             left: reader.turns(conversation)?.into_iter().enumerate(),
             reader: reader.clone(),
             interner: Interner::default(),
-            known: PreviousTurn::default(),
-            before: Vec::new(),
+            previous: PreviousTurn::default(),
+            previous_items: Vec::new(),
         })
     }
 
     fn read(&mut self, number: usize, id: i64) -> Result<Option<PastTurn>, ReadError> {
-        let Some(mut parts) = self.reader.parts(id, |key| self.known.has(key))? else {
+        let Some(mut parts) = self.reader.parts(id, |key| self.previous.has(key))? else {
             return Ok(None);
         };
-        if !self.known.is_of(&parts) {
+        if !self.previous.covers(&parts) {
             // The same text means something else in another format.
-            self.known = PreviousTurn::default();
+            self.previous = PreviousTurn::default();
             match self.reader.parts(id, |_| false)? {
-                Some(whole) => parts = whole,
+                Some(complete) => parts = complete,
                 None => return Ok(None),
             }
         }
-        let before = self.before.len();
+        let previous_items = self.previous_items.len();
         let mut read = PastTurn {
             id,
             number,
             arrived: parts.arrived,
             state: parts.state,
             request: None,
-            kept: before,
-            before,
+            unchanged_items: previous_items,
+            previous_items,
         };
-        match turn::request_of_parts(&parts, &self.known, &self.interner) {
-            Some((request, known)) => {
-                self.known = known;
-                let pairs = self.before.iter().zip(&request.items);
+        match turn::request_of_parts(&parts, &self.previous, &self.interner) {
+            Some((request, parts)) => {
+                self.previous = parts;
+                let pairs = self.previous_items.iter().zip(&request.items);
                 let same = |(old, new): &(&Arc<Item>, &Arc<Item>)| {
                     Arc::ptr_eq(old, new) || old.says_the_same(new)
                 };
-                read.kept = pairs.take_while(same).count();
-                self.before.clone_from(&request.items);
+                read.unchanged_items = pairs.take_while(same).count();
+                self.previous_items.clone_from(&request.items);
                 read.request = Some(request);
             }
             None => tracing::warn!(turn = id, "a turn cannot be read"),
@@ -108,7 +108,7 @@ impl Iterator for PastTurns {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let (place, id) = self.left.next()?;
-            // One that was deleted in between is none.
+            // A turn that was deleted since its id was read is skipped.
             if let Some(read) = self.read(place + 1, id).transpose() {
                 return Some(read);
             }
@@ -233,20 +233,20 @@ mod tests {
                     (whole.preamble, whole.earlier)
                 );
                 assert_eq!(request.raw_body(), body.to_string());
-                assert_eq!(turn::asked(row).unwrap().0, body.to_string());
+                assert_eq!(turn::body_and_context(row).unwrap().0, body.to_string());
             }
             assert!(read.last().unwrap().is_rewritten());
             for pair in read.windows(2) {
                 let (before, after) = (&pair[0].request, &pair[1].request);
                 let (before, after) = (before.as_ref().unwrap(), after.as_ref().unwrap());
-                let kept = pair[1].kept.min(1);
+                let kept = pair[1].unchanged_items.min(1);
                 for (old, new) in before.items.iter().zip(&after.items).take(kept) {
                     assert!(old.says_the_same(new));
                 }
             }
             if format == Format::Messages {
                 // The mark has moved, and nothing was said anew for that.
-                assert_eq!((read[1].kept, read[1].before), (2, 2));
+                assert_eq!((read[1].unchanged_items, read[1].previous_items), (2, 2));
             }
         }
     }

@@ -1,7 +1,7 @@
-//! What the person has rejected: for a while, the same request gets the same words again. Clients
-//! that retry whatever they are told would otherwise ask the person again and again.
+//! The requests that the person has rejected: for a while, the same request is refused with the same
+//! message. Clients that retry whatever they are told would otherwise ask the person again and again.
 //!
-//! It is in memory alone: after a restart, the person is asked again.
+//! Rejections are in memory alone: after a restart, the person is asked again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use super::{ConversationId, RequestKey};
 use crate::api::{Format, Item, OutputFormat, Request, ToolChoice};
 use crate::hash::Hash;
 
-/// For how long a rejection holds.
+/// For how long the same request is refused.
 pub const REJECTED_FOR: Duration = Duration::from_secs(10 * 60);
-/// How many are known; the oldest go first.
-const MAX: usize = 1_000;
+/// How many rejections are remembered; the oldest go first.
+const MAX_REJECTIONS: usize = 1_000;
 
-/// The rejections that hold, the oldest first.
+/// The rejections that are remembered, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     all: VecDeque<Rejection>,
@@ -24,24 +24,27 @@ pub(super) struct Rejections {
 
 #[derive(Debug)]
 struct Rejection {
-    place: RequestKey,
-    asked: RequestFingerprint,
+    key: RequestKey,
+    fingerprint: RequestFingerprint,
     words: String,
     at: Instant,
 }
 
-/// What makes a request the same as another. Whether the client streams makes no difference, nor,
-/// within a thread, what agents add in front by themselves, in which they count retries.
+/// What makes a request the same as another. Whether the client streams makes no difference. Within a
+/// thread, nor does the boilerplate that agents put before the last other item: they count their retries
+/// there.
 #[derive(Debug, PartialEq)]
 struct RequestFingerprint {
     format: Format,
     thread: Option<String>,
     output_format: OutputFormat,
     tool_choice: ToolChoice,
-    /// What tools there are, where no thread says who asks: within one, an agent that was refused
-    /// offers others with the same words.
+    /// The hash of the tools, for requests that name no thread. Within a thread, an agent that was rejected
+    /// may retry with other tools.
     tools: Option<Hash>,
+    /// The hash of the last item.
     last: Option<Hash>,
+    /// The hash of all items that count.
     items: Hash,
 }
 
@@ -52,101 +55,103 @@ impl RequestFingerprint {
             thread: request.thread.clone(),
             output_format: request.output_format.clone(),
             tool_choice: request.tool_choice.clone(),
-            tools: tools(request),
-            last: last(request),
-            items: items(request),
+            tools: tools_hash(request),
+            last: last_item_hash(request),
+            items: items_hash(request),
         }
     }
 
-    /// Whether a request asks in the same way. Its items are not read for that.
-    fn is_way_of(&self, request: &Request) -> bool {
+    /// Whether everything but the items is that of a request. This reads no item.
+    fn has_parameters_of(&self, request: &Request) -> bool {
         self.format == request.format
             && self.thread == request.thread
             && self.output_format == request.output_format
             && self.tool_choice == request.tool_choice
-            && self.tools == tools(request)
+            && self.tools == tools_hash(request)
     }
 }
 
 impl Rejections {
-    /// A request was rejected with these words.
-    pub fn add(&mut self, place: RequestKey, request: &Request, words: &str, now: Instant) {
-        let asked = RequestFingerprint::of(request);
-        self.all.retain(|old| old.asked != asked);
-        if self.all.len() >= MAX {
+    /// Remembers that a request was rejected with these words.
+    pub fn add(&mut self, key: RequestKey, request: &Request, words: &str, now: Instant) {
+        let fingerprint = RequestFingerprint::of(request);
+        self.all.retain(|old| old.fingerprint != fingerprint);
+        if self.all.len() >= MAX_REJECTIONS {
             self.all.pop_front();
         }
         self.all.push_back(Rejection {
-            place,
-            asked,
+            key,
+            fingerprint,
             words: words.to_owned(),
             at: now,
         });
     }
 
     /// The conversation in which the same request was rejected, and the words for it.
-    pub fn of(&mut self, request: &Request, now: Instant) -> Option<(ConversationId, String)> {
+    pub fn find(&mut self, request: &Request, now: Instant) -> Option<(ConversationId, String)> {
         let is_over = |old: &Rejection| now.duration_since(old.at) >= REJECTED_FOR;
         while self.all.front().is_some_and(is_over) {
             self.all.pop_front();
         }
         let all = self.all.iter();
-        let mut alike = all.filter(|old| old.asked.is_way_of(request)).peekable();
-        // What no rejection can be about is not even read.
+        let mut alike = all
+            .filter(|old| old.fingerprint.has_parameters_of(request))
+            .peekable();
+        // Hashing items means reading them, which most requests are spared.
         alike.peek()?;
-        let last = last(request);
-        let mut alike = alike.filter(|old| old.asked.last == last).peekable();
+        let last = last_item_hash(request);
+        let mut alike = alike.filter(|old| old.fingerprint.last == last).peekable();
         alike.peek()?;
-        let items = items(request);
-        let same = alike.find(|old| old.asked.items == items)?;
-        Some((same.place.conversation, same.words.clone()))
+        let items = items_hash(request);
+        let same = alike.find(|old| old.fingerprint.items == items)?;
+        Some((same.key.conversation, same.words.clone()))
     }
 
-    /// What was rejected in a conversation is not any more; says whether something was.
+    /// Forgets the rejections of a conversation. Returns whether there were any.
     pub fn lift(&mut self, conversation: ConversationId) -> bool {
         let before = self.all.len();
-        self.all
-            .retain(|old| old.place.conversation != conversation);
+        self.all.retain(|old| old.key.conversation != conversation);
         self.all.len() < before
     }
 
-    /// A client did not get its rejection, which is none then; says whether nothing else was rejected
-    /// in that conversation.
-    pub(crate) fn withdraw(&mut self, place: RequestKey) -> bool {
-        self.all.retain(|old| old.place != place);
-        let mut others = self.all.iter().map(|old| old.place.conversation);
-        !others.any(|conversation| conversation == place.conversation)
+    /// Forgets the rejection of a request whose client did not get it. Returns whether no other request
+    /// of the conversation is rejected.
+    pub(crate) fn withdraw(&mut self, key: RequestKey) -> bool {
+        self.all.retain(|old| old.key != key);
+        let mut others = self.all.iter().map(|old| old.key.conversation);
+        !others.any(|conversation| conversation == key.conversation)
     }
 
-    /// A conversation goes on, which lifts what was rejected in it; says whether it does. It does not
-    /// where several requests were: they waited beside each other, and each of their clients that
-    /// tries again would lift what the others were told.
-    pub(crate) fn go_on(&mut self, conversation: ConversationId) -> bool {
-        let in_it = |old: &&Rejection| old.place.conversation == conversation;
-        self.all.iter().filter(in_it).nth(1).is_none() && self.lift(conversation)
+    /// Forgets the rejection of a conversation that goes on. Returns whether there was one. Where
+    /// several of its requests were rejected, nothing is forgotten: they waited at the same time, and
+    /// one client that tries again would undo what the others were told.
+    pub(crate) fn lift_if_single(&mut self, conversation: ConversationId) -> bool {
+        let is_in = |old: &&Rejection| old.key.conversation == conversation;
+        self.all.iter().filter(is_in).nth(1).is_none() && self.lift(conversation)
     }
 }
 
-fn tools(request: &Request) -> Option<Hash> {
-    let is_known = request.thread.is_some();
-    (!is_known).then(|| request.tools.hash())
+fn tools_hash(request: &Request) -> Option<Hash> {
+    let names_thread = request.thread.is_some();
+    (!names_thread).then(|| request.tools.hash())
 }
 
-fn last(request: &Request) -> Option<Hash> {
+fn last_item_hash(request: &Request) -> Option<Hash> {
     request.items.last().map(|item| item.likeness())
 }
 
-/// The hash of all items; within a thread, of those that say something and all that stands behind
-/// the last of them, which may be all that there is to answer.
-fn items(request: &Request) -> Hash {
+/// The hash of all items. Within a thread, boilerplate of the agent counts only after the last other
+/// item: there it may be what the request wants an answer to.
+fn items_hash(request: &Request) -> Hash {
     let items = &request.items;
-    let says_something = |item: &Arc<Item>| !item.is_boilerplate();
+    let has_content = |item: &Arc<Item>| !item.is_boilerplate();
     let thread = request.thread.as_ref();
-    let last_said = thread.and_then(|_| items.iter().rposition(says_something));
-    let behind = last_said.map_or(0, |place| place + 1);
-    let (before, behind) = items.split_at(behind);
-    let said = before.iter().filter(|item| says_something(item));
-    said.chain(behind)
+    let last = thread.and_then(|_| items.iter().rposition(has_content));
+    let end = last.map_or(0, |index| index + 1);
+    let (before, after) = items.split_at(end);
+    let counted = before.iter().filter(|item| has_content(item));
+    counted
+        .chain(after)
         .fold(Hash::of(b""), |hash, item| hash.then(item.likeness()))
 }
 
@@ -179,7 +184,7 @@ mod tests {
         let (mut rejections, start) = (Rejections::default(), Instant::now());
         rejections.add(HERE, &asked(hello()), "no", start);
         let mut again = |body: Value, after: Duration| {
-            let found = rejections.of(&asked(body), start + after);
+            let found = rejections.find(&asked(body), start + after);
             found.map(|(conversation, words)| (conversation.0, words))
         };
         let known = Some((7, "no".to_owned()));
@@ -211,7 +216,7 @@ mod tests {
         rejections.add(HERE, &asked(rejected.clone()), "no", now);
         let mut other = rejected.clone();
         change(&mut other);
-        rejections.of(&asked(other), now).is_some()
+        rejections.find(&asked(other), now).is_some()
     }
 
     #[test]
@@ -259,7 +264,7 @@ mod tests {
         let body = body.to_string();
         let mut other = messages::parse(body.as_bytes(), &Interner::default()).unwrap();
         other.thread = Some("thread".to_owned());
-        assert_eq!(rejections.of(&other, Instant::now()), None);
+        assert_eq!(rejections.find(&other, Instant::now()), None);
     }
 
     #[test]
@@ -268,7 +273,7 @@ mod tests {
         rejections.add(HERE, &asked(hello()), "no", now);
         assert!(!rejections.lift(ConversationId(8)));
         assert!(rejections.lift(NOW) && !rejections.lift(NOW));
-        assert_eq!(rejections.of(&asked(hello()), now), None);
+        assert_eq!(rejections.find(&asked(hello()), now), None);
     }
 
     #[test]
@@ -279,12 +284,12 @@ mod tests {
         rejections.add(HERE, &asked(hello()), "no", now);
         // Whoever rejects the same once more has rejected one request.
         rejections.add(HERE, &asked(hello()), "never", now);
-        assert!(rejections.go_on(NOW) && rejections.all.is_empty());
+        assert!(rejections.lift_if_single(NOW) && rejections.all.is_empty());
         rejections.add(HERE, &asked(hello()), "no", now);
         rejections.add(HERE, &asked(other.clone()), "nor this", now);
-        assert!(!rejections.go_on(NOW));
+        assert!(!rejections.lift_if_single(NOW));
         for (body, words) in [(hello(), "no"), (other, "nor this")] {
-            let known = rejections.of(&asked(body), now);
+            let known = rejections.find(&asked(body), now);
             assert_eq!(known, Some((NOW, words.to_owned())));
         }
     }
@@ -292,17 +297,17 @@ mod tests {
     #[test]
     fn only_so_many_are_known() {
         let (mut rejections, now) = (Rejections::default(), Instant::now());
-        for id in 0..=MAX {
+        for id in 0..=MAX_REJECTIONS {
             let mut body = hello();
             body["messages"][1]["content"] = json!(id.to_string());
             let conversation = ConversationId(i64::try_from(id).unwrap());
-            let place = RequestKey {
+            let key = RequestKey {
                 conversation,
                 ..HERE
             };
-            rejections.add(place, &asked(body), "no", now);
+            rejections.add(key, &asked(body), "no", now);
         }
-        assert_eq!(rejections.all.len(), MAX);
-        assert_eq!(rejections.all[0].place.conversation, ConversationId(1));
+        assert_eq!(rejections.all.len(), MAX_REJECTIONS);
+        assert_eq!(rejections.all[0].key.conversation, ConversationId(1));
     }
 }

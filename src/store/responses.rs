@@ -1,4 +1,5 @@
-//! What is stored of responses, shared among the connections.
+//! Stored responses as the connections share them: looked up in the journal where they are not in
+//! memory, and watched for changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,7 @@ use super::{RequestId, Saving, StoredResponses, blocking, resolve};
 use crate::api::responses::ResponseObject;
 use crate::api::{ApiError, Frame, Previous, Request};
 
-/// Stored responses that many can use at once.
+/// Stored responses behind a lock. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Responses {
     stored: Arc<Mutex<StoredResponses>>,
@@ -23,40 +24,41 @@ impl Responses {
         }
     }
 
-    /// The store, to look something up or to change it. Whoever changes what others wait for says
-    /// so with [`Responses::tell`].
+    /// Locks the responses, to look something up or to change it. After a change that others may wait for,
+    /// [`Responses::notify`] has to be called.
     pub(crate) fn lock(&self) -> MutexGuard<'_, StoredResponses> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was written last: nobody is told of a change before that is in the journal.
+    /// The last write to the journal. No client may see a change before its write is settled.
     pub(crate) fn saving(&self) -> Saving {
         self.lock().saving()
     }
 
-    /// Wakes those who wait for a change.
-    pub(crate) fn tell(&self) {
+    /// Wakes all who wait for a change.
+    pub(crate) fn notify(&self) {
         self.changed.send_replace(());
     }
 
-    /// Something to wait with for a change from now on.
-    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+    /// A receiver that is woken by each change from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// Does something with the store when this response or conversation is in memory, if there is
-    /// one: at once if it is there, and otherwise on a thread that may wait for the disk.
-    pub(crate) async fn with<T: Send + 'static>(
+    /// Calls `act` with the stored responses and `id`, after the response or conversation with that id
+    /// was loaded into memory, if there is one. Reads the journal on a thread that may block.
+    pub(crate) async fn with_loaded<T: Send + 'static>(
         &self,
         id: &str,
         act: impl FnOnce(&mut StoredResponses, &str) -> T + Send + 'static,
     ) -> T {
         let id = id.to_owned();
         let ids = [id.clone()];
-        self.with_all(&ids, move |stored| act(stored, &id)).await
+        self.with_all_loaded(&ids, move |stored| act(stored, &id))
+            .await
     }
 
-    async fn with_all<T: Send + 'static>(
+    async fn with_all_loaded<T: Send + 'static>(
         &self,
         ids: &[String],
         act: impl FnOnce(&mut StoredResponses) -> T + Send + 'static,
@@ -72,25 +74,25 @@ impl Responses {
         blocking(move || {
             let found = archive.find(&missing);
             let mut stored = responses.lock();
-            stored.take_back(found);
+            stored.load_archived(found);
             act(&mut stored)
         })
         .await
     }
 
-    /// Puts what a request goes on from before its items; see [`resolve`]. What `nearer` has is not
-    /// looked for here.
+    /// Adds to a request what it goes on from and refers to, as [`resolve`] does. What `nearer`, the
+    /// responses of one connection, has is taken from there.
     pub(crate) async fn resolve(
         &self,
         nearer: Option<Self>,
         mut request: Request,
     ) -> Result<Request, ApiError> {
-        let mut ids = named(&request);
+        let mut ids = referenced_ids(&request);
         if let Some(nearer) = &nearer {
             let nearer = nearer.lock();
-            ids.retain(|id| !nearer.knows(id));
+            ids.retain(|id| !nearer.is_in_memory(id));
         }
-        self.with_all(&ids, move |stored| {
+        self.with_all_loaded(&ids, move |stored| {
             match &nearer {
                 Some(nearer) => resolve(&mut request, &[&nearer.lock(), stored])?,
                 None => resolve(&mut request, &[stored])?,
@@ -101,8 +103,8 @@ impl Responses {
     }
 }
 
-/// The ids of all that a request refers to.
-fn named(request: &Request) -> Vec<String> {
+/// The ids of all responses, conversations and items that a request refers to.
+fn referenced_ids(request: &Request) -> Vec<String> {
     let previous = match &request.previous {
         Some(Previous::Response(id) | Previous::Conversation(id)) => Some(id.clone()),
         None => None,
@@ -111,51 +113,51 @@ fn named(request: &Request) -> Vec<String> {
     previous.into_iter().chain(items).collect()
 }
 
-/// Where a response is kept while it comes to be.
+/// Stores one response while it is being made. Dropping it before the end cancels the response.
 #[derive(Debug)]
 pub(crate) struct ResponseRecorder {
-    places: Vec<Responses>,
+    stores: Vec<Responses>,
     id: String,
     ended: bool,
 }
 
 impl ResponseRecorder {
-    /// Begins to keep the response to a request.
+    /// Stores a response that begins in all of `stores`; `turn` is the id of its request in the journal.
     pub(crate) fn begin(
-        places: Vec<Responses>,
+        stores: Vec<Responses>,
         request: &Request,
         response: &ResponseObject,
         turn: Option<RequestId>,
     ) -> Self {
-        for place in &places {
+        for store in &stores {
             let turn = turn.map(|turn| turn.0);
-            place.lock().begin(request, response.clone(), turn);
+            store.lock().begin(request, response.clone(), turn);
         }
         Self {
-            places,
+            stores,
             id: response.id().to_owned(),
             ended: false,
         }
     }
 
-    /// Goes on with a response of an earlier run.
-    pub(crate) async fn resume(place: Responses, id: &str) -> Self {
-        place.with(id, |_, _| ()).await;
+    /// Loads a response of an earlier run, to go on with it.
+    pub(crate) async fn resume(store: Responses, id: &str) -> Self {
+        store.with_loaded(id, |_, _| ()).await;
         Self {
-            places: vec![place],
+            stores: vec![store],
             id: id.to_owned(),
             ended: false,
         }
     }
 
-    /// What was written of it last: what it says must not leave before that is in the journal.
+    /// The last write of it. Nothing of it may leave the program before that is settled.
     pub(crate) fn saving(&self) -> Saving {
-        let written = self.places.iter().map(|place| place.lock().saving());
+        let written = self.stores.iter().map(|store| store.lock().saving());
         written.max().unwrap_or_default()
     }
 
-    /// Takes in what the response has become, and the events that say so. Returns false if it is
-    /// kept nowhere any more.
+    /// Updates the response in all stores, as [`StoredResponses::update`]. Returns false if none of them
+    /// has it open any more.
     pub(crate) fn update(
         &mut self,
         response: &ResponseObject,
@@ -165,16 +167,16 @@ impl ResponseRecorder {
     ) -> bool {
         self.ended |= ended;
         let mut is_kept = false;
-        for place in &self.places {
+        for store in &self.stores {
             let checkpoint = checkpoint.clone();
-            is_kept |= place.lock().update(response, checkpoint, frames, ended);
-            place.tell();
+            is_kept |= store.lock().update(response, checkpoint, frames, ended);
+            store.notify();
         }
         is_kept
     }
 
-    /// Leaves the response open, to be gone on with later.
-    pub(crate) fn leave(mut self) {
+    /// Leaves the response open, so that a later run can go on with it.
+    pub(crate) fn leave_open(mut self) {
         self.ended = true;
     }
 }
@@ -182,9 +184,9 @@ impl ResponseRecorder {
 impl Drop for ResponseRecorder {
     fn drop(&mut self) {
         if !self.ended {
-            for place in &self.places {
-                place.lock().abandon(&self.id);
-                place.tell();
+            for store in &self.stores {
+                store.lock().abandon(&self.id);
+                store.notify();
             }
         }
     }

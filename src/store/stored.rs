@@ -1,23 +1,24 @@
-//! What the server keeps of responses, so that later requests can go on from them: bounded, and the
-//! oldest first to go.
+//! The stored responses and conversations of the Responses API, which later requests go on from by
+//! `previous_response_id` and `conversation`. Their number and size in memory are bounded: the oldest
+//! are dropped first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::account::MemoryUse;
-use super::archive::{Archive, ArchivedEntry, FoundResponse};
+use super::archive::{Archive, ArchivedEntry, ArchivedResponse};
+use super::memory_use::MemoryUse;
 use super::turn;
 use super::{Saving, now};
 use crate::api::responses::{PageQuery, ResponseObject, ResponseStatus, conversation_items, page};
 use crate::api::{ApiError, Frame, Item, Previous, Request};
-use crate::journal::{self, ApiConversation, Record as Row};
+use crate::journal::{self, ApiConversation, Record};
 
-/// How many bytes of JSON all responses and conversations together may hold.
+/// How many bytes all responses and conversations together may take in memory.
 const MAX_BYTES: usize = 256 << 20;
-/// How many events are handed out at once, so that many who watch a long response do not each
-/// hold a copy of all of it.
+/// How many events a [`Replay`] has at most, so that many clients that stream a long response do not
+/// each hold a copy of all of it.
 const MAX_EVENTS: usize = 256;
 
 /// Responses and conversations by their ids.
@@ -25,59 +26,62 @@ const MAX_EVENTS: usize = 256;
 pub struct StoredResponses {
     responses: HashMap<String, StoredResponse>,
     conversations: HashMap<String, StoredConversation>,
-    /// The ids of those of both that nobody works on, by age. The oldest comes first.
+    /// The ids of the responses and conversations that may be dropped, the oldest first: responses that
+    /// have ended, and conversations without an open response.
     idle: BTreeMap<Age, String>,
-    /// The age of what came last.
-    newest: Age,
-    /// How many open responses add to a conversation; none that nobody talks in.
-    talked_in: HashMap<String, usize>,
-    /// Output items by their own ids.
+    /// The age that was given out last.
+    latest_age: Age,
+    /// How many open responses each conversation has. One without any is not in it.
+    open_responses: HashMap<String, usize>,
+    /// The output items of the responses in memory, by their own ids.
     items: HashMap<String, Arc<Item>>,
-    /// Output items of responses that are not in memory, which were referred to lately.
-    past_items: HashMap<String, Arc<Item>>,
-    held: MemoryUse,
-    most: usize,
-    most_bytes: usize,
-    past: Option<OnDisk>,
+    /// Output items of other responses, which were read from the journal because requests refer to them.
+    archived_items: HashMap<String, Arc<Item>>,
+    memory: MemoryUse,
+    max_entries: usize,
+    max_bytes: usize,
+    on_disk: Option<OnDisk>,
 }
 
-/// Numbers responses by when they were made, and conversations by when they were last used.
+/// A counter value: of when a response was created, or a conversation was used last. Greater is newer.
 type Age = u64;
 
-/// Where all of it is on disk.
+/// The journal that has all of it.
 #[derive(Debug)]
 struct OnDisk {
     archive: Archive,
-    /// What was written last.
+    /// The last write.
     saving: Saving,
-    /// What the journal may still have for a moment, or for as long as it cannot be written.
+    /// The ids that were deleted. The journal still has them for a moment, or for as long as it cannot
+    /// be written.
     deleted: HashSet<String>,
 }
 
-/// A response, under way or ended.
+/// A response, open or ended.
 #[derive(Debug)]
 struct StoredResponse {
     /// The response object as it stands.
     response: ResponseObject,
-    /// What the person was asked, without the instructions.
+    /// The items of its request, without the instructions.
     input: Vec<Arc<Item>>,
-    /// Where the client's own part of the input begins; before it is what was stored earlier.
-    own: usize,
+    /// The index of the first item of the input that the client sent; those before it were stored.
+    own_input: usize,
     output: Vec<Arc<Item>>,
     chain: Option<String>,
     thread: Option<String>,
+    /// The id of the conversation that it adds to.
     conversation: Option<String>,
-    /// The events so far, the number of each being its place; only of a background response.
+    /// The events so far, of a background response. The number of each is its index.
     log: Option<Vec<Frame>>,
     open: bool,
     age: Age,
-    /// The number of its request in the journal.
+    /// The id of its request in the journal.
     turn: Option<i64>,
-    /// What the response object and the log take.
+    /// The bytes of the response object and the log.
     bytes: usize,
 }
 
-/// A conversation that the client has made, to which responses add.
+/// A conversation that a client created, to which responses add items.
 #[derive(Debug)]
 struct StoredConversation {
     object: Value,
@@ -85,7 +89,7 @@ struct StoredConversation {
     age: Age,
 }
 
-/// What a request goes on from.
+/// The stored items that a request goes on from.
 #[derive(Debug, Default)]
 pub struct History {
     items: Vec<Arc<Item>>,
@@ -93,63 +97,63 @@ pub struct History {
     thread: Option<String>,
 }
 
-/// Events of a background response, as far as they are there.
+/// Events of a background response.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Replay {
     /// The events.
     pub frames: Vec<Frame>,
-    /// Whether there will be no more.
+    /// Whether these are the last.
     pub ended: bool,
 }
 
 impl StoredResponses {
-    /// Room for at most so many responses and conversations.
-    pub fn new(most: usize) -> Self {
-        Self::with_bytes(most, MAX_BYTES)
+    /// An empty store for at most `max_entries` responses and conversations.
+    pub fn new(max_entries: usize) -> Self {
+        Self::with_bytes(max_entries, MAX_BYTES)
     }
 
-    /// Room for at most so many responses and conversations, and so many bytes of JSON.
-    pub(crate) fn with_bytes(most: usize, most_bytes: usize) -> Self {
+    /// An empty store for at most `max_entries` responses and conversations, and `max_bytes` of them.
+    pub(crate) fn with_bytes(max_entries: usize, max_bytes: usize) -> Self {
         Self {
             responses: HashMap::new(),
             conversations: HashMap::new(),
             idle: BTreeMap::new(),
-            newest: 0,
-            talked_in: HashMap::new(),
+            latest_age: 0,
+            open_responses: HashMap::new(),
             items: HashMap::new(),
-            past_items: HashMap::new(),
-            held: MemoryUse::default(),
-            most,
-            most_bytes,
-            past: None,
+            archived_items: HashMap::new(),
+            memory: MemoryUse::default(),
+            max_entries,
+            max_bytes,
+            on_disk: None,
         }
     }
 
-    /// Room for at most so many responses and conversations in memory. All of them are in a journal too, where
-    /// what has no room is found.
-    pub(super) fn with_archive(most: usize, archive: Archive) -> Self {
+    /// An empty store with at most `max_entries` responses and conversations in memory. All are in the
+    /// journal too, where those that were dropped from memory are found.
+    pub(super) fn with_archive(max_entries: usize, archive: Archive) -> Self {
         Self {
-            past: Some(OnDisk {
+            on_disk: Some(OnDisk {
                 archive,
                 saving: Saving::default(),
                 deleted: HashSet::new(),
             }),
-            ..Self::new(most)
+            ..Self::new(max_entries)
         }
     }
 
-    /// Keeps a response that has just begun, to the request that has this number in the journal; its
-    /// events too, if its client comes back for it.
+    /// Stores a response that has just begun; `turn` is the id of its request in the journal. The events
+    /// of a background response are stored too.
     pub fn begin(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let state = || response.checkpoint();
         let row = self.response_row(response.id(), turn, true, request.background, state);
         self.write(row.into_iter().collect());
-        self.enter(request, response, turn);
-        self.tidy();
+        self.insert(request, response, turn);
+        self.evict();
     }
 
-    /// Puts a response among those in memory.
-    fn enter(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
+    /// Adds an open response to those in memory.
+    fn insert(&mut self, request: &Request, response: ResponseObject, turn: Option<i64>) {
         let id = response.id().to_owned();
         let input: Vec<_> = request.items[request.preamble..].to_vec();
         let conversation = match &request.previous {
@@ -159,7 +163,7 @@ impl StoredResponses {
         let used = conversation.as_ref().and_then(|id| self.touch(id));
         self.write(used.into_iter().collect());
         let entry = StoredResponse {
-            own: request.earlier.min(input.len()),
+            own_input: request.earlier.min(input.len()),
             bytes: response.bytes(),
             response,
             input,
@@ -172,10 +176,10 @@ impl StoredResponses {
             age: self.next_age(),
             turn,
         };
-        self.held.add(&entry.input);
-        self.held.bytes += entry.bytes;
+        self.memory.add(&entry.input);
+        self.memory.bytes += entry.bytes;
         if let Some(name) = &entry.conversation {
-            *self.talked_in.entry(name.clone()).or_default() += 1;
+            *self.open_responses.entry(name.clone()).or_default() += 1;
             if let Some(conversation) = self.conversations.get(name) {
                 self.idle.remove(&conversation.age);
             }
@@ -183,8 +187,8 @@ impl StoredResponses {
         self.responses.insert(id, entry);
     }
 
-    /// Takes in what a response has become, the events that say so, and what it takes to go on with it
-    /// after a restart. Returns false if nobody wants it any more: it was cancelled or deleted.
+    /// Updates a response: its object, new events, and the checkpoint from which it goes on after a
+    /// restart. Returns false if the response is not open any more, because it was cancelled or deleted.
     pub fn update(
         &mut self,
         response: &ResponseObject,
@@ -192,37 +196,40 @@ impl StoredResponses {
         frames: &[Frame],
         ended: bool,
     ) -> bool {
-        let Some(mut rows) = self.take_in(response, checkpoint, frames, ended) else {
+        let Some(mut rows) = self.apply_update(response, checkpoint, frames, ended) else {
             return false;
         };
         if ended {
             rows.extend(self.add_to_conversation(response.id()));
         }
-        // All of it or nothing: the response never says more than its events do.
+        // In one write, so that the journal never has a response that is ahead of its events.
         self.write(rows);
-        self.tidy();
+        self.evict();
         true
     }
 
-    /// Takes in what a response has become, if anybody wants it; what the journal is to have of it.
-    fn take_in(
+    /// Updates an open response in memory, and returns the records of that; `None` if it is not open.
+    fn apply_update(
         &mut self,
         response: &ResponseObject,
         checkpoint: Option<String>,
         frames: &[Frame],
         ended: bool,
-    ) -> Option<Vec<Row>> {
+    ) -> Option<Vec<Record>> {
         let id = response.id();
         let entry = self.responses.get_mut(id).filter(|entry| entry.open)?;
-        let added = response.output().iter().skip(entry.output.len());
-        let added = added.map(|item| Arc::new(Item::of_text(Arc::clone(item))));
-        let added: Vec<_> = added.collect();
-        self.held.add(&added);
+        let added: Vec<Arc<Item>> = response
+            .output()
+            .iter()
+            .skip(entry.output.len())
+            .map(|item| Arc::new(Item::of_text(Arc::clone(item))))
+            .collect();
+        self.memory.add(&added);
         let mut rows = Vec::new();
         for item in &added {
-            if let Some(id) = item.id().filter(|_| self.past.is_some()) {
+            if let Some(id) = item.id().filter(|_| self.on_disk.is_some()) {
                 let (item, response) = (turn::blob(item), response.id().to_owned());
-                rows.push(Row::ResponseItem { id, response, item });
+                rows.push(Record::ResponseItem { id, response, item });
             }
         }
         for item in &added {
@@ -235,12 +242,12 @@ impl StoredResponses {
         let mut bytes = entry.bytes + response.bytes() - entry.response.bytes();
         if let Some(log) = &mut entry.log {
             bytes += frames.iter().map(|frame| frame.data.len()).sum::<usize>();
-            if self.past.is_some() && !frames.is_empty() {
-                rows.push(events(id, log.len(), frames));
+            if self.on_disk.is_some() && !frames.is_empty() {
+                rows.push(events_record(id, log.len(), frames));
             }
             log.extend(frames.iter().cloned());
         }
-        self.held.recount(&mut entry.bytes, bytes);
+        self.memory.recount(&mut entry.bytes, bytes);
         entry.response = response.clone();
         let (turn, background) = (entry.turn, entry.log.is_some());
         if ended {
@@ -254,9 +261,9 @@ impl StoredResponses {
         Some(rows)
     }
 
-    /// What was said in a response becomes part of the conversation that it belongs to; what the
-    /// journal is to have of that.
-    fn add_to_conversation(&mut self, id: &str) -> Vec<Row> {
+    /// Adds the input and the output of a response that has ended to its conversation, and returns the
+    /// records of that.
+    fn add_to_conversation(&mut self, id: &str) -> Vec<Record> {
         let mut rows = Vec::new();
         let Some(entry) = self.responses.get(id) else {
             return rows;
@@ -265,18 +272,23 @@ impl StoredResponses {
             entry.response.status(),
             ResponseStatus::Completed | ResponseStatus::Incomplete
         ) {
-            // What was refused is not part of what was said.
+            // A failed or cancelled response adds nothing.
             return rows;
         }
         let Some(name) = entry.conversation.clone() else {
             return rows;
         };
-        // In memory since before the response was: whatever is open keeps it there.
+        // It is in memory, because a conversation with an open response is not dropped. It may have been
+        // deleted.
         if let Some(conversation) = self.conversations.get_mut(&name) {
-            let added = entry.input[entry.own..].iter().chain(&entry.output);
-            self.held.add(added.clone());
-            if self.past.is_some() {
-                rows.push(added_items(&name, conversation.items.len(), added.clone()));
+            let added = entry.input[entry.own_input..].iter().chain(&entry.output);
+            self.memory.add(added.clone());
+            if self.on_disk.is_some() {
+                rows.push(added_items_record(
+                    &name,
+                    conversation.items.len(),
+                    added.clone(),
+                ));
             }
             conversation.items.extend(added.map(Arc::clone));
         }
@@ -284,7 +296,8 @@ impl StoredResponses {
         rows
     }
 
-    /// Nobody works on a response any more.
+    /// Closes a response: it may be dropped from now on, and its conversation too if it has no other
+    /// open one.
     fn close(&mut self, id: &str) {
         let Some(entry) = self.responses.get_mut(id).filter(|entry| entry.open) else {
             return;
@@ -294,10 +307,10 @@ impl StoredResponses {
         let Some(name) = &entry.conversation else {
             return;
         };
-        if let Some(open) = self.talked_in.get_mut(name) {
+        if let Some(open) = self.open_responses.get_mut(name) {
             *open -= 1;
             if *open == 0 {
-                self.talked_in.remove(name);
+                self.open_responses.remove(name);
                 if let Some(conversation) = self.conversations.get(name) {
                     self.idle.insert(conversation.age, name.clone());
                 }
@@ -317,7 +330,7 @@ impl StoredResponses {
         }
     }
 
-    /// Whether somebody still works on a response.
+    /// Whether a response has not ended.
     pub fn is_open(&self, id: &str) -> bool {
         self.responses.get(id).is_some_and(|entry| entry.open)
     }
@@ -347,7 +360,7 @@ impl StoredResponses {
         self.get(id)
     }
 
-    /// Forgets a response, and returns what says so.
+    /// Deletes a response for good, and returns the object that tells the client so.
     ///
     /// # Errors
     ///
@@ -359,13 +372,13 @@ impl StoredResponses {
             .iter()
             .filter_map(|item| item.id())
             .collect();
-        self.forget(id);
-        self.deleted(items.into_iter().chain([id.to_owned()]));
-        self.write(vec![Row::DeleteResponse { id: id.to_owned() }]);
+        self.remove(id);
+        self.remember_deleted(items.into_iter().chain([id.to_owned()]));
+        self.write(vec![Record::DeleteResponse { id: id.to_owned() }]);
         Ok(json!({"id": id, "object": "response", "deleted": true}))
     }
 
-    /// A page of the input items of a response, all that came before included.
+    /// A page of the input items of a response, with all that it goes on from.
     ///
     /// # Errors
     ///
@@ -374,8 +387,8 @@ impl StoredResponses {
         page(&self.entry(id)?.input, id, wanted)
     }
 
-    /// The events of a background response after the one with number `after`, or from the first
-    /// one on; not more than a few hundred of them.
+    /// The events of a background response after the one with number `after`, or from the first one on;
+    /// at most a few hundred.
     ///
     /// # Errors
     ///
@@ -396,26 +409,25 @@ impl StoredResponses {
         })
     }
 
-    /// The event that says that somebody still thinks about a background response. It has the
-    /// number of the last event, so that a client that comes back after it misses nothing.
+    /// An event that keeps the stream of an open background response alive. It repeats the number of the
+    /// last event, so that a client that comes back after it misses nothing.
     pub fn heartbeat(&self, id: &str) -> Option<Frame> {
         let entry = self.responses.get(id).filter(|entry| entry.open)?;
         let number = entry.log.as_ref()?.len().checked_sub(1)?;
         Some(entry.response.heartbeat(number as u64))
     }
 
-    /// How many responses and conversations are kept.
+    /// How many responses and conversations are in memory.
     pub fn len(&self) -> usize {
         self.responses.len() + self.conversations.len()
     }
 
-    /// Whether nothing is kept.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What was said up to and including a response or in a conversation; `None` if it is not
-    /// known here.
+    /// The items up to and including a response, or those of a conversation; `None` if it is not in memory.
     ///
     /// # Errors
     ///
@@ -447,80 +459,80 @@ impl StoredResponses {
 
     /// An output item by its own id.
     pub fn item(&self, id: &str) -> Option<&Arc<Item>> {
-        self.items.get(id).or_else(|| self.past_items.get(id))
+        self.items.get(id).or_else(|| self.archived_items.get(id))
     }
 
-    /// Which of these responses, conversations and output items only the journal can have, and where to
-    /// look for them; `None` if there are none.
+    /// Those of these ids that are not in memory and may be in the journal, and the archive to look in;
+    /// `None` if there are none.
     pub(super) fn missing(&self, ids: &[String]) -> Option<(Archive, Vec<String>)> {
-        let past = self.past.as_ref()?;
+        let on_disk = self.on_disk.as_ref()?;
         let ids = ids.iter().filter(|id| self.is_missing(id));
         let ids: Vec<String> = ids.cloned().collect();
-        (!ids.is_empty()).then(|| (past.archive.clone(), ids))
+        (!ids.is_empty()).then(|| (on_disk.archive.clone(), ids))
     }
 
     fn is_missing(&self, id: &str) -> bool {
-        let is_deleted = |past: &OnDisk| past.deleted.contains(id);
-        !self.knows(id) && !self.past.as_ref().is_some_and(is_deleted)
+        let is_deleted = |on_disk: &OnDisk| on_disk.deleted.contains(id);
+        !self.is_in_memory(id) && !self.on_disk.as_ref().is_some_and(is_deleted)
     }
 
     /// Whether a response, a conversation or an output item is in memory.
-    pub(super) fn knows(&self, id: &str) -> bool {
+    pub(super) fn is_in_memory(&self, id: &str) -> bool {
         self.responses.contains_key(id)
             || self.conversations.contains_key(id)
             || self.item(id).is_some()
     }
 
-    /// Takes into memory what was found in the journal, unless it is there by now.
-    pub(super) fn take_back(&mut self, found: Vec<ArchivedEntry>) {
-        /// Items of the journal that are kept in memory.
+    /// Adds what was found in the journal to what is in memory, unless it was added or deleted meanwhile.
+    pub(super) fn load_archived(&mut self, found: Vec<ArchivedEntry>) {
+        /// How many archived items are in memory at once.
         const MAX: usize = 1_000;
         for found in found {
             match found {
                 ArchivedEntry::Response(found) if self.is_missing(found.response.id()) => {
-                    self.take_back_response(*found);
+                    self.load_archived_response(*found);
                 }
                 ArchivedEntry::Conversation(object, items)
                     if object["id"].as_str().is_some_and(|id| self.is_missing(id)) =>
                 {
-                    let past = self.past.take();
+                    let on_disk = self.on_disk.take();
                     self.begin_conversation(object, items);
-                    self.past = past;
+                    self.on_disk = on_disk;
                 }
                 ArchivedEntry::Item(id, item) if self.is_missing(&id) => {
-                    if self.past_items.len() >= MAX {
-                        self.past_items.clear();
+                    if self.archived_items.len() >= MAX {
+                        self.archived_items.clear();
                     }
-                    self.past_items.insert(id, item);
+                    self.archived_items.insert(id, item);
                 }
                 _ => {}
             }
         }
     }
 
-    fn take_back_response(&mut self, found: FoundResponse) {
-        let FoundResponse {
+    fn load_archived_response(&mut self, found: ArchivedResponse) {
+        let ArchivedResponse {
             request,
             response,
             open,
             turn,
             log,
         } = found;
-        // What the journal has already is not written again, and its conversation has it too.
-        let past = self.past.take();
-        self.enter(&request, response.clone(), turn);
+        // Without the journal: it has all of this already.
+        let on_disk = self.on_disk.take();
+        self.insert(&request, response.clone(), turn);
         let frames = log.as_deref().unwrap_or_default();
-        self.take_in(&response, None, frames, !open);
-        self.tidy();
-        self.past = past;
+        self.apply_update(&response, None, frames, !open);
+        self.evict();
+        self.on_disk = on_disk;
         if open && log.is_none() {
-            // Whoever waited for it when the program ended is gone.
+            // The connection of its client ended with the program.
             self.abandon(response.id());
         }
     }
 
-    /// What the journal is to have of a response; nothing of one without a turn, which it could not
-    /// read again.
+    /// The record of a response. One without a turn has none: without its request, it could not be read
+    /// again.
     fn response_row(
         &self,
         id: &str,
@@ -528,9 +540,9 @@ impl StoredResponses {
         open: bool,
         background: bool,
         state: impl FnOnce() -> String,
-    ) -> Option<Row> {
-        (self.past.is_some() && turn.is_some()).then(|| {
-            Row::Response(journal::ResponseRow {
+    ) -> Option<Record> {
+        (self.on_disk.is_some() && turn.is_some()).then(|| {
+            Record::Response(journal::ResponseRow {
                 id: id.to_owned(),
                 turn,
                 open,
@@ -541,17 +553,17 @@ impl StoredResponses {
         })
     }
 
-    fn write(&mut self, rows: Vec<Row>) {
-        if let Some(past) = self.past.as_mut().filter(|_| !rows.is_empty()) {
-            past.saving = Saving(Some(past.archive.journal.write(rows)));
+    fn write(&mut self, rows: Vec<Record>) {
+        if let Some(on_disk) = self.on_disk.as_mut().filter(|_| !rows.is_empty()) {
+            on_disk.saving = Saving(Some(on_disk.archive.journal.write(rows)));
         }
     }
 
-    /// What was written last.
+    /// The last write to the journal.
     pub(super) fn saving(&self) -> Saving {
-        self.past
+        self.on_disk
             .as_ref()
-            .map(|past| past.saving)
+            .map(|on_disk| on_disk.saving)
             .unwrap_or_default()
     }
 
@@ -560,29 +572,29 @@ impl StoredResponses {
         entry.ok_or_else(|| not_found("Response", id, "response_id"))
     }
 
-    /// Makes a conversation; `object` is what its client gets to see.
+    /// Creates a conversation; `object` is the conversation object that its client gets.
     pub(crate) fn begin_conversation(&mut self, object: Value, items: Vec<Arc<Item>>) {
         let Some(id) = object["id"].as_str().map(str::to_owned) else {
             return;
         };
-        self.held.add(&items);
-        self.held.bytes += size(&object);
-        if self.past.is_some() {
+        self.memory.add(&items);
+        self.memory.bytes += object_bytes(&object);
+        if self.on_disk.is_some() {
             let row = ApiConversation {
                 id: id.clone(),
                 object: object.to_string(),
                 used: now(),
             };
-            let items = added_items(&id, 0, items.iter());
-            self.write(vec![Row::ApiConversation(row), items]);
+            let items = added_items_record(&id, 0, items.iter());
+            self.write(vec![Record::ApiConversation(row), items]);
         }
         let age = self.next_age();
-        if !self.talked_in.contains_key(&id) {
+        if !self.open_responses.contains_key(&id) {
             self.idle.insert(age, id.clone());
         }
         let conversation = StoredConversation { object, items, age };
         self.conversations.insert(id, conversation);
-        self.tidy();
+        self.evict();
     }
 
     /// The conversation object.
@@ -594,7 +606,7 @@ impl StoredResponses {
         Ok(&self.conversation_entry(id)?.object)
     }
 
-    /// A page of what was said in a conversation.
+    /// A page of the items of a conversation.
     ///
     /// # Errors
     ///
@@ -619,40 +631,41 @@ impl StoredResponses {
     ) -> Result<String, ApiError> {
         let known = &self.conversation_entry(id)?.items;
         let first = known.len();
-        check_length(known.iter().chain(&items), self.most_bytes, "items")?;
-        self.held.add(&items);
+        check_length(known.iter().chain(&items), self.max_bytes, "items")?;
+        self.memory.add(&items);
         if let Some(used) = self.touch(id) {
-            self.write(vec![used, added_items(id, first, items.iter())]);
+            self.write(vec![used, added_items_record(id, first, items.iter())]);
         }
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.items.extend(items);
         }
         let list = conversation_items(&self.conversation_entry(id)?.items, id, first);
-        self.tidy();
+        self.evict();
         list
     }
 
-    /// Forgets a conversation, and returns what says so. Its responses stay.
+    /// Deletes a conversation for good, and returns the object that tells the client so. Its responses
+    /// stay.
     ///
     /// # Errors
     ///
     /// 404 for an unknown id.
     pub(crate) fn delete_conversation(&mut self, id: &str) -> Result<Value, ApiError> {
         self.conversation_entry(id)?;
-        self.forget(id);
-        self.deleted([id.to_owned()]);
-        self.write(vec![Row::DeleteApiConversation { id: id.to_owned() }]);
+        self.remove(id);
+        self.remember_deleted([id.to_owned()]);
+        self.write(vec![Record::DeleteApiConversation { id: id.to_owned() }]);
         Ok(json!({"id": id, "object": "conversation.deleted", "deleted": true}))
     }
 
-    /// Keeps in mind that these ids were deleted: the journal may still have them for a moment.
-    fn deleted(&mut self, ids: impl IntoIterator<Item = String>) {
-        let Some(past) = &mut self.past else {
+    /// Remembers that these ids were deleted, because the journal may have them for a moment longer.
+    fn remember_deleted(&mut self, ids: impl IntoIterator<Item = String>) {
+        let Some(on_disk) = &mut self.on_disk else {
             return;
         };
         for id in ids {
-            self.past_items.remove(&id);
-            past.deleted.insert(id);
+            self.archived_items.remove(&id);
+            on_disk.deleted.insert(id);
         }
     }
 
@@ -661,19 +674,19 @@ impl StoredResponses {
         found.ok_or_else(|| not_found("Conversation", id, "conversation"))
     }
 
-    /// Forgets a response or a conversation.
-    pub fn forget(&mut self, id: &str) {
+    /// Drops a response or a conversation from memory.
+    pub fn remove(&mut self, id: &str) {
         self.close(id);
         let age = if let Some(entry) = self.responses.remove(id) {
             for item in entry.output.iter().filter_map(|item| item.id()) {
                 self.items.remove(&item);
             }
-            self.held.remove(entry.input.iter().chain(&entry.output));
-            self.held.bytes -= entry.bytes;
+            self.memory.remove(entry.input.iter().chain(&entry.output));
+            self.memory.bytes -= entry.bytes;
             entry.age
         } else if let Some(conversation) = self.conversations.remove(id) {
-            self.held.remove(&conversation.items);
-            self.held.bytes -= size(&conversation.object);
+            self.memory.remove(&conversation.items);
+            self.memory.bytes -= object_bytes(&conversation.object);
             conversation.age
         } else {
             return;
@@ -682,21 +695,20 @@ impl StoredResponses {
     }
 
     fn next_age(&mut self) -> Age {
-        self.newest += 1;
-        self.newest
+        self.latest_age += 1;
+        self.latest_age
     }
 
-    /// Makes a conversation the newest, because somebody talks in it; what the journal is to have of
-    /// that.
-    fn touch(&mut self, id: &str) -> Option<Row> {
+    /// Makes a conversation that is used the newest, and returns the record of that.
+    fn touch(&mut self, id: &str) -> Option<Record> {
         let age = self.next_age();
         let conversation = self.conversations.get_mut(id)?;
         let before = std::mem::replace(&mut conversation.age, age);
         if let Some(id) = self.idle.remove(&before) {
             self.idle.insert(age, id);
         }
-        self.past.as_ref().map(|_| {
-            Row::ApiConversation(ApiConversation {
+        self.on_disk.as_ref().map(|_| {
+            Record::ApiConversation(ApiConversation {
                 id: id.to_owned(),
                 object: conversation.object.to_string(),
                 used: now(),
@@ -704,21 +716,21 @@ impl StoredResponses {
         })
     }
 
-    /// Lets go what is oldest, but nothing that somebody works on.
-    fn tidy(&mut self) {
-        while self.len() > self.most || self.held.bytes > self.most_bytes {
-            // The newest stays, however large it is: its client has just been told of it.
+    /// Drops the oldest from memory until the rest is within the limits. What is open stays.
+    fn evict(&mut self) {
+        while self.len() > self.max_entries || self.memory.bytes > self.max_bytes {
+            // The newest stays, however large it is: its client has just got its id.
             let oldest = self.idle.first_key_value();
-            match oldest.filter(|(age, _)| **age < self.newest) {
-                Some((_, id)) => self.forget(&id.clone()),
+            match oldest.filter(|(age, _)| **age < self.latest_age) {
+                Some((_, id)) => self.remove(&id.clone()),
                 None => return,
             }
         }
     }
 }
 
-/// Puts before the items of a request what it goes on from, and what it refers to in their place.
-/// The stores are asked in this order.
+/// Inserts the stored items that a request goes on from before its own, and replaces its item references
+/// by the items. Each is taken from the first of the stores that has it.
 ///
 /// # Errors
 ///
@@ -734,7 +746,7 @@ pub fn resolve(request: &mut Request, stores: &[&StoredResponses]) -> Result<(),
                 history = stored.history(named)?;
             }
         }
-        let history = history.ok_or_else(|| unknown(named))?;
+        let history = history.ok_or_else(|| unknown_previous(named))?;
         let at = request.preamble;
         request.earlier = history.items.len();
         request.items.splice(at..at, history.items);
@@ -744,18 +756,18 @@ pub fn resolve(request: &mut Request, stores: &[&StoredResponses]) -> Result<(),
             request.thread = history.thread;
         }
     }
-    // A few words can stand for a lot of what is stored. What the client sends itself is bounded
-    // where it is read.
-    match stores.iter().map(|stored| stored.most_bytes).max() {
-        Some(most) if !request.references.is_empty() || request.previous.is_some() => {
-            check_length(&request.items, most, "input")
+    // A short request can refer to much that is stored. What the client itself sends is bounded where it
+    // is read.
+    match stores.iter().map(|stored| stored.max_bytes).max() {
+        Some(max_bytes) if !request.references.is_empty() || request.previous.is_some() => {
+            check_length(&request.items, max_bytes, "input")
         }
         _ => Ok(()),
     }
 }
 
-/// Puts what items refer to in their place, and returns what stood there. `param` is the field
-/// that they came in.
+/// Replaces item references by the items, and returns the references with their indexes. `param` is the
+/// field of the request that they came in.
 ///
 /// # Errors
 ///
@@ -786,24 +798,24 @@ pub fn resolve_items(
 
 fn check_length<'a>(
     items: impl IntoIterator<Item = &'a Arc<Item>>,
-    most: usize,
+    max_bytes: usize,
     param: &str,
 ) -> Result<(), ApiError> {
     let bytes: usize = items.into_iter().map(|item| item.bytes()).sum();
-    if bytes <= most {
+    if bytes <= max_bytes {
         return Ok(());
     }
     let message = format!(
         "The conversation would take more than {} MiB: begin another one, with a summary of this \
          one perhaps (POST /v1/responses/compact).",
-        most >> 20
+        max_bytes >> 20
     );
     Err(ApiError::invalid(message)
         .code("context_length_exceeded")
         .param(param))
 }
 
-fn unknown(previous: &Previous) -> ApiError {
+fn unknown_previous(previous: &Previous) -> ApiError {
     match previous {
         Previous::Response(id) => ApiError::invalid(format!(
             "Previous response with id '{id}' not found: it was made with 'store' false, was \
@@ -824,12 +836,13 @@ fn not_found(what: &str, id: &str, param: &str) -> ApiError {
     .param(param)
 }
 
-/// Where everything that was said is known, an output without its call is a mistake. Only what
-/// comes from `own` on is looked at: what was stored before cannot be mended any more.
+/// Checks that each output of a call has its call. That can be asked only where the whole history is
+/// known. Only the items from the index `own` on are checked: the client cannot change those that are
+/// stored.
 fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
-    // A call of any kind will do: clients have tools that nobody here knows.
+    // Calls and outputs may be of different kinds: clients have tools that are unknown here.
     let outputs = items.iter().skip(own).filter_map(|item| item.output_of());
-    // Some kinds of output name their call in another way.
+    // Kinds of output without a `call_id` name their call in another way.
     let mut outputs = outputs.filter(|call_id| !call_id.is_empty()).peekable();
     if outputs.peek().is_none() {
         return Ok(());
@@ -845,30 +858,34 @@ fn check_outputs(items: &[Arc<Item>], own: usize) -> Result<(), ApiError> {
     }
 }
 
-/// The row of events of a response, the first of which has this number.
-fn events(response: &str, first: usize, frames: &[Frame]) -> Row {
+/// The record of events of a response; `first` is the number of the first of them.
+fn events_record(response: &str, first: usize, frames: &[Frame]) -> Record {
     let event = |(number, frame): (usize, &Frame)| journal::EventRow {
         number: i64::try_from(first + number).unwrap_or(i64::MAX),
         name: frame.event.map(str::to_owned),
         data: frame.data.to_string(),
     };
-    Row::Events {
+    Record::Events {
         response: response.to_owned(),
         events: frames.iter().enumerate().map(event).collect(),
     }
 }
 
-/// The row of items that come to a conversation.
-fn added_items<'a>(id: &str, first: usize, items: impl Iterator<Item = &'a Arc<Item>>) -> Row {
-    Row::ApiConversationItems {
+/// The record of items that are added to a conversation; `first` is the index of the first of them.
+fn added_items_record<'a>(
+    id: &str,
+    first: usize,
+    items: impl Iterator<Item = &'a Arc<Item>>,
+) -> Record {
+    Record::ApiConversationItems {
         conversation: id.to_owned(),
         position: i64::try_from(first).unwrap_or(i64::MAX),
         items: items.map(|item| turn::blob(item)).collect(),
     }
 }
 
-/// About how many bytes the object of a conversation takes.
-fn size(object: &Value) -> usize {
+/// The bytes that the object of a conversation counts for.
+fn object_bytes(object: &Value) -> usize {
     object.to_string().len()
 }
 

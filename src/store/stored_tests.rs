@@ -68,17 +68,17 @@ fn check(stored: &StoredResponses) {
         entry.bytes
     });
     let objects = stored.conversations.values();
-    let objects: usize = objects.map(|talk| size(&talk.object)).sum();
+    let objects: usize = objects.map(|talk| object_bytes(&talk.object)).sum();
     let expected = weights + places + documents.sum::<usize>() + objects;
-    assert_eq!(stored.held.bytes, expected);
-    assert_eq!(stored.held.items(), each.len());
+    assert_eq!(stored.memory.bytes, expected);
+    assert_eq!(stored.memory.items(), each.len());
     let open = || stored.responses.values().filter(|entry| entry.open);
-    let mut talked_in = HashMap::new();
+    let mut open_responses = HashMap::new();
     for id in open().filter_map(|entry| entry.conversation.clone()) {
-        *talked_in.entry(id).or_default() += 1;
+        *open_responses.entry(id).or_default() += 1;
     }
-    assert_eq!(stored.talked_in, talked_in);
-    let is_idle = |id: &&str| !stored.is_open(id) && !talked_in.contains_key(*id);
+    assert_eq!(stored.open_responses, open_responses);
+    let is_idle = |id: &&str| !stored.is_open(id) && !open_responses.contains_key(*id);
     let idle: Vec<&str> = ids(stored).into_iter().filter(is_idle).collect();
     assert_eq!(stored.idle.values().collect::<Vec<_>>(), idle);
     let outputs = stored.responses.values().map(|entry| entry.output.len());
@@ -126,18 +126,18 @@ fn every_byte_is_counted_once_and_given_back() {
 
     assert_eq!(stored.len(), 8);
     while let Some(id) = ids(&stored).first().map(|id| (*id).to_owned()) {
-        stored.forget(&id);
-        stored.forget(&id);
+        stored.remove(&id);
+        stored.remove(&id);
         check(&stored);
     }
     assert_eq!(stored.len(), 0);
-    assert_eq!((stored.held.bytes, stored.held.items()), (0, 0));
+    assert_eq!((stored.memory.bytes, stored.memory.items()), (0, 0));
 }
 
 #[test]
 fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
     let mut stored = StoredResponses::new(100);
-    stored.most_bytes = 20_000;
+    stored.max_bytes = 20_000;
     let text = "x".repeat(6_000);
     respond(&mut stored, "resp_1", json!({"input": text}), "1");
     for (id, before) in [("resp_2", "resp_1"), ("resp_3", "resp_2")] {
@@ -145,7 +145,7 @@ fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
         respond(&mut stored, id, body, "ok");
     }
     // The first may go; what the third has of it still counts.
-    assert!(stored.held.bytes > 18_000, "{}", stored.held.bytes);
+    assert!(stored.memory.bytes > 18_000, "{}", stored.memory.bytes);
     let mut more = request(json!({"input": text, "previous_response_id": "resp_3"}));
     let error = resolve(&mut more, &[&stored]).unwrap_err();
     assert_eq!(
@@ -157,7 +157,7 @@ fn a_chain_cannot_outgrow_the_room_by_losing_its_beginning() {
 #[test]
 fn a_few_words_cannot_stand_for_more_than_the_room() {
     let mut stored = StoredResponses::new(100);
-    stored.most_bytes = 20_000;
+    stored.max_bytes = 20_000;
     let reply = "x".repeat(6_000);
     respond(&mut stored, "resp_1", json!({"input": "?"}), &reply);
     let reference = json!({"type": "item_reference", "id": "msg_resp_1_0"});
@@ -170,7 +170,7 @@ fn a_few_words_cannot_stand_for_more_than_the_room() {
 #[test]
 fn a_conversation_does_not_outgrow_the_room() {
     let mut stored = StoredResponses::new(100);
-    stored.most_bytes = 20_000;
+    stored.max_bytes = 20_000;
     talk(&mut stored, "conv_1", Vec::new());
     let text = "x".repeat(6_000);
     for _ in 0..2 {
@@ -195,13 +195,13 @@ fn many_references_to_few_items_take_room_too() {
     let mut stored = StoredResponses::new(1_000);
     let items: Vec<_> = (0..100).map(|_| item("hi")).collect();
     talk(&mut stored, "conv_1", items);
-    let before = stored.held.bytes;
+    let before = stored.memory.bytes;
     for turn in 0..10 {
         let body = json!({"input": [], "conversation": "conv_1"});
         respond(&mut stored, &format!("resp_{turn}"), body, "ok");
     }
     let places = 10 * 100 * size_of::<Arc<Item>>();
-    assert!(stored.held.bytes > before + places);
+    assert!(stored.memory.bytes > before + places);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn the_oldest_goes_but_nothing_that_is_open_and_never_the_newest() {
     respond(&mut none, "resp_1", json!({"input": "x"}), "y");
     respond(&mut none, "resp_2", json!({"input": "x"}), "y");
     assert_eq!(ids(&none), ["resp_2"]);
-    none.most_bytes = 1;
+    none.max_bytes = 1;
     respond(&mut none, "resp_3", json!({"input": "x"}), "y");
     assert_eq!(ids(&none), ["resp_3"]);
 }

@@ -1,4 +1,7 @@
-//! Decides which requests belong to one conversation, by keys that are taken from them.
+//! Decides which requests belong to one conversation, by keys that are taken from the requests.
+//!
+//! Some clients name the thread, some name the response that a request goes on from, and some send
+//! nothing but the messages. A request is looked up by all keys that it has, the surest first.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -13,7 +16,7 @@ use crate::journal::{ConversationRow, JournalReader, TurnState};
 pub struct ConversationId(pub(crate) i64);
 
 impl ConversationId {
-    /// The number by which the journal and the command line know it.
+    /// The number of the conversation in the journal and on the command line.
     pub fn number(self) -> i64 {
         self.0
     }
@@ -23,40 +26,44 @@ impl ConversationId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub(crate) i64);
 
-/// What requests are found by. What an agent asks for itself, which the program answers
-/// (`automatic`), must not end up among what the person talks about.
+/// What the conversation of a request is looked up by. Keys are kept apart by whether the program
+/// answers by itself (`automatic`), so that housekeeping requests of an agent do not get into a
+/// conversation of the person.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ThreadKey {
     /// The client's own name for the thread.
     Thread(String),
-    /// The response or the conversation that its requests go on from.
+    /// The chain of requests that go on from one another by the id of a response or of a conversation.
     Chain(String),
-    /// The items of its last request.
+    /// The hash of all items of the last request.
     Prefix(Hash),
-    /// The items before a prompt of its last request, should its client give up and ask anew.
-    Before(Hash),
-    /// A call that it was told to make.
+    /// The hash of the items before a prompt of the last request: a person at the client may take the
+    /// prompt back and write another.
+    BeforePrompt(Hash),
+    /// The `call_id` of a call in a reply.
     Call(String),
-    /// An answer that it got, and the title of what that answered.
-    Said(Hash),
+    /// The hash of an answer and of the title of the prompt that it answered.
+    Answer(Hash),
 }
 
-/// How many answers and calls a conversation is found by, the newest.
-const MAX_SAID: usize = 16;
-/// How many of each are looked for in a request, the newest.
-const LOOKED_FOR: usize = 6;
-/// Milliseconds in which a client that gave up, or was turned away, may ask for something else instead.
+/// How many answers and calls of a conversation are keys, the newest.
+const MAX_ANSWER_KEYS: usize = 16;
+/// How many keys of each kind are taken from a request, from its end.
+const MAX_LOOKUPS: usize = 6;
+/// For how many milliseconds after a client went away or was rejected a request with another prompt
+/// counts as its second attempt.
 const RETRY_WINDOW_MS: i64 = 15 * 60 * 1000;
 
-/// The conversations that requests may go on with.
+/// The conversations that requests may belong to, and their keys.
 #[derive(Debug)]
 pub(super) struct Threads {
-    names: HashMap<(ThreadKey, bool), Vec<ConversationId>>,
+    by_key: HashMap<(ThreadKey, bool), Vec<ConversationId>>,
     known: HashMap<ConversationId, KnownThread>,
-    /// What the journal may still have for a moment, and nothing goes on with.
+    /// The deleted conversations. The journal may have them for a moment longer, and no request may find
+    /// them there.
     deleted: HashSet<ConversationId>,
-    /// Whether there may be conversations that only the journal knows.
-    has_past: bool,
+    /// Whether there may be conversations that are in the journal and not in memory.
+    journal_may_have_more: bool,
     next_conversation: i64,
     next_request: i64,
 }
@@ -64,36 +71,37 @@ pub(super) struct Threads {
 #[derive(Debug)]
 struct KnownThread {
     automatic: bool,
-    names: Vec<ThreadKey>,
-    /// By what was said in it, the newest last.
-    said: VecDeque<ThreadKey>,
+    keys: Vec<ThreadKey>,
+    /// The keys of its answers and calls, the newest last.
+    answers: VecDeque<ThreadKey>,
     /// How many items its last request had.
     items: usize,
-    /// Whether the model had said nothing in that.
+    /// Whether its last request had nothing from the model.
     is_beginning: bool,
-    /// Its instructions, and whether it offered tools.
-    offers: Option<(Hash, bool)>,
+    /// The hash of the instructions of its last request, and whether that offered tools.
+    instructions_and_tools: Option<(Hash, bool)>,
     /// How many of its requests are open.
     open: usize,
-    /// When the client of the last one that was open went away, or was turned away.
-    lost: Option<i64>,
-    /// What the journal has of it.
+    /// When the client of its last request went away or was rejected, in milliseconds since 1970; `None`
+    /// if that request was answered.
+    lost_at: Option<i64>,
+    /// Its row in the journal.
     row: Option<ConversationRow>,
 }
 
-/// A request whose place was found.
+/// A request whose conversation is known.
 #[derive(Debug)]
 pub(super) struct AssignedRequest {
-    pub place: RequestKey,
+    pub key: RequestKey,
     /// The hash of its items.
     pub prefix: Option<Hash>,
-    /// What the journal has of the conversation.
+    /// The row of the conversation in the journal.
     pub row: Option<ConversationRow>,
-    /// Whether nobody has the conversation in memory.
-    pub(crate) is_cold: bool,
+    /// Whether the conversation was found in the journal and has to be loaded.
+    pub(crate) from_journal: bool,
     /// How many items the request before it had.
     pub(crate) known_items: usize,
-    /// Whether the request takes the place of the first one.
+    /// Whether it replaces the first request of the conversation, which was not answered.
     pub(crate) begins_anew: bool,
     /// The conversation on whose behalf it was begun.
     pub parent: Option<ConversationId>,
@@ -111,84 +119,90 @@ pub(crate) struct RequestKey {
 }
 
 impl Threads {
-    /// Nothing is known yet; the names that are given out begin with these.
+    /// No conversation yet. The ids that are given out begin with these.
     pub fn new(next_conversation: i64, next_request: i64) -> Self {
         Self {
-            names: HashMap::new(),
+            by_key: HashMap::new(),
             known: HashMap::new(),
             deleted: HashSet::new(),
-            has_past: next_conversation > 1,
+            journal_may_have_more: next_conversation > 1,
             next_conversation,
             next_request,
         }
     }
 
-    /// Whether there may be conversations that only the journal knows.
-    pub(crate) fn has_past(&self) -> bool {
-        self.has_past
+    /// Whether there may be conversations that are in the journal and not in memory.
+    pub(crate) fn journal_may_have_more(&self) -> bool {
+        self.journal_may_have_more
     }
 
-    /// Whether the journal has to be asked for what the request with these names goes on with.
-    pub(crate) fn needs_past(&self, names: &ThreadKeys, automatic: bool) -> bool {
-        self.has_past && !self.knows(names, automatic)
+    /// Whether the conversation of a request with these keys has to be looked up in the journal.
+    pub(crate) fn needs_journal(&self, keys: &ThreadKeys, automatic: bool) -> bool {
+        self.journal_may_have_more && !self.knows(keys, automatic)
     }
 
-    /// Whether a conversation of the journal is in memory neither as it is nor as deleted, and a
-    /// request that is answered by the program, or by the person, may go on with it.
-    pub(crate) fn is_past(&self, row: &ConversationRow, automatic: bool) -> bool {
+    /// Whether a conversation that was found in the journal may be used: it is not in memory, was not
+    /// deleted, and is answered by the program if the request is (`automatic`), else by the person.
+    pub(crate) fn is_only_in_journal(&self, row: &ConversationRow, automatic: bool) -> bool {
         let id = ConversationId(row.id);
         row.automatic.is_some() == automatic
             && !self.known.contains_key(&id)
             && !self.deleted.contains(&id)
     }
 
-    /// Whether a conversation in memory is what the request with these names goes on with, for certain.
-    pub fn knows(&self, names: &ThreadKeys, automatic: bool) -> bool {
-        self.find(names, automatic).is_some()
+    /// Whether a conversation in memory has one of the sure keys of a request.
+    pub fn knows(&self, keys: &ThreadKeys, automatic: bool) -> bool {
+        self.find(keys, automatic).is_some()
     }
 
-    /// Finds the conversation that a request with these names goes on with, or begins one. `past` is
-    /// what the journal has of it, if it was asked, and `hints` are for what nobody knows for certain.
-    pub fn place(
+    /// Assigns a request to the conversation that has one of its keys, or to a new one. `journal_row` is
+    /// the row of the conversation if it was found in the journal; `hints` are used if no sure key is
+    /// found.
+    pub fn assign(
         &mut self,
-        names: ThreadKeys,
+        keys: ThreadKeys,
         hints: &LikelyKeys,
         items: usize,
         automatic: bool,
-        past: Option<ConversationRow>,
+        journal_row: Option<ConversationRow>,
     ) -> AssignedRequest {
-        // Others have gone on while the journal was read.
-        let found = self.find(&names, automatic);
-        let past = past.filter(|row| found.is_none() && self.is_past(row, automatic));
-        let is_cold = past.is_some();
-        let found = found.or_else(|| past.as_ref().map(|row| ConversationId(row.id)));
-        let found = found.or_else(|| self.find_likely(hints, automatic));
+        // Looked up again: other requests were assigned while the journal was read.
+        let in_memory = self.find(&keys, automatic);
+        let journal_row = journal_row
+            .filter(|row| in_memory.is_none() && self.is_only_in_journal(row, automatic));
+        let from_journal = journal_row.is_some();
+        let found = in_memory
+            .or_else(|| journal_row.as_ref().map(|row| ConversationId(row.id)))
+            .or_else(|| self.find_likely(hints, automatic));
         let conversation = found.unwrap_or_else(|| {
             self.next_conversation += 1;
             ConversationId(self.next_conversation - 1)
         });
-        let (prefix, is_beginning) = (names.prefix, names.is_beginning);
-        let (offers, thread) = (names.offers, names.thread().map(str::to_owned));
-        let parent = names.parent.as_ref().and_then(|parent| {
-            let ids = self.names.get(&(parent.clone(), false))?;
+        let (prefix, is_beginning) = (keys.prefix, keys.is_beginning);
+        let (instructions_and_tools, thread) = (
+            keys.instructions_and_tools,
+            keys.thread().map(str::to_owned),
+        );
+        let parent = keys.parent.as_ref().and_then(|parent| {
+            let ids = self.by_key.get(&(parent.clone(), false))?;
             ids.last().copied()
         });
-        let known = self.enter(conversation, automatic, names);
-        known.row = past.or_else(|| known.row.take());
+        let known = self.open(conversation, automatic, keys);
+        known.row = journal_row.or_else(|| known.row.take());
         let known_items = std::mem::replace(&mut known.items, items);
-        known.offers = offers;
-        let is_taken_back = known.lost.take().is_some();
+        known.instructions_and_tools = instructions_and_tools;
+        let is_taken_back = known.lost_at.take().is_some();
         let was_beginning = std::mem::replace(&mut known.is_beginning, is_beginning);
         let row = known.row.clone();
         self.next_request += 1;
         AssignedRequest {
-            place: RequestKey {
+            key: RequestKey {
                 conversation,
                 request: RequestId(self.next_request - 1),
             },
             prefix,
             row,
-            is_cold,
+            from_journal,
             known_items,
             begins_anew: is_taken_back && was_beginning && is_beginning,
             parent,
@@ -196,27 +210,28 @@ impl Threads {
         }
     }
 
-    /// The names of a request that bears the name of a thread and has nothing to do with what is said
-    /// there: agents ask for much beside it, with other instructions and without tools.
-    pub fn aside(&self, mut names: ThreadKeys) -> ThreadKeys {
-        let Some(thread) = names.thread().map(str::to_owned) else {
-            return names;
+    /// Gives a side request keys of its own: agents send requests with the name of a thread that do not
+    /// belong into it, such as a summary of a web page. These have other instructions and no tools.
+    pub fn split_off_side_request(&self, mut keys: ThreadKeys) -> ThreadKeys {
+        let Some(thread) = keys.thread().map(str::to_owned) else {
+            return keys;
         };
-        let found = self.find(&names, false).and_then(|id| self.known.get(&id));
-        let offers = found.and_then(|known| known.offers);
-        if let (Some((first, true)), Some((own, false))) = (offers, names.offers)
+        let found = self.find(&keys, false).and_then(|id| self.known.get(&id));
+        let instructions_and_tools = found.and_then(|known| known.instructions_and_tools);
+        if let (Some((first, true)), Some((own, false))) =
+            (instructions_and_tools, keys.instructions_and_tools)
             && first != own
-            && !names.is_summary
+            && !keys.is_summary
         {
-            let name = ThreadKey::Thread(format!("aside: {thread}"));
-            names.own = vec![name.clone()];
-            names.goes_on = Some(name);
-            names.parent = Some(ThreadKey::Thread(thread));
+            let key = ThreadKey::Thread(format!("aside: {thread}"));
+            keys.own = vec![key.clone()];
+            keys.continues = Some(key);
+            keys.parent = Some(ThreadKey::Thread(thread));
         }
-        names
+        keys
     }
 
-    /// Opens a request of an earlier run again.
+    /// Opens a request of an earlier run again, under the id of its turn.
     pub(crate) fn reopen(
         &mut self,
         row: ConversationRow,
@@ -225,7 +240,7 @@ impl Threads {
     ) -> RequestKey {
         let conversation = ConversationId(row.id);
         let automatic = row.automatic.is_some();
-        let known = self.enter(conversation, automatic, ThreadKeys::of(request));
+        let known = self.open(conversation, automatic, ThreadKeys::of(request));
         known.items = request.items.len();
         known.row = Some(row);
         RequestKey {
@@ -234,76 +249,72 @@ impl Threads {
         }
     }
 
-    /// One more request of a conversation is open, which is found by these names from now on.
-    fn enter(
-        &mut self,
-        id: ConversationId,
-        automatic: bool,
-        names: ThreadKeys,
-    ) -> &mut KnownThread {
-        let old = self.known.get(&id).map(|known| known.names.clone());
-        self.unname(id, automatic, &old.unwrap_or_default());
-        for name in &names.own {
-            let ids = self.names.entry((name.clone(), automatic)).or_default();
+    /// Counts one more open request of a conversation, whose keys these are from now on.
+    fn open(&mut self, id: ConversationId, automatic: bool, keys: ThreadKeys) -> &mut KnownThread {
+        let old = self.known.get(&id).map(|known| known.keys.clone());
+        self.remove_keys(id, automatic, &old.unwrap_or_default());
+        for key in &keys.own {
+            let ids = self.by_key.entry((key.clone(), automatic)).or_default();
             ids.push(id);
         }
         let known = self.known.entry(id).or_insert_with(|| KnownThread {
             automatic,
-            names: Vec::new(),
-            said: VecDeque::new(),
+            keys: Vec::new(),
+            answers: VecDeque::new(),
             items: 0,
             is_beginning: false,
-            offers: None,
+            instructions_and_tools: None,
             open: 0,
-            lost: None,
+            lost_at: None,
             row: None,
         });
-        known.names = names.own;
+        known.keys = keys.own;
         known.open += 1;
         known
     }
 
-    /// Keeps what the journal has of a conversation.
+    /// Remembers the row of a conversation in the journal.
     pub(crate) fn remember(&mut self, row: ConversationRow) {
         if let Some(known) = self.known.get_mut(&ConversationId(row.id)) {
             known.row = Some(row);
         }
     }
 
-    /// A conversation is found by a call that it was told to make from now on.
-    pub fn called(&mut self, conversation: ConversationId, call_id: String) {
-        self.remember_said(conversation, ThreadKey::Call(call_id));
+    /// Makes a call in a reply a key of the conversation.
+    pub fn add_call(&mut self, conversation: ConversationId, call_id: String) {
+        self.add_answer_key(conversation, ThreadKey::Call(call_id));
     }
 
-    /// A conversation is found from now on by an answer that it got to what has this title.
-    pub fn answered(&mut self, conversation: ConversationId, title: &str, words: &str) {
-        self.remember_said(conversation, said(title, words));
+    /// Makes an answer to the prompt of this title a key of the conversation.
+    pub fn add_answer(&mut self, conversation: ConversationId, title: &str, words: &str) {
+        self.add_answer_key(conversation, answer_key(title, words));
     }
 
-    fn remember_said(&mut self, conversation: ConversationId, name: ThreadKey) {
+    fn add_answer_key(&mut self, conversation: ConversationId, key: ThreadKey) {
         let Some(known) = self.known.get_mut(&conversation) else {
             return;
         };
         let automatic = known.automatic;
-        // What is said again is new again.
-        let again = known.said.iter().position(|said| *said == name);
-        let again = again.and_then(|again| known.said.remove(again));
-        known.said.push_back(name.clone());
-        let oldest = if known.said.len() > MAX_SAID {
-            known.said.pop_front()
+        // A key that comes again counts as new.
+        let index = known.answers.iter().position(|known| *known == key);
+        let repeated = index.and_then(|index| known.answers.remove(index));
+        known.answers.push_back(key.clone());
+        let oldest = if known.answers.len() > MAX_ANSWER_KEYS {
+            known.answers.pop_front()
         } else {
             None
         };
-        let old: Vec<ThreadKey> = again.into_iter().chain(oldest).collect();
-        self.unname(conversation, automatic, &old);
-        self.names
-            .entry((name, automatic))
+        let old: Vec<ThreadKey> = repeated.into_iter().chain(oldest).collect();
+        self.remove_keys(conversation, automatic, &old);
+        self.by_key
+            .entry((key, automatic))
             .or_default()
             .push(conversation);
     }
 
-    /// A request of a conversation was answered, or turned away, or its client went away; returns what
-    /// the journal should have of the conversation then.
+    /// Counts one open request of a conversation less: it was answered, or rejected (`turned_away`), or
+    /// its client went away (`gone`). Returns the row that the journal is to have of the conversation
+    /// now.
     pub fn close(
         &mut self,
         conversation: ConversationId,
@@ -312,7 +323,7 @@ impl Threads {
     ) -> Option<&ConversationRow> {
         let known = self.known.get_mut(&conversation)?;
         known.open = known.open.saturating_sub(1);
-        known.lost = (gone || turned_away).then(now);
+        known.lost_at = (gone || turned_away).then(now);
         let row = known.row.as_mut()?;
         row.active = now();
         row.state = match (known.open, gone) {
@@ -323,17 +334,17 @@ impl Threads {
         Some(row)
     }
 
-    /// Forgets a conversation: requests that go on with it find it in the journal, or begin another
-    /// one.
+    /// Drops a conversation from memory. Its later requests find it in the journal, or begin another one
+    /// if there is no journal.
     pub fn forget(&mut self, conversation: ConversationId) {
-        self.has_past = true;
+        self.journal_may_have_more = true;
         if let Some(mut known) = self.known.remove(&conversation) {
-            known.names.extend(known.said);
-            self.unname(conversation, known.automatic, &known.names);
+            known.keys.extend(known.answers);
+            self.remove_keys(conversation, known.automatic, &known.keys);
         }
     }
 
-    /// Forgets a conversation for good: requests that go on with it begin another one.
+    /// Deletes a conversation for good: its later requests begin another one.
     pub fn delete(&mut self, conversation: ConversationId) {
         self.forget(conversation);
         self.deleted.insert(conversation);
@@ -344,57 +355,58 @@ impl Threads {
         self.deleted.contains(&conversation)
     }
 
-    /// The conversations of a name, the one that was used last first.
-    fn named<'a>(
+    /// The conversations that have a key, the one that was used last first.
+    fn with_key<'a>(
         &'a self,
-        name: &ThreadKey,
+        key: &ThreadKey,
         automatic: bool,
     ) -> impl Iterator<Item = ConversationId> + use<'a> {
-        let ids = self.names.get(&(name.clone(), automatic));
+        let ids = self.by_key.get(&(key.clone(), automatic));
         ids.into_iter().flat_map(|ids| ids.iter().rev().copied())
     }
 
-    /// What a request with these names goes on with for certain.
-    fn find(&self, names: &ThreadKeys, automatic: bool) -> Option<ConversationId> {
-        let named = |name: &ThreadKey| self.named(name, automatic);
-        let chained = names.goes_on.iter().flat_map(named).next();
+    /// The conversation that has one of the sure keys of a request.
+    fn find(&self, keys: &ThreadKeys, automatic: bool) -> Option<ConversationId> {
+        let named = |key: &ThreadKey| self.with_key(key, automatic);
+        let chained = keys.continues.iter().flat_map(named).next();
         chained
             .or_else(|| {
-                let mut same = names.repeats.iter().flat_map(named);
+                let mut same = keys.repeats.iter().flat_map(named);
                 same.find(|id| self.is_lost(*id))
             })
-            .or_else(|| names.extends.iter().flat_map(named).next())
+            .or_else(|| keys.extends.iter().flat_map(named).next())
     }
 
-    /// What a request with these hints most likely goes on with.
+    /// The conversation that a request with these keys most likely belongs to.
     fn find_likely(&self, hints: &LikelyKeys, automatic: bool) -> Option<ConversationId> {
-        self.find_said(&hints.said, automatic).or_else(|| {
-            let before = hints.before.iter();
-            let mut begun = before.flat_map(|name| self.named(name, automatic));
+        self.find_by_answers(&hints.answers, automatic).or_else(|| {
+            let before = hints.before_prompts.iter();
+            let mut begun = before.flat_map(|key| self.with_key(key, automatic));
             let since = now() - RETRY_WINDOW_MS;
             begun.find(|id| self.lost_at(*id).is_some_and(|at| at >= since))
         })
     }
 
-    /// The conversation in which the most of this was said, the newest of several. Others may have said
-    /// the same: what somebody waits in is gone on with elsewhere, unless it made a call.
-    fn find_said(&self, names: &[ThreadKey], automatic: bool) -> Option<ConversationId> {
-        let ids = |name: &ThreadKey| self.named(name, automatic);
-        let is_call = |name: &&ThreadKey| matches!(name, ThreadKey::Call(_));
-        let called = names.iter().filter(is_call).flat_map(ids).next();
+    /// The conversation that has a call of these keys, or else the most of the answers, the newest of
+    /// several. Other clients may have got the same answers, so a conversation in which a request is
+    /// open is only found by its calls, whose ids nobody else has.
+    fn find_by_answers(&self, keys: &[ThreadKey], automatic: bool) -> Option<ConversationId> {
+        let ids = |key: &ThreadKey| self.with_key(key, automatic);
+        let is_call = |key: &&ThreadKey| matches!(key, ThreadKey::Call(_));
+        let called = keys.iter().filter(is_call).flat_map(ids).next();
         called.or_else(|| {
             let is_idle = |id: &ConversationId| {
                 let known = self.known.get(id);
                 known.is_some_and(|known| known.open == 0)
             };
             let mut found: Vec<(ConversationId, usize)> = Vec::new();
-            for id in names.iter().flat_map(ids).filter(is_idle) {
+            for id in keys.iter().flat_map(ids).filter(is_idle) {
                 match found.iter_mut().find(|(known, _)| *known == id) {
                     Some((_, matches)) => *matches += 1,
                     None => found.push((id, 1)),
                 }
             }
-            // The last of the largest, which was found first.
+            // `max_by_key` takes the last of several, which reversed is the one that was found first.
             let most = found.into_iter().rev().max_by_key(|(_, matches)| *matches);
             most.map(|(id, _)| id)
         })
@@ -406,70 +418,79 @@ impl Threads {
 
     fn lost_at(&self, id: ConversationId) -> Option<i64> {
         let known = self.known.get(&id)?;
-        known.lost.filter(|_| known.open == 0)
+        known.lost_at.filter(|_| known.open == 0)
     }
 
-    fn unname(&mut self, id: ConversationId, automatic: bool, names: &[ThreadKey]) {
-        for name in names {
-            let key = (name.clone(), automatic);
-            if let Some(ids) = self.names.get_mut(&key) {
+    fn remove_keys(&mut self, id: ConversationId, automatic: bool, keys: &[ThreadKey]) {
+        for key in keys {
+            let entry = (key.clone(), automatic);
+            if let Some(ids) = self.by_key.get_mut(&entry) {
                 ids.retain(|known| *known != id);
                 if ids.is_empty() {
-                    self.names.remove(&key);
+                    self.by_key.remove(&entry);
                 }
             }
         }
     }
 }
 
-/// Finds in the journal what the request with these names goes on with, among what `is_past`. Nothing
-/// is locked while the disk is read. `automatic` is why the program answers by itself, if it does.
-pub(super) fn find_past(
-    names: &ThreadKeys,
+/// Finds the conversation that has one of the sure keys of a request in the journal, among those for
+/// which `is_only_in_journal` holds. Nothing is locked while the disk is read. `automatic` is why the
+/// program answers by itself, if it does.
+pub(super) fn find_in_journal(
+    keys: &ThreadKeys,
     automatic: Option<&str>,
     reader: &JournalReader,
-    is_past: impl Fn(&ConversationRow) -> bool,
+    is_only_in_journal: impl Fn(&ConversationRow) -> bool,
 ) -> Option<ConversationRow> {
-    let found = match &names.goes_on {
+    let found = match &keys.continues {
         Some(ThreadKey::Thread(thread)) => reader.by_thread(thread, automatic),
         Some(ThreadKey::Chain(chain)) => reader.by_chain(chain),
         _ => Ok(None),
     };
-    let found = found.unwrap_or_else(super::failed).filter(&is_past);
-    if found.is_some() || names.repeats.is_none() {
+    let found = found
+        .unwrap_or_else(super::log_and_default)
+        .filter(&is_only_in_journal);
+    if found.is_some() || keys.repeats.is_none() {
         return found;
     }
-    let hash = |name: &ThreadKey| match name {
+    let hash = |key: &ThreadKey| match key {
         ThreadKey::Prefix(hash) => Some(*hash),
         _ => None,
     };
-    let same: Vec<Hash> = names.repeats.iter().filter_map(hash).collect();
-    let same = reader.by_prefix(&same).unwrap_or_else(super::failed);
-    let lost = same.filter(|row| is_past(row) && row.state != TurnState::Answered);
+    let whole: Vec<Hash> = keys.repeats.iter().filter_map(hash).collect();
+    let same = reader
+        .by_prefix(&whole)
+        .unwrap_or_else(super::log_and_default);
+    let lost = same.filter(|row| is_only_in_journal(row) && row.state != TurnState::Answered);
     lost.or_else(|| {
-        let prefixes: Vec<Hash> = names.extends.iter().filter_map(hash).collect();
-        let longest = reader.by_prefix(&prefixes).unwrap_or_else(super::failed);
-        longest.filter(&is_past)
+        let prefixes: Vec<Hash> = keys.extends.iter().filter_map(hash).collect();
+        let longest = reader
+            .by_prefix(&prefixes)
+            .unwrap_or_else(super::log_and_default);
+        longest.filter(&is_only_in_journal)
     })
 }
 
-/// The names by which the conversation of a request is found, and by which it is found from then on.
+/// The sure keys of a request: those that its conversation is looked up by, and those that the
+/// conversation has from then on.
 #[derive(Debug, Default)]
 pub(super) struct ThreadKeys {
-    /// Of what it goes on with, whatever became of its items.
-    goes_on: Option<ThreadKey>,
-    /// Of what has the same items, which it goes on with if the client has lost its connection.
+    /// The key of the thread or chain that it continues, whatever its items are.
+    continues: Option<ThreadKey>,
+    /// The key of a request with the same items. This one is its retry if the client of that one has gone.
     repeats: Option<ThreadKey>,
-    /// Of what it may begin with, the longest first.
+    /// The keys of requests that have only its first items, the longest first.
     extends: Vec<ThreadKey>,
+    /// The keys that its conversation has from then on.
     own: Vec<ThreadKey>,
-    /// Of the conversation on whose behalf it was begun.
+    /// The key of the conversation on whose behalf it was begun.
     parent: Option<ThreadKey>,
-    /// Whether the model has said nothing yet.
+    /// Whether it has nothing from the model.
     is_beginning: bool,
-    /// Its instructions, and whether there are tools.
-    offers: Option<(Hash, bool)>,
-    /// Whether the conversation is to be put into other words.
+    /// The hash of its instructions, and whether it offers tools; `None` without a thread.
+    instructions_and_tools: Option<(Hash, bool)>,
+    /// Whether it asks for a summary of the conversation.
     is_summary: bool,
     /// The hash of all items.
     prefix: Option<Hash>,
@@ -478,7 +499,7 @@ pub(super) struct ThreadKeys {
 impl ThreadKeys {
     /// The client's own name for the thread.
     fn thread(&self) -> Option<&str> {
-        match &self.goes_on {
+        match &self.continues {
             Some(ThreadKey::Thread(thread)) => Some(thread),
             _ => None,
         }
@@ -487,13 +508,13 @@ impl ThreadKeys {
     pub fn of(request: &Request) -> Self {
         let has_tools = !request.tools.is_empty();
         if let Some(thread) = &request.thread {
-            let name = ThreadKey::Thread(thread.clone());
+            let key = ThreadKey::Thread(thread.clone());
             return Self {
-                goes_on: Some(name.clone()),
-                own: vec![name],
+                continues: Some(key.clone()),
+                own: vec![key],
                 is_beginning: request.is_beginning(),
-                // What stands last of the instructions: headers may come before.
-                offers: request
+                // The last item before the messages: headers may stand before the instructions.
+                instructions_and_tools: request
                     .items
                     .get(request.preamble.saturating_sub(1))
                     .map(|told| (told.likeness(), has_tools)),
@@ -510,7 +531,7 @@ impl ThreadKeys {
         let mut extends: Vec<ThreadKey> = prefixes.collect();
         let repeats = extends.pop();
         extends.reverse();
-        let before = before(request, &extends).next();
+        let before = before_prompt_keys(request, &extends).next();
         let prefix = match &repeats {
             Some(ThreadKey::Prefix(hash)) => Some(*hash),
             _ => None,
@@ -518,11 +539,11 @@ impl ThreadKeys {
         Self {
             prefix,
             is_beginning: request.is_beginning(),
-            offers: None,
+            instructions_and_tools: None,
             is_summary: false,
             parent: request.parent.clone().map(ThreadKey::Thread),
-            // What is chained to nothing earlier begins a chain.
-            goes_on: chain.clone().filter(|_| request.earlier > 0),
+            // A request that goes on from nothing earlier begins a chain.
+            continues: chain.clone().filter(|_| request.earlier > 0),
             own: chain
                 .into_iter()
                 .chain(repeats.clone())
@@ -534,46 +555,49 @@ impl ThreadKeys {
     }
 }
 
-/// By what the conversation of a request may be found where its names lead to none. To have them, the
-/// whole request is read.
+/// The keys of a request that make a conversation likely, for when no sure key is found. To compute them
+/// means to read the whole request.
 #[derive(Debug, Default)]
 pub(super) struct LikelyKeys {
-    /// Of what was said in it, the newest first: agents put their histories together anew.
-    said: Vec<ThreadKey>,
-    /// Of what stands before each of its last prompts, if somebody sits at the client.
-    before: Vec<ThreadKey>,
+    /// The keys of the answers and calls in it, the newest first. They survive when an agent rewrites
+    /// its history.
+    answers: Vec<ThreadKey>,
+    /// The keys of the items before each of its last prompts, if the client streams.
+    before_prompts: Vec<ThreadKey>,
 }
 
 impl LikelyKeys {
-    /// The likely keys of a request whose certain ones are `names`.
-    pub fn of(request: &Request, names: &ThreadKeys) -> Self {
-        // Whoever names the thread means no other.
+    /// The likely keys of a request whose sure ones are `keys`.
+    pub fn of(request: &Request, keys: &ThreadKeys) -> Self {
+        // A client that names the thread means no other.
         if request.thread.is_some() {
             return Self::default();
         }
         Self {
-            said: said_in(request),
-            before: before(request, &names.extends).take(LOOKED_FOR).collect(),
+            answers: answer_keys(request),
+            before_prompts: before_prompt_keys(request, &keys.extends)
+                .take(MAX_LOOKUPS)
+                .collect(),
         }
     }
 }
 
-/// The name of an answer to what has this title.
-fn said(title: &str, words: &str) -> ThreadKey {
+/// The key of an answer to the prompt of this title.
+fn answer_key(title: &str, words: &str) -> ThreadKey {
     let title = Hash::of(title.as_bytes());
-    // Between the messages of an answer there may be more space when they come back.
+    // White space does not count: clients send the messages of one answer back with more of it in between.
     let words: Vec<&str> = words.split_whitespace().collect();
-    ThreadKey::Said(title.then(Hash::of(words.join(" ").as_bytes())))
+    ThreadKey::Answer(title.then(Hash::of(words.join(" ").as_bytes())))
 }
 
-/// The names of what was said in the conversation of a request, if it was said here.
-fn said_in(request: &Request) -> Vec<ThreadKey> {
+/// The keys of the calls and answers in a request.
+fn answer_keys(request: &Request) -> Vec<ThreadKey> {
     let items = &request.items;
     let calls = items.iter().rev().filter_map(|item| item.output_of());
-    let calls = calls.filter(|id| !id.is_empty()).take(LOOKED_FOR);
-    let mut names: Vec<ThreadKey> = calls.map(|id| ThreadKey::Call(id.to_owned())).collect();
-    // Each with the prompt before it, and all of its messages; what the agent itself says is no answer
-    // to one.
+    let calls = calls.filter(|id| !id.is_empty()).take(MAX_LOOKUPS);
+    let mut keys: Vec<ThreadKey> = calls.map(|id| ThreadKey::Call(id.to_owned())).collect();
+    // Each answer is all messages of the model up to the next other message, together with the last
+    // prompt before them. Messages before the first prompt answer nothing.
     let mut asked = None;
     let mut is_over = true;
     let mut answers: VecDeque<(_, Vec<&Item>)> = VecDeque::new();
@@ -590,24 +614,25 @@ fn said_in(request: &Request) -> Vec<ThreadKey> {
             None => answers.extend(asked.map(|asked| (asked, vec![&**item]))),
         }
         is_over = false;
-        if answers.len() > LOOKED_FOR {
+        if answers.len() > MAX_LOOKUPS {
             answers.pop_front();
         }
     }
-    names.extend(answers.into_iter().rev().map(|(asked, messages)| {
+    keys.extend(answers.into_iter().rev().map(|(asked, messages)| {
         let words: Vec<String> = messages.iter().map(|item| item.text()).collect();
-        said(&prompt_title(asked), &words.join("\n"))
+        answer_key(&prompt_title(asked), &words.join("\n"))
     }));
-    // What was said twice counts once.
+    // Each key counts once.
     let mut seen = HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    names
+    keys.retain(|key| seen.insert(key.clone()));
+    keys
 }
 
-/// The names of what stands before each of the last prompts of a request, the last first: whoever gave up
-/// has seen one more answer at most. `extends` are those of what it may begin with. Whoever does not stream
-/// asks many things at once, which have nothing to do with each other.
-fn before<'a>(
+/// The keys of the items before each of the last prompts of a request, the last prompt first. A person
+/// who took a prompt back got one answer since at most, so it goes back no further. `extends` are the
+/// keys of its beginnings. There are none for clients that do not stream: programs send many requests at
+/// once that have the same beginning and nothing else in common.
+fn before_prompt_keys<'a>(
     request: &'a Request,
     extends: &'a [ThreadKey],
 ) -> impl Iterator<Item = ThreadKey> + 'a {
@@ -617,14 +642,14 @@ fn before<'a>(
     let near = items.map_while(move |(place, (item, is_prompt))| {
         let is_from_model = item.is_from_model();
         answers += usize::from(is_from_model && !is_amid);
-        // Calls and their outputs belong to one answer.
+        // Calls, their outputs and the messages between them are one answer.
         is_amid = is_from_model || (is_amid && item.role().is_none());
         (answers <= 1).then_some((place, is_prompt))
     });
     let prompts = near.filter(|(place, is_prompt)| *is_prompt && *place > 0);
     prompts.filter_map(
         |(place, _)| match extends.get(extends.len().checked_sub(place)?)? {
-            ThreadKey::Prefix(hash) => Some(ThreadKey::Before(*hash)),
+            ThreadKey::Prefix(hash) => Some(ThreadKey::BeforePrompt(*hash)),
             _ => None,
         },
     )
@@ -638,7 +663,7 @@ mod tests {
     use crate::api::responses::parse;
     use crate::api::{Format, Interner};
 
-    fn names() -> ThreadKeys {
+    fn keys() -> ThreadKeys {
         let body = br#"{"model": "m", "input": "again", "prompt_cache_key": "thread"}"#;
         ThreadKeys::of(&parse(body, &Interner::default()).unwrap())
     }
@@ -662,24 +687,24 @@ mod tests {
     fn what_happens_while_the_journal_is_read_counts() {
         // Two requests that found the same.
         let mut threads = Threads::new(10, 10);
-        assert!(threads.needs_past(&names(), false));
-        let first = threads.place(names(), &LikelyKeys::default(), 1, false, Some(row()));
-        let second = threads.place(names(), &LikelyKeys::default(), 1, false, Some(row()));
+        assert!(threads.needs_journal(&keys(), false));
+        let first = threads.assign(keys(), &LikelyKeys::default(), 1, false, Some(row()));
+        let second = threads.assign(keys(), &LikelyKeys::default(), 1, false, Some(row()));
         assert_eq!(
-            (first.place.conversation, first.is_cold),
+            (first.key.conversation, first.from_journal),
             (ConversationId(3), true)
         );
         assert_eq!(
-            (second.place.conversation, second.is_cold),
+            (second.key.conversation, second.from_journal),
             (ConversationId(3), false)
         );
-        assert!(!threads.needs_past(&names(), false), "it is in memory");
+        assert!(!threads.needs_journal(&keys(), false), "it is in memory");
         // One that is deleted before it is gone on with.
         let mut threads = Threads::new(10, 10);
         threads.delete(ConversationId(3));
-        let placed = threads.place(names(), &LikelyKeys::default(), 1, false, Some(row()));
+        let placed = threads.assign(keys(), &LikelyKeys::default(), 1, false, Some(row()));
         assert_eq!(
-            (placed.place.conversation, placed.is_cold),
+            (placed.key.conversation, placed.from_journal),
             (ConversationId(10), false)
         );
         assert_eq!(placed.row, None);
@@ -699,29 +724,29 @@ mod tests {
         let mut threads = Threads::new(1, 1);
         let first = ThreadKeys::of(&chat(&[("user", "Fix it")]));
         let id = threads
-            .place(first, &LikelyKeys::default(), 1, false, None)
-            .place
+            .assign(first, &LikelyKeys::default(), 1, false, None)
+            .key
             .conversation;
         threads.close(id, false, false);
         let talk = |threads: &mut Threads, from: usize| {
-            for turn in from..from + MAX_SAID - 2 {
-                threads.answered(id, &format!("prompt {turn}"), "done");
+            for turn in from..from + MAX_ANSWER_KEYS - 2 {
+                threads.add_answer(id, &format!("prompt {turn}"), "done");
             }
         };
-        threads.answered(id, "continue", "ok");
+        threads.add_answer(id, "continue", "ok");
         talk(&mut threads, 0);
-        threads.answered(id, "continue", "ok");
+        threads.add_answer(id, "continue", "ok");
         talk(&mut threads, 100);
         let next = chat(&[("user", "continue"), ("assistant", "ok"), ("user", "more")]);
         assert_eq!(place(&mut threads, &next), id);
     }
 
     fn place(threads: &mut Threads, request: &Request) -> ConversationId {
-        let names = ThreadKeys::of(request);
-        let hints = LikelyKeys::of(request, &names);
+        let keys = ThreadKeys::of(request);
+        let hints = LikelyKeys::of(request, &keys);
         let items = request.items.len();
-        let placed = threads.place(names, &hints, items, false, None);
-        placed.place.conversation
+        let placed = threads.assign(keys, &hints, items, false, None);
+        placed.key.conversation
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::inbox::ConversationId;
 use crate::journal::MarkRow;
-use crate::store::marks::{MarkChange, MarkError, Marked, labels_in, mark_of, words};
+use crate::store::marks::{MarkChange, MarkError, Marked, describe, find_or_new, parse_labels};
 use crate::store::{Outline, RequestId};
 use crate::tui::form::{Form, FormOutcome};
 
@@ -108,7 +108,7 @@ impl MarksForm {
         let (turn, request) = self.targets[at].unzip();
         let marks: Vec<MarkRow> = self.known.iter().map(|known| known.mark.clone()).collect();
         let request = request.map(|request| request.0);
-        let mark = mark_of(&marks, self.conversation.number(), request);
+        let mark = find_or_new(&marks, self.conversation.number(), request);
         Marked { turn, mark }
     }
 
@@ -146,8 +146,8 @@ impl MarksForm {
 /// The notice about saved marks.
 pub(super) fn summary(changed: &[Marked]) -> String {
     let told = changed.iter().map(|marked| {
-        let words = words(&marked.mark);
-        let about = marked.about();
+        let words = describe(&marked.mark);
+        let about = marked.target();
         if words.is_empty() {
             format!("{about}: not marked any more")
         } else {
@@ -164,7 +164,7 @@ pub(super) fn summary(changed: &[Marked]) -> String {
 /// All marks of a conversation and its turns, in one line.
 pub(super) fn marks_in_words(marks: &[Marked]) -> String {
     let marks = marks.iter();
-    let all = marks.map(|marked| format!("{}: {}", marked.about(), words(&marked.mark)));
+    let all = marks.map(|marked| format!("{}: {}", marked.target(), describe(&marked.mark)));
     all.collect::<Vec<_>>().join(" · ")
 }
 
@@ -173,12 +173,12 @@ pub(super) fn marks_in_words(marks: &[Marked]) -> String {
 pub(super) fn short_summary(marks: &[Marked]) -> String {
     let whole = marks.iter().find(|marked| marked.turn.is_none());
     let whole = whole.map_or(String::new(), |marked| {
-        let without_note = words(&MarkRow {
+        let without_note = describe(&MarkRow {
             note: String::new(),
             ..marked.mark.clone()
         });
         if without_note.is_empty() {
-            words(&marked.mark)
+            describe(&marked.mark)
         } else {
             without_note
         }
@@ -239,7 +239,7 @@ fn with_values(before: &Marked, values: &Map<String, Value>) -> Result<Marked, M
         MarkChange::Note(text("note").into()),
         MarkChange::Exclude(excludes == Some(true)),
     ];
-    let labels = labels_in(text("labels"));
+    let labels = parse_labels(text("labels"));
     changes.extend(labels.map(|label| MarkChange::Add(label.into())));
     let mut now = before.clone();
     for change in changes {
@@ -284,8 +284,8 @@ mod tests {
         let turns = [11, 12].map(|request| OutlinedTurn {
             request: RequestId(request),
             arrived: 0,
-            asked: String::new(),
-            kept: 0,
+            prompt: String::new(),
+            unchanged_items: 0,
         });
         let outline = Outline {
             turns: turns.into(),
@@ -305,7 +305,7 @@ mod tests {
         let changed = marking.changed().unwrap();
         let said: Vec<(Option<i64>, String)> = changed
             .iter()
-            .map(|marked| (marked.mark.turn, words(&marked.mark)))
+            .map(|marked| (marked.mark.turn, describe(&marked.mark)))
             .collect();
         assert_eq!(
             said,

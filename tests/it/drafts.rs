@@ -24,7 +24,7 @@ fn restarted(draft: Draft, body: &Value) -> (TestTui, Client, TempDir) {
     let client = tui.ask(body);
     tui.type_text("x");
     let (id, _) = tui.app.take_dirty_drafts().pop().unwrap();
-    tui.app.store().keep_draft(id, &draft);
+    tui.app.store().save_draft(id, &draft);
     drop((tui, client));
     let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let client = tui.ask(body);
@@ -255,7 +255,7 @@ fn what_was_typed_before_anybody_asked_waits_where_there_is_a_draft() {
     tui.press("Ctrl+U");
     tui.type_text("an own draft");
     humanllm::tui::run::save_drafts(&mut tui.app);
-    tui.app.store().keep_draft(None, &"early words".into());
+    tui.app.store().save_draft(None, &"early words".into());
     drop((tui, a));
 
     let mut tui = TestTui::with_state_dir(NORMAL, state.path());

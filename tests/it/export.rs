@@ -151,12 +151,12 @@ impl Played {
     /// Keeps what a model drafted to the newest request.
     fn drafted(&self, id: ConversationId, items: &[Body], fate: DraftFate) -> i64 {
         // What was asked is in the journal soon, and before what is written after it.
-        let written = self.store.keep_draft(None, &Draft::default());
+        let written = self.store.save_draft(None, &Draft::default());
         assert!(self.store.settled_blocking(written));
         let reader = self.store.journal_reader().expect("a journal");
         let turns = reader.turns(id.number()).expect("readable");
-        let draft = self.store.next_draft();
-        self.store.keep_model_draft(ModelDraftRow {
+        let draft = self.store.next_draft_id();
+        self.store.save_model_draft(ModelDraftRow {
             id: draft,
             conversation: id.number(),
             turn: *turns.last().expect("a turn"),

@@ -214,7 +214,7 @@ fn a_plain_request_is_answered_with_the_whole() {
         let (status, body) = client.join().unwrap();
         assert_eq!(status, 200, "{body}");
         server.wait_delivery();
-        let said = server.inbox.get(id).unwrap().said();
+        let said = server.inbox.get(id).unwrap().replies();
         let states: Vec<_> = said.iter().map(|said| said.state).collect();
         assert_eq!(states, [Delivery::Delivered; 2], "the note left with it");
         check_usage(path, &body["usage"]);
@@ -298,7 +298,7 @@ fn a_rejection_is_an_error_in_the_callers_form() {
         check_error_event(path, &rest, ["invalid_request_error"; 2], "not today");
 
         assert!(
-            server.inbox.lift(id),
+            server.inbox.lift_rejections(id),
             "or it would be refused without anybody"
         );
         let (client, id) = plain(&mut server, path);

@@ -687,7 +687,7 @@ fn a_draft_outlives_the_program_with_whose_words_it_is() {
     studio.say(&order, whole("Two files."));
     studio.tui.type_text(" Really.");
     for (id, draft) in studio.tui.app.take_dirty_drafts() {
-        studio.tui.app.store().keep_draft(id, &draft);
+        studio.tui.app.store().save_draft(id, &draft);
     }
     drop((studio, client));
     let mut tui = TestTui::with_state_dir(NORMAL, state.path());
@@ -713,7 +713,7 @@ fn own_words_beside_a_draft_outlive_the_program() {
     studio.tui.press("Alt+B");
     studio.tui.sees("> Its words.");
     for (id, draft) in studio.tui.app.take_dirty_drafts() {
-        studio.tui.app.store().keep_draft(id, &draft);
+        studio.tui.app.store().save_draft(id, &draft);
     }
     drop((studio, client));
     let mut tui = TestTui::with_state_dir(NORMAL, state.path());

@@ -140,7 +140,7 @@ fn what_a_model_says_is_there_word_by_word() {
     rest.open();
     let draft = scene.made(draft);
     assert_eq!(words(&draft), "It is 42 ");
-    assert!(draft.first.is_some());
+    assert!(draft.first_piece.is_some());
 
     let seen = upstream.request();
     assert_eq!(

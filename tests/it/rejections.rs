@@ -74,11 +74,14 @@ fn the_same_again_gets_the_same_words_at_once_in_the_same_entry() {
             assert_eq!(refused, expected);
             assert_eq!(
                 server.next_change(),
-                Change::AskedAgain { conversation: id }
+                Change::RejectedAgain { conversation: id }
             );
         }
         assert_eq!(server.inbox.conversations().len(), 1);
-        assert_eq!(server.inbox.get(id).expect("it is there").refused(), 2);
+        assert_eq!(
+            server.inbox.get(id).expect("it is there").refused_retries(),
+            2
+        );
         assert_eq!(server.inbox.waiting(), 0);
     }
 }
@@ -114,7 +117,7 @@ fn two_programs_that_ask_the_same_under_other_instructions_are_told_apart() {
         assert_eq!(status, 400, "{refused}");
         assert_eq!(
             server.next_change(),
-            Change::AskedAgain { conversation: id }
+            Change::RejectedAgain { conversation: id }
         );
     }
 }
@@ -144,7 +147,7 @@ fn in_a_session_other_tools_make_no_other_request_but_news_do() {
     assert_eq!(status, 400, "{refused}");
     assert_eq!(
         server.next_change(),
-        Change::AskedAgain { conversation: id }
+        Change::RejectedAgain { conversation: id }
     );
 
     let ended = "<system-reminder>\nA task has ended:\nthree words\n</system-reminder>";
@@ -183,7 +186,7 @@ fn what_is_lifted_is_asked_in_the_same_entry() {
         let mut server = TestServer::start();
         let (path, body) = requests(1, false)[at].clone();
         let id = rejected(&mut server, path, &[], body.clone());
-        assert!(server.inbox.lift(id));
+        assert!(server.inbox.lift_rejections(id));
         assert_eq!(answered(&mut server, path, &[], body), id, "{path}");
     }
 }
@@ -207,7 +210,7 @@ fn a_socket_is_told_and_goes_on() {
     assert_eq!(refused["error"]["message"], WORDS);
     assert_eq!(
         server.next_change(),
-        Change::AskedAgain { conversation: id }
+        Change::RejectedAgain { conversation: id }
     );
     socket.create(json!({"input": "Delete one file"}));
     let id = server.next_request();
@@ -256,7 +259,7 @@ fn what_waits_in_one_conversation_and_is_rejected_stays_so_for_each_client() {
             let client = server.ask(body(words));
             assert_eq!(
                 server.next_change(),
-                Change::AskedAgain { conversation: id }
+                Change::RejectedAgain { conversation: id }
             );
             let (status, refused) = client.join().expect("an answer");
             assert_eq!(status, 400, "{refused}");
@@ -267,7 +270,7 @@ fn what_waits_in_one_conversation_and_is_rejected_stays_so_for_each_client() {
     // Nor does it count what else is asked there, until the person lifts it.
     assert_eq!(answered(&mut server, path, &[], body("Look around")), id);
     is_refused(&mut server);
-    assert!(server.inbox.lift(id));
+    assert!(server.inbox.lift_rejections(id));
     for (words, _) in told {
         assert_eq!(answered(&mut server, path, &[], body(words)), id);
     }

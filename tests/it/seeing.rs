@@ -410,7 +410,7 @@ fn asked_by(ask: impl Fn(&mut TestTui) -> Client) -> (journal::ConversationRow, 
     let mut tui = TestTui::with_state_dir(NORMAL, state.path());
     let _client = ask(&mut tui);
     let store = tui.app.store();
-    assert!(store.settled_blocking(store.keep_draft(None, &Draft::default())));
+    assert!(store.settled_blocking(store.save_draft(None, &Draft::default())));
     let reader = store.journal_reader().unwrap();
     let conversation = reader.recent(1, None).unwrap().remove(0);
     let turn = reader.newest_turn(conversation.id).unwrap().unwrap();

@@ -123,7 +123,7 @@ fn a_plain_request_is_answered_with_the_whole_response() {
         assert_eq!(text_of(&response), "one moment");
         assert_eq!(response["output"][0]["phase"], "commentary");
         server.wait_delivery();
-        let said = server.inbox.get(id).unwrap().said();
+        let said = server.inbox.get(id).unwrap().replies();
         let states: Vec<_> = said.iter().map(|said| said.state).collect();
         assert_eq!(states, [Delivery::Delivered; 2], "the note left with it");
     }
@@ -817,7 +817,7 @@ fn a_client_that_does_not_read_holds_up_nobody() {
         assert_eq!(text_of(&client.join().unwrap().1), "hi");
         server.wait_delivery();
     }
-    let state = server.inbox.get(id).unwrap().said()[0].state;
+    let state = server.inbox.get(id).unwrap().replies()[0].state;
     assert_eq!(state, Delivery::Sent, "it was not taken in yet");
     drop(slow);
     let gone = Change::ClientGone {

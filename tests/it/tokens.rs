@@ -1,6 +1,6 @@
 //! Tokens are counted exactly as another program counts them with the same vocabulary.
 
-use humanllm::tokens::{count, fit};
+use humanllm::tokens::{count, truncate};
 use proptest::prelude::*;
 
 fn agrees(text: &str) {
@@ -13,7 +13,11 @@ fn agrees(text: &str) {
         let mut shorter = (0..=most).rev();
         let begin = shorter.find_map(|end| other.decode(&tokens[..end]));
         let begin = begin.expect("nothing is a text too");
-        assert_eq!(fit(text, most as u64), begin, "{shown:?} in {most} tokens");
+        assert_eq!(
+            truncate(text, most as u64),
+            begin,
+            "{shown:?} in {most} tokens"
+        );
     }
 }
 

@@ -90,8 +90,8 @@ fn kept(request: &Request) {
             assert_eq!(next.items.len(), 2 * request.items.len() - request.preamble);
         }
     }
-    stored.forget("resp_2");
-    stored.forget("resp_3");
+    stored.remove("resp_2");
+    stored.remove("resp_3");
     assert!(stored.is_empty());
 }
 

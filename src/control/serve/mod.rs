@@ -216,8 +216,8 @@ impl ControlState {
         Ok(match answer {
             ScriptAnswer::Status(status) => documents::status(&status, &self.address),
             ScriptAnswer::List(list) => documents::list(&list),
-            ScriptAnswer::Shown(snapshot) => documents::conversation(&snapshot, all),
-            ScriptAnswer::Unloaded => match shown {
+            ScriptAnswer::Snapshot(snapshot) => documents::conversation(&snapshot, all),
+            ScriptAnswer::NotLoaded => match shown {
                 Some(id) => self.read(id, all).await?,
                 None => Value::Null,
             },
@@ -237,7 +237,7 @@ impl ControlState {
         let find = move || {
             let reader = store.journal_reader();
             let reader = reader.ok_or(ScriptError::Unknown(ConversationId(conversation)))?;
-            Ok::<Marked, ControlError>(marks::found(&reader, conversation, turn)?)
+            Ok::<Marked, ControlError>(marks::find(&reader, conversation, turn)?)
         };
         let gone = |_| ControlError::new(ErrorCode::Gone, "humanllm is ending");
         spawn_blocking(find).await.map_err(gone)?

@@ -1,10 +1,16 @@
-//! Drafts that models make: who is asked for one, what has come of it, and what becomes of it.
+//! Drafts of replies that models write, and the rules that decide without the person.
 //!
-//! The inbox knows no model. It gives an [`ModelOrder`] away, and whoever has models takes it and sends
-//! back [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or [`DraftStep::Failed`].
+//! The inbox talks to no model itself. It sends a [`ModelOrder`], and the layer that has the models
+//! answers with [`Event::Drafted`](super::Event::Drafted) until the last [`Piece`], or
+//! [`DraftStep::Failed`].
+//!
+//! - `turn` begins and stops drafts, and applies mode and rules to a request
+//! - `sending` sends a draft while the model writes it, unless a rule holds it
+//! - `model_draft` is one draft
+//! - `persistence` writes drafts and decisions to the journal
 
-mod keeping;
 mod model_draft;
+mod persistence;
 mod sending;
 mod turn;
 
@@ -23,67 +29,67 @@ use crate::rules::Rules;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DraftId(pub(crate) i64);
 
-/// Something that models are to do.
+/// An order to the layer that has the models.
 #[derive(Debug)]
 pub enum ModelOrder {
-    /// Make a draft.
+    /// Begin a draft.
     Begin(Box<DraftOrder>),
-    /// Stop making one. Nothing more of it is wanted.
+    /// Stop a draft. Steps that still come are ignored.
     Cancel(DraftId),
 }
 
-/// A draft that is to be made.
+/// A draft that a model is to write.
 #[derive(Debug, Clone)]
 pub struct DraftOrder {
-    /// Its name.
+    /// The id of the draft.
     pub id: DraftId,
     /// The name of the model in the configuration.
     pub model: String,
-    /// What the agent asks.
+    /// The request that it answers.
     pub request: Request,
-    /// What was said to that already, in this response, oldest first.
-    pub said: Vec<Body>,
-    /// The words of a message that has begun, which the model goes on with where they end.
+    /// The items that were already sent in this response, oldest first.
+    pub already_sent: Vec<Body>,
+    /// The beginning of a message that the model is to continue.
     pub continues: Option<String>,
-    /// What the person tells the model, besides.
+    /// What the person tells the model in addition.
     pub hint: Option<String>,
 }
 
-/// A step of a draft, or the end of all hope for it.
+/// A step of a draft.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DraftStep {
-    /// What the model says.
+    /// The next piece of the model's output.
     Piece(Piece),
-    /// There will be no more, in words for the person: what went wrong, and what to do.
+    /// The draft has failed. The text tells the person what went wrong, and what to do.
     Failed(String),
 }
 
-/// Where models send what they make. Clones send to the same place.
+/// Sends the steps of drafts to the inbox. Clones send to the same inbox.
 #[derive(Debug, Clone)]
 pub struct DraftEvents(pub(super) mpsc::UnboundedSender<Event>);
 
 impl DraftEvents {
-    /// Sends a step of a draft; says whether anybody is left to take it.
+    /// Sends a step of a draft. Returns false if the inbox is gone.
     pub fn send(&self, id: DraftId, step: DraftStep) -> bool {
         self.0.send(Event::Drafted { id, step }).is_ok()
     }
 }
 
-/// How a conversation goes on when its agent asks something.
+/// Who answers the requests of a conversation. The names are part of the journal and of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// The person answers, and has a model draft when they want it.
+    /// The person answers, and may ask a model for a draft.
     #[default]
     Manual,
-    /// A model drafts each answer, and the person decides.
+    /// A model drafts each answer, and the person decides what is sent.
     Draft,
-    /// What the model drafts is sent while it is made, until a rule or the person stops it.
+    /// What the model drafts is sent while it is written, until a rule or the person stops it.
     Auto,
 }
 
 impl Mode {
-    /// Its name.
+    /// Its name, as it is shown.
     pub fn label(self) -> &'static str {
         match self {
             Self::Manual => "manual",
@@ -92,7 +98,7 @@ impl Mode {
         }
     }
 
-    /// The one after it, and the first after the last.
+    /// The next mode, and the first after the last.
     pub fn next(self) -> Self {
         match self {
             Self::Manual => Self::Draft,
@@ -102,34 +108,34 @@ impl Mode {
     }
 }
 
-/// What the inbox goes by.
+/// The settings of drafting.
 #[derive(Debug, Clone, Default)]
 pub struct Drafting {
-    /// The names of the models; the first is asked where nobody names another.
+    /// The names of the models; the first is the default.
     pub models: Vec<String>,
-    /// How a conversation begins.
+    /// The mode of new conversations.
     pub mode: Mode,
-    /// What is decided without the person.
+    /// The rules that decide without the person.
     pub rules: Arc<Rules>,
-    /// Where orders go; nowhere without models.
+    /// The sender of orders; `None` without models.
     pub orders: Option<mpsc::UnboundedSender<ModelOrder>>,
 }
 
-/// How a draft is asked for.
+/// The options of a new draft.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DraftRequest {
-    /// The model, by its name in the configuration; the first if this is absent.
+    /// The name of the model in the configuration; by default the one that a rule names, or else the first.
     pub model: Option<String>,
-    /// What the person tells it besides.
+    /// What the person tells the model in addition.
     pub hint: Option<String>,
-    /// The words that it goes on with where they end.
+    /// The beginning of a message that the model is to continue.
     pub continues: Option<String>,
 }
 
-/// Why no draft can be asked for.
+/// Why no draft can be begun.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DraftError {
-    /// Nobody asks anything here.
+    /// No request waits in the conversation.
     #[error("no request waiting here; nothing to draft")]
     NobodyWaits,
     /// The configuration names no model.
@@ -140,16 +146,16 @@ pub enum DraftError {
     UnknownModel(String),
 }
 
-/// What becomes of a draft that has changed, for whoever draws it.
+/// How a draft has changed, so that the terminal can show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DraftUpdate {
     /// There is more of it.
     More,
-    /// There is more of it, and it was sent.
+    /// There is more of it, which was sent.
     Sent,
-    /// It has come to its end; the person decides.
+    /// It has ended; the person decides.
     Ready,
-    /// All of it was sent by itself.
+    /// All of it was sent, without the person.
     Finished,
     /// A rule stopped it; the person decides.
     Held,

@@ -1,4 +1,4 @@
-//! One draft of a model, from the order to its end.
+//! One draft of a model.
 
 use jiff::Timestamp;
 
@@ -7,72 +7,72 @@ use crate::api::{Body, ContentPart, Piece, Usage, joined_text};
 use crate::rules::{Decision, RuleAction};
 use crate::store::RequestId;
 
-/// A draft that a model makes or has made.
+/// A draft that a model is writing or has written.
 #[derive(Debug, Clone)]
 pub struct ModelDraft {
-    /// Its name.
+    /// Its id.
     pub id: DraftId,
     /// The request that it answers.
     pub request: RequestId,
     /// The name of the model in the configuration.
     pub model: String,
-    /// What the person told it.
+    /// What the person told the model in addition.
     pub hint: Option<String>,
-    /// The words that it goes on with, which are not of it.
+    /// The beginning of a message that it continues, which is not part of it.
     pub continues: Option<String>,
-    /// When it was asked for.
+    /// When it was ordered.
     pub begun: Timestamp,
-    /// When its first word came.
-    pub first: Option<Timestamp>,
-    /// When it came to its end.
+    /// When its first piece came.
+    pub first_piece: Option<Timestamp>,
+    /// When it ended.
     pub ended: Option<Timestamp>,
-    /// How far it is.
+    /// Whether it is being written, and how it ended if not.
     pub state: DraftState,
-    /// The items that are whole.
+    /// The items that are complete.
     pub items: Vec<Body>,
-    /// What there is of the item after those.
+    /// The unfinished item after those.
     pub partial: Partial,
-    /// What the upstream counted.
+    /// The token counts of the upstream.
     pub usage: Option<Usage>,
-    /// How many of its items have been sent by themselves.
-    pub sent: usize,
-    /// How many bytes of the message after those have been, too.
-    pub(crate) sent_of_message: usize,
-    /// What a rule decided about it.
+    /// How many of its items were sent while it was written.
+    pub sent_items: usize,
+    /// How many bytes of the message after those were sent too.
+    pub(crate) sent_message_bytes: usize,
+    /// The decision of a rule about it.
     pub(crate) decision: Option<Decision>,
 }
 
-/// What there is of an item that is not whole yet.
+/// The unfinished item of a draft.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Partial {
-    /// Nothing.
+    /// There is none.
     #[default]
     Nothing,
-    /// Words of a message.
+    /// The beginning of a message.
     Text(String),
-    /// Thoughts.
+    /// The beginning of reasoning.
     Thought(String),
-    /// A call, and its arguments as far as they are written.
+    /// The beginning of a call.
     Call {
-        /// What it calls.
+        /// The name of the tool, as it is shown.
         title: String,
-        /// The arguments.
+        /// The beginning of its arguments.
         arguments: String,
     },
 }
 
-/// How far a draft is.
+/// Whether a draft is being written, and how it ended if not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DraftState {
-    /// The model is at it.
+    /// The model is writing it.
     Streaming,
-    /// It is whole.
+    /// It is complete.
     Complete,
-    /// It ended at a limit of tokens.
+    /// It ended at a token limit.
     CutOff,
-    /// Something went wrong, in words for the person.
+    /// It failed. The text tells the person what went wrong.
     Failed(String),
-    /// The person stopped it.
+    /// It was stopped before its end.
     Cancelled,
 }
 
@@ -85,20 +85,20 @@ impl ModelDraft {
             hint: None,
             continues: None,
             begun: now,
-            first: None,
+            first_piece: None,
             ended: None,
             state: DraftState::Streaming,
             items: Vec::new(),
             partial: Partial::Nothing,
             usage: None,
-            sent: 0,
-            sent_of_message: 0,
+            sent_items: 0,
+            sent_message_bytes: 0,
             decision: None,
         }
     }
 
-    /// What there is to be told of it.
-    pub(super) fn news(&self) -> DraftUpdate {
+    /// The update that shows its state.
+    pub(super) fn update(&self) -> DraftUpdate {
         match &self.state {
             DraftState::Streaming => DraftUpdate::More,
             DraftState::Failed(_) => DraftUpdate::Failed,
@@ -106,15 +106,15 @@ impl ModelDraft {
         }
     }
 
-    /// Whether a message of it has left.
-    pub(super) fn has_said(&self) -> bool {
-        let sent = self.items.iter().take(self.sent);
+    /// Whether one of its messages was sent to its end.
+    pub(super) fn has_sent_message(&self) -> bool {
+        let sent = self.items.iter().take(self.sent_items);
         let mut messages = sent.filter(|item| matches!(item, Body::Message { .. }));
         messages.next().is_some()
     }
 
-    /// Whether there is nothing in it but thoughts.
-    pub(super) fn is_thought(&self) -> bool {
+    /// Whether none of its items is anything but reasoning.
+    pub(super) fn is_only_reasoning(&self) -> bool {
         let mut items = self.items.iter();
         items.all(|item| matches!(item, Body::Reasoning { .. }))
     }
@@ -147,48 +147,52 @@ impl ModelDraft {
         }
     }
 
-    /// The items that were not sent by themselves. Of a message that was sent in part, and is open, it
-    /// is what is left.
+    /// The items that were not sent while it was written. Of a message that was sent in part, only the
+    /// rest.
     pub fn unsent(&self) -> Vec<Body> {
-        let mut items = self.items.get(self.sent..).unwrap_or_default().to_vec();
-        if self.sent_of_message > 0
+        let mut items = self
+            .items
+            .get(self.sent_items..)
+            .unwrap_or_default()
+            .to_vec();
+        if self.sent_message_bytes > 0
             && let Some(Body::Message { content, .. }) = items.first_mut()
         {
             let words = joined_text(content);
-            let rest = words.get(self.sent_of_message..).unwrap_or_default();
+            let rest = words.get(self.sent_message_bytes..).unwrap_or_default();
             *content = vec![ContentPart::Text(rest.to_owned())];
         }
         items
     }
 
-    /// Whether there is something in it that was not sent by itself and could be.
-    pub(crate) fn has_rest(&self) -> bool {
-        let mut unsent = self.items.iter().skip(self.sent);
+    /// Whether there is anything but reasoning in it that was not sent while it was written.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let mut unsent = self.items.iter().skip(self.sent_items);
         unsent.any(|item| !matches!(item, Body::Reasoning { .. }))
             || match &self.partial {
-                Partial::Text(text) => text.len() > self.sent_of_message,
+                Partial::Text(text) => text.len() > self.sent_message_bytes,
                 Partial::Call { .. } => true,
                 Partial::Nothing | Partial::Thought(_) => false,
             }
     }
 
-    /// Whether there is nothing in it that could be sent.
+    /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty() && self.partial == Partial::Nothing
     }
 
-    /// Takes a step in. What is still [`Partial`] when the draft ends without being whole stays.
+    /// Applies a step. If the draft ends before it is complete, its unfinished item stays in [`Partial`].
     pub(super) fn take(&mut self, step: DraftStep, now: Timestamp) {
         match step {
             DraftStep::Failed(words) => self.end(DraftState::Failed(words), now),
             DraftStep::Piece(piece) => {
-                self.first.get_or_insert(now);
-                self.take_piece(piece, now);
+                self.first_piece.get_or_insert(now);
+                self.apply_piece(piece, now);
             }
         }
     }
 
-    fn take_piece(&mut self, piece: Piece, now: Timestamp) {
+    fn apply_piece(&mut self, piece: Piece, now: Timestamp) {
         match (piece, &mut self.partial) {
             (Piece::Text(more), Partial::Text(text)) => text.push_str(&more),
             (Piece::Text(text), partial) => *partial = Partial::Text(text),
@@ -223,7 +227,7 @@ impl ModelDraft {
         }
     }
 
-    /// Ends it, unless it has ended.
+    /// Ends it, unless it has ended already.
     pub(super) fn end(&mut self, state: DraftState, now: Timestamp) {
         if self.is_streaming() {
             self.state = state;

@@ -1,4 +1,5 @@
-//! Taking in what models draft, and sending it while it is made where nobody has to decide.
+//! Applies the steps of drafts. In [`Mode::Auto`], a draft is sent while the model writes it, as far as
+//! no rule holds it; else rules may decide about it when it has ended.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -10,44 +11,44 @@ use crate::inbox::{Change, Conversation, ConversationId, Inbox};
 use crate::rules::{Decision, RuleAction};
 use crate::store::Saving;
 
-/// How long the words of a model that sends by itself may not be written down.
-const KEPT_EVERY: SignedDuration = SignedDuration::from_secs(1);
-/// The name of what stops a draft that no rule stops.
-const PROGRAM: &str = "humanllm";
+/// How often the live message of a model is written to the journal.
+const SAVE_INTERVAL: SignedDuration = SignedDuration::from_secs(1);
+/// The name that stands for a rule where the program itself holds a draft.
+const PROGRAM_RULE: &str = "humanllm";
 
 impl Inbox {
-    /// Takes in a step of a draft.
-    pub(in crate::inbox) fn drafted(
+    /// Applies a step of a draft.
+    pub(in crate::inbox) fn handle_draft_step(
         &mut self,
         draft: DraftId,
         step: DraftStep,
         now: Timestamp,
     ) -> Option<Change> {
-        let id = *self.making.get(&draft)?;
+        let id = *self.drafts_in_progress.get(&draft)?;
         let is_sending = self.get(id)?.sending() == Some(draft);
-        let made = self.draft_mut(id, draft)?;
+        let model_draft = self.draft_mut(id, draft)?;
         let piece = match &step {
             DraftStep::Piece(piece) => Some(piece.clone()),
             DraftStep::Failed(_) => None,
         };
-        made.take(step, now);
-        if !made.is_streaming() {
-            self.making.remove(&draft);
+        model_draft.take(step, now);
+        if !model_draft.is_streaming() {
+            self.drafts_in_progress.remove(&draft);
         }
-        let what = match piece {
+        let update = match piece {
             Some(piece) if is_sending => self.send_piece(id, draft, piece, now),
-            Some(Piece::Done { .. }) => self.decide(id, draft, now),
+            Some(Piece::Done { .. }) => self.apply_rules_to_draft(id, draft, now),
             Some(_) => DraftUpdate::More,
             None => {
                 self.stop_sending(id, draft);
                 DraftUpdate::Failed
             }
         };
-        self.keep_draft_of(id, draft);
+        self.save_ended_draft(id, draft);
         Some(Change::Drafted {
             conversation: id,
             draft,
-            what,
+            update,
         })
     }
 
@@ -56,7 +57,7 @@ impl Inbox {
         id: ConversationId,
         draft: DraftId,
     ) -> Option<&mut ModelDraft> {
-        let turn = self.turn_of(id)?;
+        let turn = self.turn_drafts_mut(id)?;
         turn.drafts.iter_mut().find(|found| found.id == draft)
     }
 
@@ -65,7 +66,7 @@ impl Inbox {
         drafts.iter().find(|found| found.id == draft)
     }
 
-    /// Sends what has come of a draft that is sent by itself, as far as rules let it.
+    /// Sends the newest piece of a draft, unless it has to wait or a rule holds it.
     fn send_piece(
         &mut self,
         id: ConversationId,
@@ -91,18 +92,18 @@ impl Inbox {
         let Some(conversation) = self.get(id) else {
             return DraftUpdate::More;
         };
-        // Whether it is the JSON that was asked for is known at its end.
+        // Whether a text is the JSON that the request asks for is known only at its end.
         if conversation.request().output_format != OutputFormat::Text {
             return DraftUpdate::More;
         }
-        let Some(made) = self.draft_of(id, draft) else {
+        let Some(model_draft) = self.draft_of(id, draft) else {
             return DraftUpdate::More;
         };
-        let Partial::Text(text) = &made.partial else {
+        let Partial::Text(text) = &model_draft.partial else {
             return DraftUpdate::More;
         };
-        // What comes behind something that waits for the end waits too.
-        if made.sent < made.items.len() {
+        // Items before it wait to be sent, so it waits too.
+        if model_draft.sent_items < model_draft.items.len() {
             return DraftUpdate::More;
         }
         let rules = &self.drafting.rules;
@@ -110,12 +111,12 @@ impl Inbox {
         let decide = || rules.of_text(&conversation.subject(), text, more.len());
         let decision = watches.then(decide).flatten();
         if let Some(decision) = decision.filter(|decision| decision.action != RuleAction::Send) {
-            return self.stop_for(id, draft, decision, now);
+            return self.stop_and_apply(id, draft, decision, now);
         }
         self.send_words(id, draft, more, now)
     }
 
-    /// Sends more of the message that is open.
+    /// Sends more of the live message.
     fn send_words(
         &mut self,
         id: ConversationId,
@@ -123,13 +124,13 @@ impl Inbox {
         more: &str,
         now: Timestamp,
     ) -> DraftUpdate {
-        self.end_message_before(id, draft, now);
-        let said = self.store.next_said();
-        let Some(made) = self.draft_mut(id, draft) else {
+        self.end_previous_message(id, draft, now);
+        let reply_id = self.store.next_reply_id();
+        let Some(model_draft) = self.draft_mut(id, draft) else {
             return DraftUpdate::More;
         };
-        made.sent_of_message += more.len();
-        let (source, sender) = by_model(made);
+        model_draft.sent_message_bytes += more.len();
+        let (source, sender) = source_and_sender(model_draft);
         let words = Draft {
             kind: ReplyKind::Send,
             text: more.to_owned(),
@@ -146,33 +147,33 @@ impl Inbox {
         };
         let (request, ticket) = (open.id, open.responder.next_ticket());
         let phase = Phase::FinalAnswer;
-        conversation.say_live(more, phase, (now, said), request, ticket, words);
+        conversation.add_live(more, phase, (now, reply_id), request, ticket, words);
         if let Some(open) = conversation.open.front_mut() {
             let delta = more.to_owned();
-            // Nobody typed it, so that it need not be kept before it leaves; but soon after.
+            // No words of the person: it need not be in the journal before it leaves, but soon after.
             open.responder
                 .send(Reply::Live { delta, phase }, Saving::default());
         }
-        if let Some(turn) = self.turn_of(id) {
-            let kept = *turn.kept.get_or_insert(now);
-            if now.duration_since(kept) >= KEPT_EVERY {
-                turn.kept = Some(now);
-                self.keep_said_by_model(id);
+        if let Some(turn) = self.turn_drafts_mut(id) {
+            let saved_at = *turn.saved_at.get_or_insert(now);
+            if now.duration_since(saved_at) >= SAVE_INTERVAL {
+                turn.saved_at = Some(now);
+                self.save_live_message(id);
             }
         }
         DraftUpdate::Sent
     }
 
-    /// Ends the message that the draft has said before the one that begins now.
-    fn end_message_before(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) {
+    /// Ends the live message if it is an earlier one of the draft than that which begins now.
+    fn end_previous_message(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) {
         let is_open = self
             .get(id)
             .is_some_and(|found| found.live_phase().is_some());
-        let Some(made) = self.draft_of(id, draft).filter(|_| is_open) else {
+        let Some(model_draft) = self.draft_of(id, draft).filter(|_| is_open) else {
             return;
         };
-        if made.sent_of_message == 0 && made.has_said() {
-            let words = sent_by_itself(made);
+        if model_draft.sent_message_bytes == 0 && model_draft.has_sent_message() {
+            let words = auto_draft(model_draft);
             let _ = self.reply_as(id, Reply::Items(Vec::new()), words, None, now);
         }
     }
@@ -184,27 +185,29 @@ impl Inbox {
         item: &Body,
         now: Timestamp,
     ) -> DraftUpdate {
-        if let Some(decision) = self.objection(id, item) {
-            return self.stop_for(id, draft, decision, now);
+        if let Some(decision) = self.blocking_decision(id, item) {
+            return self.stop_and_apply(id, draft, decision, now);
         }
-        let waits = |made: &ModelDraft| made.sent + 1 < made.items.len();
+        let waits = |model_draft: &ModelDraft| model_draft.sent_items + 1 < model_draft.items.len();
         if self.draft_of(id, draft).is_none_or(waits) {
             return DraftUpdate::More;
         }
         match item {
             Body::Message { .. } => {
-                let Some(made) = self.draft_mut(id, draft) else {
+                let Some(model_draft) = self.draft_mut(id, draft) else {
                     return DraftUpdate::More;
                 };
                 let words = item.words().into_owned();
-                // What came without having been streamed, or differs at its end.
-                let rest = words.get(made.sent_of_message..).unwrap_or_default();
+                // What was not streamed before the complete message came.
+                let rest = words
+                    .get(model_draft.sent_message_bytes..)
+                    .unwrap_or_default();
                 if !rest.is_empty() {
                     self.send_words(id, draft, rest, now);
                 }
-                if let Some(made) = self.draft_mut(id, draft) {
-                    made.sent += 1;
-                    made.sent_of_message = 0;
+                if let Some(model_draft) = self.draft_mut(id, draft) {
+                    model_draft.sent_items += 1;
+                    model_draft.sent_message_bytes = 0;
                 }
                 DraftUpdate::Sent
             }
@@ -213,48 +216,50 @@ impl Inbox {
                     let carries = found.request().format.carries_reasoning();
                     (carries, found.live_phase().is_some())
                 });
-                let Some((made, (carries, is_open))) = self.draft_mut(id, draft).zip(carries)
+                let Some((model_draft, (carries, is_open))) =
+                    self.draft_mut(id, draft).zip(carries)
                 else {
                     return DraftUpdate::More;
                 };
-                // In the middle of a message that goes on they would end it.
-                let leaves = carries && (!is_open || made.has_said());
-                made.sent += 1;
+                // Sent within a live message that the draft continues, reasoning would end that message.
+                let leaves = carries && (!is_open || model_draft.has_sent_message());
+                model_draft.sent_items += 1;
                 if !leaves {
                     return DraftUpdate::More;
                 }
-                let words = sent_by_itself(made);
+                let words = auto_draft(model_draft);
                 let reply = Reply::Items(vec![item.clone()]);
                 let _ = self.reply_as(id, reply, words, None, now);
                 DraftUpdate::Sent
             }
-            // Calls leave together, when it is known that no rule holds one of them.
+            // Calls are sent together at the end, when it is known that no rule holds one of them.
             _ => DraftUpdate::More,
         }
     }
 
-    /// Sends what is left, and ends the response.
+    /// Sends the rest of a draft, and ends the response.
     fn send_end(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> DraftUpdate {
-        let Some(made) = self.draft_of(id, draft) else {
+        let Some(model_draft) = self.draft_of(id, draft) else {
             return DraftUpdate::More;
         };
-        let says_nothing = made.is_thought();
-        let is_cut = made.state == DraftState::CutOff;
-        let words = sent_by_itself(made);
-        if says_nothing {
+        let is_empty = model_draft.is_only_reasoning();
+        let is_cut = model_draft.state == DraftState::CutOff;
+        let words = auto_draft(model_draft);
+        if is_empty {
             self.stop_sending(id, draft);
-            return self.says_nothing(id, draft);
+            return self.fail_empty_draft(id, draft);
         }
         if is_cut {
-            // How it goes on is not for a program to decide.
+            // Whether the response ends here is for the person to decide.
             self.stop_sending(id, draft);
             return DraftUpdate::Held;
         }
-        let items = self.left_of(id, draft);
-        let broken = self.get(id).zip(self.draft_of(id, draft));
-        let broken = broken.and_then(|(found, made)| found.broken(&made.items, true));
-        if let Some(problem) = broken {
-            return self.stop_for(id, draft, held(problem.message), now);
+        let items = self.unsent_items(id, draft);
+        let problem = self.get(id).zip(self.draft_of(id, draft));
+        let problem = problem
+            .and_then(|(found, model_draft)| found.unmet_tool_choice(&model_draft.items, true));
+        if let Some(problem) = problem {
+            return self.stop_and_apply(id, draft, hold_decision(problem.message), now);
         }
         let ending = Ending::Completed;
         let reply = Reply::End { items, ending };
@@ -264,46 +269,53 @@ impl Inbox {
         }
     }
 
-    /// Decides about a draft that nobody sends by itself: rules may, where the person does not answer
-    /// all alone.
-    fn decide(&mut self, id: ConversationId, draft: DraftId, now: Timestamp) -> DraftUpdate {
+    /// Applies the rules to a draft that has ended and is not sent while it is written. They decide in
+    /// [`Mode::Draft`], unless the person has begun to reply.
+    fn apply_rules_to_draft(
+        &mut self,
+        id: ConversationId,
+        draft: DraftId,
+        now: Timestamp,
+    ) -> DraftUpdate {
         let Some(conversation) = self.get(id) else {
             return DraftUpdate::Ready;
         };
-        let Some(made) = self.draft_of(id, draft) else {
+        let Some(model_draft) = self.draft_of(id, draft) else {
             return DraftUpdate::Ready;
         };
-        if made.is_thought() {
-            return self.says_nothing(id, draft);
+        if model_draft.is_only_reasoning() {
+            return self.fail_empty_draft(id, draft);
         }
-        let items = made.items.clone();
-        let is_whole = made.state == DraftState::Complete && made.continues.is_none();
-        let is_free = conversation.decision().is_none() && !conversation.is_attended();
-        // Leave is given by a key of the person and by nothing else.
+        let items = model_draft.items.clone();
+        let is_whole = model_draft.state == DraftState::Complete && model_draft.continues.is_none();
+        let is_free = conversation.decision().is_none() && !conversation.is_automation_suspended();
+        // Permission for an action of the agent is given by a key of the person and by nothing else.
         let is_check = conversation.request().purpose == Purpose::PermissionCheck;
         let may_act = conversation.mode() == Mode::Draft && is_free && !is_check;
         let subject = conversation.subject();
         let rules = &self.drafting.rules;
-        let decisions = items.iter().map(|item| rules.of_item(&subject, item));
-        let decisions: Vec<Option<Decision>> = decisions.collect();
+        let decisions: Vec<Option<Decision>> = items
+            .iter()
+            .map(|item| rules.of_item(&subject, item))
+            .collect();
         let is_send = |decision: &Decision| decision.action == RuleAction::Send;
-        let stops = decisions.iter().flatten().find(|found| !is_send(found));
-        let stops = stops.cloned();
-        // All that says anything to the agent must be allowed.
-        let mut others = items.iter().zip(&decisions);
-        let all_sent = others.all(|(item, decision)| {
+        let mut found = decisions.iter().flatten();
+        let stop = found.find(|decision| !is_send(decision)).cloned();
+        // A draft is sent only if a rule sends each of its items but reasoning.
+        let mut decided = items.iter().zip(&decisions);
+        let all_sent = decided.all(|(item, decision)| {
             matches!(item, Body::Reasoning { .. }) || decision.as_ref().is_some_and(is_send)
         });
-        let sends = decisions.into_iter().flatten().find(is_send);
-        if let Some(made) = self.draft_mut(id, draft) {
-            // What has stopped it while it was sent still does.
-            let found = stops.clone().or_else(|| sends.clone());
-            made.decision = made.decision.take().or(found);
+        let send = decisions.into_iter().flatten().find(is_send);
+        if let Some(model_draft) = self.draft_mut(id, draft) {
+            // A decision that stopped it while it was sent still holds.
+            let decision = stop.clone().or_else(|| send.clone());
+            model_draft.decision = model_draft.decision.take().or(decision);
         }
-        match (stops, sends) {
-            (Some(stop), _) if may_act => self.stop_for(id, draft, stop, now),
-            (None, Some(sends)) if may_act && is_whole && all_sent => {
-                if self.carry_out(id, sends, Some(draft), now) {
+        match (stop, send) {
+            (Some(stop), _) if may_act => self.stop_and_apply(id, draft, stop, now),
+            (None, Some(send)) if may_act && is_whole && all_sent => {
+                if self.apply_decision(id, send, Some(draft), now) {
                     DraftUpdate::Finished
                 } else {
                     DraftUpdate::Ready
@@ -313,33 +325,34 @@ impl Inbox {
         }
     }
 
-    /// A draft that says nothing to the agent is none.
-    fn says_nothing(&mut self, id: ConversationId, draft: DraftId) -> DraftUpdate {
-        if let Some(made) = self.draft_mut(id, draft) {
-            let words = if made.items.is_empty() {
+    /// Lets a draft fail that has nothing for the agent.
+    fn fail_empty_draft(&mut self, id: ConversationId, draft: DraftId) -> DraftUpdate {
+        if let Some(model_draft) = self.draft_mut(id, draft) {
+            let words = if model_draft.items.is_empty() {
                 "the model said nothing"
             } else {
                 "the model thought, and said nothing"
             };
-            made.state = DraftState::Failed(words.into());
+            model_draft.state = DraftState::Failed(words.into());
         }
         DraftUpdate::Failed
     }
 
-    /// The items that have not left, as the agent takes them. Of a message that has begun to leave, it is
-    /// what is left.
-    fn left_of(&self, id: ConversationId, draft: DraftId) -> Vec<Body> {
-        let Some((found, made)) = self.get(id).zip(self.draft_of(id, draft)) else {
+    /// The items of a draft that were not sent, without reasoning if the format of the request has none.
+    /// Of a message that was sent in part, only the rest.
+    fn unsent_items(&self, id: ConversationId, draft: DraftId) -> Vec<Body> {
+        let Some((found, model_draft)) = self.get(id).zip(self.draft_of(id, draft)) else {
             return Vec::new();
         };
         let carries = found.request().format.carries_reasoning();
-        let mut items = made.unsent();
+        let mut items = model_draft.unsent();
         items.retain(|item| carries || !matches!(item, Body::Reasoning { .. }));
         items
     }
 
-    /// Sends a draft that is whole, because a rule says so of it. Where another rule or the request says
-    /// otherwise, the person decides.
+    /// Sends a complete draft because a rule has decided that, and ends the response. If another rule
+    /// holds one of its items, or they do not keep to what the request asks for, the person decides.
+    /// Returns whether it was sent.
     pub(super) fn send_draft(
         &mut self,
         id: ConversationId,
@@ -347,30 +360,35 @@ impl Inbox {
         draft: DraftId,
         now: Timestamp,
     ) -> bool {
-        let Some((conversation, made)) = self.get(id).zip(self.draft_of(id, draft)) else {
+        let Some((conversation, model_draft)) = self.get(id).zip(self.draft_of(id, draft)) else {
             return false;
         };
         let is_open = conversation.live_phase().is_some();
-        let is_whole = made.state == DraftState::Complete;
-        // Without the words that it goes on from it says something else.
-        if !is_whole || (made.continues.is_some() && !is_open) {
+        let is_whole = model_draft.state == DraftState::Complete;
+        // A continuation makes no sense without the message that it continues.
+        if !is_whole || (model_draft.continues.is_some() && !is_open) {
             return false;
         }
-        let goes_on = made.sent_of_message > 0 || (made.continues.is_some() && !made.has_said());
-        let (source, _) = by_model(made);
-        let mut items = self.left_of(id, draft);
+        let goes_on = model_draft.sent_message_bytes > 0
+            || (model_draft.continues.is_some() && !model_draft.has_sent_message());
+        let (source, _) = source_and_sender(model_draft);
+        let mut items = self.unsent_items(id, draft);
         let own = |found: &Decision| found.rule == decision.rule;
-        let mut others = items.iter().filter_map(|item| self.objection(id, item));
+        let mut others = items
+            .iter()
+            .filter_map(|item| self.blocking_decision(id, item));
         if let Some(other) = others.find(|found| !own(found)) {
             self.hold(id, other, Some(draft), now);
             return false;
         }
-        let broken = self.get(id).and_then(|found| found.broken(&items, true));
-        if broken.is_some() {
+        let problem = self
+            .get(id)
+            .and_then(|found| found.unmet_tool_choice(&items, true));
+        if problem.is_some() {
             return false;
         }
         if goes_on && matches!(items.first(), Some(Body::Message { .. })) {
-            // What is left of it ends it.
+            // The rest of the live message ends it.
             let rest = items.remove(0);
             self.send_words(id, draft, &rest.words(), now);
         }
@@ -386,19 +404,19 @@ impl Inbox {
         self.reply_as(id, reply, draft, None, now).is_ok()
     }
 
-    /// Why an item must not leave by itself.
-    fn objection(&self, id: ConversationId, item: &Body) -> Option<Decision> {
+    /// The decision that keeps an item from being sent without the person, if there is one.
+    fn blocking_decision(&self, id: ConversationId, item: &Body) -> Option<Decision> {
         let conversation = self.get(id)?;
         let by_rule = self.drafting.rules.of_item(&conversation.subject(), item);
         match by_rule {
             Some(decision) if decision.action == RuleAction::Send => None,
             Some(decision) => Some(decision),
-            None => fault(conversation, item).map(held),
+            None => item_problem(conversation, item).map(hold_decision),
         }
     }
 
-    /// Stops sending a draft and does what a rule decided about it.
-    fn stop_for(
+    /// Stops sending a draft, and carries out the decision about it.
+    fn stop_and_apply(
         &mut self,
         id: ConversationId,
         draft: DraftId,
@@ -407,28 +425,30 @@ impl Inbox {
     ) -> DraftUpdate {
         self.stop_sending(id, draft);
         let mut decision = decision;
-        if let Some(made) = self.draft_mut(id, draft) {
-            made.decision = Some(decision.clone());
+        if let Some(model_draft) = self.draft_mut(id, draft) {
+            model_draft.decision = Some(decision.clone());
         }
-        // Models that draft what a rule has the next one draft would do so for ever.
+        // Two rules that each name the other model would have them draft for ever.
         let drafts = self.get(id).map_or(&[][..], Conversation::drafts);
         let has_drafted = |model: &String| {
-            let mut own = drafts.iter().filter(|made| made.model == *model);
-            own.any(|made| made.decision.is_some())
+            let mut own = drafts
+                .iter()
+                .filter(|model_draft| model_draft.model == *model);
+            own.any(|model_draft| model_draft.decision.is_some())
         };
         if matches!(&decision.action, RuleAction::Draft(model) if has_drafted(model)) {
             decision.action = RuleAction::Hold;
         }
         match decision.action {
             RuleAction::Hold => {
-                self.keep_decision(id, &decision, Some(draft), now);
+                self.save_decision(id, &decision, Some(draft), now);
                 self.hold(id, decision, Some(draft), now);
                 DraftUpdate::Held
             }
             _ => {
-                // What the model would say besides does not matter any more.
+                // The rest of the draft does not matter any more.
                 self.cancel_draft(draft, now);
-                if self.carry_out(id, decision, Some(draft), now) {
+                if self.apply_decision(id, decision, Some(draft), now) {
                     DraftUpdate::Finished
                 } else {
                     DraftUpdate::Held
@@ -437,17 +457,17 @@ impl Inbox {
         }
     }
 
-    /// What is left of a draft is for the person.
+    /// Stops sending a draft; the rest of it is for the person.
     fn stop_sending(&mut self, id: ConversationId, draft: DraftId) {
-        if let Some(turn) = self.turn_of(id) {
+        if let Some(turn) = self.turn_drafts_mut(id) {
             turn.sending.take_if(|sending| *sending == draft);
         }
-        self.keep_said_by_model(id);
+        self.save_live_message(id);
     }
 
-    /// Writes down the message that a model has begun, now that the person has the pen.
-    pub(super) fn keep_said_by_model(&mut self, id: ConversationId) {
-        if !self.store.keeps() {
+    /// Writes the live message to the journal.
+    pub(super) fn save_live_message(&mut self, id: ConversationId) {
+        if !self.store.has_journal() {
             return;
         }
         let Some(conversation) = self.get(id) else {
@@ -456,16 +476,17 @@ impl Inbox {
         if let Some(request) = conversation.open_request()
             && conversation.live_phase().is_some()
         {
-            let last = conversation.said().len().saturating_sub(1);
-            self.store.say(conversation.rows(last, request), None, None);
+            let last = conversation.replies().len().saturating_sub(1);
+            self.store
+                .save_replies(conversation.rows(last, request), None, None);
         }
     }
 }
 
-/// That something is held which no rule holds.
-fn held(matched: String) -> Decision {
+/// The decision of the program itself to hold something.
+fn hold_decision(matched: String) -> Decision {
     Decision {
-        rule: PROGRAM.into(),
+        rule: PROGRAM_RULE.into(),
         matched,
         action: RuleAction::Hold,
         timeout: None,
@@ -473,30 +494,30 @@ fn held(matched: String) -> Decision {
     }
 }
 
-/// What the words of a draft come from, and who sends them where nobody else does.
-fn by_model(made: &ModelDraft) -> (Source, Sender) {
+/// The source of the words of a draft, and the sender where the draft is sent without the person.
+fn source_and_sender(model_draft: &ModelDraft) -> (Source, Sender) {
     let source = Source::Model {
-        draft: made.id.0,
-        model: made.model.clone(),
+        draft: model_draft.id.0,
+        model: model_draft.model.clone(),
     };
     let sender = Sender::Auto {
-        draft: made.id.0,
-        model: made.model.clone(),
+        draft: model_draft.id.0,
+        model: model_draft.model.clone(),
     };
     (source, sender)
 }
 
-/// What is written down of items that a model makes and nobody composes.
-fn sent_by_itself(made: &ModelDraft) -> Draft {
-    let (_, sender) = by_model(made);
+/// The draft that is written for items that are sent without the person.
+fn auto_draft(model_draft: &ModelDraft) -> Draft {
+    let (_, sender) = source_and_sender(model_draft);
     Draft {
         sender,
         ..Draft::default()
     }
 }
 
-/// What is wrong with an item, which the person would be told before they sent it.
-fn fault(conversation: &Conversation, item: &Body) -> Option<String> {
+/// The problem of an item, which the person would be told before sending it.
+fn item_problem(conversation: &Conversation, item: &Body) -> Option<String> {
     let offers = |name: &str, namespace: Option<&String>| {
         let mut tools = conversation.tools().iter();
         tools.any(|tool| tool.name == *name && tool.namespace.as_ref() == namespace)

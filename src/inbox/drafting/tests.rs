@@ -46,7 +46,7 @@ const DONE: Piece = Piece::Done {
 };
 
 /// An inbox with one client that waits, and models that draft.
-struct Bench {
+struct DraftingFixture {
     intake: Intake,
     events: UnboundedReceiver<Event>,
     orders: UnboundedReceiver<ModelOrder>,
@@ -54,7 +54,7 @@ struct Bench {
     clock: i64,
 }
 
-impl Bench {
+impl DraftingFixture {
     fn new(mode: Mode) -> Self {
         let store = Store::new(10);
         let (intake, events) = channel(10, store.clone());
@@ -82,9 +82,9 @@ impl Bench {
             rule: Vec<RuleTable>,
         }
         let file: File = toml::from_str(rules).unwrap();
-        let mut bench = Self::new(mode);
-        bench.inbox.drafting.rules = Arc::new(Rules::new(&file.rule).unwrap());
-        bench
+        let mut fixture = Self::new(mode);
+        fixture.inbox.drafting.rules = Arc::new(Rules::new(&file.rule).unwrap());
+        fixture
     }
 
     fn ask(&mut self, prompt: &str) -> (PendingRequest, ConversationId, bool) {
@@ -93,9 +93,9 @@ impl Bench {
         match self.take().pop() {
             Some(Change::Arrived {
                 conversation,
-                attended,
+                handled,
                 ..
-            }) => (pending, conversation, attended),
+            }) => (pending, conversation, handled),
             other => panic!("{other:?}"),
         }
     }
@@ -125,7 +125,7 @@ impl Bench {
         }
         let changes = self.take().into_iter();
         let drafted = changes.filter_map(|change| match change {
-            Change::Drafted { what, .. } => Some(what),
+            Change::Drafted { update, .. } => Some(update),
             _ => None,
         });
         drafted.collect()
@@ -166,13 +166,13 @@ fn end(items: Vec<Body>) -> Reply {
 
 #[test]
 fn a_draft_is_made_on_arrival_and_waits_for_the_person() {
-    let mut bench = Bench::new(Mode::Draft);
-    let (_pending, id, attended) = bench.ask("list the files");
-    assert!(!attended);
-    let order = bench.order();
+    let mut fixture = DraftingFixture::new(Mode::Draft);
+    let (_pending, id, handled) = fixture.ask("list the files");
+    assert!(!handled);
+    let order = fixture.order();
     assert_eq!((order.model.as_str(), order.continues), ("qwen", None));
     assert_eq!(order.request.items.len(), 1);
-    let drafted = bench.draft(
+    let drafted = fixture.draft(
         order.id,
         [
             text("I "),
@@ -188,31 +188,31 @@ fn a_draft_is_made_on_arrival_and_waits_for_the_person() {
     );
     assert_eq!(drafted.last(), Some(&DraftUpdate::Ready));
     assert!(!drafted.contains(&DraftUpdate::Sent));
-    let draft = bench.conversation(id).drafts().first().unwrap();
+    let draft = fixture.conversation(id).drafts().first().unwrap();
     assert_eq!(draft.state, DraftState::Complete);
     assert_eq!(
         draft.items,
         [Body::message("I look", Phase::Commentary), call("ls")]
     );
-    assert!(bench.conversation(id).said().is_empty());
-    assert!(bench.conversation(id).is_waiting());
+    assert!(fixture.conversation(id).replies().is_empty());
+    assert!(fixture.conversation(id).is_waiting());
 }
 
 #[tokio::test]
 async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (mut pending, id, attended) = bench.ask("list the files");
-    assert!(attended, "nobody needs to be called");
-    let order = bench.order();
-    assert_eq!(bench.conversation(id).sending(), Some(order.id));
-    let drafted = bench.draft(order.id, [text("I "), text("look.")]);
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (mut pending, id, handled) = fixture.ask("list the files");
+    assert!(handled, "nobody needs to be called");
+    let order = fixture.order();
+    assert_eq!(fixture.conversation(id).sending(), Some(order.id));
+    let drafted = fixture.draft(order.id, [text("I "), text("look.")]);
     assert_eq!(drafted, [DraftUpdate::Sent, DraftUpdate::Sent]);
     assert_eq!(
         replies(&mut pending, 2).await,
         [live("I "), live("look.")],
         "before the model has come to its end"
     );
-    let drafted = bench.draft(
+    let drafted = fixture.draft(
         order.id,
         [
             message("I look.", Phase::Commentary),
@@ -226,9 +226,13 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
         [end(vec![call("ls")])],
         "the words are not said twice"
     );
-    let conversation = bench.conversation(id);
+    let conversation = fixture.conversation(id);
     assert!(!conversation.is_waiting());
-    let said: Vec<&ReplyContent> = conversation.said().iter().map(|said| &said.words).collect();
+    let said: Vec<&ReplyContent> = conversation
+        .replies()
+        .iter()
+        .map(|reply| &reply.content)
+        .collect();
     assert_eq!(
         said,
         [
@@ -240,10 +244,10 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
         draft: order.id.0,
         model: "qwen".into(),
     };
-    let first = &conversation.said()[0].draft;
+    let first = &conversation.replies()[0].draft;
     assert_eq!(first.origin.spans()[0].source, model);
     assert_eq!(
-        conversation.said()[1].draft.sender,
+        conversation.replies()[1].draft.sender,
         Sender::Auto {
             draft: order.id.0,
             model: "qwen".into()
@@ -253,20 +257,20 @@ async fn in_auto_words_leave_as_they_come_and_calls_end_the_turn() {
 
 #[tokio::test]
 async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (mut pending, id, _) = bench.ask("tell me a story");
-    let first = bench.order();
-    bench.draft(first.id, [text("Once upon ")]);
-    let now = bench.now();
-    assert!(bench.inbox.take_over(id, now));
-    assert!(!bench.inbox.take_over(id, now), "only once");
-    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == first.id));
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (mut pending, id, _) = fixture.ask("tell me a story");
+    let first = fixture.order();
+    fixture.draft(first.id, [text("Once upon ")]);
+    let now = fixture.now();
+    assert!(fixture.inbox.take_over(id, now));
+    assert!(!fixture.inbox.take_over(id, now), "only once");
+    assert!(matches!(fixture.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == first.id));
     assert_eq!(
-        bench.draft(first.id, [text("a midnight")]),
+        fixture.draft(first.id, [text("a midnight")]),
         [],
         "what comes too late is not sent"
     );
-    assert_eq!(bench.conversation(id).sending(), None);
+    assert_eq!(fixture.conversation(id).sending(), None);
     let said = Reply::Live {
         delta: "a time ".into(),
         phase: Phase::FinalAnswer,
@@ -275,14 +279,14 @@ async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
         live: true,
         ..Draft::from("a time ")
     };
-    bench
+    fixture
         .inbox
         .reply(id, said, typed, &Draft::default(), now)
         .unwrap();
-    bench.inbox.hand_back(id, None, now).unwrap();
-    let second = bench.order();
+    fixture.inbox.start_model_reply(id, None, now).unwrap();
+    let second = fixture.order();
     assert_eq!(second.continues.as_deref(), Some("Once upon a time "));
-    bench.draft(
+    fixture.draft(
         second.id,
         [
             text("there was"),
@@ -299,7 +303,7 @@ async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
             end(Vec::new())
         ]
     );
-    let said = bench.conversation(id).said();
+    let said = fixture.conversation(id).replies();
     assert_eq!(said.len(), 1, "one message in the end");
     let sources: Vec<(usize, bool)> = said[0]
         .draft
@@ -313,24 +317,24 @@ async fn the_person_takes_over_in_the_middle_and_hands_the_pen_back() {
 
 #[test]
 fn a_failure_leaves_the_turn_to_the_person() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (_pending, id, _) = bench.ask("hello");
-    let order = bench.order();
-    bench.draft(order.id, [text("Hel")]);
-    let events = bench.intake.draft_events();
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (_pending, id, _) = fixture.ask("hello");
+    let order = fixture.order();
+    fixture.draft(order.id, [text("Hel")]);
+    let events = fixture.intake.draft_events();
     events.send(order.id, DraftStep::Failed("it hung up".into()));
-    let changes = bench.take();
+    let changes = fixture.take();
     assert!(matches!(
         changes.as_slice(),
         [Change::Drafted {
-            what: DraftUpdate::Failed,
+            update: DraftUpdate::Failed,
             ..
         }]
     ));
-    let conversation = bench.conversation(id);
+    let conversation = fixture.conversation(id);
     assert!(conversation.is_waiting() && conversation.sending().is_none());
     assert_eq!(
-        conversation.said()[0].words,
+        conversation.replies()[0].content,
         ReplyContent::Live("Hel".into(), Phase::FinalAnswer)
     );
     let draft = &conversation.drafts()[0];
@@ -339,95 +343,95 @@ fn a_failure_leaves_the_turn_to_the_person() {
 
 #[test]
 fn what_must_not_be_sent_is_held() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (_pending, id, _) = bench.ask("hello");
-    let order = bench.order();
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (_pending, id, _) = fixture.ask("hello");
+    let order = fixture.order();
     let unknown = Body::FunctionCall {
         namespace: None,
         name: "launch".into(),
         arguments: "{}".into(),
     };
-    let drafted = bench.draft(order.id, [Piece::Item(unknown), DONE]);
+    let drafted = fixture.draft(order.id, [Piece::Item(unknown), DONE]);
     assert_eq!(drafted, [DraftUpdate::Held, DraftUpdate::Ready]);
-    let conversation = bench.conversation(id);
-    assert!(conversation.is_waiting() && conversation.said().is_empty());
+    let conversation = fixture.conversation(id);
+    assert!(conversation.is_waiting() && conversation.replies().is_empty());
     let decision = conversation.decision().unwrap();
     assert_eq!(decision.matched, "launch is not offered");
 }
 
 #[test]
 fn a_model_that_says_nothing_or_too_much_leaves_it_to_the_person() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (_pending, id, _) = bench.ask("hello");
-    let order = bench.order();
-    assert_eq!(bench.draft(order.id, [DONE]), [DraftUpdate::Failed]);
-    let now = bench.now();
-    bench
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (_pending, id, _) = fixture.ask("hello");
+    let order = fixture.order();
+    assert_eq!(fixture.draft(order.id, [DONE]), [DraftUpdate::Failed]);
+    let now = fixture.now();
+    fixture
         .inbox
-        .hand_back(id, Some("other".into()), now)
+        .start_model_reply(id, Some("other".into()), now)
         .unwrap();
-    let order = bench.order();
+    let order = fixture.order();
     assert_eq!(order.model, "other");
     let cut = Piece::Done {
         usage: None,
         cut_off: true,
     };
-    let drafted = bench.draft(
+    let drafted = fixture.draft(
         order.id,
         [text("a b"), message("a b", Phase::FinalAnswer), cut],
     );
     assert_eq!(drafted.last(), Some(&DraftUpdate::Held));
-    assert!(bench.conversation(id).is_waiting());
+    assert!(fixture.conversation(id).is_waiting());
 }
 
 #[test]
 fn a_client_that_goes_away_stops_its_models_and_gets_nobodys_words() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (pending, id, _) = bench.ask("hello");
-    let order = bench.order();
-    bench.draft(order.id, [text("Hel")]);
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (pending, id, _) = fixture.ask("hello");
+    let order = fixture.order();
+    fixture.draft(order.id, [text("Hel")]);
     drop(pending);
-    match bench.take().as_slice() {
+    match fixture.take().as_slice() {
         [Change::ClientGone { returned, .. }] => assert!(returned.is_empty()),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == order.id));
-    assert_eq!(bench.draft(order.id, [text("lo")]), []);
-    assert!(bench.conversation(id).drafts().is_empty());
+    assert!(matches!(fixture.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == order.id));
+    assert_eq!(fixture.draft(order.id, [text("lo")]), []);
+    assert!(fixture.conversation(id).drafts().is_empty());
 }
 
 #[test]
 fn changing_the_mode_begins_and_stops_drafts() {
-    let mut bench = Bench::new(Mode::Manual);
-    let (_pending, id, attended) = bench.ask("hello");
-    assert!(!attended && bench.orders.try_recv().is_err());
-    let now = bench.now();
-    assert!(bench.inbox.set_mode(id, Mode::Draft, now).is_some());
-    let order = bench.order();
-    bench.draft(
+    let mut fixture = DraftingFixture::new(Mode::Manual);
+    let (_pending, id, handled) = fixture.ask("hello");
+    assert!(!handled && fixture.orders.try_recv().is_err());
+    let now = fixture.now();
+    assert!(fixture.inbox.set_mode(id, Mode::Draft, now).is_some());
+    let order = fixture.order();
+    fixture.draft(
         order.id,
         [text("Hi"), message("Hi", Phase::FinalAnswer), DONE],
     );
-    assert!(bench.inbox.set_mode(id, Mode::Auto, now).is_some());
-    let order = bench.order();
-    bench.draft(order.id, [text("Hi ")]);
-    assert!(bench.inbox.set_mode(id, Mode::Manual, now).is_some());
-    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == order.id));
-    assert_eq!(bench.conversation(id).mode(), Mode::Manual);
-    assert_eq!(bench.inbox.set_mode(id, Mode::Manual, now), None);
+    assert!(fixture.inbox.set_mode(id, Mode::Auto, now).is_some());
+    let order = fixture.order();
+    fixture.draft(order.id, [text("Hi ")]);
+    assert!(fixture.inbox.set_mode(id, Mode::Manual, now).is_some());
+    assert!(matches!(fixture.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == order.id));
+    assert_eq!(fixture.conversation(id).mode(), Mode::Manual);
+    assert_eq!(fixture.inbox.set_mode(id, Mode::Manual, now), None);
 }
 
 #[test]
 fn without_a_model_nothing_is_asked_for() {
-    let mut bench = Bench::new(Mode::Auto);
-    bench.inbox.set_drafting(Drafting {
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    fixture.inbox.set_drafting(Drafting {
         mode: Mode::Auto,
         ..Drafting::default()
     });
-    let (_pending, id, attended) = bench.ask("hello");
-    assert!(!attended, "the person has to be called");
-    let now = bench.now();
-    let asked = bench.inbox.draft(id, DraftRequest::default(), now);
+    let (_pending, id, handled) = fixture.ask("hello");
+    assert!(!handled, "the person has to be called");
+    let now = fixture.now();
+    let asked = fixture.inbox.draft(id, DraftRequest::default(), now);
     assert_eq!(asked, Err(DraftError::NoModel));
     assert_eq!(
         asked.unwrap_err().to_string(),
@@ -440,7 +444,7 @@ fn thought(text: &str) -> Piece {
 }
 
 /// All that a client gets of a response, in the order in which it comes.
-fn told(replies: &[Reply]) -> Vec<String> {
+fn texts(replies: &[Reply]) -> Vec<String> {
     let text = |reply: &Reply| match reply {
         Reply::Live { delta, .. } => vec![delta.clone()],
         Reply::Items(items) | Reply::End { items, .. } => {
@@ -452,10 +456,10 @@ fn told(replies: &[Reply]) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_is_lost_or_said_twice_whatever_the_order() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (mut pending, _, _) = bench.ask("look");
-    let order = bench.order();
-    let drafted = bench.draft(
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (mut pending, _, _) = fixture.ask("look");
+    let order = fixture.order();
+    let drafted = fixture.draft(
         order.id,
         [
             thought("first"),
@@ -471,7 +475,7 @@ async fn nothing_is_lost_or_said_twice_whatever_the_order() {
     let replies = replies(&mut pending, 2).await;
     let (ls, pwd) = (call("ls"), call("pwd"));
     assert_eq!(
-        told(&replies),
+        texts(&replies),
         ["first", &ls.words(), "ok", "then", &pwd.words()]
     );
     assert!(replies[1].ends());
@@ -479,10 +483,10 @@ async fn nothing_is_lost_or_said_twice_whatever_the_order() {
 
 #[tokio::test]
 async fn two_messages_are_two() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (mut pending, id, _) = bench.ask("look");
-    let order = bench.order();
-    bench.draft(
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (mut pending, id, _) = fixture.ask("look");
+    let order = fixture.order();
+    fixture.draft(
         order.id,
         [
             text("I look."),
@@ -494,41 +498,41 @@ async fn two_messages_are_two() {
         ],
     );
     let replies = replies(&mut pending, 4).await;
-    assert_eq!(told(&replies), ["I look.", "well", "It is there."]);
-    let said = bench.conversation(id).said().iter();
-    let said: Vec<String> = said.map(|said| said.words.text()).collect();
+    assert_eq!(texts(&replies), ["I look.", "well", "It is there."]);
+    let said = fixture.conversation(id).replies().iter();
+    let said: Vec<String> = said.map(|reply| reply.content.text()).collect();
     assert_eq!(said, ["I look.", "well", "It is there."]);
 }
 
 #[test]
 fn who_only_thinks_says_nothing() {
     for mode in [Mode::Auto, Mode::Draft] {
-        let mut bench = Bench::new(mode);
-        let (_pending, id, _) = bench.ask("look");
-        let order = bench.order();
-        let drafted = bench.draft(order.id, [thought("hm"), DONE]);
+        let mut fixture = DraftingFixture::new(mode);
+        let (_pending, id, _) = fixture.ask("look");
+        let order = fixture.order();
+        let drafted = fixture.draft(order.id, [thought("hm"), DONE]);
         assert_eq!(drafted.last(), Some(&DraftUpdate::Failed), "{mode:?}");
-        assert!(bench.conversation(id).is_waiting());
+        assert!(fixture.conversation(id).is_waiting());
     }
 }
 
 #[test]
 fn arguments_that_nobody_can_read_are_held() {
-    let mut bench = Bench::new(Mode::Auto);
-    let (_pending, id, _) = bench.ask("look");
-    let order = bench.order();
+    let mut fixture = DraftingFixture::new(Mode::Auto);
+    let (_pending, id, _) = fixture.ask("look");
+    let order = fixture.order();
     let broken = Body::FunctionCall {
         namespace: None,
         name: "exec_command".into(),
         arguments: "{\"cmd\": \"ls".into(),
     };
-    bench.draft(order.id, [Piece::Item(broken), DONE]);
-    let decision = bench.conversation(id).decision().unwrap();
+    fixture.draft(order.id, [Piece::Item(broken), DONE]);
+    let decision = fixture.conversation(id).decision().unwrap();
     assert_eq!(
         decision.matched,
         "the arguments of exec_command are no JSON object"
     );
-    assert!(bench.conversation(id).is_waiting());
+    assert!(fixture.conversation(id).is_waiting());
 }
 
 const HOLD_RM: &str = "[[rule]]\nname = \"no rm\"\ntool = \"shell\"\nargument = '\\brm\\b'\n\
@@ -538,22 +542,22 @@ const HOLD_CALLS: &str = "[[rule]]\nname = \"a minute\"\ntool = \"shell\"\nactio
 
 #[tokio::test]
 async fn what_is_held_for_a_while_is_sent_unless_the_person_is_at_it() {
-    for is_attended in [false, true] {
-        let mut bench = Bench::with_rules(Mode::Auto, HOLD_CALLS);
-        let (mut pending, id, _) = bench.ask("look");
-        let order = bench.order();
-        let drafted = bench.draft(order.id, [Piece::Item(call("ls")), DONE]);
+    for is_suspended in [false, true] {
+        let mut fixture = DraftingFixture::with_rules(Mode::Auto, HOLD_CALLS);
+        let (mut pending, id, _) = fixture.ask("look");
+        let order = fixture.order();
+        let drafted = fixture.draft(order.id, [Piece::Item(call("ls")), DONE]);
         assert_eq!(drafted[0], DraftUpdate::Held);
-        assert!(bench.inbox.next_due().is_some());
-        if is_attended {
-            bench.inbox.attend(id);
+        assert!(fixture.inbox.next_deadline().is_some());
+        if is_suspended {
+            fixture.inbox.suspend_automation(id);
         }
-        bench.clock += 100;
-        let changes = bench.inbox.do_due(at(bench.clock));
-        if is_attended {
-            assert!(changes.is_empty() && bench.conversation(id).is_waiting())
+        fixture.clock += 100;
+        let changes = fixture.inbox.process_deadlines(at(fixture.clock));
+        if is_suspended {
+            assert!(changes.is_empty() && fixture.conversation(id).is_waiting())
         } else {
-            assert_eq!(changes, [Change::Decided(id)]);
+            assert_eq!(changes, [Change::RuleApplied(id)]);
             assert_eq!(replies(&mut pending, 1).await, [end(vec![call("ls")])]);
         }
     }
@@ -562,61 +566,64 @@ async fn what_is_held_for_a_while_is_sent_unless_the_person_is_at_it() {
 #[test]
 fn leave_of_one_rule_is_none_of_another() {
     let rules = format!("{HOLD_RM}{HOLD_CALLS}");
-    let mut bench = Bench::with_rules(Mode::Auto, &rules);
-    let (_pending, id, _) = bench.ask("look");
-    let order = bench.order();
-    bench.draft(
+    let mut fixture = DraftingFixture::with_rules(Mode::Auto, &rules);
+    let (_pending, id, _) = fixture.ask("look");
+    let order = fixture.order();
+    fixture.draft(
         order.id,
         [Piece::Item(call("ls")), Piece::Item(call("rm a")), DONE],
     );
-    bench.clock += 100;
-    bench.inbox.do_due(at(bench.clock));
-    assert!(bench.conversation(id).is_waiting(), "rm was not held");
-    assert_eq!(bench.conversation(id).decision().unwrap().rule, "no rm");
+    fixture.clock += 100;
+    fixture.inbox.process_deadlines(at(fixture.clock));
+    assert!(fixture.conversation(id).is_waiting(), "rm was not held");
+    assert_eq!(fixture.conversation(id).decision().unwrap().rule, "no rm");
 }
 
 #[test]
 fn the_model_that_a_rule_names_is_the_one_that_is_asked() {
     let rules = "[[rule]]\nname = \"at home\"\nprompt = 'secret'\naction = { draft = \"other\" }\n";
-    let mut bench = Bench::with_rules(Mode::Manual, rules);
-    let (_pending, id, _) = bench.ask("a secret");
-    assert_eq!(bench.order().model, "other");
-    let now = bench.now();
-    bench.inbox.draft(id, DraftRequest::default(), now).unwrap();
-    assert_eq!(bench.order().model, "other");
-    bench.inbox.set_mode(id, Mode::Auto, now);
-    assert_eq!(bench.order().model, "other");
+    let mut fixture = DraftingFixture::with_rules(Mode::Manual, rules);
+    let (_pending, id, _) = fixture.ask("a secret");
+    assert_eq!(fixture.order().model, "other");
+    let now = fixture.now();
+    fixture
+        .inbox
+        .draft(id, DraftRequest::default(), now)
+        .unwrap();
+    assert_eq!(fixture.order().model, "other");
+    fixture.inbox.set_mode(id, Mode::Auto, now);
+    assert_eq!(fixture.order().model, "other");
 }
 
 #[test]
 fn models_that_draft_for_each_other_end() {
     let rules = "[[rule]]\nname = \"a\"\ntool = \"shell\"\naction = { draft = \"other\" }\n";
-    let mut bench = Bench::with_rules(Mode::Auto, rules);
-    let (_pending, id, _) = bench.ask("look");
-    let first = bench.order();
-    bench.draft(first.id, [Piece::Item(call("ls"))]);
-    assert!(matches!(bench.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == first.id));
-    let second = bench.order();
+    let mut fixture = DraftingFixture::with_rules(Mode::Auto, rules);
+    let (_pending, id, _) = fixture.ask("look");
+    let first = fixture.order();
+    fixture.draft(first.id, [Piece::Item(call("ls"))]);
+    assert!(matches!(fixture.orders.try_recv(), Ok(ModelOrder::Cancel(id)) if id == first.id));
+    let second = fixture.order();
     assert_eq!(second.model, "other");
-    let drafted = bench.draft(second.id, [Piece::Item(call("ls")), DONE]);
+    let drafted = fixture.draft(second.id, [Piece::Item(call("ls")), DONE]);
     assert_eq!(drafted[0], DraftUpdate::Held);
-    assert!(bench.conversation(id).is_waiting());
+    assert!(fixture.conversation(id).is_waiting());
 }
 
 #[tokio::test]
 async fn a_rule_about_words_holds_them_and_nothing_before() {
     let rules = "[[rule]]\nname = \"no names\"\ntext = 'Rumpel'\naction = \"hold\"\n";
-    let mut bench = Bench::with_rules(Mode::Auto, rules);
-    let (mut pending, id, _) = bench.ask("who is it?");
-    let order = bench.order();
-    let drafted = bench.draft(order.id, [text("His name "), text("is "), text("Rumpel")]);
+    let mut fixture = DraftingFixture::with_rules(Mode::Auto, rules);
+    let (mut pending, id, _) = fixture.ask("who is it?");
+    let order = fixture.order();
+    let drafted = fixture.draft(order.id, [text("His name "), text("is "), text("Rumpel")]);
     assert_eq!(
         drafted,
         [DraftUpdate::Sent, DraftUpdate::Sent, DraftUpdate::Held]
     );
-    assert_eq!(told(&replies(&mut pending, 2).await), ["His name ", "is "]);
+    assert_eq!(texts(&replies(&mut pending, 2).await), ["His name ", "is "]);
     let unsent = message("His name is Rumpelstiltskin", Phase::FinalAnswer);
-    bench.draft(order.id, [text("stiltskin"), unsent, DONE]);
-    let left = bench.conversation(id).drafts()[0].unsent();
+    fixture.draft(order.id, [text("stiltskin"), unsent, DONE]);
+    let left = fixture.conversation(id).drafts()[0].unsent();
     assert_eq!(left[0].words(), "Rumpelstiltskin");
 }

@@ -142,7 +142,7 @@ fn request_answer(
         id: DraftId(0),
         model: client.upstream().name.clone(),
         request,
-        said: Vec::new(),
+        already_sent: Vec::new(),
         continues: None,
         hint: None,
     });

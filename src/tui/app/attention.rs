@@ -98,10 +98,10 @@ impl App {
 /// Whether the last reply was an answer, and not a tool call whose output comes back.
 fn is_answered(conversation: &Conversation) -> bool {
     let is_call =
-        |said: &SentReply| matches!(&said.words, ReplyContent::Item(item) if Body::is_call(item));
+        |said: &SentReply| matches!(&said.content, ReplyContent::Item(item) if Body::is_call(item));
     !conversation.is_waiting()
         && conversation
-            .said()
+            .replies()
             .last()
             .is_some_and(|said| !is_call(said))
 }

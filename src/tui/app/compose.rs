@@ -206,7 +206,7 @@ impl App {
             Err(problem) => return Err(problem),
         }
         let conversation = self.conversation().ok_or_else(|| self.no_open_request())?;
-        conversation.reply_of(items, |problem| is_accepted(problem, known))
+        conversation.compose_reply(items, |problem| is_accepted(problem, known))
     }
 
     /// Ends a message that is typed live: sends what is left of it, and closes it.
@@ -361,7 +361,7 @@ impl App {
             self.confirm_guessed_shell(known)?;
         }
         if let (Some(item), Some(conversation)) = (&item, self.conversation())
-            && let Some(problem) = conversation.out_of_form(item)
+            && let Some(problem) = conversation.output_format_problem(item)
             && !is_accepted(&problem, known)
         {
             return Err(problem);
@@ -385,7 +385,7 @@ impl App {
 
     /// Why a message that looks like a shell command is not sent.
     fn lost_command(&self, kind: ReplyKind, text: &str) -> Option<SendProblem> {
-        composing::lost_command(kind, text, self.unavailable(ReplyKind::Command))
+        composing::command_sent_as_text(kind, text, self.unavailable(ReplyKind::Command))
     }
 
     /// The message for a kind of reply that cannot be sent, with a way out for a command.
@@ -481,7 +481,7 @@ impl App {
             return self.say(Level::Info, "no request yet");
         };
         let mut choices: Vec<Choice> = conversation
-            .callable()
+            .callable_tools()
             .map(|tool| {
                 let about = tool.description.lines().next();
                 Choice::new(tool.title(), about.unwrap_or_default())
@@ -503,7 +503,7 @@ impl App {
         let Some(conversation) = self.conversation() else {
             return;
         };
-        let call = match conversation.callable().nth(index) {
+        let call = match conversation.callable_tools().nth(index) {
             Some(tool) => ComposedCall::new(tool),
             None => match conversation.shell() {
                 Some(shell) => ComposedCall::patch_by_shell(shell.clone()),
@@ -614,7 +614,7 @@ impl App {
 
     /// Why a kind of reply cannot be sent now; `None` if it can.
     pub(in crate::tui) fn unavailable(&self, kind: ReplyKind) -> Option<&'static str> {
-        self.conversation()?.unavailable(kind)
+        self.conversation()?.unavailable_reason(kind)
     }
 }
 

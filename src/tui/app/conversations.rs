@@ -47,7 +47,7 @@ impl App {
             .conversations()
             .map(Conversation::header)
             .collect();
-        let picker = if self.store().keeps() {
+        let picker = if self.store().has_journal() {
             let newest = Effect::FindConversations(String::new());
             self.effects.push(newest);
             Picker::with_search(title, choices)
@@ -131,7 +131,7 @@ impl App {
             conversation.directory().unwrap_or_default(),
             conversation.request().model
         );
-        if !self.store().keeps() {
+        if !self.store().has_journal() {
             let prompts = conversation.request().prompts().rev();
             for prompt in prompts {
                 // Writing into a string does not fail.

@@ -43,7 +43,7 @@ impl App {
             1 => "dismissed".to_owned(),
             count => format!("{count} dismissed"),
         };
-        let found = if self.store().keeps() {
+        let found = if self.store().has_journal() {
             format!(
                 " · {} finds it again",
                 self.key_of(Action::FindConversation)

@@ -186,7 +186,7 @@ impl App {
         if let Some(id) = self.open
             && !self.composer().is_idle()
         {
-            self.inbox.attend(id);
+            self.inbox.suspend_automation(id);
         }
     }
 

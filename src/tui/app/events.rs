@@ -23,7 +23,7 @@ impl App {
                 conversation,
                 automatic,
                 current,
-                attended,
+                handled,
                 returned,
             } => {
                 if !returned.is_empty() {
@@ -32,7 +32,7 @@ impl App {
                 if let Some(found) = self.inbox.get(conversation) {
                     self.list.on_arrival(found);
                 }
-                self.on_arrived(conversation, automatic, current, attended);
+                self.on_arrived(conversation, automatic, current, handled);
                 if current {
                     self.offer_newest_draft(conversation);
                 }
@@ -71,7 +71,7 @@ impl App {
                     self.offer_newest_draft(conversation);
                 }
             }
-            Change::AskedAgain { conversation } => {
+            Change::RejectedAgain { conversation } => {
                 self.sync(conversation);
                 if self.open == Some(conversation) {
                     self.say_news(Level::Info, "asked again, refused again");
@@ -80,14 +80,14 @@ impl App {
             Change::Drafted {
                 conversation,
                 draft,
-                what,
-            } => self.on_draft_update(conversation, draft, &what),
-            Change::Decided(conversation) => {
+                update,
+            } => self.on_draft_update(conversation, draft, &update),
+            Change::RuleApplied(conversation) => {
                 self.sync(conversation);
                 self.drop_shown_draft(conversation);
                 self.offer_newest_draft(conversation);
             }
-            Change::Scripted {
+            Change::ScriptReplied {
                 conversation,
                 ended,
             } => {

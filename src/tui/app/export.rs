@@ -34,7 +34,7 @@ impl App {
         let Some(id) = self.target_conversation() else {
             return self.say(Level::Info, "no conversation to export");
         };
-        if !self.store().keeps() {
+        if !self.store().has_journal() {
             return self.say(Level::Info, "nothing is kept that could be exported");
         }
         if self.exports.written_form.is_some() {

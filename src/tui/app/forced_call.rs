@@ -36,7 +36,9 @@ impl Conversation {
         if !choice.requires_call() {
             return None;
         }
-        let mut allowed = self.callable().filter(|tool| choice.allows(&tool.name));
+        let mut allowed = self
+            .callable_tools()
+            .filter(|tool| choice.allows(&tool.name));
         let first = allowed.next()?;
         allowed.next().is_none().then_some(first)
     }

@@ -393,7 +393,7 @@ impl App {
         let past = Duration::from_nanos(self.now.subsec_nanosecond().unsigned_abs().into());
         let second = Duration::from_secs(1).saturating_sub(past);
         let time = (self.inbox.waiting() > 0).then_some(second);
-        let due = self.inbox.next_due().map(|at| {
+        let due = self.inbox.next_deadline().map(|at| {
             let wait = Duration::try_from(at.duration_since(self.now));
             wait.unwrap_or_default()
         });
@@ -411,7 +411,7 @@ impl App {
     pub fn on_tick(&mut self) {
         self.send_due();
         self.start_due_auto();
-        for change in self.inbox.do_due(self.now) {
+        for change in self.inbox.process_deadlines(self.now) {
             self.on_change(change);
         }
         self.continue_search();
@@ -428,7 +428,7 @@ impl App {
         }
         let keys = events.iter().filter_map(event::Event::as_key_press_event);
         if let Some(id) = self.open {
-            self.inbox.typed(id, keys.clone().count(), self.now);
+            self.inbox.record_keys(id, keys.clone().count(), self.now);
         }
         let mut after_submit = keys.skip_while(|key| !self.submits(key)).skip(1);
         let is_pasted = self.accepts_text() && after_submit.any(|key| types(&key));

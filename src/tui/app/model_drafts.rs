@@ -291,7 +291,7 @@ impl App {
         let Some((id, conversation)) = self.open.zip(self.conversation()) else {
             return self.say(Level::Info, "no request yet");
         };
-        let worth = |draft: &&ModelDraft| draft.is_streaming() || draft.has_rest();
+        let worth = |draft: &&ModelDraft| draft.is_streaming() || draft.has_unsent();
         let sending = conversation.sending();
         let drafts = conversation.drafts().iter().filter(worth);
         let drafts = drafts.map(|draft| draft.id);
@@ -476,7 +476,7 @@ fn partial_item(draft: &ModelDraft, request: &Request) -> Option<Body> {
     match &draft.partial {
         Partial::Nothing | Partial::Thought(_) => None,
         Partial::Text(text) => {
-            let rest = text.get(draft.sent_of_message..).unwrap_or_default();
+            let rest = text.get(draft.sent_message_bytes..).unwrap_or_default();
             (!rest.is_empty()).then(|| Body::message(rest, Phase::FinalAnswer))
         }
         Partial::Call { title, arguments } => {

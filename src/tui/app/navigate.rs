@@ -48,7 +48,7 @@ impl App {
         id: ConversationId,
         automatic: bool,
         current: bool,
-        attended: bool,
+        handled: bool,
     ) {
         let transcript = self.transcript_of(id);
         let was_at_bottom = transcript.is_none_or(|transcript| transcript.is_at_bottom());
@@ -70,7 +70,7 @@ impl App {
         // answer to a prompt into a request for its title that came just before.
         let purpose = self.inbox.get(id).map(|found| found.request().purpose);
         let steps_aside = matches!(purpose, Some(Purpose::Title | Purpose::Probe));
-        if !steps_aside && !attended {
+        if !steps_aside && !handled {
             self.ring_for_request(id);
         }
         let is_idle = self.is_idle() && !steps_aside;
@@ -84,7 +84,7 @@ impl App {
             }
         } else if is_idle {
             self.open_conversation(id);
-        } else if attended {
+        } else if handled {
             // A script or a model has it, and the inbox shows that.
         } else if let Some(conversation) = self.inbox.get(id) {
             let title = conversation.title().to_owned();
@@ -131,7 +131,7 @@ impl App {
             .filter(|id| self.inbox.get(*id).is_some_and(rejects));
         match id {
             Some(id) => {
-                self.inbox.lift(id);
+                self.inbox.lift_rejections(id);
                 self.say(
                     Level::Good,
                     "rejection lifted: whoever asks again waits for you",
@@ -192,7 +192,7 @@ impl App {
             self.effects.push(Effect::Load(id));
         }
         self.open = Some(id);
-        self.inbox.look_at(self.open, self.now);
+        self.inbox.set_displayed(self.open, self.now);
         self.announced = None;
         self.dialog = Dialog::None;
         self.notice = None;

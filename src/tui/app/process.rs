@@ -48,7 +48,9 @@ impl App {
             return;
         };
         let items = vec![call.item()];
-        let broken = self.conversation().and_then(|it| it.broken(&items, true));
+        let broken = self
+            .conversation()
+            .and_then(|it| it.unmet_tool_choice(&items, true));
         if let Some(problem) = broken {
             return self.say(Level::Bad, problem.message);
         }

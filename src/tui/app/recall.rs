@@ -163,7 +163,7 @@ impl App {
             return Saving::default();
         }
         self.recalls.retain(|(before, _)| *before != text);
-        let saving = self.inbox.store().keep_recall(&text, id);
+        let saving = self.inbox.store().save_recall(&text, id);
         self.recalls.push((text, id));
         if self.recalls.len() > MAX_RECALLED {
             self.recalls.remove(0);

@@ -83,7 +83,7 @@ impl App {
         } else if !composer.is_idle() {
             return self.say(Level::Bad, "send or clear what is typed first");
         }
-        match self.inbox.hand_back(id, None, self.now) {
+        match self.inbox.start_model_reply(id, None, self.now) {
             Ok(_) => {
                 self.end_takeover(id);
                 self.say(Level::Info, "the model goes on");

@@ -24,7 +24,7 @@ impl App {
     pub(super) fn ask_for_turns(&mut self, purpose: TurnPurpose) {
         match self.target_conversation() {
             None => self.say(Level::Info, "no conversation yet"),
-            Some(_) if !self.store().keeps() => {
+            Some(_) if !self.store().has_journal() => {
                 self.say(
                     Level::Info,
                     "nothing is kept of conversations: the journal is off",
@@ -72,7 +72,7 @@ impl App {
         let choices = turns.map(|(number, turn): (usize, _)| {
             let at = Timestamp::from_millisecond(turn.arrived).unwrap_or_default();
             let at = time_of_day(at, &self.settings.zone);
-            Choice::new(format!("turn {number} · {}", turn.asked), at)
+            Choice::new(format!("turn {number} · {}", turn.prompt), at)
         });
         let mut picker = Picker::new("fork: ask which turn again", choices.collect());
         picker.select_at(at);

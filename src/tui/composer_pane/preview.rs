@@ -52,7 +52,7 @@ impl<'a> Preview<'a> {
                 _ => (ReplyKind::Send, "".into(), false),
             },
             Partial::Text(text) => {
-                let rest = text.get(draft.sent_of_message..).unwrap_or_default();
+                let rest = text.get(draft.sent_message_bytes..).unwrap_or_default();
                 (ReplyKind::Send, rest.into(), false)
             }
             Partial::Thought(text) => (ReplyKind::Send, text.into(), true),
@@ -65,7 +65,7 @@ impl<'a> Preview<'a> {
                 }
             }
         };
-        let items = draft.items.iter().skip(draft.sent);
+        let items = draft.items.iter().skip(draft.sent_items);
         Some(Self {
             kind,
             finished_items: items
@@ -176,7 +176,7 @@ pub(super) fn draft_status(app: &App, width: u16) -> Vec<String> {
     }
     let is_worth = |draft: &&ModelDraft| {
         let has_failed = matches!(draft.state, DraftState::Failed(_));
-        draft.is_streaming() || draft.has_rest() || has_failed
+        draft.is_streaming() || draft.has_unsent() || has_failed
     };
     let drafts = conversation.drafts().iter().filter(is_worth);
     let drafts: Vec<&ModelDraft> = drafts.collect();
@@ -271,7 +271,7 @@ fn token_stats(draft: &ModelDraft, now: Timestamp) -> String {
         u64::try_from((items + partial).div_ceil(BYTES_PER_TOKEN)).unwrap_or(0)
     });
     let end = draft.ended.unwrap_or(now);
-    let writing = draft.first.map(|first| end.duration_since(first));
+    let writing = draft.first_piece.map(|first| end.duration_since(first));
     let writing = writing.map_or(0.0, |writing| writing.as_secs_f64());
     let speed = match writing > 0.0 {
         #[expect(clippy::cast_precision_loss)]

@@ -38,7 +38,7 @@ impl RowSummary {
         let prompt = prompt.map(|item| one_line(&item.text(), MAX_PROMPT_COLUMNS));
         Self {
             active: conversation.last_activity,
-            said: conversation.said().len(),
+            said: conversation.replies().len(),
             is_loaded: conversation.is_loaded(),
             latest: latest(conversation),
             prompt: prompt.unwrap_or_default(),
@@ -48,7 +48,7 @@ impl RowSummary {
     /// Whether it is still valid.
     pub fn is_current(&self, conversation: &Conversation) -> bool {
         self.active == conversation.last_activity
-            && self.said == conversation.said().len()
+            && self.said == conversation.replies().len()
             && self.is_loaded == conversation.is_loaded()
     }
 }
@@ -73,7 +73,7 @@ pub(in crate::tui) fn status_words(conversation: &Conversation, now: Timestamp) 
             };
             format!("waiting {}{behind}", elapsed(since, now))
         }
-        Status::Answered => match (&conversation.automatic, conversation.refused()) {
+        Status::Answered => match (&conversation.automatic, conversation.refused_retries()) {
             (Some(_), _) => "auto-answered".into(),
             (None, 0) => "answered".into(),
             (None, n) => format!("refused again ×{n}"),
@@ -126,10 +126,10 @@ fn latest(conversation: &Conversation) -> String {
     if let (
         Some(_),
         Some(SentReply {
-            words: ReplyContent::Item(answer @ Body::Message { .. }),
+            content: ReplyContent::Item(answer @ Body::Message { .. }),
             ..
         }),
-    ) = (&conversation.automatic, conversation.said().last())
+    ) = (&conversation.automatic, conversation.replies().last())
     {
         let text = answer.words();
         // Of a JSON answer, show the values.
@@ -140,7 +140,7 @@ fn latest(conversation: &Conversation) -> String {
             MAX_LATEST_COLUMNS,
         );
     }
-    match conversation.newest() {
+    match conversation.newest_item() {
         Some(item) if conversation.is_continued() => {
             let block = TranscriptBlock::of_item(item, None);
             let detail = match block.detail.as_str() {

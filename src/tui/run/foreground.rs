@@ -77,7 +77,7 @@ impl EventLoop<'_> {
         let store = self.app.store();
         // The file is removed only once the text is saved, unless nothing is to be saved.
         let is_kept = async { timeout(TIMEOUT, store.settled(saving)).await == Ok(true) };
-        if !is_news || !store.keeps() || is_kept.await {
+        if !is_news || !store.has_journal() || is_kept.await {
             file.remove();
         }
         signal

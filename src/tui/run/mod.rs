@@ -128,7 +128,7 @@ pub async fn run(
 /// Saves the drafts that have changed; returns the last of the writes.
 pub fn save_drafts(app: &mut App) -> Saving {
     let changed = app.take_dirty_drafts().into_iter();
-    let writes = changed.map(|(id, draft)| app.store().keep_draft(id, &draft));
+    let writes = changed.map(|(id, draft)| app.store().save_draft(id, &draft));
     writes.last().unwrap_or_default()
 }
 

@@ -143,7 +143,7 @@ impl TranscriptBlock {
 
     /// The block of a reply that was sent.
     pub fn of_sent(said: &SentReply) -> Self {
-        let ((kind, label), size) = match &said.words {
+        let ((kind, label), size) = match &said.content {
             ReplyContent::Item(body) => (body_kind("assistant", body), body_size(body)),
             ReplyContent::Live(text, phase) => {
                 let label = with_phase("assistant", Some(*phase));
@@ -163,7 +163,7 @@ impl TranscriptBlock {
             Delivery::Undelivered => "not delivered: client gone",
         }
         .into();
-        match said.refused {
+        match said.refused_retries {
             0 => {}
             1 => block.detail.push_str(" · asked again, refused again"),
             n => block
@@ -244,7 +244,7 @@ impl TranscriptBlock {
 
     /// Whether it is a reply that the client sends back as this item.
     pub fn comes_back_as(&self, item: &Item) -> bool {
-        matches!(&self.origin, BlockOrigin::Sent(said) if said.words.are(item))
+        matches!(&self.origin, BlockOrigin::Sent(said) if said.content.matches(item))
     }
 
     /// What the header says besides the label: who had a hand in the reply, and the detail.
@@ -273,7 +273,8 @@ impl TranscriptBlock {
     pub fn is_of_sent(&self, said: &SentReply) -> bool {
         match &self.origin {
             BlockOrigin::Sent(own) => {
-                own.is_same(said) && (own.state, own.refused) == (said.state, said.refused)
+                own.is_same(said)
+                    && (own.state, own.refused_retries) == (said.state, said.refused_retries)
             }
             BlockOrigin::Item(_) | BlockOrigin::Note(_) => false,
         }
@@ -338,7 +339,7 @@ impl TranscriptBlock {
     pub(crate) fn body(&self) -> String {
         match &self.origin {
             BlockOrigin::Item(item) => item_text(item),
-            BlockOrigin::Sent(said) => match &said.words {
+            BlockOrigin::Sent(said) => match &said.content {
                 ReplyContent::Item(body) => body_text(body),
                 ReplyContent::Live(text, _) | ReplyContent::Rejection(text) => text.clone(),
             },

@@ -95,7 +95,7 @@ impl Transcript {
         let mut old = self.blocks.split_off(same).into_iter().peekable();
         // Replies that were sent, which the client may send back as items.
         let mut said_before: Vec<TranscriptBlock> = Vec::new();
-        let is_put_in = conversation.put_in();
+        let is_put_in = conversation.agent_inserted_items();
         let mut last_is_made = false;
         for (index, item) in conversation.items().iter().enumerate().skip(same) {
             if index == new_from
@@ -133,7 +133,7 @@ impl Transcript {
         if last_is_made {
             self.open_what_is_new();
         }
-        for said in conversation.said() {
+        for said in conversation.replies() {
             let same = old.next_if(|block| block.is_of_sent(said));
             self.blocks
                 .push(same.unwrap_or_else(|| TranscriptBlock::of_sent(said)));

@@ -113,7 +113,7 @@ impl ProvenancePage<'_> {
             self.text.push('\n');
             self.tone(from, Tone::StringLit);
         }
-        let is_sent = |made: &ModelDraft| made.sent > 0 || made.sent_of_message > 0;
+        let is_sent = |made: &ModelDraft| made.sent_items > 0 || made.sent_message_bytes > 0;
         let unused = drafts.iter();
         let unused = unused.filter(|made| !used.contains(&made.id.0) && !is_sent(made));
         let unused: Vec<&ModelDraft> = unused.collect();
@@ -235,7 +235,7 @@ impl ProvenancePage<'_> {
             &format!("{} {}", self.time(made.begun), made.model),
         );
         let after = |at: Timestamp| at.duration_since(made.begun).as_secs_f64();
-        if let Some(first) = made.first {
+        if let Some(first) = made.first_piece {
             let words = format!("{} after {:.1} s", self.time(first), after(first));
             self.field("first word", &words);
         }

@@ -10,7 +10,7 @@ use jiff::{Span, Timestamp};
 use super::charts;
 use super::text::Pages;
 use super::{TextView, View};
-use crate::inbox::{self, Spread};
+use crate::inbox::{self, DurationTotals};
 use crate::journal::JournalReader;
 use crate::statistics::{JournalStatistics, StatisticsJob};
 use crate::tui::keys::action::Action;
@@ -254,7 +254,7 @@ impl Task for Count {
 }
 
 fn totals(numbers: &inbox::ResponseStatistics) -> String {
-    let seconds = |spread: &Spread| match spread.mean() {
+    let seconds = |spread: &DurationTotals| match spread.mean() {
         Some(mean) => format!("{mean:.1} s on average, {:.1} s at most", spread.longest),
         None => "none yet".into(),
     };

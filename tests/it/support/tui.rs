@@ -246,7 +246,7 @@ impl TestTui {
     /// before.
     pub fn run_jobs(&mut self) {
         let store = self.app.store().clone();
-        let written = store.keep_draft(None, &Draft::default());
+        let written = store.save_draft(None, &Draft::default());
         assert!(
             store.settled_blocking(written),
             "the journal is not written"

@@ -1,23 +1,24 @@
-//! How much memory conversations take, where an item that several share counts once.
+//! How much memory conversations and stored responses take, where an item that several share counts once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::api::Item;
 
-/// How many bytes those take that somebody holds. What goes on from something earlier shares its
-/// items, and keeps them when the earlier one goes: an item is counted once, and for as long as
-/// anybody has it.
+/// Counts the bytes that are held in memory. A conversation or response that goes on from an earlier one
+/// shares its items, and keeps them when the earlier one is dropped. So an item counts once, and for as
+/// long as anything holds it.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryUse {
     /// The bytes of everything that is held.
     pub bytes: usize,
-    /// How many holders each item has, by its address, which stays the same as long as one of them has it.
+    /// How many holders each item has, by its address. The address stays the same as long as there is a
+    /// holder.
     holders: HashMap<usize, u32>,
 }
 
 impl MemoryUse {
-    /// Counts items that somebody holds from now on.
+    /// Adds items that have one more holder from now on.
     pub fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             self.bytes += size_of::<Arc<Item>>();
@@ -29,13 +30,13 @@ impl MemoryUse {
         }
     }
 
-    /// Counts what somebody takes besides items anew.
+    /// Replaces a number of bytes that was counted besides items, by what it is now.
     pub(crate) fn recount(&mut self, known: &mut usize, bytes: usize) {
         self.bytes = self.bytes + bytes - *known;
         *known = bytes;
     }
 
-    /// Counts items that somebody does not hold any more.
+    /// Removes items that have one holder less from now on.
     pub fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             let address = Arc::as_ptr(item).addr();

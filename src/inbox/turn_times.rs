@@ -1,4 +1,5 @@
-//! When what happened to the requests that wait: what a study and the statistics are made of.
+//! Measures when what happened to a request: for the statistics, and for a study, whose pauses and
+//! phases are also managed here.
 
 use jiff::Timestamp;
 
@@ -7,43 +8,45 @@ use crate::journal::TurnTime;
 use crate::study::{Delay, DelayPlan, Study, StudyPhase};
 
 impl Inbox {
-    /// Says what a study goes by, from now on.
+    /// Sets the settings of the study. It begins with its first phase, and paused if the settings say so.
     pub(crate) fn set_study(&mut self, study: Study, now: Timestamp) {
         self.paused = (study.enabled && study.starts_paused).then_some(now);
         self.study = study;
         self.phase = 0;
     }
 
-    /// The phase of the study that is on, if it has any.
+    /// The current phase of the study, if it has phases.
     pub fn phase(&self) -> Option<&StudyPhase> {
         self.phases().get(self.phase)
     }
 
     /// All phases of the study, in order.
     pub fn phases(&self) -> &[StudyPhase] {
-        match self.study.enabled {
-            true => &self.study.phases,
-            false => &[],
+        if self.study.enabled {
+            &self.study.phases
+        } else {
+            &[]
         }
     }
 
-    /// Goes to the phase of this name; says whether there is one.
+    /// Makes the phase of this name the current one. Returns whether there is one.
     pub(crate) fn go_to_phase(&mut self, name: &str) -> bool {
-        let place = self.phases().iter().position(|phase| phase.name == name);
-        self.phase = place.unwrap_or(self.phase);
-        place.is_some()
+        let index = self.phases().iter().position(|phase| phase.name == name);
+        self.phase = index.unwrap_or(self.phase);
+        index.is_some()
     }
 
     fn phase_name(&self) -> Option<String> {
         self.phase().map(|phase| phase.name.clone())
     }
 
-    /// Since when the study stands still, if it does: requests wait, and nothing is sent to them.
+    /// Since when the study is paused, if it is: requests wait, and no reply is sent.
     pub fn paused(&self) -> Option<Timestamp> {
         self.paused
     }
 
-    /// Has the study stand still (`true`) or go on, or only tells: since when it stands still, if it does.
+    /// Pauses the study (`Some(true)`) or resumes it, or changes nothing (`None`). Returns since when it
+    /// is paused, if it is.
     ///
     /// # Errors
     ///
@@ -62,13 +65,13 @@ impl Inbox {
         Ok(self.paused)
     }
 
-    /// Has the study stand still, or go on; says whether it did the other before.
+    /// Pauses or resumes the study. Returns whether that changed anything.
     fn pause(&mut self, pauses: bool, now: Timestamp) -> bool {
         match (pauses, self.paused) {
             (true, None) => {
                 let waiting: Vec<ConversationId> = self.longest_waiting().collect();
                 for id in waiting {
-                    // A model that writes stops here.
+                    // A model that is writing a reply stops.
                     self.take_over(id, now);
                 }
                 self.paused = Some(now);
@@ -79,9 +82,9 @@ impl Inbox {
                 self.paused = None;
                 let waiting: Vec<ConversationId> = self.longest_waiting().collect();
                 for id in waiting {
-                    // What is decided without the person had to wait too.
-                    self.consider(id, now);
-                    self.tell_waiters(id);
+                    // Rules and models had to wait too.
+                    self.handle_automatically(id, now);
+                    self.notify_waiters(id);
                 }
             }
             _ => return false,
@@ -89,7 +92,7 @@ impl Inbox {
         true
     }
 
-    /// Adds the pause that holds now to a request that waits.
+    /// Adds the current pause, from its begin or from when the request came, to the times of a request.
     fn add_pause(&mut self, request: RequestId, now: Timestamp) {
         let Some(since) = self.paused else {
             return;
@@ -106,14 +109,14 @@ impl Inbox {
         }
     }
 
-    /// How slowly what is said in a conversation leaves.
-    pub(super) fn delay(&self, id: ConversationId) -> Option<Delay> {
+    /// The delay that the study asks for in a conversation.
+    pub(super) fn reply_delay(&self, id: ConversationId) -> Option<Delay> {
         let request = self.get(id)?.request();
         self.study.delay(request.assignment.as_deref()).cloned()
     }
 
-    /// The person pressed keys while a conversation was open.
-    pub fn typed(&mut self, id: ConversationId, keys: usize, now: Timestamp) {
+    /// Counts keys that the person pressed while a conversation was on the screen.
+    pub fn record_keys(&mut self, id: ConversationId, keys: usize, now: Timestamp) {
         let open = self.get(id).and_then(Conversation::open_request);
         if let Some(times) = open.and_then(|open| self.times.get_mut(&open)) {
             times.first_key.get_or_insert(now.as_millisecond());
@@ -123,8 +126,8 @@ impl Inbox {
         }
     }
 
-    /// A request waits for the person from now on.
-    pub(super) fn begin_times(&mut self, id: ConversationId, request: RequestId) {
+    /// Begins to measure the times of a request.
+    pub(super) fn begin_turn_times(&mut self, id: ConversationId, request: RequestId) {
         let times = TurnTime {
             turn: request.0,
             conversation: id.0,
@@ -135,17 +138,17 @@ impl Inbox {
         self.times.insert(request, times);
     }
 
-    /// What waits in a conversation is on the screen, if that is open.
-    pub(super) fn see(&mut self, id: ConversationId, now: Timestamp) {
+    /// Records that the request that waits in a conversation is on the screen, if it is.
+    pub(super) fn record_displayed(&mut self, id: ConversationId, now: Timestamp) {
         let open = self.get(id).and_then(Conversation::open_request);
-        let open = open.filter(|_| self.looked_at == Some(id));
+        let open = open.filter(|_| self.displayed == Some(id));
         if let Some(times) = open.and_then(|open| self.times.get_mut(&open)) {
             times.seen.get_or_insert(now.as_millisecond());
         }
     }
 
-    /// Something was said to a request.
-    pub(super) fn time_said(&mut self, request: RequestId, ended: bool, now: Timestamp) {
+    /// Records that a reply was sent to a request.
+    pub(super) fn record_reply_time(&mut self, request: RequestId, ended: bool, now: Timestamp) {
         let now = now.as_millisecond();
         let phase = self.phase_name();
         if let Some(times) = self.times.get_mut(&request) {
@@ -155,43 +158,46 @@ impl Inbox {
                 (times.sent, times.ended) = (Some(now), Some(now));
             }
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
     }
 
-    /// All that was said to a request has reached its client.
-    pub(super) fn time_delivered(&mut self, request: RequestId, now: Timestamp) {
+    /// Records that all replies to a request were delivered, after which nothing more is measured.
+    pub(super) fn record_delivery_time(&mut self, request: RequestId, now: Timestamp) {
         if let Some(times) = self.times.get_mut(&request) {
             times.delivered = Some(now.as_millisecond());
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
         self.times.remove(&request);
     }
 
-    /// The client of a request has gone.
-    pub(super) fn time_gone(&mut self, request: RequestId, now: Timestamp) {
+    /// Records that the client of a request has gone, after which nothing more is measured.
+    pub(super) fn record_disconnect_time(&mut self, request: RequestId, now: Timestamp) {
         self.add_pause(request, now);
         if let Some(times) = self.times.get_mut(&request) {
             times.ended.get_or_insert(now.as_millisecond());
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
         self.times.remove(&request);
     }
 
-    /// A reply leaves slowly.
-    pub(super) fn time_paced(&mut self, request: RequestId, plan: DelayPlan) {
+    /// Records how a reply is delayed.
+    pub(super) fn record_delay_plan(&mut self, request: RequestId, plan: DelayPlan) {
         if let Some(times) = self.times.get_mut(&request) {
             let plans = serde_json::from_str::<Vec<DelayPlan>>(&times.delays);
             let mut plans = plans.unwrap_or_default();
             plans.push(plan);
             times.delays = serde_json::to_string(&plans).unwrap_or_default();
         }
-        self.keep_times(request);
+        self.save_turn_times(request);
     }
 
-    fn keep_times(&self, request: RequestId) {
-        let times = self.times.get(&request).filter(|_| self.store.keeps());
+    fn save_turn_times(&self, request: RequestId) {
+        let times = self
+            .times
+            .get(&request)
+            .filter(|_| self.store.has_journal());
         if let Some(times) = times {
-            self.store.keep_times(times.clone());
+            self.store.save_times(times.clone());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is written down of drafts and of what rules decided.
+//! Writes drafts of models and decisions of rules to the journal.
 
 use jiff::Timestamp;
 
@@ -10,19 +10,22 @@ use crate::inbox::{Conversation, ConversationId, Inbox, ReplyContent, RequestId,
 use crate::journal::{self, DraftFate};
 use crate::rules::Decision;
 
-/// What was drafted for a request that waits no longer.
+/// The drafts for a request that waits no longer.
 #[derive(Debug)]
 pub(in crate::inbox) struct EndedTurn {
     turn: Box<TurnDrafts>,
-    /// What became of each draft.
+    /// What became of each draft, in the same order.
     fates: Vec<DraftFate>,
 }
 
 impl Conversation {
-    /// Ends what is drafted for the request that was answered last.
-    pub(in crate::inbox) fn end_drafting(&mut self) -> Option<EndedTurn> {
+    /// Takes the drafts for a request that has just ended, with what became of each.
+    pub(in crate::inbox) fn take_turn_drafts(&mut self) -> Option<EndedTurn> {
         let turn = self.drafting.take()?;
-        let own = self.said.iter().filter(|said| said.request == turn.request);
+        let own = self
+            .replies
+            .iter()
+            .filter(|reply| reply.request == turn.request);
         let own: Vec<&SentReply> = own.collect();
         let fates = turn.drafts.iter().map(|draft| fate(draft, &own)).collect();
         Some(EndedTurn { turn, fates })
@@ -30,8 +33,8 @@ impl Conversation {
 }
 
 impl Inbox {
-    /// Writes down what became of the drafts of a request that waits no longer, and stops those that are
-    /// still being made.
+    /// Writes what became of the drafts for a request that has ended, and stops those that are still
+    /// being written.
     pub(in crate::inbox) fn end_turn(
         &mut self,
         id: ConversationId,
@@ -41,40 +44,40 @@ impl Inbox {
         let Some(EndedTurn { turn, fates }) = ended else {
             return;
         };
-        if let Some(at) = turn.due {
-            self.due.remove(&(at, id));
+        if let Some(at) = turn.deadline {
+            self.deadlines.remove(&(at, id));
         }
         let TurnDrafts { drafts, .. } = *turn;
         for (mut draft, fate) in drafts.into_iter().zip(fates) {
             self.stop(&mut draft, now);
-            self.keep_model_draft(id, &draft, fate);
+            self.save_model_draft(id, &draft, fate);
         }
     }
 
-    /// Stops a draft that is still being made.
+    /// Stops a draft that is still being written.
     pub(super) fn stop(&mut self, draft: &mut ModelDraft, now: Timestamp) {
-        if self.making.remove(&draft.id).is_some() {
-            self.order(ModelOrder::Cancel(draft.id));
+        if self.drafts_in_progress.remove(&draft.id).is_some() {
+            self.send_order(ModelOrder::Cancel(draft.id));
         }
         draft.end(DraftState::Cancelled, now);
     }
 
-    /// Writes down a draft that has come to its end while its request still waits.
-    pub(super) fn keep_draft_of(&self, id: ConversationId, draft: DraftId) {
+    /// Writes a draft that has ended while its request still waits.
+    pub(super) fn save_ended_draft(&self, id: ConversationId, draft: DraftId) {
         let found = self.draft_of(id, draft);
         if let Some(found) = found.filter(|found| !found.is_streaming()) {
-            self.keep_model_draft(id, found, DraftFate::Open);
+            self.save_model_draft(id, found, DraftFate::Open);
         }
     }
 
-    pub(super) fn keep_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
-        if self.store.keeps() {
-            self.store.keep_model_draft(row(id, draft, fate));
+    pub(super) fn save_model_draft(&self, id: ConversationId, draft: &ModelDraft, fate: DraftFate) {
+        if self.store.has_journal() {
+            self.store.save_model_draft(row(id, draft, fate));
         }
     }
 
-    /// Writes down what a rule decided: about a draft, if it is about one.
-    pub(super) fn keep_decision(
+    /// Writes the decision of a rule about the request that waits, or about one of its drafts.
+    pub(super) fn save_decision(
         &self,
         id: ConversationId,
         decision: &Decision,
@@ -82,11 +85,11 @@ impl Inbox {
         now: Timestamp,
     ) {
         let request = self.get(id).and_then(Conversation::open_request);
-        let Some(RequestId(turn)) = request.filter(|_| self.store.keeps()) else {
+        let Some(RequestId(turn)) = request.filter(|_| self.store.has_journal()) else {
             return;
         };
-        self.store.keep_decision(journal::DecisionRow {
-            id: self.store.next_decision(),
+        self.store.save_decision(journal::DecisionRow {
+            id: self.store.next_decision_id(),
             conversation: id.0,
             turn,
             at: now.as_millisecond(),
@@ -115,7 +118,7 @@ fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::Mode
         model: draft.model.clone(),
         hint: draft.hint.clone(),
         begun: draft.begun.as_millisecond(),
-        first: draft.first.map(Timestamp::as_millisecond),
+        first: draft.first_piece.map(Timestamp::as_millisecond),
         ended: draft.ended.map(Timestamp::as_millisecond),
         state,
         failure,
@@ -124,12 +127,12 @@ fn row(id: ConversationId, draft: &ModelDraft, fate: DraftFate) -> journal::Mode
         usage: draft
             .usage
             .and_then(|usage| serde_json::to_string(&usage).ok()),
-        sent: i64::try_from(draft.sent).unwrap_or(i64::MAX),
+        sent: i64::try_from(draft.sent_items).unwrap_or(i64::MAX),
         fate,
     }
 }
 
-/// What there is of an item, as if it were whole.
+/// What there is of an unfinished item, as a whole item.
 fn partial(partial: &Partial) -> Option<Body> {
     Some(match partial {
         Partial::Nothing => return None,
@@ -143,23 +146,25 @@ fn partial(partial: &Partial) -> Option<Body> {
     })
 }
 
-/// What became of a draft, by what was said to its request.
-fn fate(draft: &ModelDraft, said: &[&SentReply]) -> DraftFate {
-    let by_itself = |said: &&SentReply| matches!(said.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
-    if draft.sent > 0 || draft.sent_of_message > 0 || said.iter().any(by_itself) {
+/// What became of a draft, by the replies to its request.
+fn fate(draft: &ModelDraft, replies: &[&SentReply]) -> DraftFate {
+    let by_itself = |reply: &&SentReply| matches!(reply.draft.sender, Sender::Auto { draft: id, .. } if id == draft.id.0);
+    if draft.sent_items > 0 || draft.sent_message_bytes > 0 || replies.iter().any(by_itself) {
         return DraftFate::Automatic;
     }
-    let own = said.iter().filter(|said| is_made_of(&said.draft, draft.id));
-    let mut sent = own.map(|said| &said.words).peekable();
+    let own = replies
+        .iter()
+        .filter(|reply| is_made_of(&reply.draft, draft.id));
+    let mut sent = own.map(|reply| &reply.content).peekable();
     if sent.peek().is_none() {
         return DraftFate::Unused;
     }
-    // Thoughts are read, and may be left out.
-    let is_thought = |item: &&Body| matches!(item, Body::Reasoning { .. });
-    let mut drafted = draft.items.iter().filter(|item| !is_thought(item));
+    // Reasoning does not count: the person may leave it out.
+    let is_reasoning = |item: &&Body| matches!(item, Body::Reasoning { .. });
+    let mut drafted = draft.items.iter().filter(|item| !is_reasoning(item));
     let mut sent =
-        sent.filter(|words| !matches!(words, ReplyContent::Item(item) if is_thought(&item)));
-    let is_same = sent.all(|words| match (words, drafted.next()) {
+        sent.filter(|content| !matches!(content, ReplyContent::Item(item) if is_reasoning(&item)));
+    let is_same = sent.all(|content| match (content, drafted.next()) {
         (ReplyContent::Item(sent), Some(drafted)) => sent.is_echoed_by(drafted),
         _ => false,
     });
@@ -170,7 +175,7 @@ fn fate(draft: &ModelDraft, said: &[&SentReply]) -> DraftFate {
     }
 }
 
-/// Whether anything in what was composed comes from a draft of a model.
+/// Whether any part of what the person composed comes from a draft of a model.
 fn is_made_of(composed: &Draft, id: DraftId) -> bool {
     let calls = composed.parts.iter().filter_map(|part| part.call.as_ref());
     let is_drafted = |call: &Call| {

@@ -1,4 +1,4 @@
-//! What is not new in a request that does not just go on where the one before it ended.
+//! Finds the items of a rewritten history that the person has seen before.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,17 +9,18 @@ use super::SentReply;
 use crate::api::Item;
 use crate::hash::Hash;
 
-/// What is there again of what a request had, wherever it stands now: an agent may leave something out
-/// and keep what came after it, or put its history together anew.
+/// The items of the request before that do not stand where they stood. An agent may leave something out
+/// and keep what came after it, or rewrite its history; then some of these items come again elsewhere.
 pub(super) struct RepeatedItems {
-    /// When what is not where it was had been seen, as often as it was there.
+    /// When each of these items was first seen, by its hash; as often as the item was there.
     moved: HashMap<Hash, VecDeque<Timestamp>>,
-    /// Whether there is such.
+    /// Whether there were any.
     has_moved: bool,
 }
 
 impl RepeatedItems {
-    /// Of these items, of which so many are where they were; the others had been seen then.
+    /// The items after the first `common` ones, which are where they were; `seen` is when these items
+    /// were first seen.
     pub fn of(items: &[Arc<Item>], seen: Vec<Timestamp>, common: usize) -> Self {
         let mut moved: HashMap<Hash, VecDeque<Timestamp>> = HashMap::new();
         for (item, at) in items.iter().skip(common).zip(seen) {
@@ -31,16 +32,16 @@ impl RepeatedItems {
         }
     }
 
-    /// When each of these items was seen that is not new. What stands before the last that was there, or
-    /// was said here, is not; neither is what the model says, nor what agents add to a history that is
-    /// not as it was.
+    /// When each of the items that are not new was first seen; those after them are new. Everything up
+    /// to the last item that was there before, or that is a reply of this program, is not new. Neither
+    /// are items of the model after that, nor boilerplate in a rewritten history.
     pub(crate) fn seen_in(
         mut self,
         items: &[Arc<Item>],
-        said: &[SentReply],
+        replies: &[SentReply],
         now: Timestamp,
     ) -> Vec<Timestamp> {
-        let mut said_at = said.iter().map(|said| said.at);
+        let mut reply_times = replies.iter().map(|reply| reply.at);
         let mut old = 0;
         let mut seen = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
@@ -52,11 +53,11 @@ impl RepeatedItems {
                     at
                 }
                 None if item.is_from_model() => {
-                    if self.has_moved && said.iter().any(|said| said.words.are(item)) {
+                    if self.has_moved && replies.iter().any(|reply| reply.content.matches(item)) {
                         old = index + 1;
                     }
-                    // What comes back of what was said was there when it was said.
-                    said_at.next().unwrap_or(now)
+                    // A reply that comes back was seen when it was sent.
+                    reply_times.next().unwrap_or(now)
                 }
                 None => now,
             };
@@ -69,7 +70,8 @@ impl RepeatedItems {
         seen
     }
 
-    /// When this was seen, if it was there and nothing else was found to be it.
+    /// When an item was first seen, if it is one of the moved items and was not taken as often as it was
+    /// there.
     fn take(&mut self, item: &Item) -> Option<Timestamp> {
         let moved = if self.moved.is_empty() {
             None
