@@ -136,7 +136,7 @@ pub fn run(
     let drafting = drafting(&config, &orders);
     let study = config.study.clone();
     let reload = reload(config, address, flags, environment, (catalog, orders));
-    let mut app = App::new(settings, store, Timestamp::now());
+    let mut app = App::new(settings, store.clone(), Timestamp::now());
     app.set_drafting(drafting);
     app.set_study(study);
     app.restore();
@@ -181,6 +181,8 @@ pub fn run(
     });
     drop(socket);
     runtime.shutdown_background();
+    // What still runs in the background has the store too, and nobody waits for that.
+    store.close_journal();
     let exit = exit.unwrap_or_else(|panic| resume_unwind(panic))?;
     Ok(match exit {
         Exit::Quit => ExitCode::SUCCESS,

@@ -35,8 +35,8 @@ mod writer;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -120,13 +120,14 @@ struct SharedJournal {
     generation: AtomicU64,
 }
 
-/// The journal of this program: the one that writes it. Dropping it writes what is left.
+/// The journal of this program: the one that writes it. Dropping it closes it.
 pub struct Journal {
     shared: Arc<SharedJournal>,
     reader: JournalReader,
     /// Has a connection of its own: a search takes long, and nobody is to wait for it.
     searcher: JournalReader,
-    writer: Option<JoinHandle<()>>,
+    /// `None` once it is closed.
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Journal {
@@ -180,7 +181,7 @@ impl Journal {
             shared,
             reader,
             searcher,
-            writer: Some(writer),
+            writer: Mutex::new(Some(writer)),
         })
     }
 
@@ -215,25 +216,22 @@ impl Journal {
         self.searcher.clone()
     }
 
-    /// Writes what is left, and returns how that went.
-    pub fn close(mut self) -> Health {
-        self.end();
-        self.shared.health.borrow().clone()
-    }
-
-    fn end(&mut self) {
+    /// Writes what is left, and returns how that went. Whatever is written later waits for the next run.
+    pub fn close(&self) -> Health {
         self.shared.queue.end();
-        if let Some(writer) = self.writer.take()
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writer.take()
             && writer.join().is_err()
         {
             tracing::error!("the thread of the journal failed");
         }
+        self.shared.health.borrow().clone()
     }
 }
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        self.end();
+        self.close();
     }
 }
 

@@ -26,6 +26,8 @@ const CHECKPOINT_FROM: i64 = 1024;
 const CHECKPOINT_AT: usize = 32 << 20;
 /// What a record takes in the log besides its bytes, about: SQLite writes whole pages.
 const PAGES_OF_A_RECORD: usize = 8 << 10;
+/// How often that is tried at the end of the program while somebody reads.
+const CLOSING_CHECKPOINTS: usize = 5;
 /// How much text is indexed in one step.
 const INDEX_STEP: usize = 64 << 10;
 /// How many texts retention takes out of the index in one step.
@@ -163,13 +165,21 @@ impl Upkeep {
 
     /// Leaves the database in order. Whatever cannot be done is done at the next start.
     pub fn close(&mut self, db: &mut Connection) {
-        let mut close = || {
-            while self.index.is_some() && index_some(db)? {}
-            checkpoint(db, "TRUNCATE")
-        };
-        if let Err(error) = close() {
+        if let Err(error) = self.try_close(db) {
             tracing::warn!(%error, "the journal could not be closed in order");
         }
+    }
+
+    fn try_close(&mut self, db: &mut Connection) -> Result<()> {
+        while self.index.is_some() && index_some(db)? {}
+        for _ in 0..CLOSING_CHECKPOINTS {
+            // Each attempt waits a while for those who read.
+            if checkpoint(db, "TRUNCATE")? {
+                return Ok(());
+            }
+        }
+        tracing::info!("somebody still reads the journal");
+        Ok(())
     }
 }
 

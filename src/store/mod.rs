@@ -202,6 +202,14 @@ impl Store {
         self.journal.as_ref().map(|journal| journal.health())
     }
 
+    /// Writes to the journal what is left, whoever else still has this store, and leaves the files in
+    /// order. Whatever is written later is in the journal when the program starts again.
+    pub fn close_journal(&self) {
+        if let Some(journal) = &self.journal {
+            journal.close();
+        }
+    }
+
     /// Waits until a write is in the journal or has failed, and returns whether it is there. A reply may
     /// leave the program in either case.
     pub(crate) async fn settled(&self, saving: Saving) -> bool {
@@ -861,5 +869,25 @@ mod tests {
         assert!(!second.can_open_from_memory(&chat(&talk), None));
         let again = second.open(&chat(&talk), "pi", None);
         assert_eq!(again.key.conversation, opened.key.conversation);
+    }
+
+    #[test]
+    fn a_closed_journal_is_in_order_though_somebody_still_has_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+        let store = Store::with_journal(10, journal).unwrap();
+        store.save_setting("flavour", "salty".into());
+        let in_background = store.clone();
+        store.close_journal();
+        for log in ["journal.db-tail", "journal.db-wal"] {
+            let bytes = std::fs::read(folder.path().join(log)).unwrap_or_default();
+            assert!(bytes.is_empty(), "{log} has {} bytes", bytes.len());
+        }
+        let late = in_background.save_setting("flavour", "sweet".into());
+        assert!(in_background.settled_blocking(late));
+        drop((store, in_background));
+        let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+        let store = Store::with_journal(10, journal).unwrap();
+        assert_eq!(store.setting("flavour").as_deref(), Some("sweet"));
     }
 }
