@@ -377,6 +377,7 @@ impl Inbox {
             }
             (STATISTICS, self.statistics.to_json())
         });
+        let times = self.record_reply_time(request, ends, now);
         let store = self.store.clone();
         let mut saving = Saving::default();
         let mut ended_turn = None;
@@ -402,7 +403,7 @@ impl Inbox {
                 Vec::new()
             };
             // If the client has gone since, the event that says so returns the draft.
-            saving = store.save_replies(rows, rest.map(|rest| (id, rest)), statistics);
+            saving = store.save_replies(rows, times, rest.map(|rest| (id, rest)), statistics);
             if let Some(open) = conversation.open.front_mut() {
                 open.responder.send_with_delay(reply, saving, delay);
                 // Lets the threads run that were just woken: a client waits for them, and nobody for
@@ -418,7 +419,6 @@ impl Inbox {
             }
         });
         self.saving = Some(saving);
-        self.record_reply_time(request, ends, now);
         if ends {
             self.end_turn(id, ended_turn, now);
             // Another request may have been queued behind this one.

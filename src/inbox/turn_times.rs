@@ -147,8 +147,13 @@ impl Inbox {
         }
     }
 
-    /// Records that a reply was sent to a request.
-    pub(super) fn record_reply_time(&mut self, request: RequestId, ended: bool, now: Timestamp) {
+    /// Records that a reply is sent to a request, and returns what is to be saved with the reply.
+    pub(super) fn record_reply_time(
+        &mut self,
+        request: RequestId,
+        ended: bool,
+        now: Timestamp,
+    ) -> Option<TurnTime> {
         let now = now.as_millisecond();
         let phase = self.phase_name();
         if let Some(times) = self.times.get_mut(&request) {
@@ -158,7 +163,7 @@ impl Inbox {
                 (times.sent, times.ended) = (Some(now), Some(now));
             }
         }
-        self.save_turn_times(request);
+        self.turn_times(request).cloned()
     }
 
     /// Records that all replies to a request were delivered, after which nothing more is measured.
@@ -192,12 +197,14 @@ impl Inbox {
     }
 
     fn save_turn_times(&self, request: RequestId) {
-        let times = self
-            .times
-            .get(&request)
-            .filter(|_| self.store.has_journal());
-        if let Some(times) = times {
+        if let Some(times) = self.turn_times(request) {
             self.store.save_times(times.clone());
         }
+    }
+
+    /// What is to be saved of a request's times; `None` without a journal.
+    fn turn_times(&self, request: RequestId) -> Option<&TurnTime> {
+        let times = self.times.get(&request);
+        times.filter(|_| self.store.has_journal())
     }
 }

@@ -512,10 +512,11 @@ impl Store {
     }
 
     /// Writes replies before they leave, each with its text for the search index. With them, in one
-    /// write: what is left of the draft, and a setting.
+    /// write: the times of the turn, what is left of the draft, and a setting.
     pub(crate) fn save_replies(
         &self,
         said: Vec<(SaidRow, String)>,
+        times: Option<TurnTime>,
         rest: Option<(ConversationId, &Draft)>,
         setting: Option<(&str, String)>,
     ) -> Saving {
@@ -531,7 +532,8 @@ impl Store {
             let key = key.to_owned();
             Record::Setting { key, value }
         });
-        let rows = said.into_iter().chain(rest);
+        let times = times.map(Record::TurnTime);
+        let rows = said.into_iter().chain(times).chain(rest);
         let rows = rows.chain(text_records(texts)).chain(setting);
         self.write(rows.collect())
     }

@@ -478,7 +478,7 @@ impl Inbox {
         {
             let last = conversation.replies().len().saturating_sub(1);
             self.store
-                .save_replies(conversation.rows(last, request), None, None);
+                .save_replies(conversation.rows(last, request), None, None, None);
         }
     }
 }
