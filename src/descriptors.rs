@@ -8,7 +8,7 @@ const MAX_DESCRIPTORS: u64 = 65_536;
 
 /// Raises the soft limit of descriptors towards the hard limit, to [`MAX_DESCRIPTORS`] at most, and
 /// returns the limit that holds from now on.
-pub fn raise_limit() -> usize {
+pub(crate) fn raise_limit() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // `None` is no limit.
     let wanted = maximum.unwrap_or(MAX_DESCRIPTORS).min(MAX_DESCRIPTORS);

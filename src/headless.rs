@@ -30,7 +30,7 @@ pub(crate) struct HeadlessServer {
 
 impl HeadlessServer {
     /// Starts to serve, within a Tokio runtime. Requests that `screen` objects to are rejected.
-    pub fn start(
+    pub(crate) fn start(
         config: &Config,
         listener: TcpListener,
         screen: Option<RequestFilter>,
@@ -56,7 +56,7 @@ impl HeadlessServer {
     }
 
     /// Waits for the next event.
-    pub async fn next(&mut self) -> Event {
+    pub(crate) async fn next(&mut self) -> Event {
         match self.events.recv().await {
             Some(event) => event,
             None => std::future::pending().await,
@@ -64,7 +64,7 @@ impl HeadlessServer {
     }
 
     /// Stops to accept connections, and gives open ones a moment to receive the end of their responses.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         // A timeout or an error does not change what follows.
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.closed).await;

@@ -35,6 +35,7 @@
 //! private, so that the compiler finds what nobody uses. This is no library for others.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 pub mod agents;

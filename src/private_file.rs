@@ -28,7 +28,7 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// If it cannot be read or is not a regular file. A symbolic link, a FIFO and a device fail at once.
-pub fn read(path: &Path) -> io::Result<String> {
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut file = OpenOptions::new()
         .read(true)
@@ -50,7 +50,7 @@ pub fn read(path: &Path) -> io::Result<String> {
 /// # Errors
 ///
 /// If it cannot be created, or anything has that name already.
-pub fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -62,7 +62,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 /// the program ends, the path leads to the old file or to the whole new one. Where the file system has
 /// no nameless files, a program that is killed leaves a temporary file beside it.
 #[derive(Debug)]
-pub struct NewFile {
+pub(crate) struct NewFile {
     path: PathBuf,
     out: BufWriter<Unnamed>,
 }
@@ -82,7 +82,7 @@ impl NewFile {
     /// # Errors
     ///
     /// If no file can be created in its folder.
-    pub fn begin(path: &Path) -> io::Result<Self> {
+    pub(crate) fn begin(path: &Path) -> io::Result<Self> {
         let folder = folder_of(path);
         let nameless = rustix::fs::open(
             folder,
@@ -100,7 +100,7 @@ impl NewFile {
     }
 
     /// The path that it will have.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -109,7 +109,7 @@ impl NewFile {
     /// # Errors
     ///
     /// If the system cannot write it.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.out.flush()?;
         self.out.get_ref().file().sync_all()
     }
@@ -120,7 +120,7 @@ impl NewFile {
     ///
     /// If it cannot be written, or something has the name already that it does not replace. What has the
     /// name is unchanged then.
-    pub fn finish(self, replaces: bool) -> io::Result<()> {
+    pub(crate) fn finish(self, replaces: bool) -> io::Result<()> {
         let Self { path, out } = self;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
         let file = match file {
@@ -199,7 +199,7 @@ fn folder_of(path: &Path) -> &Path {
 /// # Errors
 ///
 /// If it cannot be written; a file of that name is unchanged then.
-pub fn replace(
+pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
@@ -214,7 +214,7 @@ pub fn replace(
 /// # Errors
 ///
 /// If it cannot be removed, or is not a regular file.
-pub fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     check(path)?;
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -227,7 +227,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// # Errors
 ///
 /// If anything else has that name: a symbolic link, a FIFO, a device, a folder.
-pub fn check(path: &Path) -> io::Result<()> {
+pub(crate) fn check(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => Err(not_a_regular_file()),
         _ => Ok(()),

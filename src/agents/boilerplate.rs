@@ -73,7 +73,7 @@ pub(crate) struct InventedTurns {
 impl InventedTurns {
     /// The invented turns of a request. Items of the Responses API are not parsed for this: agents
     /// that use it are not known to invent turns.
-    pub fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         if !matches!(request.format, Format::Chat | Format::Messages) {
             return Self::default();
         }
@@ -91,7 +91,7 @@ impl InventedTurns {
     }
 
     /// Whether an agent added the item at this index by itself.
-    pub fn contains(self, items: &[Arc<Item>], index: usize) -> bool {
+    pub(crate) fn contains(self, items: &[Arc<Item>], index: usize) -> bool {
         let Some(item) = items.get(index) else {
             return false;
         };

@@ -49,7 +49,7 @@ pub(super) struct Cutter<'a> {
 
 impl<'a> Cutter<'a> {
     /// A cutter for this text.
-    pub fn new(body: &'a [u8]) -> Self {
+    pub(super) fn new(body: &'a [u8]) -> Self {
         Self {
             // It was parsed as JSON before, so it is UTF-8.
             body: std::str::from_utf8(body).unwrap_or_default(),
@@ -58,22 +58,22 @@ impl<'a> Cutter<'a> {
     }
 
     /// Cuts the list of tools.
-    pub fn tools(&mut self, raw: &'a RawValue) {
+    pub(super) fn tools(&mut self, raw: &'a RawValue) {
         self.cuts.push((raw.get(), CutParts::Tools));
     }
 
     /// Cuts the instructions or the system prompt.
-    pub fn preamble(&mut self, raw: &'a RawValue) {
+    pub(super) fn preamble(&mut self, raw: &'a RawValue) {
         self.cuts.push((raw.get(), CutParts::Preamble));
     }
 
     /// Cuts a string that is the only item.
-    pub fn prompt(&mut self, raw: &'a RawValue) {
+    pub(super) fn prompt(&mut self, raw: &'a RawValue) {
         self.cuts.push((raw.get(), CutParts::Prompt));
     }
 
     /// Cuts all members of a list of items.
-    pub fn items(&mut self, members: &[&'a str]) {
+    pub(super) fn items(&mut self, members: &[&'a str]) {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             return;
         };
@@ -94,7 +94,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// Finishes the envelope with the text that is left.
-    pub fn finish(mut self) -> Envelope {
+    pub(super) fn finish(mut self) -> Envelope {
         let start = |part: &str| part.as_ptr().addr() - self.body.as_ptr().addr();
         self.cuts.sort_by_key(|(part, _)| start(part));
         let (mut text, mut from) = (String::new(), 0);

@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields of a value that is known to be JSON; none if it is not an object.
-    pub fn of(raw: &'a RawValue) -> Self {
+    pub(crate) fn of(raw: &'a RawValue) -> Self {
         Self::of_text(raw.get())
     }
 
@@ -44,13 +44,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A field, unless it is `null`.
-    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         let found = self.0.iter().rev().find(|(key, _)| key == name);
         found.map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
     }
 
     /// A field that is a string; `None` otherwise.
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.get(name).and_then(text)
     }
 
@@ -60,37 +60,37 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields of a nested object; none if the field is absent or no object.
-    pub fn object(&self, name: &str) -> Fields<'a> {
+    pub(crate) fn object(&self, name: &str) -> Fields<'a> {
         self.get(name).map_or(Self(Vec::new()), Self::of)
     }
 
     /// The members of an array; none if the field is absent or no array.
-    pub fn list(&self, name: &str) -> Vec<&'a RawValue> {
+    pub(crate) fn list(&self, name: &str) -> Vec<&'a RawValue> {
         self.get(name).map(list).unwrap_or_default()
     }
 
     /// All fields, in the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
         self.0.iter().map(|(key, raw)| (key.as_ref(), *raw))
     }
 
     /// An optional string; an error if it is of another type.
-    pub fn string(&self, key: &str) -> Result<Option<String>, ApiError> {
+    pub(crate) fn string(&self, key: &str) -> Result<Option<String>, ApiError> {
         self.typed(key, "a string")
     }
 
     /// An optional boolean; an error if it is of another type.
-    pub fn flag(&self, key: &str) -> Result<Option<bool>, ApiError> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, ApiError> {
         self.typed(key, "a boolean")
     }
 
     /// An optional unsigned integer; an error if it is of another type.
-    pub fn integer(&self, key: &str) -> Result<Option<u64>, ApiError> {
+    pub(crate) fn integer(&self, key: &str) -> Result<Option<u64>, ApiError> {
         self.typed(key, "an integer")
     }
 
     /// The members of an optional array; an error if it is of another type.
-    pub fn members(&self, key: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
+    pub(crate) fn members(&self, key: &str) -> Result<Option<Vec<&'a str>>, ApiError> {
         match self.get(key) {
             None => Ok(None),
             Some(raw) if kind(raw) == JsonKind::Array => Ok(Some(members(raw))),
@@ -99,7 +99,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Checks that an optional field is of one of these kinds.
-    pub fn expect(&self, key: &str, expected: &str, kinds: &[JsonKind]) -> Result<(), ApiError> {
+    pub(crate) fn expect(
+        &self,
+        key: &str,
+        expected: &str,
+        kinds: &[JsonKind],
+    ) -> Result<(), ApiError> {
         match self.get(key) {
             Some(raw) if !kinds.contains(&kind(raw)) => {
                 Err(ApiError::wrong_type(key, expected, raw))
@@ -178,7 +183,7 @@ pub(crate) enum JsonKind {
 
 impl JsonKind {
     /// The kind with an article, for error messages.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool => "a boolean",

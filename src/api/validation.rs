@@ -41,7 +41,7 @@ impl Validator {
     /// # Errors
     ///
     /// Why it is no schema, or is not used.
-    pub fn new(schema: &Value) -> Result<Self, String> {
+    pub(crate) fn new(schema: &Value) -> Result<Self, String> {
         let mut scale = CostEstimator {
             root: schema,
             known: HashMap::new(),
@@ -69,7 +69,7 @@ impl Validator {
     /// # Errors
     ///
     /// Why the value cannot be checked.
-    pub fn errors<'a>(
+    pub(crate) fn errors<'a>(
         &'a self,
         value: &'a Value,
     ) -> Result<impl Iterator<Item = ValidationError<'a>>, String> {

@@ -57,7 +57,7 @@ pub(super) struct ParsedFile<'t> {
 
 impl<'t> ParsedFile<'t> {
     /// Reads the text; values are checked for their type only.
-    pub fn new(text: &'t str) -> Result<Self, Mistake> {
+    pub(super) fn new(text: &'t str) -> Result<Self, Mistake> {
         match toml::from_str(text) {
             Ok(values) => Ok(Self { text, values }),
             Err(error) => Err(mistake_of(text, &error)),

@@ -129,7 +129,7 @@ pub(super) struct ControlError {
 }
 
 impl ControlError {
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -226,7 +226,7 @@ impl ControlMessage {
     /// # Errors
     ///
     /// If the version is not supported, or the line is not a valid request.
-    pub fn read(line: &[u8]) -> Result<ControlRequest, ControlError> {
+    pub(super) fn read(line: &[u8]) -> Result<ControlRequest, ControlError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: Option<u32>,
@@ -256,7 +256,7 @@ impl ControlMessage {
 
 impl ControlRequest {
     /// The command, and what executes it.
-    pub fn target(self) -> RequestTarget {
+    pub(super) fn target(self) -> RequestTarget {
         let all = match &self {
             Self::Show { all, .. } | Self::Wait { all, .. } => *all,
             _ => false,

@@ -49,7 +49,7 @@ pub(super) enum BlockAuthor {
 
 impl BlockAuthor {
     /// The CSS class.
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Agent => "agent",
@@ -98,7 +98,7 @@ pub(super) struct BlockBuilder {
 
 impl BlockBuilder {
     /// The blocks of a turn, which has to follow the one of the call before.
-    pub fn of(&mut self, turn: &ExportedTurn) -> Vec<ExportBlock> {
+    pub(super) fn of(&mut self, turn: &ExportedTurn) -> Vec<ExportBlock> {
         let mut blocks = Vec::new();
         if turn.mark.excluded {
             self.remember(turn);

@@ -22,7 +22,7 @@ pub(super) struct FunctionCache {
 
 impl FunctionCache {
     /// The functions of a request.
-    pub fn of(&mut self, request: &Request) -> &Functions {
+    pub(super) fn of(&mut self, request: &Request) -> &Functions {
         let list = &request.tools;
         let is_same = |(known, _): &(Arc<ToolList>, Functions)| {
             Arc::ptr_eq(known, list) || known.hash() == list.hash()
@@ -33,7 +33,7 @@ impl FunctionCache {
     }
 
     /// The functions of the latest request.
-    pub fn last(&self) -> Option<&Functions> {
+    pub(super) fn last(&self) -> Option<&Functions> {
         self.known.as_ref().map(|(_, functions)| functions)
     }
 }

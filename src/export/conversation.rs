@@ -120,7 +120,7 @@ pub(super) enum ReplyAuthor {
 
 impl ReplyAuthor {
     /// The name in exported files.
-    pub fn word(&self) -> &'static str {
+    pub(super) fn word(&self) -> &'static str {
         match self {
             Self::Person => "person",
             Self::Edited(_) => "edited",
@@ -131,7 +131,7 @@ impl ReplyAuthor {
     }
 
     /// The name of the model, if one took part.
-    pub fn model(&self) -> Option<&str> {
+    pub(super) fn model(&self) -> Option<&str> {
         match self {
             Self::Edited(model) | Self::Model(model) => Some(model),
             Self::Person | Self::Rule(_) | Self::Program => None,
@@ -141,7 +141,7 @@ impl ReplyAuthor {
 
 impl ReplyPart {
     /// The part as an item; `None` for a rejection.
-    pub fn body(&self) -> Option<Body> {
+    pub(super) fn body(&self) -> Option<Body> {
         match &self.content {
             ReplyContent::Item(body) => Some(body.clone()),
             ReplyContent::Live(text, phase) => Some(Body::message(text.clone(), *phase)),
@@ -150,7 +150,7 @@ impl ReplyPart {
     }
 
     /// The ids of the model drafts that the part contains text of.
-    pub fn drafts(&self) -> Vec<i64> {
+    pub(super) fn drafts(&self) -> Vec<i64> {
         let mut drafts: Vec<i64> = self
             .origin
             .spans()
@@ -171,17 +171,17 @@ impl ReplyPart {
 
 impl ExportedTurn {
     /// The request, if it can be read.
-    pub fn request(&self) -> Option<&Request> {
+    pub(super) fn request(&self) -> Option<&Request> {
         self.past.request.as_ref()
     }
 
     /// The parts of the reply as items.
-    pub fn bodies(&self) -> Vec<Body> {
+    pub(super) fn bodies(&self) -> Vec<Body> {
         self.parts.iter().filter_map(ReplyPart::body).collect()
     }
 
     /// The message of the rejection, if the request was rejected.
-    pub fn rejection(&self) -> Option<&str> {
+    pub(super) fn rejection(&self) -> Option<&str> {
         self.parts.iter().find_map(|part| match &part.content {
             ReplyContent::Rejection(words) => Some(words.as_str()),
             _ => None,
@@ -191,7 +191,7 @@ impl ExportedTurn {
 
 impl ExportedConversation {
     /// Opens a conversation of the journal; `None` if there is none with this id.
-    pub fn open(reader: &JournalReader, id: i64) -> Result<Option<Self>, ReadError> {
+    pub(super) fn open(reader: &JournalReader, id: i64) -> Result<Option<Self>, ReadError> {
         let Some(row) = reader.conversation(id)? else {
             return Ok(None);
         };
@@ -247,7 +247,7 @@ impl ExportedConversation {
     }
 
     /// Reads the next turn; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<ExportedTurn>, ReadError> {
+    pub(super) fn next(&mut self) -> Result<Option<ExportedTurn>, ReadError> {
         let Some(past) = self.turns.next().transpose()? else {
             return Ok(None);
         };

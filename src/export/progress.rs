@@ -29,7 +29,7 @@ enum ProgressOutput<'a> {
 impl<'a> ExportProgress<'a> {
     /// Reports on standard error if that is a terminal, unless the export itself is written to the
     /// terminal.
-    pub fn on_terminal(total: u64, writes_to_stdout: bool) -> Self {
+    pub(super) fn on_terminal(total: u64, writes_to_stdout: bool) -> Self {
         let is_free = !writes_to_stdout || !io::stdout().is_terminal();
         let output = if is_free && io::stderr().is_terminal() {
             ProgressOutput::Terminal(None)
@@ -44,7 +44,7 @@ impl<'a> ExportProgress<'a> {
     }
 
     /// Reports to a callback.
-    pub fn with_callback(total: u64, watch: ProgressCallback<'a>) -> Self {
+    pub(super) fn with_callback(total: u64, watch: ProgressCallback<'a>) -> Self {
         let output = ProgressOutput::Callback(watch);
         Self {
             total,
@@ -54,7 +54,7 @@ impl<'a> ExportProgress<'a> {
     }
 
     /// Counts one more turn; returns whether to go on.
-    pub fn step(&mut self) -> bool {
+    pub(super) fn step(&mut self) -> bool {
         self.done += 1;
         // Turns may be added to the journal during the export.
         self.total = self.total.max(self.done);
@@ -73,7 +73,7 @@ impl<'a> ExportProgress<'a> {
     }
 
     /// Clears the bar.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let ProgressOutput::Terminal(shown) = &mut self.output
             && shown.take().is_some()
         {

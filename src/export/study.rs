@@ -29,12 +29,12 @@ pub(super) struct ConversationStudy {
 
 impl StudyFacts {
     /// Whether nothing is known.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// The known values as JSON fields.
-    pub fn facts(&self) -> Map<String, Value> {
+    pub(super) fn facts(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(facts)) => facts,
             _ => Map::new(),
@@ -44,7 +44,7 @@ impl StudyFacts {
 
 impl ConversationStudy {
     /// Reads those of a conversation.
-    pub fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
+    pub(super) fn of(reader: &JournalReader, conversation: i64) -> Result<Self, ReadError> {
         let mut study = Self::default();
         for timed in reader.timed_turns(conversation)? {
             let assigned = store::assignment(&timed.detail);
@@ -63,7 +63,7 @@ impl ConversationStudy {
     }
 
     /// Removes and returns the facts of a turn.
-    pub fn take(&mut self, turn: i64) -> StudyFacts {
+    pub(super) fn take(&mut self, turn: i64) -> StudyFacts {
         self.turns.remove(&turn).unwrap_or_default()
     }
 }

@@ -52,7 +52,7 @@ enum OutputStream {
 }
 
 impl ExportWriter {
-    pub fn stdout() -> Self {
+    pub(super) fn stdout() -> Self {
         Self {
             stream: OutputStream::Stdout(BufWriter::new(io::stdout())),
         }
@@ -60,7 +60,7 @@ impl ExportWriter {
 
     /// Opens a file that is renamed to `path` by [`Self::finish`]. Unless it `replaces`, it is an error if
     /// something has that name by then.
-    pub fn file(path: &Path, replaces: bool) -> Result<Self, ExportError> {
+    pub(super) fn file(path: &Path, replaces: bool) -> Result<Self, ExportError> {
         check_free(path, replaces)?;
         let file = NewFile::begin(path).map_err(|error| ExportError::write(path, error))?;
         Ok(Self {
@@ -69,7 +69,7 @@ impl ExportWriter {
     }
 
     /// Flushes the stream, or gives the file its name.
-    pub fn finish(self) -> Result<(), ExportError> {
+    pub(super) fn finish(self) -> Result<(), ExportError> {
         match self.stream {
             OutputStream::Stdout(mut stdout) => stdout.flush().map_err(ExportError::stdout),
             OutputStream::File { file, replaces } => {
@@ -83,7 +83,7 @@ impl ExportWriter {
     }
 
     /// The export error for an error of writing.
-    pub fn failed(&self, error: io::Error) -> ExportError {
+    pub(super) fn failed(&self, error: io::Error) -> ExportError {
         match &self.stream {
             OutputStream::Stdout(_) => ExportError::stdout(error),
             OutputStream::File { file, .. } => ExportError::write(file.path(), error),

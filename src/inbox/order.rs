@@ -50,7 +50,7 @@ pub(super) struct ListOrder {
 }
 
 impl ListOrder {
-    pub fn insert(&mut self, conversation: &Conversation) {
+    pub(super) fn insert(&mut self, conversation: &Conversation) {
         let key = ListKey::of(conversation);
         let at = self.listed.partition_point(|other| *other < key);
         self.listed.insert(at, key);
@@ -59,14 +59,14 @@ impl ListOrder {
 
     /// Takes a conversation out of the list. It must not have changed since it was inserted, because it
     /// is found by its key.
-    pub fn remove(&mut self, conversation: &Conversation) {
+    pub(super) fn remove(&mut self, conversation: &Conversation) {
         if let Some(at) = self.position(conversation) {
             self.listed.remove(at);
             self.requests -= conversation.waiting();
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.listed.len()
     }
 
@@ -76,7 +76,7 @@ impl ListOrder {
     }
 
     /// The conversations from an index on.
-    pub fn from(
+    pub(super) fn from(
         &self,
         index: usize,
     ) -> impl DoubleEndedIterator<Item = ConversationId> + ExactSizeIterator {
@@ -84,12 +84,12 @@ impl ListOrder {
         self.listed.range(index..).map(|key| key.id())
     }
 
-    pub fn position(&self, conversation: &Conversation) -> Option<usize> {
+    pub(super) fn position(&self, conversation: &Conversation) -> Option<usize> {
         self.listed.binary_search(&ListKey::of(conversation)).ok()
     }
 
     /// The conversations in which a request waits, the longest wait first.
-    pub fn waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
+    pub(super) fn waiting(&self) -> impl DoubleEndedIterator<Item = ConversationId> {
         let waiting = self.first_done();
         self.listed.range(..waiting).map(|key| key.id())
     }

@@ -21,7 +21,7 @@ pub(super) struct RepeatedItems {
 impl RepeatedItems {
     /// The items after the first `common` ones, which are where they were; `seen` is when these items
     /// were first seen.
-    pub fn of(items: &[Arc<Item>], seen: Vec<Timestamp>, common: usize) -> Self {
+    pub(super) fn of(items: &[Arc<Item>], seen: Vec<Timestamp>, common: usize) -> Self {
         let mut moved: HashMap<Hash, VecDeque<Timestamp>> = HashMap::new();
         for (item, at) in items.iter().skip(common).zip(seen) {
             moved.entry(item.likeness()).or_default().push_back(at);

@@ -44,7 +44,7 @@ struct NewestTurn {
 }
 
 impl Applier {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             known: Cache::new(MAX_REMEMBERED_BLOBS),
             newest: Cache::new(MAX_REMEMBERED_ITEMS),
@@ -52,12 +52,12 @@ impl Applier {
     }
 
     /// Forgets what it remembers, because the database has changed otherwise.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.known.clear();
         self.newest.clear();
     }
 
-    pub fn apply(&mut self, db: &Connection, record: &Record) -> Result<()> {
+    pub(super) fn apply(&mut self, db: &Connection, record: &Record) -> Result<()> {
         match record {
             Record::Conversation(row) => self.conversation(db, row),
             Record::ConversationState { id, active, state } => run(
@@ -129,7 +129,7 @@ impl Applier {
     }
 
     /// Deletes something, with the contents that nothing else has.
-    pub fn deleting(&mut self, delete: impl FnOnce() -> Result<()>) -> Result<()> {
+    pub(super) fn deleting(&mut self, delete: impl FnOnce() -> Result<()>) -> Result<()> {
         // SQLite may give the id of a deleted row to another content.
         self.forget();
         delete()

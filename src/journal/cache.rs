@@ -16,7 +16,7 @@ pub(super) struct Cache<K, V> {
 
 impl<K: Hash + Eq, V> Cache<K, V> {
     /// `most` is the weight that each half may have.
-    pub fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             young: HashMap::new(),
             old: HashMap::new(),
@@ -25,7 +25,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         }
     }
 
-    pub fn get(&mut self, key: &K) -> Option<&V> {
+    pub(super) fn get(&mut self, key: &K) -> Option<&V> {
         if let Some((key, value)) = self.old.remove_entry(key) {
             // The weight of the replaced value is not known any more. That is no harm: the old half goes soon.
             self.insert(key, value, 1);
@@ -33,7 +33,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         self.young.get(key)
     }
 
-    pub fn insert(&mut self, key: K, value: V, weight: usize) {
+    pub(super) fn insert(&mut self, key: K, value: V, weight: usize) {
         if self.weight + weight > self.most {
             self.old = mem::take(&mut self.young);
             self.weight = 0;
@@ -43,7 +43,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         self.young.insert(key, value);
     }
 
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.young.clear();
         self.old.clear();
         self.weight = 0;

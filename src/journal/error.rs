@@ -88,7 +88,7 @@ pub(super) enum ErrorClass {
 }
 
 impl ErrorClass {
-    pub fn of(error: &rusqlite::Error) -> Self {
+    pub(super) fn of(error: &rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(error, _) = error else {
             return Self::Refused;
         };

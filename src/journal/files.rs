@@ -33,7 +33,7 @@ pub(super) struct JournalFiles {
 pub(super) struct Identity(u64, u64);
 
 impl Identity {
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         Self(metadata.dev(), metadata.ino())
     }
 }
@@ -60,7 +60,7 @@ impl JournalFiles {
     }
 
     /// Becomes the one program that writes, until the file is dropped.
-    pub fn lock(&self) -> Result<File, OpenError> {
+    pub(super) fn lock(&self) -> Result<File, OpenError> {
         let path = self.database.with_file_name(LOCK);
         check_regular(&path)?;
         let io = |error| OpenError::Io {
@@ -87,7 +87,7 @@ impl JournalFiles {
 
     /// Makes sure that everything in the way of the database is a file of its owner, and that there
     /// is a database, be it empty.
-    pub fn prepare(&self) -> Result<(), OpenError> {
+    pub(super) fn prepare(&self) -> Result<(), OpenError> {
         for path in self.all() {
             if let Some(mode) = check_regular(&path)?
                 && mode & 0o077 != 0
@@ -142,19 +142,19 @@ impl JournalFiles {
     }
 
     /// Which file the database is, if it is there.
-    pub fn identity(&self) -> Option<Identity> {
+    pub(super) fn identity(&self) -> Option<Identity> {
         let metadata = fs::symlink_metadata(&self.database).ok()?;
         Some(Identity::of(&metadata))
     }
 
     /// Which file the tail is, if it is there.
-    pub fn identity_of_tail(&self) -> Option<Identity> {
+    pub(super) fn identity_of_tail(&self) -> Option<Identity> {
         let metadata = fs::symlink_metadata(self.tail(0)).ok()?;
         Some(Identity::of(&metadata))
     }
 
     /// The tail, to be read; `None` if there is none.
-    pub fn open_tail(&self) -> io::Result<Option<File>> {
+    pub(super) fn open_tail(&self) -> io::Result<Option<File>> {
         match private_options().open(self.tail(0)) {
             Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
             Ok(_) => Err(io::ErrorKind::InvalidInput.into()),
@@ -164,25 +164,25 @@ impl JournalFiles {
     }
 
     /// Creates an empty new tail, which [`Self::rename_new_tail`] puts in the place of the tail.
-    pub fn create_new_tail(&self) -> io::Result<File> {
+    pub(super) fn create_new_tail(&self) -> io::Result<File> {
         private_file::remove(&self.tail(1))?;
         private_options().create_new(true).open(self.tail(1))
     }
 
     /// Renames the new tail to the tail.
-    pub fn rename_new_tail(&self) -> io::Result<()> {
+    pub(super) fn rename_new_tail(&self) -> io::Result<()> {
         private_file::check(&self.tail(0))?;
         fs::rename(self.tail(1), self.tail(0))
     }
 
     /// Removes the tail, and a new tail that was never renamed.
-    pub fn remove_tail(&self) -> io::Result<()> {
+    pub(super) fn remove_tail(&self) -> io::Result<()> {
         private_file::remove(&self.tail(0))?;
         private_file::remove(&self.tail(1))
     }
 
     /// Links a damaged tail to a second name, under which it stays when it is replaced. Returns that path.
-    pub fn link_damaged_tail(&self) -> io::Result<PathBuf> {
+    pub(super) fn link_damaged_tail(&self) -> io::Result<PathBuf> {
         let kept = damaged_name(&self.tail(0));
         fs::hard_link(self.tail(0), &kept)?;
         Ok(kept)
@@ -192,7 +192,7 @@ impl JournalFiles {
         with_suffix(&self.database, TAIL_SUFFIXES[which])
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.database.parent().unwrap_or(Path::new("/"))
     }
 

@@ -75,7 +75,7 @@ struct QueuedRecords {
 impl JournalQueue {
     /// A queue in which this waits, which an earlier run has left in the tail after the last write that
     /// it had `applied` to the database.
-    pub fn new(tail: Tail, applied: Seq, left: Vec<Batch>) -> Self {
+    pub(super) fn new(tail: Tail, applied: Seq, left: Vec<Batch>) -> Self {
         let mut waiting = QueuedRecords {
             tail,
             batches: VecDeque::new(),
@@ -108,7 +108,7 @@ impl JournalQueue {
     }
 
     /// Puts records at the end, and into the tail.
-    pub fn push(&self, records: Vec<Record>) -> Seq {
+    pub(super) fn push(&self, records: Vec<Record>) -> Seq {
         let mut waiting = self.lock();
         let seq = Seq(waiting.newest.0 + 1);
         let batch = Batch { seq, records };
@@ -139,7 +139,7 @@ impl JournalQueue {
 
     /// Waits for something new, or for a moment at which there is something else to do. Nothing is new
     /// before `retry`.
-    pub fn wait(&self, retry: Option<Instant>, until: Option<Instant>) -> WriterTask {
+    pub(super) fn wait(&self, retry: Option<Instant>, until: Option<Instant>) -> WriterTask {
         let mut waiting = self.lock();
         loop {
             if waiting.ended {
@@ -168,7 +168,7 @@ impl JournalQueue {
     }
 
     /// Writes the tail anew with everything that waits, if something could not be appended.
-    pub fn repair_tail(&self) {
+    pub(super) fn repair_tail(&self) {
         let mut waiting = self.lock();
         if waiting.tail.is_broken()
             && waiting.rewrite_tail()
@@ -180,7 +180,7 @@ impl JournalQueue {
     }
 
     /// Takes what waits.
-    pub fn take(&self) -> Vec<Batch> {
+    pub(super) fn take(&self) -> Vec<Batch> {
         let mut waiting = self.lock();
         waiting.due = None;
         waiting.bytes = 0;
@@ -190,7 +190,7 @@ impl JournalQueue {
 
     /// Says that everything that was taken is in the database; `deletes` if something is not to be
     /// anywhere any more that may be in the tail.
-    pub fn mark_applied(&self, seq: Seq, deletes: bool) {
+    pub(super) fn mark_applied(&self, seq: Seq, deletes: bool) {
         let mut waiting = self.lock();
         waiting.failing = false;
         waiting.applied = waiting.applied.max(seq);
@@ -204,7 +204,7 @@ impl JournalQueue {
     }
 
     /// Empties the tail if the database has everything.
-    pub fn empty_tail(&self) {
+    pub(super) fn empty_tail(&self) {
         let mut waiting = self.lock();
         if waiting.batches.is_empty() && !waiting.tail.is_empty() {
             waiting.rewrite_tail();
@@ -212,7 +212,7 @@ impl JournalQueue {
     }
 
     /// Puts back what the database did not take, before what has come since, and says that it was tried.
-    pub fn put_back(&self, batches: Vec<Batch>) {
+    pub(super) fn put_back(&self, batches: Vec<Batch>) {
         let mut waiting = self.lock();
         for batch in batches.into_iter().rev() {
             waiting.batches.push_front(batch);
@@ -229,28 +229,28 @@ impl JournalQueue {
     }
 
     /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.lock().batches.is_empty()
     }
 
     /// The number of the newest write.
-    pub fn newest(&self) -> Seq {
+    pub(super) fn newest(&self) -> Seq {
         self.lock().newest
     }
 
     /// How many records went for want of memory.
-    pub fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         self.lock().dropped
     }
 
     /// Says that nothing will come any more.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         self.lock().ended = true;
         self.arrived.notify_one();
     }
 
     /// Waits until a write is in the journal or could not be written. Returns whether it is.
-    pub fn wait_for(&self, seq: Seq) -> bool {
+    pub(super) fn wait_for(&self, seq: Seq) -> bool {
         let mut waiting = self.lock();
         loop {
             if let Some(saved) = self.outcome(seq) {
@@ -261,7 +261,7 @@ impl JournalQueue {
     }
 
     /// The same for those who must not wait on a thread.
-    pub async fn settled(&self, seq: Seq) -> bool {
+    pub(super) async fn settled(&self, seq: Seq) -> bool {
         if let Some(saved) = self.outcome(seq) {
             return saved;
         }
@@ -276,7 +276,7 @@ impl JournalQueue {
     }
 
     /// Waits until all that was written so far is in the database, or it takes nothing for now.
-    pub fn flush(&self) {
+    pub(super) fn flush(&self) {
         let mut waiting = self.lock();
         let upto = waiting.newest;
         while waiting.applied < upto && !waiting.failing && !waiting.ended {

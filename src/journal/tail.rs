@@ -66,7 +66,7 @@ struct Open {
 
 impl Tail {
     /// The tail as an earlier run has left it.
-    pub fn new(files: JournalFiles, is_used: bool) -> Self {
+    pub(super) fn new(files: JournalFiles, is_used: bool) -> Self {
         Self {
             files,
             is_used,
@@ -77,7 +77,7 @@ impl Tail {
 
     /// Appends a write, all of it or nothing. Returns whether it is in the file, where it survives the end
     /// of the program.
-    pub fn append(&mut self, batch: &Batch) -> bool {
+    pub(super) fn append(&mut self, batch: &Batch) -> bool {
         let Some(open) = &mut self.open else {
             return false;
         };
@@ -96,12 +96,12 @@ impl Tail {
     }
 
     /// Whether writes are missing that should be in the file.
-    pub fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.is_used && self.is_stale
     }
 
     /// Whether the file must be written anew, or is long enough that it should be.
-    pub fn needs_rewrite(&self) -> bool {
+    pub(super) fn needs_rewrite(&self) -> bool {
         self.is_stale
             || self
                 .open
@@ -110,7 +110,7 @@ impl Tail {
     }
 
     /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         !self.is_stale && self.open.as_ref().is_none_or(|open| open.length == 0)
     }
 
@@ -119,7 +119,7 @@ impl Tail {
     /// # Errors
     ///
     /// If it cannot be written; the old file stays, and nothing is appended until this succeeds.
-    pub fn rewrite(&mut self, left: &VecDeque<Batch>) -> io::Result<()> {
+    pub(super) fn rewrite(&mut self, left: &VecDeque<Batch>) -> io::Result<()> {
         self.open = None;
         self.is_stale = true;
         if self.is_used {

@@ -62,7 +62,7 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    pub fn new(retention: Retention) -> Self {
+    pub(super) fn new(retention: Retention) -> Self {
         let now = Instant::now();
         Self {
             retention,
@@ -77,7 +77,7 @@ impl Upkeep {
     }
 
     /// When there is something to do.
-    pub fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         [self.index, self.checkpoint, self.retire]
             .into_iter()
             .flatten()
@@ -91,7 +91,7 @@ impl Upkeep {
     }
 
     /// Takes in that something was written.
-    pub fn written(&mut self, batches: &[Batch]) {
+    pub(super) fn written(&mut self, batches: &[Batch]) {
         let now = Instant::now();
         let mut texts = false;
         for record in batches.iter().flat_map(|batch| &batch.records) {
@@ -113,7 +113,7 @@ impl Upkeep {
 
     /// Does one step of what is due. Returns whether it was one for quiet moments, after which the tail can be
     /// emptied too.
-    pub fn step(&mut self, db: &mut Connection, applier: &mut Applier) -> Result<bool> {
+    pub(super) fn step(&mut self, db: &mut Connection, applier: &mut Applier) -> Result<bool> {
         let now = Instant::now();
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let mut is_quiet = false;
@@ -164,7 +164,7 @@ impl Upkeep {
     }
 
     /// Leaves the database in order. Whatever cannot be done is done at the next start.
-    pub fn close(&mut self, db: &mut Connection) {
+    pub(super) fn close(&mut self, db: &mut Connection) {
         if let Err(error) = self.try_close(db) {
             tracing::warn!(%error, "the journal could not be closed in order");
         }

@@ -37,7 +37,7 @@ pub(super) struct JournalWriter {
 }
 
 impl JournalWriter {
-    pub fn new(
+    pub(super) fn new(
         shared: Arc<SharedJournal>,
         files: JournalFiles,
         options: JournalOptions,
@@ -58,7 +58,7 @@ impl JournalWriter {
     }
 
     /// Writes until there will be nothing more to write.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         loop {
             let idle = match self.retry {
                 Some(_) => None,

@@ -41,7 +41,7 @@ pub(super) struct AnswerReader<F> {
 
 impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     /// A reader that passes pieces to `take`, until that returns false.
-    pub fn new(reader: UpstreamReader, take: F) -> Self {
+    pub(super) fn new(reader: UpstreamReader, take: F) -> Self {
         Self {
             reader,
             kind: None,
@@ -61,12 +61,12 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     }
 
     /// Whether the answer is complete.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.reader.is_done()
     }
 
     /// Takes the next bytes of the body.
-    pub fn feed(&mut self, data: &[u8]) -> Result<(), Failure> {
+    pub(super) fn feed(&mut self, data: &[u8]) -> Result<(), Failure> {
         if !self.has_events {
             let room = MAX_BEGINNING.saturating_sub(self.beginning.len());
             self.beginning
@@ -120,7 +120,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     }
 
     /// Ends the body.
-    pub fn end(&mut self) -> Result<(), Failure> {
+    pub(super) fn end(&mut self) -> Result<(), Failure> {
         if self.kind == Some(AnswerKind::Document) {
             let pieces = self.reader.document(&self.document)?;
             return self.emit(pieces);
@@ -142,7 +142,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
 
     /// Ends the body after the connection broke. The answer may be complete all the same, without
     /// the end of the stream.
-    pub fn connection_lost(&mut self) -> Result<(), Failure> {
+    pub(super) fn connection_lost(&mut self) -> Result<(), Failure> {
         match self.kind {
             None => Err(Failure::NoAnswer),
             Some(AnswerKind::Events) => {
@@ -154,7 +154,7 @@ impl<F: FnMut(Piece) -> bool> AnswerReader<F> {
     }
 
     /// Passes on the last piece.
-    pub fn finish(mut self) -> Result<(), Failure> {
+    pub(super) fn finish(mut self) -> Result<(), Failure> {
         let done = self.done.take().ok_or(Failure::ConnectionLost)?;
         if (self.take)(done) {
             Ok(())

@@ -43,7 +43,7 @@ pub(crate) struct OfferedModel {
 }
 
 impl Client {
-    pub fn new(upstream: Upstream, trust: Trust) -> Self {
+    pub(crate) fn new(upstream: Upstream, trust: Trust) -> Self {
         Self {
             upstream,
             pool: Pool::default(),
@@ -52,16 +52,16 @@ impl Client {
     }
 
     /// A client for one or two requests.
-    pub fn without_reuse(upstream: Upstream) -> Self {
+    pub(crate) fn without_reuse(upstream: Upstream) -> Self {
         Self::new(upstream, Trust::default())
     }
 
-    pub fn upstream(&self) -> &Upstream {
+    pub(crate) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
     /// Prepares the request for an order, with the reader of its answer.
-    pub fn prepare(&self, order: &DraftOrder) -> UpstreamRequest {
+    pub(crate) fn prepare(&self, order: &DraftOrder) -> UpstreamRequest {
         let Upstream {
             model,
             format,
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Sends a request, and passes each piece of the answer to `take`, until that returns false.
-    pub async fn answer(
+    pub(crate) async fn answer(
         &self,
         asked: UpstreamRequest,
         take: impl FnMut(Piece) -> bool + Send,
@@ -155,7 +155,7 @@ impl Client {
     }
 
     /// Lists the models of the server.
-    pub async fn list_models(&self) -> Result<Vec<OfferedModel>, Failure> {
+    pub(crate) async fn list_models(&self) -> Result<Vec<OfferedModel>, Failure> {
         let until = Some(Instant::now() + SHORT_TIMEOUT);
         let late = || Failure::NoFirstToken(SHORT_TIMEOUT);
         let (mut connection, response) = self

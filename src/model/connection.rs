@@ -63,7 +63,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 impl UpstreamConnection {
     /// Connects; `patience` is the time limit, TLS handshake included.
-    pub async fn new(
+    pub(super) async fn new(
         url: &BaseUrl,
         trust: &Trust,
         patience: Duration,
@@ -100,7 +100,7 @@ impl UpstreamConnection {
     }
 
     /// Sends a request, and waits for the response head.
-    pub async fn send(
+    pub(super) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> hyper::Result<Response<Incoming>> {
@@ -176,7 +176,7 @@ pub(super) struct Pool(Arc<Mutex<Vec<(Instant, UpstreamConnection)>>>);
 
 impl Pool {
     /// Takes a connection that seems open; the server may still be closing it.
-    pub async fn take(&self) -> Option<UpstreamConnection> {
+    pub(super) async fn take(&self) -> Option<UpstreamConnection> {
         loop {
             let (since, mut connection) = self.lock().pop()?;
             if since.elapsed() < MAX_IDLE_TIME && connection.is_ready().await {
@@ -186,7 +186,7 @@ impl Pool {
     }
 
     /// Puts back a connection whose last response was read to its end.
-    pub fn put(&self, connection: UpstreamConnection) {
+    pub(super) fn put(&self, connection: UpstreamConnection) {
         if connection.inner.is_none() || connection.sender.is_closed() {
             return;
         }

@@ -74,12 +74,12 @@ impl From<TooLong> for Failure {
 
 impl Failure {
     /// The failure in words, on one line, without secrets and without the name of the model.
-    pub fn words(&self, upstream: &Upstream) -> String {
+    pub(crate) fn words(&self, upstream: &Upstream) -> String {
         plain::line(&upstream.without_secrets(&self.of(upstream)))
     }
 
     /// The same with the name of the model in front.
-    pub fn named(&self, upstream: &Upstream) -> String {
+    pub(crate) fn named(&self, upstream: &Upstream) -> String {
         format!("{}: {}", upstream.name, self.words(upstream))
     }
 

@@ -32,7 +32,7 @@ struct O200k {
 
 /// How many tokens a text has. The first call loads the vocabulary. A large text is counted by as many
 /// threads as the processor runs at once.
-pub fn count(text: &str) -> usize {
+pub(crate) fn count(text: &str) -> usize {
     if text.len() < PARALLEL_BYTES {
         counter(text)(text)
     } else {
@@ -54,7 +54,7 @@ fn counter(text: &str) -> impl FnMut(&str) -> usize {
 
 /// Splits a text into its tokens. Tokens that end within a character are joined with those that follow,
 /// up to the end of the character.
-pub fn split(text: &str) -> Vec<&str> {
+pub(crate) fn split(text: &str) -> Vec<&str> {
     let mut merge = Merge::new(&O200K.vocabulary);
     let (mut begin, mut end) = (0, 0);
     let mut tokens = Vec::new();
@@ -71,7 +71,7 @@ pub fn split(text: &str) -> Vec<&str> {
 }
 
 /// The longest beginning of a text that has at most `limit` tokens and does not end within a character.
-pub fn truncate(text: &str, limit: usize) -> &str {
+pub(crate) fn truncate(text: &str, limit: usize) -> &str {
     let mut merge = Merge::new(&O200K.vocabulary);
     let (mut end, mut fitting, mut left) = (0, 0, limit);
     for piece in O200K.pieces.split(text) {

@@ -14,7 +14,7 @@ use crate::api::{Body, ContentPart, Ending, Format, Item, Reply, Request};
 
 /// The fixtures for a recording.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fixtures {
+pub(crate) struct Fixtures {
     /// The contents of the file.
     pub document: Value,
     /// What fixtures cannot express and was left out, for people.
@@ -22,7 +22,7 @@ pub struct Fixtures {
 }
 
 /// Makes the fixtures for a recording.
-pub fn fixtures(recording: &Recording) -> Fixtures {
+pub(crate) fn fixtures(recording: &Recording) -> Fixtures {
     let mut left_out = Vec::new();
     let mut all: Vec<Value> = Vec::new();
     // By conversation, the number of assistant messages that aimock counts in the next request.

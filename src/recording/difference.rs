@@ -17,7 +17,7 @@ enum LineEdit<'a> {
 
 /// The difference from one text to another in the format of `diff -u`, with up to `most` lines; empty if
 /// there is none.
-pub fn difference(from: &str, to: &str, most: usize) -> String {
+pub(crate) fn difference(from: &str, to: &str, most: usize) -> String {
     let (from, to): (Vec<&str>, Vec<&str>) = (from.lines().collect(), to.lines().collect());
     let edits = edits(&from, &to);
     let is_change = |edit: &LineEdit<'_>| !matches!(edit, LineEdit::Same(_));

@@ -38,7 +38,7 @@ pub enum FileError {
 /// # Errors
 ///
 /// If it cannot be written.
-pub fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(recording: &Recording, out: &mut dyn Write) -> io::Result<()> {
     for RecordedConversation { id, agent, title } in &recording.conversations {
         write_line(out, &ConversationLine::line(*id, title, agent, None))?;
     }
@@ -89,7 +89,7 @@ fn said_line(turn: &RecordedTurn, row: &JournalReply) -> RecordingLine {
 /// # Errors
 ///
 /// If the file cannot be read, is not a recording, or has a newer version.
-pub fn read(from: impl BufRead) -> Result<Recording, FileError> {
+pub(crate) fn read(from: impl BufRead) -> Result<Recording, FileError> {
     let mut reading = FileReader::default();
     for (index, text) in from.lines().enumerate() {
         let text = text?;

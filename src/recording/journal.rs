@@ -10,7 +10,7 @@ use crate::store::PastTurns;
 /// # Errors
 ///
 /// If the journal cannot be read.
-pub fn of_journal(reader: &JournalReader, id: i64) -> Result<Option<Recording>, ReadError> {
+pub(crate) fn of_journal(reader: &JournalReader, id: i64) -> Result<Option<Recording>, ReadError> {
     let Some(row) = reader.conversation(id)? else {
         return Ok(None);
     };

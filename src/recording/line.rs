@@ -125,7 +125,7 @@ pub(crate) enum RecordedDelivery {
 
 impl FormatName {
     /// The wire format; `None` if this version does not know it.
-    pub fn format(self) -> Option<Format> {
+    pub(crate) fn format(self) -> Option<Format> {
         Some(match self {
             Self::Responses => Format::Responses,
             Self::Compaction => Format::Compaction,
@@ -190,7 +190,7 @@ impl From<RecordedDelivery> for SaidState {
 
 impl ConversationLine {
     /// The line for a conversation.
-    pub fn line(
+    pub(crate) fn line(
         conversation: i64,
         title: &str,
         agent: &str,

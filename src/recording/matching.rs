@@ -11,7 +11,7 @@ use crate::hash::Hash;
 
 /// How a request has to match a recorded one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MatchMode {
+pub(crate) enum MatchMode {
     /// Byte for byte, except for ids, times, ports and temporary folders.
     Strict,
     /// By its place in the thread and the similarity of its new items.
@@ -21,7 +21,7 @@ pub enum MatchMode {
 
 /// How far a request may differ from the recorded one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tolerance {
+pub(crate) struct Tolerance {
     /// The way of matching.
     pub mode: MatchMode,
     /// The minimum similarity of each new item, from 0 to 1, for [`MatchMode::Shape`].
@@ -39,7 +39,7 @@ impl Default for Tolerance {
 
 /// How a request was matched.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MatchKind {
+pub(crate) enum MatchKind {
     /// Byte for byte.
     Strict,
     /// By shape, with the lowest similarity of the new items, from 0 to 1.
@@ -48,7 +48,7 @@ pub enum MatchKind {
 
 /// The properties of a request that are compared.
 #[derive(Debug, Clone)]
-pub struct Fingerprint {
+pub(crate) struct Fingerprint {
     /// The hash of the whole normalised request.
     strict_hash: Hash,
     format: Format,
@@ -72,7 +72,7 @@ struct ComparedItem {
 
 impl Fingerprint {
     /// The fingerprint of a request.
-    pub fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let items = compared_items(request);
         let last = items.iter().rposition(|part| part.is_from_model);
         Self {
@@ -86,7 +86,7 @@ impl Fingerprint {
     }
 
     /// How this request matches a recorded one; `None` if it does not.
-    pub fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<MatchKind> {
+    pub(crate) fn matches(&self, other: &Self, tolerance: Tolerance) -> Option<MatchKind> {
         if self.strict_hash == other.strict_hash {
             return Some(MatchKind::Strict);
         }
@@ -147,7 +147,7 @@ impl Fingerprint {
     }
 
     /// The first 80 characters of the first line of the new items.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let newest = self.items.get(self.first_new).or(self.items.last());
         let line = newest.and_then(|part| part.text.lines().find(|line| !line.trim().is_empty()));
         line.unwrap_or_default().trim().chars().take(80).collect()

@@ -23,7 +23,7 @@
 //! `at` is a moment such as `2026-11-29T21:00:00.123Z`. What has the last ticket of an answered request ended
 //! its response. Heartbeats have no lines: whoever plays a recording makes them.
 
-pub mod aimock;
+pub(crate) mod aimock;
 mod difference;
 mod file;
 mod journal;
@@ -32,10 +32,10 @@ mod matching;
 mod normal;
 mod replies;
 
-pub use difference::difference;
-pub use file::{FileError, read, write};
-pub use journal::of_journal;
-pub use matching::{Fingerprint, MatchKind, MatchMode, Tolerance};
+pub(crate) use difference::difference;
+pub(crate) use file::{FileError, read, write};
+pub(crate) use journal::of_journal;
+pub(crate) use matching::{Fingerprint, MatchKind, MatchMode, Tolerance};
 
 use crate::api::{Reply, Request};
 use crate::inbox::ReplyContent;

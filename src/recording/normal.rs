@@ -40,7 +40,7 @@ pub(super) struct Normaliser {
 
 impl Normaliser {
     /// The normalised text.
-    pub fn text(&mut self, text: &str) -> String {
+    pub(super) fn text(&mut self, text: &str) -> String {
         let Some(pattern) = PATTERN.as_ref() else {
             return text.to_owned();
         };

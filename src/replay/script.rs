@@ -68,7 +68,7 @@ pub(super) struct Miss {
 }
 
 impl Script {
-    pub fn new(recording: Recording, tolerance: Tolerance) -> Self {
+    pub(super) fn new(recording: Recording, tolerance: Tolerance) -> Self {
         let turns = recording.without_retries().turns.into_iter();
         let turns = turns.map(|turn| ScriptedTurn {
             fingerprint: Fingerprint::of(&turn.request),
@@ -87,18 +87,18 @@ impl Script {
     }
 
     /// The number of recorded requests.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.turns.len()
     }
 
     /// The answer to the recorded request at an index.
-    pub fn answer(&self, place: usize) -> Option<&Arc<ScriptedAnswer>> {
+    pub(super) fn answer(&self, place: usize) -> Option<&Arc<ScriptedAnswer>> {
         self.turns.get(place).map(|scripted| &scripted.answer)
     }
 
     /// Finds the recorded request that a request matches best: the first of several equal ones, and one that
     /// has not come yet before one that has.
-    pub fn find(&self, fingerprint: &Fingerprint) -> Option<ScriptMatch> {
+    pub(super) fn find(&self, fingerprint: &Fingerprint) -> Option<ScriptMatch> {
         let mut best: Option<(bool, f64, ScriptMatch)> = None;
         for (place, scripted) in self.turns.iter().enumerate() {
             let Some(how) = fingerprint.matches(&scripted.fingerprint, self.tolerance) else {
@@ -123,7 +123,7 @@ impl Script {
     }
 
     /// Marks a recorded request as being answered.
-    pub fn begin(&mut self, place: usize) {
+    pub(super) fn begin(&mut self, place: usize) {
         self.set(place, PlayState::Unplayed, PlayState::Begun);
     }
 
@@ -134,7 +134,7 @@ impl Script {
     }
 
     /// Marks a recorded request as played: its answer was delivered.
-    pub fn finish(&mut self, place: usize) {
+    pub(super) fn finish(&mut self, place: usize) {
         if let Some(scripted) = self.turns.get_mut(place) {
             scripted.state = PlayState::Played;
         }
@@ -164,7 +164,7 @@ impl Script {
     }
 
     /// The recorded requests that were not played, by number and title.
-    pub fn unplayed(&self) -> Vec<(usize, String)> {
+    pub(super) fn unplayed(&self) -> Vec<(usize, String)> {
         let unplayed = self.turns.iter().enumerate();
         let unplayed = unplayed.filter(|(_, scripted)| scripted.state != PlayState::Played);
         unplayed
@@ -173,7 +173,7 @@ impl Script {
     }
 
     /// Whether all were played.
-    pub fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.turns
             .iter()
             .all(|scripted| scripted.state == PlayState::Played)
@@ -213,7 +213,7 @@ impl Script {
 
 impl Miss {
     /// The error message for the client.
-    pub fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         let Self { title, nearest, .. } = self;
         let nearest = match nearest {
             Some(number) => format!(" The nearest is request {number} of the recording."),

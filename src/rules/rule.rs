@@ -20,7 +20,7 @@ pub(super) struct DraftedItem<'a> {
 }
 
 impl<'a> DraftedItem<'a> {
-    pub fn new(subject: &Subject<'_>, item: &'a Body) -> Self {
+    pub(super) fn new(subject: &Subject<'_>, item: &'a Body) -> Self {
         let command = command_in(item, &subject.request.tools);
         let kind = match item {
             Body::Message { .. } => DraftKind::Message,
@@ -69,7 +69,7 @@ enum ToolName {
 
 impl Rule {
     /// Checks a rule; the error comes with the key at fault.
-    pub fn new(written: &RuleTable) -> Result<Self, (&'static str, RuleError)> {
+    pub(super) fn new(written: &RuleTable) -> Result<Self, (&'static str, RuleError)> {
         let names = |key, text: &Option<String>| pattern(key, text, Case::Ignored);
         let words = |key, text: &Option<String>| pattern(key, text, Case::Matters);
         let tool = match written.tool.as_deref() {
@@ -169,12 +169,12 @@ impl Rule {
         Ok(Some((Duration::from_secs(seconds.into()), action)))
     }
 
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// The models that it names, each with the key that names it.
-    pub fn models(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub(super) fn models(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let timeout = self.timeout.as_ref().map(|(_, action)| action);
         let actions = [("action", Some(&self.action)), ("timeout_action", timeout)];
         actions
@@ -185,7 +185,7 @@ impl Rule {
             })
     }
 
-    pub fn description(&self) -> RuleText<'_> {
+    pub(super) fn description(&self) -> RuleText<'_> {
         let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
         let shown = |pattern: &Option<Pattern>| {
             let pattern = pattern.as_ref();

@@ -36,7 +36,7 @@ impl Pacing {
     }
 
     /// Queues a reply; returns how slowly it is sent, if it is slowed down.
-    pub fn begin(
+    pub(super) fn begin(
         &mut self,
         (ticket, reply): (u64, Reply),
         delay: Option<&Delay>,
@@ -70,7 +70,7 @@ impl Pacing {
 
     /// Waits for the next part to be due; returns it with the ticket of its reply, if it is the
     /// last part. Cancel-safe; never returns if the queue is empty.
-    pub async fn next(&mut self) -> (Option<u64>, Reply) {
+    pub(super) async fn next(&mut self) -> (Option<u64>, Reply) {
         if let Some(first) = self.steps.front().filter(|first| !first.pause.is_zero()) {
             let due = *self.due.get_or_insert_with(|| Instant::now() + first.pause);
             sleep_until(due).await;

@@ -129,7 +129,7 @@ pub(super) struct JsonEntry {
 }
 
 impl JsonEntry {
-    pub fn new(path: &'static [&'static str], value: impl Into<Value>) -> Self {
+    pub(super) fn new(path: &'static [&'static str], value: impl Into<Value>) -> Self {
         Self {
             path,
             value: value.into(),
@@ -168,7 +168,7 @@ impl JsonEntry {
 
 impl Contents {
     /// The contents of a new file.
-    pub fn new_text(&self) -> String {
+    pub(super) fn new_text(&self) -> String {
         match self {
             Self::Marked { text, .. } | Self::BackedUp(text) | Self::Appended { text, .. } => {
                 text.clone()

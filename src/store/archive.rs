@@ -38,12 +38,12 @@ pub(super) struct ArchivedResponse {
 }
 
 impl Archive {
-    pub fn new(journal: Arc<Journal>, interner: Arc<Interner>) -> Self {
+    pub(super) fn new(journal: Arc<Journal>, interner: Arc<Interner>) -> Self {
         Self { journal, interner }
     }
 
     /// Finds the responses, conversations and output items with these ids. Blocks on the disk.
-    pub fn find(&self, ids: &[String]) -> Vec<ArchivedEntry> {
+    pub(super) fn find(&self, ids: &[String]) -> Vec<ArchivedEntry> {
         let reader = self.journal.reader();
         let mut found = Vec::new();
         for id in ids {

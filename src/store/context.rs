@@ -32,7 +32,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// The context of a request.
-    pub fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let own = &request.items[request.preamble..];
         let (earlier, own) = own.split_at(request.earlier.min(own.len()));
         let raw = |item: &Arc<Item>| item.shared_raw().clone();
@@ -51,7 +51,7 @@ impl Context {
     /// # Errors
     ///
     /// If the body is not a request.
-    pub fn request(
+    pub(crate) fn request(
         self,
         format: Format,
         body: &[u8],

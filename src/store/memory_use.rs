@@ -19,7 +19,7 @@ pub(crate) struct MemoryUse {
 
 impl MemoryUse {
     /// Adds items that have one more holder from now on.
-    pub fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
+    pub(crate) fn add<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             self.bytes += size_of::<Arc<Item>>();
             let holders = self.holders.entry(Arc::as_ptr(item).addr()).or_default();
@@ -37,7 +37,7 @@ impl MemoryUse {
     }
 
     /// Removes items that have one holder less from now on.
-    pub fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
+    pub(crate) fn remove<'a>(&mut self, items: impl IntoIterator<Item = &'a Arc<Item>>) {
         for item in items {
             let address = Arc::as_ptr(item).addr();
             let Some(holders) = self.holders.get_mut(&address) else {
@@ -54,7 +54,7 @@ impl MemoryUse {
 
     /// How many different items are held.
     #[cfg(test)]
-    pub fn items(&self) -> usize {
+    pub(crate) fn items(&self) -> usize {
         self.holders.len()
     }
 }

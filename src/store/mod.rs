@@ -90,7 +90,7 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// The agent that sent it, where its conversation was read from the journal; else empty.
-    pub fn agent(&self) -> &str {
+    pub(crate) fn agent(&self) -> &str {
         self.earlier
             .as_ref()
             .map_or("", |loaded| &loaded.header.agent)

@@ -73,7 +73,7 @@ impl RequestFingerprint {
 
 impl Rejections {
     /// Remembers that a request was rejected with these words.
-    pub fn add(&mut self, key: RequestKey, request: &Request, words: &str, now: Instant) {
+    pub(super) fn add(&mut self, key: RequestKey, request: &Request, words: &str, now: Instant) {
         let fingerprint = RequestFingerprint::of(request);
         self.all.retain(|old| old.fingerprint != fingerprint);
         if self.all.len() >= MAX_REJECTIONS {
@@ -88,7 +88,11 @@ impl Rejections {
     }
 
     /// The conversation in which the same request was rejected, and the words for it.
-    pub fn find(&mut self, request: &Request, now: Instant) -> Option<(ConversationId, String)> {
+    pub(super) fn find(
+        &mut self,
+        request: &Request,
+        now: Instant,
+    ) -> Option<(ConversationId, String)> {
         let is_over = |old: &Rejection| now.duration_since(old.at) >= REJECTED_FOR;
         while self.all.front().is_some_and(is_over) {
             self.all.pop_front();
@@ -108,7 +112,7 @@ impl Rejections {
     }
 
     /// Forgets the rejections of a conversation. Returns whether there were any.
-    pub fn lift(&mut self, conversation: ConversationId) -> bool {
+    pub(super) fn lift(&mut self, conversation: ConversationId) -> bool {
         let before = self.all.len();
         self.all.retain(|old| old.key.conversation != conversation);
         self.all.len() < before

@@ -120,7 +120,7 @@ pub(crate) struct RequestKey {
 
 impl Threads {
     /// No conversation yet. The ids that are given out begin with these.
-    pub fn new(next_conversation: i64, next_request: i64) -> Self {
+    pub(super) fn new(next_conversation: i64, next_request: i64) -> Self {
         Self {
             by_key: HashMap::new(),
             known: HashMap::new(),
@@ -151,14 +151,14 @@ impl Threads {
     }
 
     /// Whether a conversation in memory has one of the sure keys of a request.
-    pub fn knows(&self, keys: &ThreadKeys, automatic: bool) -> bool {
+    pub(super) fn knows(&self, keys: &ThreadKeys, automatic: bool) -> bool {
         self.find(keys, automatic).is_some()
     }
 
     /// Assigns a request to the conversation that has one of its keys, or to a new one. `journal_row` is
     /// the row of the conversation if it was found in the journal; `hints` are used if no sure key is
     /// found.
-    pub fn assign(
+    pub(super) fn assign(
         &mut self,
         keys: ThreadKeys,
         hints: &LikelyKeys,
@@ -212,7 +212,7 @@ impl Threads {
 
     /// Gives a side request keys of its own: agents send requests with the name of a thread that do not
     /// belong into it, such as a summary of a web page. These have other instructions and no tools.
-    pub fn split_off_side_request(&self, mut keys: ThreadKeys) -> ThreadKeys {
+    pub(super) fn split_off_side_request(&self, mut keys: ThreadKeys) -> ThreadKeys {
         let Some(thread) = keys.thread().map(str::to_owned) else {
             return keys;
         };
@@ -281,12 +281,12 @@ impl Threads {
     }
 
     /// Makes a call in a reply a key of the conversation.
-    pub fn add_call(&mut self, conversation: ConversationId, call_id: String) {
+    pub(super) fn add_call(&mut self, conversation: ConversationId, call_id: String) {
         self.add_answer_key(conversation, ThreadKey::Call(call_id));
     }
 
     /// Makes an answer to the prompt of this title a key of the conversation.
-    pub fn add_answer(&mut self, conversation: ConversationId, title: &str, words: &str) {
+    pub(super) fn add_answer(&mut self, conversation: ConversationId, title: &str, words: &str) {
         self.add_answer_key(conversation, answer_key(title, words));
     }
 
@@ -315,7 +315,7 @@ impl Threads {
     /// Counts one open request of a conversation less: it was answered, or rejected (`turned_away`), or
     /// its client went away (`gone`). Returns the row that the journal is to have of the conversation
     /// now.
-    pub fn close(
+    pub(super) fn close(
         &mut self,
         conversation: ConversationId,
         gone: bool,
@@ -336,7 +336,7 @@ impl Threads {
 
     /// Drops a conversation from memory. Its later requests find it in the journal, or begin another one
     /// if there is no journal.
-    pub fn forget(&mut self, conversation: ConversationId) {
+    pub(super) fn forget(&mut self, conversation: ConversationId) {
         self.journal_may_have_more = true;
         if let Some(mut known) = self.known.remove(&conversation) {
             known.keys.extend(known.answers);
@@ -345,7 +345,7 @@ impl Threads {
     }
 
     /// Deletes a conversation for good: its later requests begin another one.
-    pub fn delete(&mut self, conversation: ConversationId) {
+    pub(super) fn delete(&mut self, conversation: ConversationId) {
         self.forget(conversation);
         self.deleted.insert(conversation);
     }
@@ -505,7 +505,7 @@ impl ThreadKeys {
         }
     }
 
-    pub fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         let has_tools = !request.tools.is_empty();
         if let Some(thread) = &request.thread {
             let key = ThreadKey::Thread(thread.clone());
@@ -568,7 +568,7 @@ pub(super) struct LikelyKeys {
 
 impl LikelyKeys {
     /// The likely keys of a request whose sure ones are `keys`.
-    pub fn of(request: &Request, keys: &ThreadKeys) -> Self {
+    pub(super) fn of(request: &Request, keys: &ThreadKeys) -> Self {
         // A client that names the thread means no other.
         if request.thread.is_some() {
             return Self::default();

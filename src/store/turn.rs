@@ -116,7 +116,7 @@ pub(super) struct PreviousTurn {
 
 impl PreviousTurn {
     /// Whether a content is among its parts, so that its text need not be read.
-    pub fn has(&self, key: BlobKey) -> bool {
+    pub(super) fn has(&self, key: BlobKey) -> bool {
         let tools = self.tools.as_ref().map(|(key, _)| *key);
         let instructions = self.instructions.as_ref().map(|(key, _)| *key);
         tools == Some(key) || instructions == Some(key) || self.items.contains_key(&key)

@@ -12,7 +12,7 @@ const MAX_ENTRIES: usize = 50_000;
 /// The files and folders below a folder, relative to it, the least deep first; folders end in `/`.
 /// Hidden ones are left out, and links are not followed. Empty if there is no such folder. It blocks on
 /// the disk.
-pub fn list(folder: &Path) -> Vec<String> {
+pub(super) fn list(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen = 0;
     let mut folders = VecDeque::from([String::new()]);

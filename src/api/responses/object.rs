@@ -46,7 +46,7 @@ pub(super) struct Checkpoint<State, Live> {
 
 impl<State: Serialize, Live: Serialize> Checkpoint<State, Live> {
     /// The checkpoint as JSON.
-    pub fn to_json(state: State, sequence_number: u64, live: Option<Live>) -> String {
+    pub(super) fn to_json(state: State, sequence_number: u64, live: Option<Live>) -> String {
         let checkpoint = Self {
             state,
             sequence_number,

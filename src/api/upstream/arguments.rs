@@ -142,7 +142,7 @@ impl FreeTextScanner {
     const MAX_LOOKAHEAD: usize = 200;
 
     /// Takes more of the arguments, and returns more of the input.
-    pub fn feed(&mut self, arguments: &str) -> String {
+    pub(super) fn feed(&mut self, arguments: &str) -> String {
         let mut found = String::new();
         for c in arguments.chars() {
             match self.position {

@@ -45,7 +45,11 @@ const NUMBERS: [&str; 6] = [
 
 impl GenerationOptions {
     /// The options of a request, with these functions in the place of its tools.
-    pub fn of(ask: &DraftContext<'_>, toolbox: &Toolbox, mut functions: Vec<Function>) -> Self {
+    pub(super) fn of(
+        ask: &DraftContext<'_>,
+        toolbox: &Toolbox,
+        mut functions: Vec<Function>,
+    ) -> Self {
         let request = ask.request;
         let fields = Fields::of_text(request.envelope.text());
         let mut choice = match &request.tool_choice {
@@ -105,7 +109,7 @@ impl GenerationOptions {
 
     /// The output format as the Responses API has it; Chat Completions nests the schema one level
     /// deeper.
-    pub fn schema(&self) -> Option<Value> {
+    pub(super) fn schema(&self) -> Option<Value> {
         match &self.output {
             OutputFormat::Text => None,
             OutputFormat::JsonObject => Some(json!({"type": "json_object"})),

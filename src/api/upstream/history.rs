@@ -90,7 +90,7 @@ impl HistoryPart {
 
 impl AssistantTurn {
     /// Whether the model has neither written text nor made calls.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.texts.is_empty() && self.calls.is_empty()
     }
 
@@ -115,7 +115,7 @@ struct HistoryBuilder<'a> {
 impl ModelHistory {
     /// The history of a request, the replies so far, the person's hint, and the beginning of the
     /// answer.
-    pub fn of(ask: &DraftContext<'_>, tools: &Toolbox) -> Self {
+    pub(super) fn of(ask: &DraftContext<'_>, tools: &Toolbox) -> Self {
         let mut builder = HistoryBuilder {
             tools,
             takes_images: ask.takes_images,

@@ -74,7 +74,7 @@ impl ToolKind {
 impl Toolbox {
     /// The functions for a list of tools, without those that neither the agent nor this program
     /// could run.
-    pub fn of(tools: &[Tool]) -> (Self, Vec<Function>) {
+    pub(super) fn of(tools: &[Tool]) -> (Self, Vec<Function>) {
         let known = |tool| ToolKind::of(tool).map(|kind| (kind, tool));
         let offered: Vec<(ToolKind, &Tool)> = tools.iter().filter_map(known).collect();
         let names = names(&offered);
@@ -98,13 +98,13 @@ impl Toolbox {
     }
 
     /// The title of a tool for display, by the function name that the model wrote.
-    pub fn title(&self, written: &str) -> String {
+    pub(super) fn title(&self, written: &str) -> String {
         let known = self.find(written).map(|known| known.title.clone());
         known.unwrap_or_else(|| written.to_owned())
     }
 
     /// Whether this function name means an offered tool.
-    pub fn knows(&self, written: &str) -> bool {
+    pub(super) fn knows(&self, written: &str) -> bool {
         self.find(written).is_some()
     }
 
@@ -170,7 +170,7 @@ impl Toolbox {
 
     /// The call of the agent's tool for a call that the model wrote. The name of an unknown tool is
     /// kept.
-    pub fn call(&self, written: &str, arguments: &str) -> Body {
+    pub(super) fn call(&self, written: &str, arguments: &str) -> Body {
         let Some(known) = self.find(written) else {
             return Body::FunctionCall {
                 namespace: None,

@@ -41,13 +41,13 @@ pub(super) enum RuleKind {
 
 impl RedactionRule {
     /// Whether a text contains one of the hints.
-    pub fn may_be_in(&self, text: &str) -> bool {
+    pub(super) fn may_be_in(&self, text: &str) -> bool {
         let has = |hint: &&str| memmem::find(text.as_bytes(), hint.as_bytes()).is_some();
         self.hints.is_empty() || self.hints.iter().any(has)
     }
 
     /// Whether a match is a secret, and not a placeholder or a well-known name.
-    pub fn is_secret(&self, found: &str) -> bool {
+    pub(super) fn is_secret(&self, found: &str) -> bool {
         match self.kind {
             RuleKind::ByShape | RuleKind::ByName => found != self.replacement,
             RuleKind::User => !matches!(found, USER | "Shared" | "Public"),

@@ -56,14 +56,14 @@ pub(in crate::setup) struct CheckReport<'a> {
 }
 
 impl<'a> CheckReport<'a> {
-    pub fn new(out: &'a mut dyn Write) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write) -> Self {
         Self {
             out,
             failures: Vec::new(),
         }
     }
 
-    pub fn result(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
+    pub(crate) fn result(&mut self, step: CheckStep, told: CheckResult) -> io::Result<()> {
         let (word, words) = match &told {
             Ok(words) => ("ok", words),
             Err(words) => ("FAILED", words),
@@ -90,12 +90,12 @@ impl<'a> CheckReport<'a> {
     }
 
     /// Reports a step that has neither succeeded nor failed.
-    pub fn remark(&mut self, step: CheckStep, words: &str) -> io::Result<()> {
+    pub(crate) fn remark(&mut self, step: CheckStep, words: &str) -> io::Result<()> {
         self.line(step, "-", words)
     }
 
     /// Writes the conclusion of the check.
-    pub fn conclude(&mut self, words: &str) -> io::Result<()> {
+    pub(crate) fn conclude(&mut self, words: &str) -> io::Result<()> {
         writeln!(self.out, "\n{words}")?;
         self.out.flush()
     }

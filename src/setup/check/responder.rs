@@ -43,7 +43,7 @@ pub(super) struct ReceivedRequest {
 
 impl CheckResponder {
     /// Starts the server on a free port.
-    pub fn start(config: &Config) -> io::Result<Self> {
+    pub(super) fn start(config: &Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let server = HeadlessServer::start(config, listener, None)?;
         Ok(Self {
@@ -56,7 +56,7 @@ impl CheckResponder {
     }
 
     /// The question that the agent has to ask.
-    pub fn question(&self) -> String {
+    pub(super) fn question(&self) -> String {
         format!(
             "This is a check of the set-up, number {}. Answer with one word and use no tools.",
             self.question_id
@@ -64,7 +64,7 @@ impl CheckResponder {
     }
 
     /// Waits for the next request, and answers it.
-    pub async fn next(&mut self) -> ReceivedRequest {
+    pub(super) async fn next(&mut self) -> ReceivedRequest {
         loop {
             if let Event::Arrived(arrival) = self.server.next().await
                 && let Some(asked) = self.respond(*arrival)

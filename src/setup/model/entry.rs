@@ -21,7 +21,7 @@ pub(super) struct ModelEntry {
 }
 
 impl ModelEntry {
-    pub fn new(name: String, url: &BaseUrl) -> Self {
+    pub(super) fn new(name: String, url: &BaseUrl) -> Self {
         Self {
             model: name.clone(),
             name,
@@ -32,7 +32,7 @@ impl ModelEntry {
     }
 
     /// The entry of a model in the configuration.
-    pub fn of(known: &Upstream) -> Self {
+    pub(super) fn of(known: &Upstream) -> Self {
         Self {
             name: known.name.clone(),
             base_url: known.url.to_string(),
@@ -43,7 +43,7 @@ impl ModelEntry {
     }
 
     /// The entry with the changes by the options and the chosen model.
-    pub fn with(self, options: &ModelSetupOptions, chosen: Option<&ChosenModel>) -> Self {
+    pub(super) fn with(self, options: &ModelSetupOptions, chosen: Option<&ChosenModel>) -> Self {
         let url = chosen.map(|chosen| chosen.written.clone());
         let model = chosen.map(|chosen| chosen.model.clone());
         Self {

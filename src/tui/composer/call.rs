@@ -29,7 +29,7 @@ pub enum ArgumentsEditor {
 }
 
 /// The name of the tool that takes patches.
-pub const APPLY_PATCH: &str = "apply_patch";
+pub(super) const APPLY_PATCH: &str = "apply_patch";
 
 impl ComposedCall {
     /// A call of a tool, with nothing filled in.

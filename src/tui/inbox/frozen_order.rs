@@ -14,7 +14,7 @@ pub(super) struct FrozenOrder {
 }
 
 impl FrozenOrder {
-    pub fn new(ids: impl Iterator<Item = ConversationId>) -> Self {
+    pub(super) fn new(ids: impl Iterator<Item = ConversationId>) -> Self {
         let ids: Vec<ConversationId> = ids.collect();
         let positions = ids.iter().enumerate().map(|(place, id)| (*id, place));
         Self {
@@ -25,7 +25,7 @@ impl FrozenOrder {
     }
 
     /// Adds a new conversation at the end, if it is not there already.
-    pub fn add(&mut self, id: ConversationId) {
+    pub(super) fn add(&mut self, id: ConversationId) {
         if !self.positions.contains_key(&id) {
             self.positions.insert(id, self.ids.len());
             self.ids.push(id);
@@ -34,7 +34,7 @@ impl FrozenOrder {
     }
 
     /// Removes a conversation that was dismissed or deleted.
-    pub fn remove(&mut self, id: ConversationId) {
+    pub(super) fn remove(&mut self, id: ConversationId) {
         if let Some(place) = self.position(id) {
             let is_later = place >= self.ids.len() - self.added;
             let added = self.added - usize::from(is_later);
@@ -46,26 +46,26 @@ impl FrozenOrder {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.ids.len()
     }
 
     /// How many were added later.
-    pub fn added(&self) -> usize {
+    pub(super) fn added(&self) -> usize {
         self.added
     }
 
-    pub fn position(&self, id: ConversationId) -> Option<usize> {
+    pub(super) fn position(&self, id: ConversationId) -> Option<usize> {
         self.positions.get(&id).copied()
     }
 
     /// The conversations from an index on.
-    pub fn from(&self, place: usize) -> impl Iterator<Item = ConversationId> {
+    pub(super) fn from(&self, place: usize) -> impl Iterator<Item = ConversationId> {
         self.ids.iter().skip(place).copied()
     }
 
     /// The conversations before an index, the nearest first.
-    pub fn before(&self, place: usize) -> impl Iterator<Item = ConversationId> {
+    pub(super) fn before(&self, place: usize) -> impl Iterator<Item = ConversationId> {
         let before = self.ids.get(..place).unwrap_or(&self.ids);
         before.iter().rev().copied()
     }

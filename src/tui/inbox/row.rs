@@ -33,7 +33,7 @@ pub(super) struct RowSummary {
 }
 
 impl RowSummary {
-    pub fn new(conversation: &Conversation) -> Self {
+    pub(super) fn new(conversation: &Conversation) -> Self {
         let prompt = conversation.request().prompts().next();
         let prompt = prompt.map(|item| one_line(&item.text(), MAX_PROMPT_COLUMNS));
         Self {
@@ -46,7 +46,7 @@ impl RowSummary {
     }
 
     /// Whether it is still valid.
-    pub fn is_current(&self, conversation: &Conversation) -> bool {
+    pub(super) fn is_current(&self, conversation: &Conversation) -> bool {
         self.active == conversation.last_activity
             && self.said == conversation.replies().len()
             && self.is_loaded == conversation.is_loaded()

@@ -23,7 +23,7 @@ pub(super) enum CodeBody {
 
 impl CodeBody {
     /// The code in `bytes` of a text; `info` is the info string of the fence, which names the language.
-    pub fn new(text: &Text, bytes: Range<usize>, info: &str) -> Self {
+    pub(super) fn new(text: &Text, bytes: Range<usize>, info: &str) -> Self {
         // `rust,ignore`, `{.python}`, `ts title="x"`
         let name = info
             .trim_start_matches(['{', '.'])
@@ -45,7 +45,7 @@ impl CodeBody {
         }
     }
 
-    pub fn spans(&self, text: &Text, index: usize, worker: &Worker) -> LineSpans {
+    pub(super) fn spans(&self, text: &Text, index: usize, worker: &Worker) -> LineSpans {
         match self {
             Self::Plain => Vec::new(),
             Self::Json => json::spans(text.line(index), None),

@@ -45,7 +45,7 @@ struct HighlightProgress {
 
 impl HighlightedCode {
     /// The code in `bytes` of a text, unless it is too long.
-    pub fn new(text: &Text, bytes: Range<usize>, language: &str) -> Option<Self> {
+    pub(super) fn new(text: &Text, bytes: Range<usize>, language: &str) -> Option<Self> {
         (bytes.len() <= MAX_BYTES).then(|| Self {
             text: text.clone(),
             language: language.to_owned(),
@@ -61,7 +61,7 @@ impl HighlightedCode {
     }
 
     /// The spans of a line found so far. The first call starts the work.
-    pub fn spans(self: &Arc<Self>, index: usize, worker: &Worker) -> LineSpans {
+    pub(super) fn spans(self: &Arc<Self>, index: usize, worker: &Worker) -> LineSpans {
         if !self.is_done.load(Ordering::Relaxed) {
             let code: Weak<Self> = Arc::downgrade(self);
             worker.ask(code);

@@ -102,7 +102,7 @@ pub(super) struct GrammarReader {
 }
 
 impl GrammarReader {
-    pub fn new(grammar: &SyntaxReference) -> Self {
+    pub(super) fn new(grammar: &SyntaxReference) -> Self {
         Self {
             state: ParseState::new(grammar),
             scopes: ScopeStack::new(),
@@ -111,7 +111,7 @@ impl GrammarReader {
 
     /// Parses a line with its separator, which starts at byte `start` of the text, and adds its spans.
     /// Returns whether it could; lines of generated code are too long.
-    pub fn line(
+    pub(super) fn line(
         &mut self,
         line: &str,
         start: usize,

@@ -16,7 +16,7 @@ pub(super) struct JsonState {
 }
 
 impl JsonState {
-    pub fn new(text: &Text) -> Self {
+    pub(super) fn new(text: &Text) -> Self {
         let bytes = text.as_str().as_bytes();
         let mut in_string = Vec::new();
         let mut start = 0;
@@ -30,7 +30,7 @@ impl JsonState {
         Self { in_string }
     }
 
-    pub fn spans(&self, line: &str, index: usize) -> LineSpans {
+    pub(super) fn spans(&self, line: &str, index: usize) -> LineSpans {
         let found = self
             .in_string
             .binary_search_by_key(&index, |(line, _)| *line);

@@ -46,7 +46,7 @@ pub(super) struct Markdown {
 }
 
 impl Markdown {
-    pub fn new(text: &Text) -> Self {
+    pub(super) fn new(text: &Text) -> Self {
         let fences = fences::find(text.as_str());
         Self {
             bodies: fences.iter().map(|_| OnceCell::new()).collect(),
@@ -57,7 +57,7 @@ impl Markdown {
         }
     }
 
-    pub fn spans(&self, text: &Text, index: usize, worker: &Worker) -> LineSpans {
+    pub(super) fn spans(&self, text: &Text, index: usize, worker: &Worker) -> LineSpans {
         let start = text.start(index);
         match self.fence_at(start) {
             Some(at) => self.fence_spans(text, index, at, worker),
@@ -66,7 +66,12 @@ impl Markdown {
     }
 
     /// The rows of a table line; `None` if it is not in a table, or the table has no room at `width`.
-    pub fn table_rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
+    pub(super) fn table_rows(
+        &self,
+        text: &Text,
+        index: usize,
+        width: u16,
+    ) -> Option<Vec<Vec<RowPiece>>> {
         if !text.line(index).as_bytes().contains(&b'|')
             || self.fence_at(text.start(index)).is_some()
         {
@@ -88,7 +93,7 @@ impl Markdown {
 
     /// The columns that the rows of a line of prose after the first are indented by: those of its
     /// indentation, its quotation marks, and the bullet, number or box of a list item.
-    pub fn hanging_indent(&self, text: &Text, index: usize) -> u16 {
+    pub(super) fn hanging_indent(&self, text: &Text, index: usize) -> u16 {
         let line = text.line(index);
         let is_prose = line.starts_with([' ', '\t', '-', '*', '+', '>'])
             || line.starts_with(|c: char| c.is_ascii_digit());

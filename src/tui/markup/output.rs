@@ -57,7 +57,7 @@ pub(super) struct ColouredOutput {
 
 impl ColouredOutput {
     /// Reads an output: what is to be shown of it, and its colours.
-    pub fn read(raw: &str) -> (Option<String>, Self) {
+    pub(super) fn read(raw: &str) -> (Option<String>, Self) {
         if memchr3(b'\x1B', b'\r', b'\x08', raw.as_bytes()).is_none() {
             return (None, Self::default());
         }
@@ -71,7 +71,7 @@ impl ColouredOutput {
     }
 
     /// The colours of a line.
-    pub fn spans(&self, line: Range<usize>) -> LineSpans {
+    pub(super) fn spans(&self, line: Range<usize>) -> LineSpans {
         let first = self
             .changes
             .partition_point(|(at, _)| *at <= line.start)

@@ -40,7 +40,7 @@ enum Align {
 impl MarkdownTable {
     /// The table that a line belongs to. `not_tables` caches lines that have bars but make no table, and
     /// is extended here: there are texts in which every line has a bar.
-    pub fn find(text: &Text, index: usize, not_tables: &mut Range<usize>) -> Option<Self> {
+    pub(super) fn find(text: &Text, index: usize, not_tables: &mut Range<usize>) -> Option<Self> {
         if !is_row(text, index) {
             return None;
         }
@@ -109,7 +109,7 @@ impl MarkdownTable {
     }
 
     /// The rows of one of its lines; `None` if the pane is too narrow for the columns.
-    pub fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
+    pub(super) fn rows(&self, text: &Text, index: usize, width: u16) -> Option<Vec<Vec<RowPiece>>> {
         let widths = self.fitted(width)?;
         if index == self.lines.start + 1 {
             return Some(vec![self.delimiter_row(&widths)]);

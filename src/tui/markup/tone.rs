@@ -79,7 +79,7 @@ pub(super) struct Spans(Vec<(Range<usize>, Tone)>);
 
 impl Spans {
     /// Spans from ranges that are sorted.
-    pub fn of(all: Vec<(Range<usize>, Tone)>) -> Self {
+    pub(super) fn of(all: Vec<(Range<usize>, Tone)>) -> Self {
         let mut spans = Self::default();
         for (range, tone) in all {
             spans.push(range, tone);
@@ -88,7 +88,7 @@ impl Spans {
     }
 
     /// Adds a stretch after all others.
-    pub fn push(&mut self, range: Range<usize>, tone: Tone) {
+    pub(super) fn push(&mut self, range: Range<usize>, tone: Tone) {
         if range.is_empty() {
             return;
         }
@@ -99,17 +99,17 @@ impl Spans {
     }
 
     /// How many stretches there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Adds all of `more`, which come after all others.
-    pub fn append(&mut self, more: &mut Self) {
+    pub(super) fn append(&mut self, more: &mut Self) {
         self.0.append(&mut more.0);
     }
 
     /// The parts within `line`, counted from its start.
-    pub fn within(&self, line: Range<usize>) -> LineSpans {
+    pub(super) fn within(&self, line: Range<usize>) -> LineSpans {
         let first = self.0.partition_point(|(range, _)| range.end <= line.start);
         self.0[first..]
             .iter()
@@ -130,23 +130,23 @@ impl Spans {
 pub(super) struct Canvas(Vec<Option<Tone>>);
 
 impl Canvas {
-    pub fn new(len: usize) -> Self {
+    pub(super) fn new(len: usize) -> Self {
         Self(vec![None; len])
     }
 
     /// Paints a range; what lies outside the canvas is left out.
-    pub fn paint(&mut self, range: Range<usize>, tone: impl Into<Option<Tone>>) {
+    pub(super) fn paint(&mut self, range: Range<usize>, tone: impl Into<Option<Tone>>) {
         let end = range.end.min(self.0.len());
         let start = range.start.min(end);
         self.0[start..end].fill(tone.into());
     }
 
-    pub fn at(&self, at: usize) -> Option<Tone> {
+    pub(super) fn at(&self, at: usize) -> Option<Tone> {
         self.0.get(at).copied().flatten()
     }
 
     /// The spans of a part, counted from its start.
-    pub fn spans(&self, part: Range<usize>) -> LineSpans {
+    pub(super) fn spans(&self, part: Range<usize>) -> LineSpans {
         let mut spans: LineSpans = Vec::new();
         let tones = self.0.get(part).unwrap_or_default();
         for (at, tone) in tones.iter().enumerate() {

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     /// A PNG of two red and two blue pixels.
-    pub const TINY: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAE0lEQVR42mP4z8DAAMJAApX6DwAx+gX7AAAAAElFTkSuQmCC";
+    pub(crate) const TINY: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAE0lEQVR42mP4z8DAAMJAApX6DwAx+gX7AAAAAElFTkSuQmCC";
 
     fn pictures(urls: &[&str]) -> Vec<Picture> {
         let parts = urls

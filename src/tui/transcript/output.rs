@@ -38,7 +38,7 @@ pub(super) struct ExitStatus {
 
 impl ExitStatus {
     /// Reads it from an output: from all of a JSON output, of other text only from the header.
-    pub fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str) -> Self {
         let (status, rest) = split_header(text).unwrap_or_default();
         if status.is_of_command() {
             return status;
@@ -58,7 +58,7 @@ impl ExitStatus {
     }
 
     /// Reads it from an output of several parts: the first part, or the one that has failed.
-    pub fn of_all<'a>(mut parts: impl Iterator<Item = &'a str>) -> Self {
+    pub(super) fn of_all<'a>(mut parts: impl Iterator<Item = &'a str>) -> Self {
         let first = parts.next().map(Self::of).unwrap_or_default();
         first.worst(parts.filter(|part| is_json(part)).map(Self::of))
     }
@@ -84,7 +84,7 @@ impl ExitStatus {
     }
 
     /// Whether the call has failed.
-    pub fn has_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.is_error || self.timed_out || self.exit_code.is_some_and(|code| code != 0)
     }
 

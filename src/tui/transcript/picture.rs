@@ -46,7 +46,7 @@ impl Pictures {
     /// Draws the row at `position` of a picture; returns a message if there is no picture to draw.
     ///
     /// Graphics can only be drawn whole. A picture that is partly off the screen is drawn in half blocks.
-    pub fn row(
+    pub(super) fn row(
         &mut self,
         frame: &mut Frame,
         ui: &Ui,

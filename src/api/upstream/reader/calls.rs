@@ -58,12 +58,12 @@ impl OpenCalls {
     const OVERHEAD: usize = 16 << 10;
 
     /// Bytes buffered so far.
-    pub fn buffered_bytes(&self) -> usize {
+    pub(super) fn buffered_bytes(&self) -> usize {
         self.buffered_bytes
     }
 
     /// Whether a call of this index or id is open.
-    pub fn has(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(super) fn has(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.find(index, id).is_some()
     }
 
@@ -74,7 +74,12 @@ impl OpenCalls {
     }
 
     /// Appends to a call, or opens one.
-    pub fn append(&mut self, delta: CallDelta<'_>, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+    pub(super) fn append(
+        &mut self,
+        delta: CallDelta<'_>,
+        toolbox: &Toolbox,
+        pieces: &mut Vec<Piece>,
+    ) {
         if self.buffered_bytes > MAX_BUFFERED_BYTES {
             return;
         }
@@ -119,7 +124,7 @@ impl OpenCalls {
     }
 
     /// Whether a call of this index or id was closed.
-    pub fn is_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(super) fn is_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
         match (index, id) {
             (Some(index), _) => self.last_closed_index.is_some_and(|over| index <= over),
             (None, Some(id)) => self.closed_ids.contains(id),
@@ -176,7 +181,7 @@ impl OpenCalls {
 
     /// The server says that a call is complete. If its arguments are not valid, it may have been
     /// cut off, which llama.cpp reports later or not at all.
-    pub fn close(
+    pub(super) fn close(
         &mut self,
         index: Option<u64>,
         id: Option<&str>,
@@ -191,7 +196,7 @@ impl OpenCalls {
     }
 
     /// All calls end. If the answer was cut off, incomplete calls do not become items.
-    pub fn end(&mut self, is_cut_off: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
+    pub(super) fn end(&mut self, is_cut_off: bool, toolbox: &Toolbox, pieces: &mut Vec<Piece>) {
         for call in &mut self.open {
             call.is_closed |= !is_cut_off;
         }

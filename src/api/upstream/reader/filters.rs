@@ -34,7 +34,7 @@ enum SplitState {
 
 impl ThoughtSplitter {
     /// Takes more of the text, and returns what is certain.
-    pub fn feed(&mut self, delta: &str) -> Vec<Spoken> {
+    pub(super) fn feed(&mut self, delta: &str) -> Vec<Spoken> {
         self.pending.push_str(delta);
         let mut found = Vec::new();
         loop {
@@ -81,7 +81,7 @@ impl ThoughtSplitter {
     }
 
     /// Ends the text and returns what is left of it. The splitter is then ready for the next text.
-    pub fn end(&mut self) -> Option<Spoken> {
+    pub(super) fn end(&mut self) -> Option<Spoken> {
         let state = std::mem::take(&mut self.state);
         let rest = self.take_pending()?;
         Some(match state {
@@ -114,7 +114,7 @@ impl EchoFilter {
     const MIN_LENGTH: usize = 12;
 
     /// A filter for this text; `None` if it is too short to be recognized.
-    pub fn of(said: String) -> Option<Self> {
+    pub(super) fn of(said: String) -> Option<Self> {
         let is_space = !said.is_empty() && said.trim().is_empty();
         (is_space || said.chars().count() >= Self::MIN_LENGTH).then(|| Self {
             said,
@@ -123,7 +123,7 @@ impl EchoFilter {
     }
 
     /// Takes more text, and returns it once it is certain that it is no repetition.
-    pub fn feed(&mut self, delta: &str) -> Option<String> {
+    pub(super) fn feed(&mut self, delta: &str) -> Option<String> {
         self.pending.push_str(delta);
         if let Some(behind) = self.pending.strip_prefix(&self.said) {
             return Some(behind.to_owned());
@@ -133,7 +133,7 @@ impl EchoFilter {
     }
 
     /// The text held back at the end.
-    pub fn end(self) -> String {
+    pub(super) fn end(self) -> String {
         self.pending
     }
 }

@@ -55,7 +55,7 @@ impl ItemSet {
 
 impl ItemTracker {
     /// No items yet, of a response with this token limit.
-    pub fn new(limit: Option<u64>) -> Self {
+    pub(super) fn new(limit: Option<u64>) -> Self {
         Self {
             limit,
             ..Self::default()
@@ -63,7 +63,7 @@ impl ItemTracker {
     }
 
     /// Bytes buffered so far.
-    pub fn buffered_bytes(&self) -> usize {
+    pub(super) fn buffered_bytes(&self) -> usize {
         self.streamed.bytes + self.complete.bytes
     }
 

@@ -40,7 +40,7 @@ enum OpenItem {
 }
 
 impl Speech {
-    pub fn new(toolbox: Toolbox, echo: Option<String>) -> Self {
+    pub(super) fn new(toolbox: Toolbox, echo: Option<String>) -> Self {
         Self {
             toolbox,
             pieces: Vec::new(),
@@ -61,17 +61,17 @@ impl Speech {
     }
 
     /// Takes the pieces since the last call.
-    pub fn take_pieces(&mut self) -> Vec<Piece> {
+    pub(super) fn take_pieces(&mut self) -> Vec<Piece> {
         std::mem::take(&mut self.pieces)
     }
 
     /// Bytes buffered so far.
-    pub fn buffered_bytes(&self) -> usize {
+    pub(super) fn buffered_bytes(&self) -> usize {
         self.text_bytes + self.calls.buffered_bytes()
     }
 
     /// Appends text, which may contain reasoning in tags.
-    pub fn text(&mut self, delta: &str) {
+    pub(super) fn text(&mut self, delta: &str) {
         self.text_bytes += delta.len();
         for spoken in self.splitter.feed(delta) {
             self.spoken(spoken);
@@ -79,7 +79,7 @@ impl Speech {
     }
 
     /// Appends reasoning that the server sent as such.
-    pub fn thought(&mut self, delta: &str) {
+    pub(super) fn thought(&mut self, delta: &str) {
         self.text_bytes += delta.len();
         self.end_words();
         self.add_thought(delta);
@@ -122,14 +122,14 @@ impl Speech {
     }
 
     /// Closes the current item.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.end_words();
         self.close_item();
         self.space.clear();
     }
 
     /// Appends to a call.
-    pub fn call(&mut self, delta: CallDelta<'_>) {
+    pub(super) fn call(&mut self, delta: CallDelta<'_>) {
         self.close();
         self.release(Phase::Commentary);
         self.has_called = true;
@@ -137,7 +137,7 @@ impl Speech {
     }
 
     /// Whether a call of this index or id was closed.
-    pub fn is_call_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
+    pub(super) fn is_call_closed(&self, index: Option<u64>, id: Option<&str>) -> bool {
         self.calls.is_closed(index, id)
     }
 
@@ -152,7 +152,7 @@ impl Speech {
     }
 
     /// Adds a complete item.
-    pub fn item(&mut self, body: Body) {
+    pub(super) fn item(&mut self, body: Body) {
         match body {
             Body::Message { ref content, phase } => {
                 let words = content.iter().filter_map(|part| part.words());
@@ -188,24 +188,24 @@ impl Speech {
     }
 
     /// Sets the token counts of the server.
-    pub fn set_usage(&mut self, usage: Usage) {
+    pub(super) fn set_usage(&mut self, usage: Usage) {
         if usage != Usage::default() {
             self.usage = Some(usage);
         }
     }
 
     /// The token counts of the server so far.
-    pub fn usage_so_far(&self) -> Usage {
+    pub(super) fn usage_so_far(&self) -> Usage {
         self.usage.unwrap_or_default()
     }
 
     /// Marks the answer as cut off at a limit.
-    pub fn cut_off(&mut self) {
+    pub(super) fn cut_off(&mut self) {
         self.is_cut_off = true;
     }
 
     /// Ends the output; token counts may still come.
-    pub fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.has_ended = true;
         self.close();
         let unsure = self.echo.take().map(EchoFilter::end);
@@ -227,7 +227,7 @@ impl Speech {
     }
 
     /// Adds the last piece.
-    pub fn done(&mut self) {
+    pub(super) fn done(&mut self) {
         self.pieces.push(Piece::Done {
             usage: self.usage,
             cut_off: self.is_cut_off,
