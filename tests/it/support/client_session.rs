@@ -245,7 +245,7 @@ impl<C: ClientOutput> ClientRun<C> {
     /// Waits for a request and has a command run.
     pub fn run(&mut self, prompt: &str, command: &str) {
         self.operator.wait_request(prompt);
-        self.operator.choose("ClientProcess command");
+        self.operator.choose("Run command");
         self.operator.reply(command);
     }
 
