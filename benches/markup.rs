@@ -140,6 +140,28 @@ fn code(c: &mut Criterion) {
             });
         });
     }
+    let command = "cd src && grep -rn \"fn main\" . | head -n 20\n";
+    for (name, text) in [
+        ("a command", command.to_owned()),
+        (
+            "a script of 32 kB",
+            command.repeat(32 * 1024 / command.len()),
+        ),
+    ] {
+        let text: Arc<str> = format!("{text}done\n").into();
+        group.bench_function(format!("{name} by the grammar of bash"), |b| {
+            b.iter(|| {
+                let code = Styled::new(text.clone(), Markup::Code("bash".into()));
+                let last = code.text().len() - 2;
+                while code.spans(last, &worker).is_empty() {
+                    std::thread::yield_now();
+                }
+            });
+        });
+        group.bench_function(format!("{name} as a command line"), |b| {
+            b.iter(|| Styled::new(text.clone(), Markup::Shell));
+        });
+    }
     group.finish();
 }
 
