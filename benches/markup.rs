@@ -121,7 +121,15 @@ fn styles(c: &mut Criterion) {
     }
 }
 
-/// From asking until the last line of code has its colours.
+/// Asks for the colours of code, and waits until the last line but one has them.
+fn colour(text: &Arc<str>, language: &'static str, worker: &Worker) {
+    let code = Styled::new(Arc::clone(text), Markup::Code(language.into()));
+    let last = code.text().len() - 2;
+    while code.spans(last, worker).is_empty() {
+        std::thread::yield_now();
+    }
+}
+
 fn code(c: &mut Criterion) {
     let mut group = c.benchmark_group("code in the background");
     let worker = Worker::new().expect("a thread");
@@ -131,13 +139,7 @@ fn code(c: &mut Criterion) {
     for kilobytes in [1, 32, 250] {
         let text: Arc<str> = unit.repeat(kilobytes * 1024 / unit.len()).into();
         group.bench_function(format!("{kilobytes} kB of rust"), |b| {
-            b.iter(|| {
-                let code = Styled::new(text.clone(), Markup::Code("rust".into()));
-                let last = code.text().len() - 2;
-                while code.spans(last, &worker).is_empty() {
-                    std::thread::sleep(std::time::Duration::from_micros(200));
-                }
-            });
+            b.iter(|| colour(&text, "rust", &worker));
         });
     }
     let command = "cd src && grep -rn \"fn main\" . | head -n 20\n";
@@ -150,13 +152,7 @@ fn code(c: &mut Criterion) {
     ] {
         let text: Arc<str> = format!("{text}done\n").into();
         group.bench_function(format!("{name} by the grammar of bash"), |b| {
-            b.iter(|| {
-                let code = Styled::new(text.clone(), Markup::Code("bash".into()));
-                let last = code.text().len() - 2;
-                while code.spans(last, &worker).is_empty() {
-                    std::thread::yield_now();
-                }
-            });
+            b.iter(|| colour(&text, "bash", &worker));
         });
         group.bench_function(format!("{name} as a command line"), |b| {
             b.iter(|| Styled::new(text.clone(), Markup::Shell));
